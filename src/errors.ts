@@ -2,43 +2,45 @@
  * Every way in which isotorch can fail. The set is closed: new failures get a new code, and a code
  * keeps its meaning across versions.
  */
-export type IsotorchErrorCode =
+export const ERROR_CODES = [
   // the call itself
-  | "INVALID_OPTION"
-  | "INVALID_INPUT"
-  | "ABORTED"
-  | "DEADLINE_EXCEEDED"
-  | "CLOSED"
-  | "QUEUE_FULL"
+  "INVALID_OPTION",
+  "INVALID_INPUT",
+  "ABORTED",
+  "DEADLINE_EXCEEDED",
+  "CLOSED",
+  "QUEUE_FULL",
   // the picture
-  | "INPUT_NOT_FOUND"
-  | "INPUT_UNREADABLE"
-  | "INPUT_TOO_LARGE"
-  | "UNSUPPORTED_FORMAT"
-  | "UNSUPPORTED_MODE"
-  | "DECODE_FAILED"
-  | "BAD_TENSOR"
-  | "POISON_INPUT"
-  | "NON_FINITE_OUTPUT"
+  "INPUT_NOT_FOUND",
+  "INPUT_UNREADABLE",
+  "INPUT_TOO_LARGE",
+  "UNSUPPORTED_FORMAT",
+  "UNSUPPORTED_MODE",
+  "DECODE_FAILED",
+  "BAD_TENSOR",
+  "POISON_INPUT",
+  "NON_FINITE_OUTPUT",
   // the environment and the device
-  | "ENVIRONMENT_NOT_FOUND"
-  | "ENVIRONMENT_BROKEN"
-  | "SETUP_FAILED"
-  | "DEVICE_UNAVAILABLE"
+  "ENVIRONMENT_NOT_FOUND",
+  "ENVIRONMENT_BROKEN",
+  "SETUP_FAILED",
+  "DEVICE_UNAVAILABLE",
   // the checkpoint and its labels
-  | "WEIGHTS_NOT_FOUND"
-  | "DOWNLOAD_FAILED"
-  | "CHECKPOINT_CORRUPT"
-  | "CHECKPOINT_MISMATCH"
-  | "CHECKPOINT_UNTRUSTED"
-  | "BAD_LABELS"
+  "WEIGHTS_NOT_FOUND",
+  "DOWNLOAD_FAILED",
+  "CHECKPOINT_CORRUPT",
+  "CHECKPOINT_MISMATCH",
+  "CHECKPOINT_UNTRUSTED",
+  "BAD_LABELS",
   // the worker
-  | "WORKER_START_FAILED"
-  | "WORKER_DIED"
-  | "WORKER_ERROR"
-  | "OUT_OF_MEMORY"
-  | "CIRCUIT_OPEN"
-  | "PROTOCOL_ERROR";
+  "WORKER_START_FAILED",
+  "WORKER_DIED",
+  "WORKER_ERROR",
+  "OUT_OF_MEMORY",
+  "CIRCUIT_OPEN",
+  "PROTOCOL_ERROR",
+] as const;
+export type IsotorchErrorCode = (typeof ERROR_CODES)[number];
 
 /** What an {@link IsotorchError} carries besides its code and sentence. */
 export interface IsotorchErrorDetails {
@@ -89,4 +91,11 @@ export class IsotorchError extends Error {
 /** The message of anything that was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** Why an aborted call ends: the typed reason that the signal carries, or `ABORTED`. */
+export function abortError(signal: AbortSignal): IsotorchError {
+  const reason: unknown = signal.reason;
+  if (reason instanceof IsotorchError) return reason;
+  return new IsotorchError("ABORTED", "The call was aborted.", { cause: reason });
 }

@@ -1,0 +1,21 @@
+// Compiles src/ to dist/ and links the command, so that `npx isotorch` works in a checkout as it does installed.
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+process.chdir(root);
+rmSync("dist", { recursive: true, force: true });
+const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], {
+  stdio: "inherit",
+});
+if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+
+const main = "dist/cli/main.js";
+const link = "node_modules/.bin/isotorch";
+chmodSync(main, 0o755);
+mkdirSync("node_modules/.bin", { recursive: true });
+if (process.platform !== "win32" && !existsSync(link)) {
+  rmSync(link, { force: true });
+  symlinkSync(`../../${main}`, link);
+}

@@ -1,0 +1,291 @@
+/** Every option, documented one by one; resolved once at the door and trusted inside. */
+import { IsotorchError } from "./errors.ts";
+import { nearest } from "./nearest.ts";
+
+/** Progress of a download, with the field names of transformers.js, or of the worker's start. */
+export interface ProgressEvent {
+  readonly status: "initiate" | "download" | "progress" | "done" | "ready" | "worker";
+  /** The weights' name, or the phase of the worker's start. */
+  readonly name: string;
+  readonly file?: string;
+  /** 0 to 100. */
+  readonly progress?: number;
+  /** Bytes. */
+  readonly loaded?: number;
+  readonly total?: number;
+}
+
+/** Where log lines go; `console` fits. */
+export interface Logger {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+export type Handoff = "tensor" | "pixels" | "encoded";
+export type TransformsName = "IMAGENET1K_V1" | "IMAGENET1K_V2";
+
+export interface ClassifierOptions {
+  /**
+   * A checkpoint by torchvision's name, the path of a `.pth` state dict, or `untrained:SEED`.
+   * @default "IMAGENET1K_V1"
+   */
+  readonly weights?: "IMAGENET1K_V1" | "IMAGENET1K_V2" | `untrained:${number}` | (string & {});
+  /**
+   * The network, as torchvision names it.
+   * @default "resnet101"
+   */
+  readonly model?: "resnet101";
+  /** Full SHA-256 of a checkpoint given by path, 64 hex digits. Without it `trustCheckpoint` is needed. */
+  readonly sha256?: string;
+  /**
+   * Load a checkpoint given by path without knowing its hash.
+   * @default false
+   */
+  readonly trustCheckpoint?: boolean;
+  /**
+   * Which weights' preprocessing goes with a checkpoint given by path: V2 resizes to 232 instead of 256.
+   * @default the weights' own; "IMAGENET1K_V1" for a path or `untrained:SEED`
+   */
+  readonly transforms?: TransformsName;
+  /**
+   * Where the network runs. `auto` takes the first CUDA device, and the CPU where there is none; which it was is
+   * in `info()`. A device that is asked for by name and not there is an error.
+   * @default "auto"
+   */
+  readonly device?: "auto" | "cpu" | "cuda" | `cuda:${number}`;
+  /**
+   * `exact` keeps every bit of plain PyTorch in the same environment with the same number of threads.
+   * @default "exact"
+   */
+  readonly precision?: "exact";
+  /**
+   * What crosses to the worker: the normalised float32 tensor (602,112 bytes), the cropped uint8 pixels
+   * (150,528 bytes, normalised by torch), or the file itself. All three give the same bits.
+   * @default "tensor"
+   */
+  readonly handoff?: Handoff;
+  /**
+   * PyTorch's CPU threads. The count belongs to the answer: another count may change the last bits.
+   * @default PyTorch's own choice, or all available cores where that is one
+   */
+  readonly threads?: number;
+  /** The Python interpreter; nothing else is tried. Also `ISOTORCH_PYTHON`. */
+  readonly python?: string;
+  /** A conda environment by name or prefix; nothing else is tried. */
+  readonly env?: string;
+  /**
+   * Labels: a list, or a text file with one per line; as many as the network has classes.
+   * @default the categories of the weights
+   */
+  readonly labels?: string | readonly string[];
+  /**
+   * Where checkpoints are kept.
+   * @default torchvision's place, `$TORCH_HOME/hub/checkpoints`
+   */
+  readonly cacheDir?: string;
+  /**
+   * Never download. Also `ISOTORCH_OFFLINE=1`.
+   * @default false
+   */
+  readonly offline?: boolean;
+  /** Hears of downloads and of the phases of the worker's start. */
+  readonly onProgress?: (event: ProgressEvent) => void;
+  /**
+   * Where log lines of the worker go.
+   * @default nowhere
+   */
+  readonly logger?: Logger;
+  /** Aborts the start. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ClassifyOptions {
+  /**
+   * How many classes to answer; 0 means all.
+   * @default 5
+   */
+  readonly topK?: number;
+  /** Aborts this call. */
+  readonly signal?: AbortSignal;
+  /**
+   * Milliseconds until the call fails with `DEADLINE_EXCEEDED`; 0 means never.
+   * @default 30000
+   */
+  readonly timeoutMs?: number;
+  /** What `classifyDetailed` answers besides the top classes. @default none */
+  readonly include?: {
+    readonly logits?: boolean;
+    readonly probabilities?: boolean;
+    readonly tensor?: boolean;
+    readonly pixels?: boolean;
+    readonly timings?: boolean;
+  };
+  /**
+   * `ignore` leaves a photograph as it is stored, as Pillow does; `apply` turns it upright.
+   * @default "ignore"
+   */
+  readonly exif?: "ignore" | "apply";
+  /**
+   * `ignore` takes the stored values, as Pillow does; `to-srgb` converts by the embedded profile.
+   * @default "ignore"
+   */
+  readonly icc?: "ignore" | "to-srgb";
+  /**
+   * `convert-rgb` does what `convert("RGB")` does in Pillow; `strict` refuses every picture that is not RGB.
+   * @default "convert-rgb"
+   */
+  readonly mode?: "convert-rgb" | "strict";
+}
+
+/** Options of the classifier after the door: defaults filled in, every value checked. */
+export type ResolvedClassifierOptions = Required<
+  Pick<
+    ClassifierOptions,
+    "weights" | "model" | "device" | "precision" | "handoff" | "threads" | "offline" | "trustCheckpoint"
+  >
+> &
+  ClassifierOptions;
+
+export type ResolvedClassifyOptions = Required<Omit<ClassifyOptions, "signal">> &
+  Pick<ClassifyOptions, "signal">;
+
+/** Fills in the defaults. @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
+export function resolveClassifierOptions(options: ClassifierOptions = {}): ResolvedClassifierOptions {
+  check(options, CLASSIFIER_CHECKS);
+  return {
+    weights: "IMAGENET1K_V1",
+    model: "resnet101",
+    device: "auto",
+    precision: "exact",
+    handoff: "tensor",
+    threads: 0,
+    trustCheckpoint: false,
+    ...withoutUndefined(options),
+    offline: options.offline ?? process.env["ISOTORCH_OFFLINE"] === "1",
+  };
+}
+
+/** Fills in the defaults. @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
+export function resolveClassifyOptions(options: ClassifyOptions = {}): ResolvedClassifyOptions {
+  check(options, CLASSIFY_CHECKS);
+  return {
+    topK: 5,
+    timeoutMs: 30_000,
+    include: {},
+    exif: "ignore",
+    icc: "ignore",
+    mode: "convert-rgb",
+    ...withoutUndefined(options),
+  };
+}
+
+/** Parts the options of the one-call `classify()` into those of the classifier and those of the call. */
+export function splitOptions(
+  options: ClassifyOptions & ClassifierOptions,
+): [ClassifierOptions, ClassifyOptions] {
+  check(options, { ...CLASSIFIER_CHECKS, ...CLASSIFY_CHECKS });
+  const entries = Object.entries(options);
+  const ofCall = entries.filter(([name]) => Object.hasOwn(CLASSIFY_CHECKS, name));
+  const ofClassifier = entries.filter(([name]) => !Object.hasOwn(CLASSIFY_CHECKS, name));
+  return [Object.fromEntries(ofClassifier), Object.fromEntries(ofCall)];
+}
+
+/** What a good value is, in words, and whether this is one. */
+type Check = readonly [expected: string, accepts: (value: unknown) => boolean];
+
+const TEXT: Check = ["a non-empty string", (value) => typeof value === "string" && value !== ""];
+const FLAG: Check = ["true or false", (value) => typeof value === "boolean"];
+const FUNCTION: Check = ["a function", (value) => typeof value === "function"];
+const SIGNAL: Check = ["an AbortSignal", (value) => value instanceof AbortSignal];
+const WHOLE: Check = [
+  "a whole number from 0",
+  (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+];
+
+const oneOf = (...values: readonly string[]): Check => [
+  `one of ${values.map((value) => `"${value}"`).join(", ")}`,
+  (value) => values.includes(value as string),
+];
+
+const flags = (...names: readonly string[]): Check => [
+  `an object with ${names.join(", ")} set to true or false`,
+  (value) =>
+    isObject(value) &&
+    Object.entries(value).every(([name, on]) => names.includes(name) && typeof on === "boolean"),
+];
+
+const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
+  weights: TEXT,
+  model: oneOf("resnet101"),
+  sha256: ["64 hex digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value)],
+  trustCheckpoint: FLAG,
+  transforms: oneOf("IMAGENET1K_V1", "IMAGENET1K_V2"),
+  device: [
+    '"auto", "cpu", "cuda" or "cuda:N"',
+    (value) => /^(?:auto|cpu|cuda(?::\d+)?)$/.test(String(value)),
+  ],
+  precision: oneOf("exact"),
+  handoff: oneOf("tensor", "pixels", "encoded"),
+  threads: ["a whole number from 1 to 1024", (value) => WHOLE[1](value) && (value as number) <= 1024],
+  python: TEXT,
+  env: TEXT,
+  labels: [
+    "a path or a list of strings",
+    (value) => TEXT[1](value) || (Array.isArray(value) && value.every((label) => typeof label === "string")),
+  ],
+  cacheDir: TEXT,
+  offline: FLAG,
+  onProgress: FUNCTION,
+  logger: [
+    "an object with debug, info, warn and error",
+    (value) =>
+      isObject(value) &&
+      ["debug", "info", "warn", "error"].every((name) => typeof value[name] === "function"),
+  ],
+  signal: SIGNAL,
+};
+
+const CLASSIFY_CHECKS: Readonly<Record<keyof ClassifyOptions, Check>> = {
+  topK: WHOLE,
+  signal: SIGNAL,
+  timeoutMs: WHOLE,
+  include: flags("logits", "probabilities", "tensor", "pixels", "timings"),
+  exif: oneOf("ignore", "apply"),
+  icc: oneOf("ignore", "to-srgb"),
+  mode: oneOf("convert-rgb", "strict"),
+};
+
+function check(options: object, checks: Readonly<Record<string, Check>>): void {
+  if (!isObject(options)) throw invalid(`Options are ${show(options)}, expected an object.`);
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    const known = Object.hasOwn(checks, name) ? checks[name] : undefined;
+    if (known === undefined) {
+      const meant = nearest(name, Object.keys(checks));
+      throw invalid(
+        `There is no option "${name}".`,
+        meant === undefined ? undefined : `Did you mean "${meant}"?`,
+      );
+    }
+    const [expected, accepts] = known;
+    if (!accepts(value)) throw invalid(`Option "${name}" is ${show(value)}, expected ${expected}.`);
+  }
+}
+
+function invalid(message: string, hint?: string): IsotorchError {
+  return new IsotorchError("INVALID_OPTION", message, hint === undefined ? {} : { hint });
+}
+
+function show(value: unknown): string {
+  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}

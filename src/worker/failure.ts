@@ -1,0 +1,58 @@
+/** What went wrong with a worker, as typed errors: what it said, and how it ended. */
+import { ERROR_CODES, IsotorchError } from "../errors.ts";
+import type { IsotorchErrorCode } from "../errors.ts";
+import type { WorkerExit } from "./process.ts";
+import type { MessageOf } from "./wire.ts";
+
+/** An `error` message as the error that it means. */
+export function errorOf({ fields, frames }: MessageOf<"error">): IsotorchError {
+  const code = ERROR_CODES.find((known) => known === fields.code) ?? "WORKER_ERROR";
+  const traceback = new TextDecoder().decode(frames.find((frame) => frame.name === "traceback")?.data);
+  return new IsotorchError(code, fields.message, {
+    ...(fields.hint !== null && { hint: fields.hint }),
+    ...(traceback !== "" && { traceback }),
+  });
+}
+
+/** Exit codes that say what is wrong even where the worker could not send an error. */
+const EXIT_MEANING: Readonly<Record<number, IsotorchErrorCode>> = {
+  65: "CHECKPOINT_CORRUPT",
+  66: "WEIGHTS_NOT_FOUND",
+  69: "ENVIRONMENT_BROKEN",
+  76: "PROTOCOL_ERROR",
+};
+
+/** The end of a process as an error: while it was in a phase of its start, or at work (`phase` undefined). */
+export function deathOf(exit: WorkerExit, phase: string | undefined): IsotorchError {
+  const how = exit.signal !== null ? `by ${exit.signal}` : `with exit code ${exit.code ?? "unknown"}`;
+  const lines = exit.stderr.trim().split("\n");
+  const last = lines.at(-1) ?? "";
+  const details = {
+    ...(exit.cause !== undefined && { cause: exit.cause }),
+    stderr: lines.slice(-20).join("\n"),
+    ...tracebackIn(exit.stderr),
+  };
+  if (phase === undefined) {
+    const message = `The worker ended ${how}${last && `: ${last}`}`;
+    return new IsotorchError("WORKER_DIED", message, {
+      ...details,
+      hint: "`error.stderr` has its last lines.",
+    });
+  }
+  const code = EXIT_MEANING[exit.code ?? 0] ?? "WORKER_START_FAILED";
+  const message = `The worker ended ${how} while ${phase}${last && `: ${last}`}`;
+  return new IsotorchError(code, message, {
+    ...details,
+    hint: "Run `npx isotorch doctor` to see what is wrong.",
+  });
+}
+
+function tracebackIn(stderr: string): { traceback?: string } {
+  const at = stderr.lastIndexOf("Traceback (most recent call last):");
+  return at === -1 ? {} : { traceback: stderr.slice(at).trim() };
+}
+
+/** For calls after the close. */
+export function closedError(): IsotorchError {
+  return new IsotorchError("CLOSED", "The classifier is closed.", { hint: "Create another one." });
+}

@@ -1,0 +1,362 @@
+/**
+ * One worker from its start to its end: handshake, requests and replies, close.
+ * Whoever waits for a reply gets one, or the reason why none will come.
+ */
+import { IsotorchError, abortError } from "../errors.ts";
+import { Channel } from "./channel.ts";
+import { closedError, deathOf, errorOf } from "./failure.ts";
+import { WorkerProcess } from "./process.ts";
+import type { WorkerCommand, WorkerExit } from "./process.ts";
+import { PROTOCOL_VERSION, frameOf, stringsOf } from "./wire.ts";
+import type { Fields, Frame, Message, MessageOf } from "./wire.ts";
+
+export interface SessionOptions {
+  readonly command: Omit<WorkerCommand, "startLine">;
+  readonly generation: number;
+  /** What to load; null for a worker that only decodes. */
+  readonly load: Fields<"load"> | null;
+  /** Milliseconds from spawn to `hello`, and from `load` to `ready`; `progress` re-arms the second. */
+  readonly timeouts: { readonly helloMs: number; readonly readyMs: number };
+  readonly onProgress: (phase: string, fraction: number | null) => void;
+  readonly onLog: (level: string, message: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the worker said of itself when it was ready. */
+export interface WorkerReady extends Omit<Fields<"ready">, "spec"> {
+  readonly hello: Fields<"hello">;
+  /** Preprocessing that belongs to the weights, as the worker sent it. */
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly categories: readonly string[];
+  /** The tutorial's `dir(models)`. */
+  readonly models: readonly string[];
+}
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Pending {
+  readonly resolve: (reply: MessageOf<"result">) => void;
+  readonly reject: (reason: IsotorchError) => void;
+}
+
+const STOP_MS = 5_000;
+const LOAD_ID = 1;
+/** A reply that was sent just before the worker's end may still be in the socket. */
+const LAST_WORDS_MS = 100;
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #channel: Channel;
+  readonly #process: WorkerProcess;
+  readonly #pending = new Map<number, Pending>();
+  readonly #idle = new Set<() => void>();
+  readonly #startup: PromiseWithResolvers<void> = withResolvers();
+  #hello: Fields<"hello"> | undefined;
+  #ready: WorkerReady | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #phase = "starting Python";
+  #started = false;
+  #lastId = LOAD_ID;
+  #end: IsotorchError | undefined;
+  #closing: Promise<void> | undefined;
+  #release: (() => void) | undefined;
+  /** Messages that were not the worker's, or not well formed. */
+  dropped = 0;
+
+  private constructor(options: SessionOptions, channel: Channel, workerProcess: WorkerProcess) {
+    this.#options = options;
+    this.#channel = channel;
+    this.#process = workerProcess;
+    this.#release = channel.hold();
+    live.add(this);
+    this.#arm(options.timeouts.helloMs);
+    void this.#process.exited.then((exit) => this.#onExit(exit));
+  }
+
+  /**
+   * Spawns a worker and loads the network, where there is one to load.
+   *
+   * @returns the session, warmed up.
+   * @throws IsotorchError `WORKER_START_FAILED` with the phase, or what the worker said: `CHECKPOINT_CORRUPT`,
+   * `DEVICE_UNAVAILABLE`, `ENVIRONMENT_BROKEN` and so on. Nothing is left behind.
+   */
+  static async start(options: SessionOptions): Promise<Session> {
+    options.signal?.throwIfAborted();
+    const channel = await Channel.open({
+      generation: options.generation,
+      onMessage: (message) => session.#receive(message),
+      onDropped: (reason) => {
+        session.dropped += 1;
+        options.onLog("warning", `dropped ${reason}`);
+      },
+    });
+    const startLine = JSON.stringify(channel.invitation);
+    const session = new Session(options, channel, spawn({ ...options.command, startLine }, channel));
+    const abort = (): void =>
+      session.#startup.reject(new IsotorchError("ABORTED", "The start of the worker was aborted."));
+    options.signal?.addEventListener("abort", abort, { once: true });
+    try {
+      await session.#startup.promise;
+      session.#started = true;
+      return session;
+    } catch (error) {
+      await session.kill();
+      throw error;
+    } finally {
+      options.signal?.removeEventListener("abort", abort);
+      clearTimeout(session.#timer);
+      session.#updateHold();
+    }
+  }
+
+  /** What the worker is and has loaded. */
+  get ready(): WorkerReady {
+    if (this.#ready === undefined)
+      throw new IsotorchError("WORKER_ERROR", "This worker has no network loaded.");
+    return this.#ready;
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** Why no more requests are taken: the worker's end or the close; undefined while all is well. */
+  get end(): IsotorchError | undefined {
+    return this.#end;
+  }
+
+  /** Settles when the process is gone and reaped. */
+  get exited(): Promise<WorkerExit> {
+    return this.#process.exited;
+  }
+
+  /**
+   * Sends one request and waits for its reply.
+   *
+   * @throws IsotorchError what the worker answered, `ABORTED`, `WORKER_DIED` or `CLOSED`.
+   */
+  request<T extends "infer" | "decode">(
+    type: T,
+    fields: Fields<T>,
+    frames: readonly Frame[],
+    { signal }: RequestOptions = {},
+  ): Promise<MessageOf<"result">> {
+    if (this.#end !== undefined) return Promise.reject(this.#end);
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const reply = new Promise<MessageOf<"result">>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+    });
+    this.#updateHold();
+    const onAbort = (): void => {
+      if (signal !== undefined) this.#settle(id)?.reject(abortError(signal));
+      void this.#send("cancel", id, {}, []).catch(() => undefined);
+    };
+    if (signal?.aborted === true) onAbort();
+    else {
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#send(type, id, fields, frames).catch((error: unknown) =>
+        this.#settle(id)?.reject(error as IsotorchError),
+      );
+    }
+    return reply.finally(() => signal?.removeEventListener("abort", onAbort));
+  }
+
+  /**
+   * Takes no new request, lets the pending ones finish for `drainMs`, asks the worker to stop, and makes it
+   * stop where asking does not help. Idempotent.
+   */
+  close(drainMs = 30_000): Promise<void> {
+    this.#closing ??= this.#close(drainMs);
+    return this.#closing;
+  }
+
+  /** Ends the worker at once; pending requests fail with `CLOSED`. */
+  async kill(): Promise<void> {
+    this.#finish(new IsotorchError("CLOSED", "The worker was stopped."));
+    await this.#process.terminate();
+    this.#channel.close();
+    live.delete(this);
+  }
+
+  /** For the end of the Node process itself, where nothing can be awaited. */
+  abandon(): void {
+    this.#process.kill();
+    this.#channel.close();
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    this.#end ??= closedError();
+    if (this.#pending.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, drainMs);
+        this.#idle.add(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    this.#process.holdOpen(true);
+    const timer = setTimeout(() => void this.#process.terminate(), STOP_MS);
+    await this.#send("stop", 0, {}, []).catch(() => this.#process.terminate());
+    await this.#process.exited;
+    clearTimeout(timer);
+    this.#finish(closedError());
+    this.#channel.close();
+    live.delete(this);
+  }
+
+  #send<T extends "load" | "infer" | "decode" | "cancel" | "ping" | "stop">(
+    type: T,
+    id: number,
+    fields: Fields<T>,
+    frames: readonly Frame[],
+  ): Promise<void> {
+    const { generation } = this.#options;
+    return this.#channel.send({ type, id, generation, fields, frames } as Message);
+  }
+
+  #receive(message: Message): void {
+    switch (message.type) {
+      case "hello":
+        return this.#onHello(message.fields);
+      case "progress":
+        this.#phase = message.fields.phase;
+        if (!this.#started) this.#arm(this.#options.timeouts.readyMs);
+        return this.#options.onProgress(message.fields.phase, message.fields.fraction);
+      case "ready":
+        return this.#onReady(message);
+      case "result":
+        return this.#settle(message.id)?.resolve(message);
+      case "error":
+        if (!this.#started) return this.#startup.reject(errorOf(message));
+        return this.#settle(message.id)?.reject(errorOf(message));
+      case "log":
+        return this.#options.onLog(message.fields.level, message.fields.message);
+      case "ping":
+      case "pong":
+        return;
+      default:
+        this.dropped += 1; // only a controller sends these
+    }
+  }
+
+  #onHello(hello: Fields<"hello">): void {
+    if (hello.protocol !== PROTOCOL_VERSION) {
+      const versions = `the worker speaks ${hello.protocol}, this controller speaks ${PROTOCOL_VERSION}`;
+      this.#startup.reject(
+        new IsotorchError("PROTOCOL_ERROR", `The wire protocols differ: ${versions}.`, {
+          hint: "Install the npm package again: it carries the worker that belongs to it.",
+        }),
+      );
+      return;
+    }
+    this.#hello = hello;
+    const { load, timeouts } = this.#options;
+    if (load === null) return this.#startup.resolve();
+    this.#phase = "loading";
+    this.#arm(timeouts.readyMs);
+    this.#send("load", LOAD_ID, load, []).catch((error: unknown) => this.#startup.reject(error));
+  }
+
+  #onReady(message: MessageOf<"ready">): void {
+    if (this.#hello === undefined) return;
+    try {
+      const categories = stringsOf(frameOf(message as Message, "categories"));
+      const models = stringsOf(frameOf(message as Message, "models"));
+      this.#ready = { ...message.fields, hello: this.#hello, categories, models };
+      this.#startup.resolve();
+    } catch (error) {
+      this.#startup.reject(error);
+    }
+  }
+
+  #onExit(exit: WorkerExit): void {
+    const finish = (): void => {
+      const death = deathOf(exit, this.#started ? undefined : this.#phase);
+      this.#startup.reject(death);
+      this.#finish(death);
+      this.#channel.close();
+      live.delete(this);
+    };
+    setTimeout(finish, LAST_WORDS_MS);
+  }
+
+  #finish(reason: IsotorchError): void {
+    this.#end ??= reason;
+    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(reason);
+    this.#release?.();
+    this.#release = undefined;
+  }
+
+  /** Takes a request off the books; undefined for a reply that is late, unknown or a duplicate. */
+  #settle(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) {
+      this.dropped += 1;
+      return undefined;
+    }
+    this.#pending.delete(id);
+    this.#updateHold();
+    if (this.#pending.size === 0) {
+      for (const notify of this.#idle) notify();
+      this.#idle.clear();
+    }
+    return pending;
+  }
+
+  /** Node stays alive, and the socket is read, exactly while something is awaited. */
+  #updateHold(): void {
+    const awaited = this.#pending.size > 0;
+    if (awaited) this.#release ??= this.#channel.hold();
+    else {
+      this.#release?.();
+      this.#release = undefined;
+    }
+    this.#process.holdOpen(awaited);
+  }
+
+  #arm(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      const message = `The worker did not get ready: nothing heard for ${ms / 1000} s while ${this.#phase}.`;
+      this.#startup.reject(
+        new IsotorchError("WORKER_START_FAILED", message, { hint: "Run `npx isotorch doctor`." }),
+      );
+    }, ms);
+  }
+}
+
+function spawn(command: WorkerCommand, channel: Channel): WorkerProcess {
+  try {
+    return new WorkerProcess(command);
+  } catch (error) {
+    channel.close();
+    throw error;
+  }
+}
+
+const live = new Set<Session>();
+process.on("exit", () => {
+  for (const session of live) session.abandon();
+});
+
+interface PromiseWithResolvers<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** `Promise.withResolvers`, which Node 20 lacks. */
+function withResolvers<T>(): PromiseWithResolvers<T> {
+  let resolve: (value: T) => void = () => undefined;
+  let reject: (reason: unknown) => void = () => undefined;
+  const promise = new Promise<T>((accept, refuse) => {
+    resolve = accept;
+    reject = refuse;
+  });
+  promise.catch(() => undefined); // whoever awaits it hears of it; nobody else has to
+  return { promise, resolve, reject };
+}

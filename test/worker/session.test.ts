@@ -1,0 +1,195 @@
+import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, test } from "vitest";
+import { IsotorchError } from "../../src/errors.ts";
+import { Session } from "../../src/worker/session.ts";
+import type { SessionOptions } from "../../src/worker/session.ts";
+import { floatsOf, frameOf } from "../../src/worker/wire.ts";
+import type { Frame } from "../../src/worker/wire.ts";
+import { PYTHON } from "../python.ts";
+
+const STUB = fileURLToPath(new URL("../fixtures/workers/stub.py", import.meta.url));
+const LOAD: NonNullable<SessionOptions["load"]> = {
+  model: "resnet101",
+  checkpoint: "/nowhere.pth",
+  sha256: null,
+  trust: true,
+  seed: null,
+  transforms: "IMAGENET1K_V1",
+  device: "cpu",
+  precision: "exact",
+  threads: 1,
+};
+
+const open: Session[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((session) => session.kill()));
+});
+
+async function start(fault: string, over: Partial<SessionOptions> = {}): Promise<Session> {
+  const session = await Session.start({
+    command: { python: PYTHON, args: ["-u", STUB, fault], variables: {} },
+    generation: 3,
+    load: LOAD,
+    timeouts: { helloMs: 10_000, readyMs: 10_000 },
+    onProgress: () => undefined,
+    onLog: () => undefined,
+    ...over,
+  });
+  open.push(session);
+  return session;
+}
+
+function payload(text: string): Frame {
+  const data = new TextEncoder().encode(text);
+  return { name: "encoded", dtype: "|u1", shape: [data.byteLength], data };
+}
+
+async function infer(session: Session, text: string, signal?: AbortSignal): Promise<number | undefined> {
+  const fields = { handoff: "encoded", topK: 1, include: [], deadlineMs: null };
+  const reply = await session.request("infer", fields, [payload(text)], { signal });
+  return floatsOf(frameOf(reply, "scores"))[0];
+}
+
+function digest(text: string): number {
+  return createHash("sha256").update(text).digest().readUIntBE(0, 3) / 2 ** 24;
+}
+
+async function failure(promise: Promise<unknown>): Promise<IsotorchError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(IsotorchError);
+  return error as IsotorchError;
+}
+
+function socketDirectories(): string[] {
+  return readdirSync(tmpdir()).filter((name) => name.startsWith(`isotorch-${process.pid}-`));
+}
+
+describe("the start fails with a reason when", () => {
+  test("the interpreter does not exist", async () => {
+    const command = { python: "/nowhere/python3", args: [], variables: {} };
+    const error = await failure(start("none", { command }));
+    expect(error.code).toBe("WORKER_START_FAILED");
+    expect(socketDirectories()).toEqual([]);
+  });
+
+  test("an import fails before the worker can speak", async () => {
+    const error = await failure(start("exit-69-before-hello"));
+    expect(error.code).toBe("ENVIRONMENT_BROKEN");
+    expect(error.stderr).toContain("No module named 'torch'");
+  });
+
+  test("the worker says nothing: the phase is named", async () => {
+    const error = await failure(start("silent", { timeouts: { helloMs: 300, readyMs: 300 } }));
+    expect(error.code).toBe("WORKER_START_FAILED");
+    expect(error.message).toContain("starting Python");
+  });
+
+  test("the worker speaks another protocol: both versions are named", async () => {
+    const error = await failure(start("protocol-2"));
+    expect(error.code).toBe("PROTOCOL_ERROR");
+    expect(error.message).toMatch(/speaks 2.*speaks 1/);
+  });
+
+  test("the worker cannot prove the secret", async () => {
+    const dropped: string[] = [];
+    const error = await failure(
+      start("wrong-secret", {
+        timeouts: { helloMs: 1_000, readyMs: 1_000 },
+        onLog: (_, message) => dropped.push(message),
+      }),
+    );
+    expect(error.code).toBe("WORKER_START_FAILED");
+    expect(dropped.join()).toContain("without proof");
+  });
+
+  test("the checkpoint is refused: code, hint and traceback are the worker's", async () => {
+    const error = await failure(start("refuses-load"));
+    expect(error).toMatchObject({ code: "CHECKPOINT_CORRUPT", hint: "Remove it." });
+    expect(error.traceback).toContain("ValueError: bad");
+  });
+
+  test("the caller aborts", async () => {
+    const error = await failure(start("silent", { signal: AbortSignal.timeout(200) }));
+    expect(error.code).toBe("ABORTED");
+    expect(socketDirectories()).toEqual([]);
+  });
+});
+
+describe("while it runs", () => {
+  test("each reply goes to its own request", async () => {
+    const session = await start("none");
+    const texts = Array.from({ length: 50 }, (_, index) => `picture ${index}`);
+    expect(await Promise.all(texts.map((text) => infer(session, text)))).toEqual(texts.map(digest));
+  });
+
+  test("a crash fails every pending request with the last lines of stderr, and later ones at once", async () => {
+    const session = await start("segfault");
+    const errors = await Promise.all([failure(infer(session, "a")), failure(infer(session, "b"))]);
+    for (const error of errors) {
+      expect(error.code).toBe("WORKER_DIED");
+      expect(error.message).toContain("SIGSEGV");
+      expect(error.stderr).toContain("about to die");
+    }
+    expect((await failure(infer(session, "c"))).code).toBe("WORKER_DIED");
+  });
+
+  test("an uncaught Python exception arrives with its traceback", async () => {
+    const session = await start("traceback");
+    const error = await failure(infer(session, "a"));
+    expect(error.code).toBe("WORKER_DIED");
+    expect(error.traceback).toMatch(/^Traceback[\s\S]*boom in the worker/);
+  });
+
+  test("one failing request leaves the worker at work", async () => {
+    const session = await start("error");
+    const error = await failure(infer(session, "a"));
+    expect(error).toMatchObject({ code: "WORKER_ERROR", message: "this one only" });
+    expect(error.traceback).toContain("RuntimeError");
+    expect(session.end).toBeUndefined();
+  });
+
+  test("garbage is dropped and counted, and the answer behind it arrives", async () => {
+    const session = await start("garbage");
+    expect(await infer(session, "a")).toBe(digest("a"));
+    expect(session.dropped).toBeGreaterThan(0);
+  });
+
+  test("a flood on stdout does not block the worker", async () => {
+    const session = await start("stdout-flood");
+    expect(await infer(session, "a")).toBe(digest("a"));
+  });
+
+  test("an aborted request ends at once", async () => {
+    const session = await start("hang");
+    const before = performance.now();
+    const error = await failure(infer(session, "a", AbortSignal.timeout(100)));
+    expect(error.code).toBe("ABORTED");
+    expect(performance.now() - before).toBeLessThan(2_000);
+  });
+});
+
+describe("close", () => {
+  test("lets pending requests finish, is idempotent, and leaves nothing behind", async () => {
+    const session = await start("none");
+    const pid = session.pid ?? 0;
+    const reply = infer(session, "last");
+    await Promise.all([session.close(), session.close()]);
+    expect(await reply).toBe(digest("last"));
+    expect((await session.exited).code).toBe(0);
+    expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+    expect(socketDirectories()).toEqual([]);
+    expect((await failure(infer(session, "late"))).code).toBe("CLOSED");
+  });
+
+  test("ends a worker that ignores being asked", { timeout: 20_000 }, async () => {
+    const session = await start("ignores-stop");
+    await session.close();
+    expect((await session.exited).signal).toBe("SIGKILL");
+  });
+});
