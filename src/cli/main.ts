@@ -1,0 +1,90 @@
+#!/usr/bin/env node
+/** `isotorch COMMAND …`: finds the command, runs it, turns its outcome into an exit code. Nothing else. */
+import { IsotorchError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import { PACKAGE_VERSION } from "../version.ts";
+import { EXIT, exitCodeOf } from "./exit.ts";
+
+interface Command {
+  readonly help: string;
+  /** `signal` fires on Ctrl-C or SIGTERM: finish what is cheap to finish, and return. */
+  run(argv: readonly string[], signal: AbortSignal): Promise<number>;
+}
+
+const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => Promise<Command>]>> = {
+  setup: ["make or find a Python environment with PyTorch", () => import("./setup.ts")],
+  doctor: ["show what was found, what is wrong, and how to mend it", () => import("./doctor.ts")],
+  classify: ["the best classes of pictures", () => import("./classify.ts")],
+  preprocess: ["write the tensor that the network sees, as .npy", () => import("./preprocess.ts")],
+  models: ["known checkpoints; fetch one, or make an untrained one", () => import("./models.ts")],
+};
+
+const USAGE = `isotorch: torchvision's resnet101 from TypeScript, with the same answer as PyTorch
+
+  isotorch setup                    find or make the Python environment (once)
+  isotorch classify dog.jpg         the five best classes, as the tutorial prints them
+
+Commands:
+${Object.entries(COMMANDS)
+  .map(([name, [summary]]) => `  ${name.padEnd(12)}${summary}`)
+  .join("\n")}
+
+  isotorch COMMAND --help           what it takes, with examples
+  isotorch --version
+
+Exit codes: 0 ok, 1 some input failed, 2 usage, 3 environment or checkpoint, 4 device, 5 worker.
+`;
+
+async function main([name = "--help", ...argv]: readonly string[]): Promise<number> {
+  if (name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(USAGE);
+    return EXIT.ok;
+  }
+  if (name === "--version" || name === "-v") {
+    process.stdout.write(`${PACKAGE_VERSION}\n`);
+    return EXIT.ok;
+  }
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (entry === undefined) {
+    const meant = nearest(name, Object.keys(COMMANDS));
+    throw new IsotorchError("INVALID_OPTION", `There is no command "${name}".`, {
+      hint: meant === undefined ? "`isotorch --help` lists them." : `Did you mean \`isotorch ${meant}\`?`,
+    });
+  }
+  const command = await entry[1]();
+  if (argv.includes("--help") || argv.includes("-h")) {
+    process.stdout.write(command.help);
+    return EXIT.ok;
+  }
+  return command.run(argv, interrupted.signal);
+}
+
+function report(error: unknown): number {
+  if (!(error instanceof IsotorchError)) throw error;
+  if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ error })}\n`);
+  process.stderr.write(`isotorch: ${error.code}: ${error.message}\n`);
+  if (error.hint !== undefined) process.stderr.write(`  ${error.hint.replaceAll("\n", "\n  ")}\n`);
+  if (error.traceback !== undefined && error.code === "WORKER_ERROR")
+    process.stderr.write(`${error.traceback}\n`);
+  return exitCodeOf(error.code);
+}
+
+// A reader that went away (`| head`) is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+
+// The first signal lets the command end by itself, the second ends it at once. The worker never outlives it.
+const GRACE_MS = 5_000;
+const interrupted = new AbortController();
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
+  process.on(signal, () => {
+    if (interrupted.signal.aborted) process.exit(code);
+    interrupted.abort();
+    setTimeout(() => process.exit(code), GRACE_MS).unref();
+    process.once("exit", () => (process.exitCode = code));
+  });
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch(report);

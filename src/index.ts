@@ -1,0 +1,16 @@
+export { classify, createClassifier, preprocess } from "./classifier.ts";
+export type { Classification, Classifier, DetailedResult } from "./classifier.ts";
+export { ERROR_CODES, IsotorchError } from "./errors.ts";
+export type { IsotorchErrorCode, IsotorchErrorDetails } from "./errors.ts";
+export type { ImageInput, Pixels, RawPixels } from "./image/source.ts";
+export type { InputSpec } from "./image/geometry.ts";
+export type { Tensor } from "./image/tensor.ts";
+export type {
+  ClassifierOptions,
+  ClassifyOptions,
+  Handoff,
+  Logger,
+  ProgressEvent,
+  TransformsName,
+} from "./options.ts";
+export type { WorkerInfo } from "./worker/start.ts";

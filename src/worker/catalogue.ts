@@ -1,0 +1,28 @@
+/** The checkpoints that are known by name, each with the place where it is looked for. */
+import { stat } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { knownCheckpoints } from "./known.ts";
+import { checkpointDirectory, surroundings } from "./surroundings.ts";
+
+export interface CatalogueEntry {
+  readonly name: string;
+  readonly url: string;
+  readonly path: string;
+  /** Whether a file is at `path`; its hash is checked when it is loaded. */
+  readonly here: boolean;
+}
+
+/** @param options.cacheDir where checkpoints are kept; torchvision's own place by default. */
+export async function listCheckpoints(
+  { cacheDir }: { readonly cacheDir?: string },
+  model = "resnet101",
+): Promise<CatalogueEntry[]> {
+  const folder = resolve(cacheDir ?? checkpointDirectory(surroundings()));
+  return Promise.all(
+    Object.entries(await knownCheckpoints(model)).map(async ([name, { url }]) => {
+      const path = join(folder, basename(new URL(url).pathname));
+      const found = await stat(path).catch(() => undefined);
+      return { name, url, path, here: found?.isFile() === true };
+    }),
+  );
+}

@@ -1,0 +1,48 @@
+/** `untrained:SEED` as a file: a real checkpoint, made offline. */
+import { IsotorchError } from "../errors.ts";
+import { runCommand } from "./command.ts";
+import type { Environment } from "./environment.ts";
+import { isRecord } from "./json.ts";
+import { WORKER_SCRIPT } from "./process.ts";
+
+export interface MadeCheckpoint {
+  readonly path: string;
+  /** Lower-case hex, also in `path + ".sha256"`. */
+  readonly sha256: string;
+}
+
+/**
+ * Makes the checkpoint of a seed with the environment's own PyTorch; takes some seconds.
+ *
+ * @param threads PyTorch's threads; 0 means automatic.
+ * @throws IsotorchError `INVALID_OPTION` when the file cannot be written, `ENVIRONMENT_BROKEN` when Python fails.
+ */
+export async function makeUntrained(
+  { python, variables }: Environment,
+  seed: number,
+  path: string,
+  threads = 0,
+): Promise<MadeCheckpoint> {
+  const args = [
+    "-I",
+    "-u",
+    WORKER_SCRIPT,
+    "make",
+    "--seed",
+    `${seed}`,
+    "--out",
+    path,
+    "--threads",
+    `${threads}`,
+  ];
+  const { code, stdout, stderr } = await runCommand(python, args, { env: { ...process.env, ...variables } });
+  const made: unknown = code === 0 ? JSON.parse(stdout) : undefined;
+  if (isRecord(made) && typeof made["sha256"] === "string") return { path, sha256: made["sha256"] };
+  const said = stderr.trim().split("\n").at(-1) ?? "";
+  const unwritable = code === 66;
+  throw new IsotorchError(
+    unwritable ? "INVALID_OPTION" : "ENVIRONMENT_BROKEN",
+    `The checkpoint could not be made: ${said || `exit code ${code}`}.`,
+    { hint: unwritable ? "Choose another --out FILE.pth." : "Run `npx isotorch doctor`.", stderr },
+  );
+}

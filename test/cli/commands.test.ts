@@ -1,0 +1,230 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CACHE_DIR } from "../checkpoint.ts";
+import { PYTHON } from "../python.ts";
+
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const PLAIN = fileURLToPath(new URL("../../python/plain.py", import.meta.url));
+const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
+const IMAGE = join(EXAMPLES, readdirSync(EXAMPLES).sort()[0] ?? "");
+const NETWORK = ["--weights", "untrained:0", "--cache-dir", CACHE_DIR, "--threads", "2", "--python", PYTHON];
+
+let scratch: string;
+beforeAll(() => {
+  scratch = mkdtempSync(join(tmpdir(), "commands-test-"));
+});
+afterAll(() => {
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+interface Run {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function isotorch(args: readonly string[], over: { input?: Buffer; env?: Record<string, string> } = {}): Run {
+  const env = { ...process.env, ISOTORCH_CONFIG_DIR: join(scratch, "config"), ...over.env };
+  return spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8", input: over.input ?? "", env });
+}
+
+function python(code: string, ...args: string[]): string {
+  const { stdout, stderr, status } = spawnSync(PYTHON, ["-c", code, ...args], { encoding: "utf8" });
+  if (status !== 0) throw new Error(stderr);
+  return stdout.trim();
+}
+
+describe("usage", () => {
+  test("an unknown command or flag is exit code 2, naming the nearest known one", () => {
+    expect(isotorch(["clasify"])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("isotorch classify"),
+    });
+    const flag = isotorch(["classify", IMAGE, "--handof", "pixels"]);
+    expect(flag).toMatchObject({ status: 2, stderr: expect.stringContaining("--handoff") });
+    expect(isotorch(["classify", IMAGE, "--handoff", "pickle"]).status).toBe(2);
+    expect(isotorch(["classify"]).status).toBe(2);
+    expect(isotorch(["preprocess", IMAGE]).status).toBe(2);
+    expect(isotorch(["models", "delete"]).status).toBe(2);
+  });
+
+  test("each command teaches itself", () => {
+    const overview = isotorch(["--help"]);
+    expect(overview.status).toBe(0);
+    for (const command of ["setup", "doctor", "classify", "preprocess", "models"]) {
+      expect(overview.stdout).toContain(command);
+      const help = isotorch([command, "--help"]);
+      expect(help.status, help.stderr).toBe(0);
+      expect(help.stdout).toContain(`isotorch ${command}`);
+    }
+  });
+});
+
+describe("classify", () => {
+  test("prints one JSON object per input, in order, and exits with 1 when one failed", () => {
+    const missing = join(scratch, "missing.jpg");
+    const { status, stdout } = isotorch(["classify", IMAGE, missing, "-", "--json", ...NETWORK], {
+      input: readFileSync(IMAGE),
+    });
+    expect(status).toBe(1);
+    const [first, second, third] = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(first).toMatchObject({ input: IMAGE });
+    expect(first?.["top"]).toHaveLength(5);
+    expect(second).toMatchObject({ input: missing, error: { code: "INPUT_NOT_FOUND" } });
+    expect(third).toMatchObject({ input: "-", top: first?.["top"] });
+  });
+
+  test("its JSON has the digits of plain PyTorch", () => {
+    const args = ["--json", "--include", "logits", ...NETWORK];
+    const ours = JSON.parse(isotorch(["classify", IMAGE, ...args]).stdout) as {
+      top: { index: number; percent: number }[];
+      logits: number[];
+    };
+    const checkpoint = join(CACHE_DIR, "resnet101-untrained-0.pth");
+    const { stdout } = spawnSync(PYTHON, [PLAIN, "--checkpoint", checkpoint, "--threads", "2", IMAGE], {
+      encoding: "utf8",
+    });
+    const plain = JSON.parse(stdout) as { top5: { index: number; percent: number }[]; logits_sha256: string };
+    const hash = createHash("sha256").update(new Uint8Array(new Float32Array(ours.logits).buffer));
+    expect(hash.digest("hex")).toBe(plain.logits_sha256);
+    expect(ours.top.map(({ index, percent }) => [index, percent])).toEqual(
+      plain.top5.map(({ index, percent }) => [index, percent]),
+    );
+  });
+
+  test("says that an untrained network is untrained", () => {
+    const { stderr, stdout } = isotorch(["classify", IMAGE, ...NETWORK]);
+    expect(stderr).toContain("untrained");
+    expect(stdout.split("\n")[0]).toBe(IMAGE);
+  });
+
+  test("no environment is exit code 3, no device 4", () => {
+    const none = isotorch(["classify", IMAGE, "--weights", "untrained:0", "--python", "/nowhere/python3"]);
+    expect(none).toMatchObject({ status: 3, stderr: expect.stringContaining("ENVIRONMENT_NOT_FOUND") });
+    const device = isotorch(["classify", IMAGE, ...NETWORK, "--device", "cuda", "--json"]);
+    expect(device.status).toBe(4);
+    expect(JSON.parse(device.stdout)).toMatchObject({ error: { code: "DEVICE_UNAVAILABLE" } });
+  });
+
+  test("weights that cannot be reached are exit code 3, with the URL, the place and the offline choice", () => {
+    const { status, stderr } = isotorch(["classify", IMAGE, "--cache-dir", scratch, "--python", PYTHON], {
+      env: { ISOTORCH_WEIGHTS_URL: "http://127.0.0.1:9/models" },
+    });
+    expect(status).toBe(3);
+    expect(stderr).toContain("http://127.0.0.1:9/models/resnet101-63fe2227.pth");
+    expect(stderr).toContain(join(scratch, "resnet101-63fe2227.pth"));
+    expect(stderr).toContain("untrained:0");
+  });
+});
+
+describe("preprocess", () => {
+  const TORCHVISION = `
+import sys, numpy
+from PIL import Image
+from torchvision import transforms
+size = int(sys.argv[3])
+steps = transforms.Compose([transforms.Resize(size), transforms.CenterCrop(224), transforms.ToTensor(),
+  transforms.Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])])
+expected = steps(Image.open(sys.argv[1]).convert("RGB")).unsqueeze(0).numpy()
+ours = numpy.load(sys.argv[2])
+assert ours.dtype == expected.dtype and ours.shape == expected.shape
+print(int((ours.view("u4") != expected.view("u4")).sum()))`;
+
+  test.each([
+    ["IMAGENET1K_V1", "256"],
+    ["IMAGENET1K_V2", "232"],
+  ])("writes what numpy reads, equal to torchvision's in every bit: %s", (transforms, size) => {
+    for (const name of readdirSync(EXAMPLES)) {
+      const out = join(scratch, "x.npy");
+      const run = isotorch(["preprocess", join(EXAMPLES, name), "--out", out, "--transforms", transforms]);
+      expect(run.status, run.stderr).toBe(0);
+      expect(python(TORCHVISION, join(EXAMPLES, name), out, size), name).toBe("0");
+    }
+  });
+
+  test("takes pictures that only Pillow reads, through the worker", () => {
+    const bmp = join(scratch, "x.bmp");
+    const out = join(scratch, "x.npy");
+    python(
+      "import sys; from PIL import Image; Image.open(sys.argv[1]).convert('RGB').save(sys.argv[2])",
+      IMAGE,
+      bmp,
+    );
+    const run = isotorch(["preprocess", bmp, "--out", out, "--python", PYTHON, "--json"]);
+    expect(run.status, run.stderr).toBe(0);
+    expect(JSON.parse(run.stdout)).toMatchObject({ shape: [1, 3, 224, 224], dtype: "float32" });
+    expect(python(TORCHVISION, bmp, out, "256")).toBe("0");
+  });
+
+  test("refuses what is no picture with exit code 1", () => {
+    const text = join(scratch, "text.png");
+    writeFileSync(text, "hello");
+    const run = isotorch(["preprocess", text, "--out", join(scratch, "y.npy")]);
+    expect(run).toMatchObject({ status: 1, stderr: expect.stringContaining("UNSUPPORTED_FORMAT") });
+  });
+});
+
+describe("models", () => {
+  test("lists the known checkpoints with their places", () => {
+    const lines = isotorch(["models", "--json", "--cache-dir", scratch]).stdout.trim().split("\n");
+    const known = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(known.map(({ name }) => name)).toEqual(["IMAGENET1K_V1", "IMAGENET1K_V2"]);
+    expect(known[0]).toMatchObject({ here: false, path: join(scratch, "resnet101-63fe2227.pth") });
+  });
+
+  test("makes a checkpoint that plain torchvision loads, with sane logits", () => {
+    const out = join(scratch, "made.pth");
+    const run = isotorch([
+      "models",
+      "make",
+      "--seed",
+      "1",
+      "--out",
+      out,
+      "--threads",
+      "2",
+      "--python",
+      PYTHON,
+      "--json",
+    ]);
+    expect(run.status, run.stderr).toBe(0);
+    const made = JSON.parse(run.stdout) as { path: string; sha256: string };
+    expect(made.path).toBe(out);
+    expect(made.sha256).toBe(createHash("sha256").update(readFileSync(out)).digest("hex"));
+    const largest = python(
+      `import sys, torch, torchvision
+network = torchvision.models.resnet101(); network.load_state_dict(torch.load(sys.argv[1])); network.eval()
+torch.set_num_threads(2)
+print(network(torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))).abs().max().item())`,
+      out,
+    );
+    expect(Number(largest)).toBeGreaterThan(0.1);
+    expect(Number(largest)).toBeLessThan(100);
+  });
+});
+
+describe("doctor", () => {
+  test("says which Python was chosen and why, and what is wrong", () => {
+    const run = isotorch(["doctor", "--json", "--python", PYTHON, "--cache-dir", scratch]);
+    expect(run.status, run.stderr).toBe(0);
+    const diagnosis = JSON.parse(run.stdout) as Record<string, unknown>;
+    expect(diagnosis).toMatchObject({ candidates: [{ verdict: "chosen" }] });
+    expect(diagnosis["python"]).toMatchObject({ facts: { torch: expect.stringMatching(/^\d/) } });
+    expect(diagnosis["problems"]).toMatchObject([{ area: "checkpoint" }]);
+  });
+
+  test("exits with 3 where no Python fits and with 4 where the device is not there", () => {
+    expect(isotorch(["doctor", "--python", "/bin/false"]).status).toBe(3);
+    const device = isotorch(["doctor", "--device", "cuda", "--python", PYTHON]);
+    expect(device.status).toBe(4);
+    expect(device.stdout).toContain("CPU build");
+  });
+});

@@ -1,0 +1,98 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { CACHE_DIR } from "./checkpoint.ts";
+import { PYTHON } from "./python.ts";
+
+const INDEX = new URL("../dist/index.js", import.meta.url).href;
+const EXAMPLES = fileURLToPath(new URL("../examples/images/", import.meta.url));
+const IMAGE = JSON.stringify(join(EXAMPLES, readdirSync(EXAMPLES).sort()[0] ?? ""));
+const OPTIONS = JSON.stringify({ weights: "untrained:0", cacheDir: CACHE_DIR, threads: 2, python: PYTHON });
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "exit-test-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs a script with a temporary directory of its own; `printed` are the milliseconds at which it printed. */
+function runScript(body: string): {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+  afterAnswerMs: number;
+} {
+  const script = join(folder, "script.mjs");
+  writeFileSync(script, `import { classify, createClassifier } from ${JSON.stringify(INDEX)};\n${body}`);
+  const temporary = mkdtempSync(join(folder, "tmp-"));
+  const result = spawnSync(process.execPath, [script], {
+    encoding: "utf8",
+    timeout: 50_000,
+    env: { ...process.env, TMPDIR: temporary },
+  });
+  const ended = Date.now();
+  const answered = Number(/answered at (\d+)/.exec(result.stdout)?.[1]);
+  expect(readdirSync(temporary), "temporary files").toEqual([]);
+  expect(workers(temporary), "processes").toEqual([]);
+  return { ...result, afterAnswerMs: ended - answered };
+}
+
+/** Processes that still run with this temporary directory in their environment. */
+function workers(temporary: string): string[] {
+  const { stdout } = spawnSync("grep", ["-lsa", temporary, ...environments()], { encoding: "utf8" });
+  return stdout.split("\n").filter(Boolean);
+}
+
+function environments(): string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => `/proc/${pid}/environ`);
+}
+
+test("a script that calls classify() once ends by itself within 2 s of its answer and leaves nothing", () => {
+  const { status, stdout, stderr, afterAnswerMs } = runScript(`
+    const top = await classify(${IMAGE}, ${OPTIONS});
+    console.log(top.length, "classes, answered at", Date.now());
+  `);
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  expect(stdout).toContain("5 classes");
+  expect(afterAnswerMs).toBeLessThan(2_000);
+});
+
+test("so does one that forgets to close its classifier", () => {
+  const { status, afterAnswerMs } = runScript(`
+    const classifier = await createClassifier(${OPTIONS});
+    await classifier.classify(${IMAGE});
+    console.log("answered at", Date.now());
+  `);
+  expect(status).toBe(0);
+  expect(afterAnswerMs).toBeLessThan(2_000);
+});
+
+test("calls of classify() with the same options share one worker", () => {
+  const { stdout } = runScript(`
+    const [a, b] = await Promise.all([classify(${IMAGE}, ${OPTIONS}), classify(${IMAGE}, ${OPTIONS})]);
+    const { readdirSync } = await import("node:fs");
+    const sockets = readdirSync(process.env.TMPDIR).length;
+    console.log(sockets, "worker,", JSON.stringify(a) === JSON.stringify(b) ? "same" : "different");
+  `);
+  expect(stdout).toContain("1 worker, same");
+});
+
+test("process.exit() in the middle of a call, and an uncaught exception, take the worker along", () => {
+  expect(
+    runScript(`void classify(${IMAGE}, ${OPTIONS}); setTimeout(() => process.exit(3), 400);`).status,
+  ).toBe(3);
+  const { status } = runScript(`
+    const classifier = await createClassifier(${OPTIONS});
+    void classifier.classify(${IMAGE});
+    throw new Error("boom");
+  `);
+  expect(status).toBe(1);
+});
