@@ -1,0 +1,93 @@
+import { realpath, stat } from "node:fs/promises";
+import { condaPrefixes, condaPython } from "./conda.ts";
+import { readRecord } from "./recorded.ts";
+import { searchDirectories, type Surroundings } from "./surroundings.ts";
+
+/** Where an environment came from. */
+export type EnvironmentKind = "explicit" | "recorded" | "conda" | "system";
+
+/** An interpreter to look at, and why it is looked at. */
+export interface Place {
+  /** Absolute path of the interpreter. */
+  readonly python: string;
+  readonly kind: EnvironmentKind;
+  /** What names it: an option, a variable, a file, a directory. */
+  readonly source: string;
+}
+
+/** The name that `setup` gives to the environments it makes. */
+export const ENVIRONMENT_NAME = "isotorch";
+
+/**
+ * Every interpreter that may serve without being asked for, in order: the one that `setup` recorded, conda-family
+ * prefixes, the active virtual environment, the system's, those on the PATH. No interpreter is named twice.
+ * Prefixes and system interpreters that do not exist are left out, except those that something names.
+ */
+export async function places(at: Surroundings): Promise<Place[]> {
+  const { environ, path } = at;
+  const list: Place[] = [];
+  const record = await readRecord(at);
+  if (record) list.push({ python: record.python, kind: "recorded", source: `setup (${record.via})` });
+
+  const active = environ["CONDA_PREFIX"];
+  if (active && path.isAbsolute(active)) {
+    list.push({ python: condaPython(active, at), kind: "conda", source: "CONDA_PREFIX" });
+  }
+  for (const prefix of await condaPrefixes(ENVIRONMENT_NAME, at)) {
+    const python = condaPython(prefix, at);
+    if (await isFile(python)) list.push({ python, kind: "conda", source: prefix });
+  }
+
+  const venv = environ["VIRTUAL_ENV"];
+  if (venv && path.isAbsolute(venv)) {
+    list.push({ python: venvPython(venv, at), kind: "system", source: "VIRTUAL_ENV" });
+  }
+  const names = at.platform === "win32" ? ["python.exe", "python3.exe"] : ["python3", "python"];
+  const onPath = searchDirectories(at).flatMap((folder) => names.map((name) => path.join(folder, name)));
+  for (const python of [...at.systemPythons, ...onPath]) {
+    const source = at.systemPythons.includes(python) ? "system" : "PATH";
+    if (await isFile(python)) list.push({ python, kind: "system", source });
+  }
+  return withoutRepeats(list, at);
+}
+
+/** The interpreter inside a virtual environment. */
+export function venvPython(folder: string, { platform, path }: Surroundings): string {
+  return platform === "win32"
+    ? path.join(folder, "Scripts", "python.exe")
+    : path.join(folder, "bin", "python");
+}
+
+/** Finds a command such as `conda` on the PATH; `undefined` where there is none. */
+export async function whichCommand(name: string, at: Surroundings): Promise<string | undefined> {
+  const endings = at.platform === "win32" ? [".exe", ".bat", ".cmd"] : [""];
+  for (const folder of searchDirectories(at)) {
+    for (const ending of endings) {
+      const file = at.path.join(folder, name + ending);
+      if (await isFile(file)) return file;
+    }
+  }
+  return undefined;
+}
+
+async function withoutRepeats(list: readonly Place[], at: Surroundings): Promise<Place[]> {
+  const seen = new Set<string>();
+  const kept: Place[] = [];
+  for (const place of list) {
+    const identity = await identityOf(place.python, at);
+    if (!seen.has(identity)) kept.push(place);
+    seen.add(identity);
+  }
+  return kept;
+}
+
+/** A virtual environment's interpreter is a link to the system's, yet not the same environment. */
+async function identityOf(python: string, { path }: Surroundings): Promise<string> {
+  const folder = path.dirname(python);
+  if (await isFile(path.join(path.dirname(folder), "pyvenv.cfg"))) return realpath(folder);
+  return realpath(python).catch(() => python);
+}
+
+async function isFile(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => undefined))?.isFile() ?? false;
+}

@@ -1,0 +1,127 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import type { Readable } from "node:stream";
+import { messageOf } from "../errors.ts";
+
+/** How a command is run. */
+export interface CommandOptions {
+  /** The whole environment of the process. @default process.env */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Milliseconds until its process group is killed. @default no limit */
+  readonly timeoutMs?: number;
+  /** Called with each complete line, without its line end, as it is printed. */
+  readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+  /** Kills the process group when it fires. */
+  readonly signal?: AbortSignal;
+}
+
+/** How a command ended. `stdout` and `stderr` hold the last 256 KiB of each. */
+export interface CommandResult {
+  readonly outcome: "exited" | "not-started" | "timed-out" | "aborted";
+  /** The exit status; `null` when a signal ended it or it never started. */
+  readonly code: number | null;
+  readonly stdout: string;
+  /** For `not-started` the reason that the system gave. */
+  readonly stderr: string;
+}
+
+const KEPT = 256 * 1024;
+const LONGEST_LINE = 64 * 1024;
+const POLITE_MS = 2_000;
+const PIPES_MS = 1_000;
+
+/**
+ * Runs a short-lived command with no stdin, in a process group of its own, and waits until it has ended.
+ * Never rejects: a non-zero exit, a missing file, the timeout and the abort are all told by the result.
+ */
+export function runCommand(
+  file: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
+  const { env, timeoutMs, onLine, signal } = options;
+  if (signal?.aborted) return Promise.resolve({ outcome: "aborted", code: null, stdout: "", stderr: "" });
+  let child: ChildProcess;
+  try {
+    child = spawn(file, args, {
+      ...(env && { env }),
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: process.platform !== "win32",
+      windowsHide: true,
+    });
+  } catch (error) {
+    // Node throws instead of emitting for a path with a NUL byte and for some resource limits.
+    return Promise.resolve({ outcome: "not-started", code: null, stdout: "", stderr: messageOf(error) });
+  }
+  const stdout = collect(child.stdout, (line) => onLine?.(line, "stdout"));
+  const stderr = collect(child.stderr, (line) => onLine?.(line, "stderr"));
+
+  return new Promise((resolve) => {
+    let outcome: CommandResult["outcome"] = "exited";
+    const timers: NodeJS.Timeout[] = [];
+    const end = (why: "timed-out" | "aborted"): void => {
+      if (outcome !== "exited") return;
+      outcome = why;
+      killGroup(child, "SIGTERM");
+      timers.push(setTimeout(() => killGroup(child, "SIGKILL"), POLITE_MS));
+    };
+    const abort = (): void => end("aborted");
+    const finish = (result: CommandResult): void => {
+      for (const timer of timers) clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      resolve(result);
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+    if (timeoutMs !== undefined) timers.push(setTimeout(() => end("timed-out"), timeoutMs));
+
+    child.once("error", (error) => {
+      if (child.pid !== undefined) return;
+      finish({ outcome: "not-started", code: null, stdout: "", stderr: error.message });
+    });
+    child.once("exit", () => {
+      if (outcome !== "exited") killGroup(child, "SIGKILL");
+      // A daemon left behind may hold the pipes for ever; it does not get to hold the caller.
+      timers.push(
+        setTimeout(() => [child.stdout, child.stderr].forEach((pipe) => pipe?.destroy()), PIPES_MS),
+      );
+    });
+    child.once("close", (code) => finish({ outcome, code, stdout: stdout(), stderr: stderr() }));
+  });
+}
+
+/** A word as a POSIX shell reads it back; plain words stay as they are. */
+export function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Signals every process of the child's group, or the child alone where there are no groups. */
+function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  try {
+    if (process.platform === "win32") {
+      spawn("taskkill", ["/pid", String(child.pid), "/t", "/f"], { stdio: "ignore" }).once("error", () => {});
+    } else {
+      process.kill(-child.pid, signal);
+    }
+  } catch {
+    // The group is gone already.
+  }
+}
+
+/** Reads a pipe to its end, keeping its tail and passing its lines on; returns the reader of the tail. */
+function collect(pipe: Readable | null, onLine: (line: string) => void): () => string {
+  let kept = "";
+  let open = "";
+  pipe?.setEncoding("utf8");
+  pipe?.on("data", (text: string) => {
+    kept = (kept + text).slice(-KEPT);
+    // A carriage return alone is how apt and pip redraw their progress.
+    const lines = (open + text).split(/\r\n|\n|\r/);
+    open = (lines.pop() ?? "").slice(-LONGEST_LINE);
+    for (const line of lines) onLine(line);
+  });
+  pipe?.on("end", () => {
+    if (open !== "") onLine(open);
+  });
+  pipe?.on("error", () => {});
+  return () => kept;
+}

@@ -1,0 +1,105 @@
+import { readdir, readFile } from "node:fs/promises";
+import { isRecord, parseRecord } from "./json.ts";
+import { type Surroundings, searchPath } from "./surroundings.ts";
+
+/** Installation directories of the conda family, under the home directory unless absolute. */
+const HOME_ROOTS = [
+  "miniforge3",
+  "mambaforge",
+  "miniconda3",
+  "anaconda3",
+  "micromamba",
+  ".local/share/mamba",
+  ".conda",
+  ".pixi",
+];
+const POSIX_ROOTS = ["/opt/conda", "/opt/miniforge3", "/opt/miniconda3", "/opt/anaconda3"];
+const UNSET = "***unset***";
+
+/** The interpreter inside a conda prefix. */
+export function condaPython(prefix: string, { platform, path }: Surroundings): string {
+  return platform === "win32" ? path.join(prefix, "python.exe") : path.join(prefix, "bin", "python");
+}
+
+/** The directories that activation puts in front of the PATH, first first. */
+export function activationPaths(prefix: string, { platform, path }: Surroundings): string[] {
+  if (platform !== "win32") return [path.join(prefix, "bin")];
+  const inside = ["Library/mingw-w64/bin", "Library/usr/bin", "Library/bin", "Scripts", "bin"];
+  return [prefix, ...inside.map((entry) => path.join(prefix, ...entry.split("/")))];
+}
+
+/**
+ * What `conda activate` would set, as data: `PATH`, `CONDA_PREFIX`, `CONDA_DEFAULT_ENV`, the packages' variables
+ * (`etc/conda/env_vars.d`, by file name) and over them the user's (`conda-meta/state`). Empty for a prefix without
+ * `conda-meta`. Activation scripts are not run, and a file that is not JSON is passed over, as conda does.
+ */
+export async function activationVariables(prefix: string, at: Surroundings): Promise<Record<string, string>> {
+  const { path, environ } = at;
+  if ((await namesIn(path.join(prefix, "conda-meta"))) === undefined) return {};
+  const variables: Record<string, string> = {};
+  const folder = path.join(prefix, "etc", "conda", "env_vars.d");
+  for (const name of ((await namesIn(folder)) ?? []).toSorted()) {
+    if (name.endsWith(".json")) assignStrings(variables, await readJson(path.join(folder, name)));
+  }
+  const state = await readJson(path.join(prefix, "conda-meta", "state"));
+  assignStrings(variables, state["env_vars"]);
+
+  const current = searchPath(environ);
+  const front = activationPaths(prefix, at);
+  variables[current.name] = [...front, ...(current.value ? [current.value] : [])].join(path.delimiter);
+  variables["CONDA_PREFIX"] = prefix;
+  variables["CONDA_DEFAULT_ENV"] =
+    path.basename(path.dirname(prefix)) === "envs" ? path.basename(prefix) : prefix;
+  return variables;
+}
+
+/**
+ * Every prefix in which an environment of this name may live, in the order in which they are tried: the roots
+ * that the environment variables name, the usual installation directories, `~/.conda/environments.txt`.
+ */
+export async function condaPrefixes(name: string, at: Surroundings): Promise<string[]> {
+  const { path, home } = at;
+  const found = condaRoots(at).map((root) => path.join(root, "envs", name));
+  found.unshift(...envsDirectories(at).map((folder) => path.join(folder, name)));
+  const list = await readFile(path.join(home, ".conda", "environments.txt"), "utf8").catch(() => "");
+  const listed = list.split(/\r?\n/).map((line) => line.trim());
+  found.push(...listed.filter((line) => path.isAbsolute(line) && path.basename(line) === name));
+  return [...new Set(found)];
+}
+
+/** Installation roots of conda, mamba, micromamba and pixi that this machine names or usually has. */
+export function condaRoots(at: Surroundings): string[] {
+  const { environ, platform, home, path } = at;
+  const roots = [environ["MAMBA_ROOT_PREFIX"], environ["CONDA_ROOT"], environ["PIXI_HOME"]];
+  // <root>/bin/conda or <root>\Scripts\conda.exe
+  if (environ["CONDA_EXE"]) roots.push(path.dirname(path.dirname(environ["CONDA_EXE"])));
+  roots.push(...HOME_ROOTS.map((root) => path.join(home, ...root.split("/"))));
+  if (platform === "win32") {
+    const shared = [environ["LOCALAPPDATA"], environ["ProgramData"]].filter((base) => base !== undefined);
+    for (const base of shared) roots.push(...HOME_ROOTS.slice(0, 4).map((root) => path.join(base, root)));
+  } else {
+    roots.push(...POSIX_ROOTS);
+  }
+  return [...new Set(roots.filter((root) => root !== undefined).filter((root) => path.isAbsolute(root)))];
+}
+
+function envsDirectories({ environ, path }: Surroundings): string[] {
+  const listed = `${environ["CONDA_ENVS_PATH"] ?? ""}${path.delimiter}${environ["CONDA_ENVS_DIRS"] ?? ""}`;
+  return listed.split(path.delimiter).filter((folder) => path.isAbsolute(folder));
+}
+
+async function namesIn(folder: string): Promise<string[] | undefined> {
+  return readdir(folder).catch(() => undefined);
+}
+
+async function readJson(file: string): Promise<Record<string, unknown>> {
+  return parseRecord(await readFile(file, "utf8").catch(() => ""));
+}
+
+function assignStrings(into: Record<string, string>, values: unknown): void {
+  if (!isRecord(values)) return;
+  for (const [name, value] of Object.entries(values)) {
+    if (value === UNSET) delete into[name];
+    else if (typeof value === "string" || typeof value === "number") into[name] = String(value);
+  }
+}

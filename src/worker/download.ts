@@ -1,0 +1,211 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, rename, stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { IsotorchError, messageOf } from "../errors.ts";
+import { type FileLock, hasCode, tryLock } from "./lock.ts";
+import { forget, transfer } from "./transfer.ts";
+
+/** Progress of a download, with the field names of transformers.js. */
+export interface DownloadProgress {
+  readonly status: "initiate" | "download" | "progress" | "done" | "ready";
+  /** The weights' name, such as `IMAGENET1K_V1`. */
+  readonly name: string;
+  /** The file's name in the cache. */
+  readonly file: string;
+  /** 0 to 100, absent where the size is not known. */
+  readonly progress?: number;
+  /** Bytes. */
+  readonly loaded?: number;
+  readonly total?: number;
+}
+
+/** What is downloaded, whereto, and how its content is known to be right. */
+export interface DownloadRequest {
+  readonly name: string;
+  readonly url: string;
+  /** Absolute path; its directory is made. */
+  readonly target: string;
+  /** Full SHA-256, lower-case hex. */
+  readonly sha256?: string | null;
+  /** The first hex digits of the SHA-256, where the rest is not known. */
+  readonly sha256Prefix?: string | null;
+  /** Bytes of the whole file. */
+  readonly bytes?: number | null;
+  readonly onProgress?: (event: DownloadProgress) => void;
+  readonly signal?: AbortSignal;
+  readonly timing?: Partial<DownloadTiming>;
+}
+
+/** The numbers of a download, milliseconds. */
+export interface DownloadTiming {
+  /** Silence after which a connection is given up. @default 30_000 */
+  readonly stallMs: number;
+  /** Wait before the first resumption; it doubles. @default 500 */
+  readonly retryMs: number;
+  /** How often a waiting process looks whether the other one has finished. @default 250 */
+  readonly pollMs: number;
+}
+
+const RESUMPTIONS = 3;
+const TIMING: DownloadTiming = { stallMs: 30_000, retryMs: 500, pollMs: 250 };
+
+/**
+ * Brings a file into place: whole and with the right hash, or not at all. A cut or silent connection is resumed at
+ * most three times, also by a later process; of several processes one downloads and the others wait for it.
+ *
+ * Rejects with `DOWNLOAD_FAILED` (not reachable, refused, cut four times, directory not writable, disk full),
+ * `CHECKPOINT_CORRUPT` (wrong content; nothing is kept) or `ABORTED`.
+ */
+export async function download(request: DownloadRequest): Promise<void> {
+  const timing = { ...TIMING, ...request.timing };
+  const report = reporter(request);
+  const part = `${request.target}.part`;
+  let lock: FileLock | undefined;
+  try {
+    request.signal?.throwIfAborted();
+    report("initiate");
+    await mkdir(dirname(request.target), { recursive: true });
+    for (;;) {
+      lock = await tryLock(`${request.target}.lock`);
+      if (await exists(request.target)) return report("done");
+      if (lock) break;
+      await sleep(timing.pollMs, undefined, request.signal ? { signal: request.signal } : {});
+      const loaded = await sizeOf(part);
+      if (loaded !== undefined) report("progress", loaded, request.bytes ?? undefined);
+    }
+    report("download");
+    await fetchInto(part, request, timing, report);
+    await rename(part, request.target);
+    await forget(part);
+    report("done");
+  } catch (error) {
+    if (hasCode(error, "ENOSPC", "EDQUOT")) await forget(part).catch(() => {});
+    throw explain(error, request);
+  } finally {
+    await lock?.release().catch(() => {});
+  }
+}
+
+/** The SHA-256 of a file, lower-case hex. Rejects with the file system's error. */
+export async function hashFile(file: string, signal?: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), hash, { ...(signal && { signal }) });
+  return hash.digest("hex");
+}
+
+type Report = (status: DownloadProgress["status"], loaded?: number, total?: number) => void;
+
+async function fetchInto(
+  part: string,
+  request: DownloadRequest,
+  timing: DownloadTiming,
+  report: Report,
+): Promise<void> {
+  const { url, bytes, signal } = request;
+  let resumed = false;
+  let restarted = false;
+  for (let attempt = 0; ;) {
+    const result = await transfer({
+      url,
+      part,
+      stallMs: timing.stallMs,
+      expected: bytes ?? undefined,
+      onBytes: (loaded, total) => report("progress", loaded, total),
+      signal,
+    });
+    if (result.outcome === "complete") {
+      resumed ||= result.resumed;
+      const wrong = await wrongContent(part, request);
+      if (!wrong) break;
+      await forget(part);
+      // The pieces of a resumed file may come from two versions on the server; once, all of it is fetched anew.
+      if (!resumed || restarted) throw wrong;
+      [resumed, restarted] = [false, true];
+    } else if (isWorthAnother(result.outcome, attempt)) {
+      resumed = true;
+      await sleep(timing.retryMs * 2 ** attempt, undefined, signal ? { signal } : {});
+      attempt += 1;
+    } else {
+      const times = attempt > 0 ? `, attempt ${attempt + 1}` : "";
+      throw failed(request, `${url} could not be downloaded (${result.reason}${times}).`);
+    }
+  }
+}
+
+/** A network that was never there is told at once; one that went away may come back. */
+function isWorthAnother(outcome: "cut" | "refused" | "unreachable", attempt: number): boolean {
+  return attempt < RESUMPTIONS && (outcome === "cut" || (outcome === "unreachable" && attempt > 0));
+}
+
+async function wrongContent(part: string, request: DownloadRequest): Promise<IsotorchError | undefined> {
+  const { sha256, sha256Prefix, url } = request;
+  const expected = sha256 ?? sha256Prefix ?? "";
+  const actual = await hashFile(part, request.signal);
+  if (actual.startsWith(expected)) return undefined;
+  return new IsotorchError(
+    "CHECKPOINT_CORRUPT",
+    `${url} is not the checkpoint: SHA-256 ${actual}, expected ${expected}.`,
+    {
+      hint: `Nothing was kept. A proxy or a mirror may have changed it; download ${url} elsewhere and put it at ${request.target}`,
+    },
+  );
+}
+
+function explain(error: unknown, request: DownloadRequest): unknown {
+  const { signal, name, target } = request;
+  if (error instanceof IsotorchError) return error;
+  if (signal?.aborted) {
+    const hint = "What was downloaded is kept; the next start continues there";
+    return new IsotorchError("ABORTED", `The download of ${name} was aborted.`, {
+      hint,
+      cause: signal.reason,
+    });
+  }
+  if (hasCode(error, "ENOSPC", "EDQUOT")) {
+    const space = request.bytes ? ` (it needs ${Math.ceil(request.bytes / 2 ** 20)} MiB)` : "";
+    return new IsotorchError("DOWNLOAD_FAILED", `The disk is full while writing ${target}${space}.`, {
+      hint: `Make room on the disk of ${dirname(target)}, or choose another directory with TORCH_HOME or \`cacheDir\``,
+      cause: error,
+    });
+  }
+  if (!(error instanceof Error && "code" in error)) return error;
+  return new IsotorchError("DOWNLOAD_FAILED", `${target} cannot be written: ${messageOf(error)}`, {
+    hint: `Make ${dirname(target)} a directory that can be written, or choose another with TORCH_HOME or \`cacheDir\``,
+    cause: error,
+  });
+}
+
+function failed({ url, target }: DownloadRequest, message: string): IsotorchError {
+  return new IsotorchError("DOWNLOAD_FAILED", message, {
+    hint: `Put the file by hand at ${target} (from ${url}), name a mirror with ISOTORCH_WEIGHTS_URL, or try without trained weights: --weights untrained:0`,
+  });
+}
+
+function reporter({ name, target, onProgress }: DownloadRequest): Report {
+  let last = 0;
+  return (status, loaded, total) => {
+    if (!onProgress) return;
+    const now = Date.now();
+    if (status === "progress" && now - last < 100 && loaded !== total) return;
+    if (status === "progress") last = now;
+    onProgress({
+      status,
+      name,
+      file: basename(target),
+      ...(loaded !== undefined && total !== undefined && total > 0 && { progress: (100 * loaded) / total }),
+      ...(loaded !== undefined && { loaded }),
+      ...(total !== undefined && { total }),
+    });
+  };
+}
+
+async function exists(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => undefined))?.isFile() ?? false;
+}
+
+async function sizeOf(file: string): Promise<number | undefined> {
+  return (await stat(file).catch(() => undefined))?.size;
+}

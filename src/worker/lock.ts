@@ -1,0 +1,87 @@
+import { randomUUID } from "node:crypto";
+import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { parseRecord } from "./json.ts";
+
+/** A lock that is held. Releasing it twice is harmless. */
+export interface FileLock {
+  release(): Promise<void>;
+}
+
+/** Milliseconds after which a lock whose owner does not touch it counts as left behind. */
+export const STALE_LOCK_MS = 60_000;
+const TOUCH_MS = 5_000;
+/** A lock is created and then filled; an empty one this young is being filled. */
+const FILLING_MS = 5_000;
+
+/**
+ * Takes the exclusive lock that is the file's existence, or resolves with `undefined` while another owner lives.
+ * A lock whose owner is gone, or has not touched it for a minute, is swept first. Rejects with the file system's
+ * error when the file cannot be written.
+ */
+export async function tryLock(file: string): Promise<FileLock | undefined> {
+  await sweepIfStale(file);
+  const content = JSON.stringify({ pid: process.pid, host: hostname(), token: randomUUID() });
+  try {
+    await writeFile(file, content, { flag: "wx" });
+  } catch (error) {
+    if (hasCode(error, "EEXIST")) return undefined;
+    throw error;
+  }
+  const touch = setInterval(() => {
+    utimes(file, new Date(), new Date()).catch(() => {});
+  }, TOUCH_MS);
+  touch.unref();
+  return {
+    async release() {
+      clearInterval(touch);
+      if ((await read(file)) === content) await rm(file, { force: true });
+    },
+  };
+}
+
+async function sweepIfStale(file: string): Promise<void> {
+  const content = await read(file);
+  if (content === undefined || !(await isStale(file, content))) return;
+  // Another sweeper may have put a fresh lock there meanwhile: only what was judged is thrown away.
+  const aside = `${file}.${randomUUID()}`;
+  try {
+    await rename(file, aside);
+    if ((await read(aside)) !== content) await link(aside, file);
+  } catch {
+    // Swept by another process, or taken again already.
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+async function isStale(file: string, content: string): Promise<boolean> {
+  const age = Date.now() - ((await stat(file).catch(() => undefined))?.mtimeMs ?? Date.now());
+  const owner = parse(content);
+  if (!owner) return age > FILLING_MS;
+  if (age > STALE_LOCK_MS) return true;
+  return owner.host === hostname() && !isAlive(owner.pid);
+}
+
+function parse(content: string): { readonly pid: number; readonly host: string } | undefined {
+  const { pid, host } = parseRecord(content);
+  return typeof pid === "number" && pid > 0 && typeof host === "string" ? { pid, host } : undefined;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return hasCode(error, "EPERM");
+  }
+}
+
+async function read(file: string): Promise<string | undefined> {
+  return readFile(file, "utf8").catch(() => undefined);
+}
+
+/** Whether an error is a system error with this code, such as `ENOSPC`. */
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+}

@@ -1,0 +1,137 @@
+import { stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { isRecord, parseRecord } from "./json.ts";
+import { runCommand } from "./command.ts";
+
+/** What an interpreter says about itself when it can run the worker. */
+export interface Probe {
+  /** `sys.executable`, absolute: a shim or a launcher has been looked through. */
+  readonly python: string;
+  readonly prefix: string;
+  /** Versions by name: `python` and the distributions that the worker imports. */
+  readonly versions: Record<string, string>;
+}
+
+/** A fit interpreter, or the reason, one clause, why it is not fit. */
+export type ProbeOutcome =
+  | { readonly fit: true; readonly probe: Probe }
+  | { readonly fit: false; readonly reason: string; readonly exists: boolean };
+
+/** How an interpreter is probed. */
+export interface ProbeOptions {
+  /** @default process.env */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Milliseconds. @default 10_000 */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The worker's entry, run by path because `-I` keeps the current directory off the module path. */
+export const WORKER_ENTRY: string = fileURLToPath(
+  new URL("../../python/isotorch_worker/__main__.py", import.meta.url),
+);
+
+/** The oldest Python that the worker runs on. */
+export const OLDEST_PYTHON = "3.9";
+const OLDEST_TORCH = "1.12";
+const VERSION_LINE = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
+
+/**
+ * Asks an interpreter, without importing torch, whether it can run the worker: its version and the distributions
+ * that it has. Takes about 100 ms, at most `timeoutMs`.
+ */
+export async function probePython(python: string, options: ProbeOptions = {}): Promise<ProbeOutcome> {
+  const found = await stat(python).catch(() => undefined);
+  if (!found) return { fit: false, reason: "does not exist", exists: false };
+  if (!found.isFile()) return unfit("is not a file");
+  const run = { env: process.env, timeoutMs: 10_000, ...options };
+  const result = await runCommand(python, ["-I", "-u", WORKER_ENTRY, "probe"], run);
+  if (result.outcome === "not-started") return unfit(`cannot be started (${result.stderr})`);
+  if (result.outcome === "aborted") return unfit("the search was aborted");
+  if (result.outcome === "timed-out") return unfit(`did not answer within ${run.timeoutMs / 1000} s`);
+
+  const answer = parseAnswer(result.stdout);
+  if (answer) return judge(python, answer);
+  // An old Python cannot even parse the worker, so its version is asked in words that any Python knows.
+  const version = await pythonVersion(python, options);
+  if (version && isOlder(version, OLDEST_PYTHON)) return unfit(tooOld(version));
+  const said = result.stderr.trim().split("\n").at(-1) || `exit status ${result.code ?? "unknown"}`;
+  return unfit(version ? `the probe failed (${said})` : `is not a working Python (${said})`);
+}
+
+/** The version of a Python of any age, such as `3.11.2`; `undefined` if the file does not run as one. */
+export async function pythonVersion(python: string, options: ProbeOptions = {}): Promise<string | undefined> {
+  const result = await runCommand(python, ["-E", "-s", "-c", VERSION_LINE], {
+    timeoutMs: 10_000,
+    ...options,
+  });
+  const version = result.stdout.trim();
+  return result.code === 0 && /^\d+\.\d+\.\d+$/.test(version) ? version : undefined;
+}
+
+/** Whether a dotted version comes before another; what follows the numbers, as in `1.13.0a0+git`, does not count. */
+export function isOlder(version: string, than: string): boolean {
+  const left = numbersOf(version);
+  const right = numbersOf(than);
+  for (let place = 0; place < right.length; place += 1) {
+    const difference = (left[place] ?? 0) - (right[place] ?? 0);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
+}
+
+function numbersOf(version: string): number[] {
+  return (/^\d+(\.\d+)*/.exec(version)?.[0] ?? "0").split(".").map(Number);
+}
+
+function judge(asked: string, answer: Answer): ProbeOutcome {
+  const { torch } = answer.versions;
+  if (isOlder(answer.python, OLDEST_PYTHON)) return unfit(tooOld(answer.python));
+  if (answer.missing.length > 0) return unfit(`Python ${answer.python} without ${answer.missing.join(", ")}`);
+  if (torch && /^\d/.test(torch) && isOlder(torch, OLDEST_TORCH))
+    return unfit(`torch ${torch} is older than ${OLDEST_TORCH}`);
+  const versions = { ...answer.versions, python: answer.python };
+  return { fit: true, probe: { python: answer.executable || asked, prefix: answer.prefix, versions } };
+}
+
+function unfit(reason: string): ProbeOutcome {
+  return { fit: false, reason, exists: true };
+}
+
+function tooOld(version: string): string {
+  return `Python ${version} is older than ${OLDEST_PYTHON}`;
+}
+
+interface Answer {
+  readonly python: string;
+  readonly executable: string;
+  readonly prefix: string;
+  readonly versions: Record<string, string>;
+  readonly missing: readonly string[];
+}
+
+/** The last line of the output that is the probe's answer: site customisations may print before it. */
+function parseAnswer(stdout: string): Answer | undefined {
+  const { python, executable, prefix, versions, missing } = parseRecord(
+    stdout.trim().split("\n").at(-1) ?? "",
+  );
+  if (typeof python !== "string" || typeof executable !== "string" || typeof prefix !== "string")
+    return undefined;
+  if (!isRecord(versions) || !Array.isArray(missing)) return undefined;
+  const known: Record<string, string> = {};
+  for (const [name, version] of Object.entries(versions)) {
+    if (typeof version === "string") known[distribution(name)] = version;
+  }
+  return {
+    python,
+    executable,
+    prefix,
+    versions: known,
+    missing: missing.map((name) => distribution(String(name))),
+  };
+}
+
+/** The worker speaks of what it imports, people of what they install. */
+function distribution(module: string): string {
+  return { PIL: "pillow", zmq: "pyzmq" }[module] ?? module;
+}
