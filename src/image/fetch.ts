@@ -1,0 +1,71 @@
+import { IsotorchError, messageOf } from "../errors.ts";
+import { type Bounds, readStreamBounded, throwIfAborted, throwIfTooLarge, unreadable } from "./bounded.ts";
+
+const MAX_REDIRECTS = 5;
+
+/**
+ * Fetches an http, https or data URL.
+ *
+ * @throws IsotorchError `INPUT_UNREADABLE`, `INPUT_TOO_LARGE`, `ABORTED`.
+ */
+export async function fetchBounded(url: URL, bounds: Bounds): Promise<Uint8Array> {
+  const name = shown(url);
+  if (url.protocol === "data:") {
+    // Percent-encoding triples a byte, the media type comes on top.
+    throwIfTooLarge(url.href.length, bounds.maxBytes * 3 + 1024, name);
+  }
+  const response = await follow(url, name, bounds.signal);
+  if (!response.ok) {
+    await discard(response);
+    throw new IsotorchError(
+      "INPUT_UNREADABLE",
+      `${name} answered ${response.status} ${response.statusText}`.trimEnd(),
+      {
+        hint: "open the address in a browser: it must give the picture itself",
+      },
+    );
+  }
+  const declared = Number(response.headers.get("content-length") ?? 0);
+  if (declared > bounds.maxBytes) await discard(response);
+  throwIfTooLarge(declared, bounds.maxBytes, name);
+  return response.body ? readStreamBounded(response.body, name, bounds) : new Uint8Array();
+}
+
+async function follow(start: URL, name: string, signal: AbortSignal | undefined): Promise<Response> {
+  let url = start;
+  for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+    throwIfAborted(signal);
+    const response = await request(url, name, signal);
+    const location =
+      response.status >= 300 && response.status < 400 ? response.headers.get("location") : null;
+    if (location === null) return response;
+    await discard(response);
+    if (!URL.canParse(location, url.href))
+      throw unreadable(name, new Error("it redirects to no valid address"));
+    url = new URL(location, url);
+    if (url.protocol !== "http:" && url.protocol !== "https:") {
+      throw unreadable(name, new Error(`it redirects to ${url.protocol}`));
+    }
+  }
+  throw unreadable(name, new Error(`it redirects more than ${MAX_REDIRECTS} times`));
+}
+
+async function request(url: URL, name: string, signal: AbortSignal | undefined): Promise<Response> {
+  try {
+    return await fetch(url, { redirect: "manual", ...(signal && { signal }) });
+  } catch (cause) {
+    throwIfAborted(signal);
+    // fetch says only "fetch failed"; what happened is in its cause.
+    const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+    throw unreadable(name, new Error(messageOf(inner) || "connection failed", { cause }));
+  }
+}
+
+async function discard(response: Response): Promise<void> {
+  await response.body?.cancel().catch(() => undefined);
+}
+
+/** The address without what may be secret or endless: user, password, query; the content of a data URL. */
+function shown(url: URL): string {
+  return url.protocol === "data:" ? "the data URL" : `${url.origin}${url.pathname}`;
+}

@@ -1,0 +1,110 @@
+import { crc32, inflateSync } from "node:zlib";
+import { IsotorchError } from "../../errors.ts";
+import type { HeaderFacts } from "./facts.ts";
+
+/** Pillow's mode for each pair of colour type and bit depth. */
+const MODES: Record<string, string> = {
+  "0/1": "1",
+  "0/2": "L",
+  "0/4": "L",
+  "0/8": "L",
+  "0/16": "I",
+  "2/8": "RGB",
+  "2/16": "RGB",
+  "3/1": "P",
+  "3/2": "P",
+  "3/4": "P",
+  "3/8": "P",
+  "4/8": "LA",
+  "4/16": "RGBA",
+  "6/8": "RGBA",
+  "6/16": "RGBA",
+};
+
+/** What compressed text and profiles may grow to, bytes: Pillow's own limit. */
+const MAX_TEXT = 1 << 20;
+
+const XMP = "XML:com.adobe.xmp";
+
+/** One chunk of a PNG file. */
+export interface PngChunk {
+  readonly name: string;
+  /** Where the chunk starts, at its length. */
+  readonly offset: number;
+  readonly body: Buffer;
+  /** Whether the checksum is right. */
+  readonly sound: boolean;
+}
+
+/** The chunks of a PNG file, up to `IEND` or to where the file is cut off. */
+export function* pngChunks(bytes: Uint8Array): Generator<PngChunk> {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  let at = 8;
+  while (at + 12 <= view.length) {
+    const length = view.readUInt32BE(at);
+    const end = at + 8 + length;
+    if (end + 4 > view.length) return;
+    const name = view.toString("latin1", at + 4, at + 8);
+    const sound = crc32(view.subarray(at + 4, end)) === view.readUInt32BE(end);
+    yield { name, offset: at, body: view.subarray(at + 8, end), sound };
+    if (name === "IEND") return;
+    at = end + 4;
+  }
+}
+
+/** Reads all chunks of a PNG; of the picture's data only the checksums. */
+export function readPngHeader(bytes: Uint8Array): HeaderFacts {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const width = view.readUInt32BE(16);
+  const height = view.readUInt32BE(20);
+  const depth = view.readUInt8(24);
+  const mode = MODES[`${view.readUInt8(25)}/${depth}`];
+  let doubt: string | undefined = depth === 16 ? "16-bit PNG" : undefined;
+  if (mode === undefined) doubt = "PNG with a colour type and depth that the format does not have";
+  if (width === 0 || height === 0) doubt = "PNG without a size in its header";
+  if (view.toString("latin1", 12, 16) !== "IHDR") doubt = "PNG that does not start with IHDR";
+  let exif: Uint8Array | undefined;
+  let xmpOrientation: number | undefined;
+  let last = "";
+  for (const { name, body, sound } of pngChunks(bytes)) {
+    last = name;
+    if (!sound) doubt ??= `PNG with a wrong checksum in ${name}`;
+    if (name === "acTL") doubt ??= "animated PNG";
+    if (name === "eXIf") exif = body;
+    if (name === "iCCP" || name === "zTXt" || name === "iTXt") {
+      const text = inflateText(name, body);
+      if (name === "iTXt" && body.toString("latin1", 0, XMP.length) === XMP) xmpOrientation ??= inXmp(text);
+    }
+  }
+  if (last !== "IEND") doubt ??= "PNG that is cut off";
+  return { width, height, mode, doubt, exif, xmpOrientation };
+}
+
+/** The text or profile in a chunk, inflated where it is compressed. Damage is not judged here. */
+function inflateText(name: string, body: Buffer): Buffer {
+  const key = body.indexOf(0);
+  if (key < 0) return body;
+  const packed = name === "iTXt" ? body[key + 1] !== 0 : true;
+  // iTXt has two flags, then language and translated keyword, each ended by a zero byte.
+  const start = name === "iTXt" ? body.indexOf(0, body.indexOf(0, key + 3) + 1) + 1 : key + 2;
+  const rest = body.subarray(start);
+  if (!packed) return rest;
+  try {
+    return inflateSync(rest, { maxOutputLength: MAX_TEXT });
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) return rest;
+    throw new IsotorchError(
+      "INPUT_TOO_LARGE",
+      `the PNG's ${name} chunk unpacks to more than ${MAX_TEXT} bytes`,
+      {
+        hint: "a picture that hides so much text is refused, as Pillow refuses it; save it again without metadata",
+        cause,
+      },
+    );
+  }
+}
+
+function inXmp(text: Buffer): number | undefined {
+  const match = /tiff:Orientation(?:="|>)([0-9])/.exec(text.toString("utf8"));
+  return match ? Number(match[1]) : undefined;
+}

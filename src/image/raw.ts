@@ -1,0 +1,94 @@
+import { IsotorchError } from "../errors.ts";
+import { MAX_PIXELS } from "./format.ts";
+import type { Pixels } from "./geometry.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Decoded pixels, 8 bits per channel, rows from the top, channels interleaved. */
+export interface RawPixels {
+  /** `height * width * channels` bytes. */
+  readonly data: Uint8Array | Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+  /** 1: grey, used for R, G and B. 3: RGB. 4: RGBA, alpha dropped as Pillow's `convert("RGB")` drops it. */
+  readonly channels: 1 | 3 | 4;
+}
+
+/**
+ * Pixels that came from outside, as RGB.
+ *
+ * @throws IsotorchError `INVALID_INPUT`, `INPUT_TOO_LARGE`.
+ */
+export function checkPixels(input: object): Pixels {
+  const { data, width, height, channels } = input as Partial<Record<keyof RawPixels, unknown>>;
+  if (!isLength(width) || !isLength(height)) {
+    throw invalid(
+      `width and height must be positive integers, received ${String(width)} and ${String(height)}`,
+    );
+  }
+  if (channels !== 1 && channels !== 3 && channels !== 4) {
+    throw invalid(`channels must be 1, 3 or 4, received ${String(channels)}`);
+  }
+  if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
+    throw invalid("data must be a Uint8Array or a Uint8ClampedArray");
+  }
+  if (width * height > MAX_PIXELS) {
+    throw new IsotorchError(
+      "INPUT_TOO_LARGE",
+      `the picture has ${width} × ${height} pixels, more than ${MAX_PIXELS}`,
+      {
+        hint: "make it smaller first",
+      },
+    );
+  }
+  const expected = width * height * channels;
+  if (data.length !== expected) throw invalid(`data must have ${expected} bytes, it has ${data.length}`);
+  return { data: toRgb(data, channels), width, height };
+}
+
+function toRgb(data: Uint8Array | Uint8ClampedArray, channels: 1 | 3 | 4): Uint8Array {
+  if (channels === 3) return new Uint8Array(data.buffer, data.byteOffset, data.length);
+  const out = new Uint8Array((data.length / channels) * 3);
+  const [green, blue] = channels === 1 ? [0, 0] : [1, 2];
+  for (let source = 0, target = 0; source < data.length; source += channels, target += 3) {
+    out[target] = data[source]!;
+    out[target + 1] = data[source + green]!;
+    out[target + 2] = data[source + blue]!;
+  }
+  return out;
+}
+
+/**
+ * A tensor that came from outside, in the shape `[1, 3, height, width]`; `[3, height, width]` is taken too.
+ *
+ * @throws IsotorchError `BAD_TENSOR`.
+ */
+export function checkTensor(input: object): Tensor {
+  const { data, shape } = input as Partial<Record<keyof Tensor, unknown>>;
+  if (!(data instanceof Float32Array)) throw bad("data must be a Float32Array");
+  if (!Array.isArray(shape) || !shape.every(isLength))
+    throw bad("shape must be an array of positive integers");
+  const full: readonly number[] = shape.length === 3 ? [1, ...shape] : shape;
+  const [count, channels, height, width] = full;
+  if (full.length !== 4 || count !== 1 || channels !== 3) throw bad(`shape is [${shape.join(", ")}]`);
+  const expected = 3 * height! * width!;
+  if (data.length !== expected) throw bad(`the shape needs ${expected} values, data has ${data.length}`);
+  const broken = data.findIndex((value) => !Number.isFinite(value));
+  if (broken >= 0) throw bad(`value ${broken} is ${data[broken]}`);
+  return { data, shape: full };
+}
+
+function isLength(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value > 0;
+}
+
+function invalid(why: string): IsotorchError {
+  return new IsotorchError("INVALID_INPUT", `not usable as pixels: ${why}`, {
+    hint: "pixels are { data, width, height, channels }; ImageData has 4 channels",
+  });
+}
+
+function bad(why: string): IsotorchError {
+  return new IsotorchError("BAD_TENSOR", `not usable as a tensor: ${why}`, {
+    hint: "a tensor is a Float32Array of finite values with the shape [1, 3, height, width] or [3, height, width]",
+  });
+}

@@ -1,0 +1,139 @@
+import { fileURLToPath } from "node:url";
+import { IsotorchError, messageOf } from "../errors.ts";
+import {
+  type Bounds,
+  readFileBounded,
+  readStreamBounded,
+  throwIfAborted,
+  throwIfTooLarge,
+} from "./bounded.ts";
+import { fetchBounded } from "./fetch.ts";
+import type { Pixels } from "./geometry.ts";
+import { checkPixels, checkTensor } from "./raw.ts";
+import type { RawPixels } from "./raw.ts";
+import type { Tensor } from "./tensor.ts";
+
+export type { Pixels } from "./geometry.ts";
+export type { RawPixels } from "./raw.ts";
+
+/**
+ * What can be classified: a path; an `http:`, `https:`, `file:` or `data:` URL as a string or `URL`; the bytes of a picture
+ * file; pixels; or a tensor that is preprocessed already.
+ */
+export type ImageInput =
+  | string
+  | URL
+  | Uint8Array
+  | ArrayBuffer
+  | Blob
+  | ReadableStream<Uint8Array>
+  | RawPixels
+  | Tensor;
+
+/** A loaded input: the file's bytes, checked RGB pixels, or a checked tensor `[1, 3, height, width]`. */
+export type LoadedImage =
+  | { readonly kind: "encoded"; readonly bytes: Uint8Array }
+  | { readonly kind: "pixels"; readonly pixels: Pixels }
+  | { readonly kind: "tensor"; readonly tensor: Tensor };
+
+export interface LoadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Most bytes of an encoded picture. @default 20 MiB */
+  readonly maxBytes?: number | undefined;
+}
+
+/** The default of {@link LoadOptions.maxBytes}. */
+export const MAX_ENCODED_BYTES: number = 20 * 1024 * 1024;
+
+/**
+ * Loads an input without decoding it.
+ *
+ * @throws IsotorchError `INVALID_INPUT`, `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, `INPUT_TOO_LARGE`, `UNSUPPORTED_FORMAT` (nothing in
+ * it), `BAD_TENSOR`, `ABORTED`.
+ */
+export async function loadImage(input: ImageInput, options: LoadOptions = {}): Promise<LoadedImage> {
+  const bounds = { maxBytes: options.maxBytes ?? MAX_ENCODED_BYTES, signal: options.signal };
+  throwIfAborted(bounds.signal);
+  if (isObject(input) && "shape" in input) return { kind: "tensor", tensor: checkTensor(input) };
+  if (isObject(input) && ("width" in input || "channels" in input)) {
+    return { kind: "pixels", pixels: checkPixels(input) };
+  }
+  const bytes = await loadBytes(input, bounds);
+  if (bytes.length > 0) return { kind: "encoded", bytes };
+  throw new IsotorchError("UNSUPPORTED_FORMAT", "not a picture that can be read: the input is empty", {
+    hint: "check how it was written or sent: it has no bytes",
+  });
+}
+
+function isObject(input: unknown): input is object {
+  return typeof input === "object" && input !== null;
+}
+
+async function loadBytes(input: unknown, bounds: Bounds): Promise<Uint8Array> {
+  if (typeof input === "string") return loadString(input, bounds);
+  if (input instanceof URL) return loadUrl(input, bounds);
+  if (input instanceof Uint8Array) return whole(input, bounds);
+  if (input instanceof ArrayBuffer) return whole(new Uint8Array(input), bounds);
+  if (input instanceof Blob) {
+    throwIfTooLarge(input.size, bounds.maxBytes, "the blob");
+    return readStreamBounded(input.stream(), "the blob", bounds);
+  }
+  if (input instanceof ReadableStream) {
+    return readStreamBounded(input as ReadableStream<Uint8Array>, "the stream", bounds);
+  }
+  throw new IsotorchError("INVALID_INPUT", `expected a picture, received ${describe(input)}`, {
+    hint: "give a path, a URL, bytes, a Blob, a ReadableStream, { data, width, height, channels } or { data, shape }",
+  });
+}
+
+function whole(bytes: Uint8Array, { maxBytes }: Bounds): Uint8Array {
+  throwIfTooLarge(bytes.length, maxBytes, "the picture");
+  // Shared memory can change between the check and the decoder, and decoders do not take it.
+  return bytes.buffer instanceof ArrayBuffer ? bytes : new Uint8Array(bytes);
+}
+
+function loadString(input: string, bounds: Bounds): Promise<Uint8Array> {
+  if (input === "") {
+    throw new IsotorchError("INVALID_INPUT", "the path is empty", {
+      hint: "give the path or URL of a picture",
+    });
+  }
+  if (!/^(https?|file|data):/i.test(input)) return readFileBounded(input, bounds);
+  if (URL.canParse(input)) return loadUrl(new URL(input), bounds);
+  throw new IsotorchError("INVALID_INPUT", `not a valid URL: ${input.slice(0, 200)}`, {
+    hint: "check the address",
+  });
+}
+
+function loadUrl(url: URL, bounds: Bounds): Promise<Uint8Array> {
+  switch (url.protocol) {
+    case "file:":
+      return readFileBounded(pathOf(url), bounds);
+    case "http:":
+    case "https:":
+    case "data:":
+      return fetchBounded(url, bounds);
+    default:
+      throw new IsotorchError("INVALID_INPUT", `URLs with ${url.protocol} are not loaded`, {
+        hint: "use http:, https:, file: or data:",
+      });
+  }
+}
+
+function pathOf(url: URL): string {
+  try {
+    return fileURLToPath(url);
+  } catch (cause) {
+    throw new IsotorchError("INVALID_INPUT", `not a local file: ${url.href}: ${messageOf(cause)}`, {
+      hint: "use file:///path",
+      cause,
+    });
+  }
+}
+
+function describe(input: unknown): string {
+  if (input === null || input === undefined) return String(input);
+  if (typeof input !== "object") return `a ${typeof input}`;
+  if (Array.isArray(input)) return "an array";
+  return `an object of type ${input.constructor?.name ?? "unknown"}`;
+}

@@ -1,0 +1,136 @@
+import { crc32, deflateSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { decoderFor, readHeader } from "../../src/image/format.ts";
+
+function chunk(name: string, body: Uint8Array): Buffer {
+  const out = Buffer.alloc(12 + body.length);
+  out.writeUInt32BE(body.length, 0);
+  out.write(name, 4, "latin1");
+  out.set(body, 8);
+  out.writeUInt32BE(crc32(out.subarray(4, -4)), out.length - 4);
+  return out;
+}
+
+function png(width: number, height: number, ...more: Buffer[]): Buffer {
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2, 0, 0, 0], 8);
+  const magic = Buffer.from("89504e470d0a1a0a", "hex");
+  return Buffer.concat([magic, chunk("IHDR", header), ...more, chunk("IEND", Buffer.alloc(0))]);
+}
+
+/** Start, frame header, one scan header, end. */
+function jpeg(width: number, height: number, frame = 0xc0, precision = 8): Buffer {
+  const out = Buffer.from("ffd8ffc0000b080000000001011100ffda0008010100003f00aaffd9", "hex");
+  out[3] = frame;
+  out[6] = precision;
+  out.writeUInt16BE(height, 7);
+  out.writeUInt16BE(width, 9);
+  return out;
+}
+
+const text = (key: string, body: Buffer): Buffer =>
+  Buffer.concat([Buffer.from(`${key}\0\0`), deflateSync(body)]);
+
+describe("a pixel bomb is refused from its header", () => {
+  const gif = Buffer.from("GIF89a\xff\xff\xff\xff\0\0\0", "latin1");
+  const ppm = Buffer.from("P6 # a comment\n65535 65535 255\n");
+  const tiff = Buffer.alloc(34);
+  tiff.write("II*\0\x08\0\0\0\x02\0", "latin1");
+  [256, 257].forEach((tag, i) => {
+    tiff.writeUInt16LE(tag, 10 + 12 * i);
+    tiff.writeUInt16LE(3, 12 + 12 * i);
+    tiff.writeUInt16LE(65_535, 18 + 12 * i);
+  });
+  const bombs: Record<string, Buffer> = {
+    "PNG of 14000 x 14000": png(14_000, 14_000),
+    "PNG of 65535 x 65535": png(65_535, 65_535),
+    "PNG of 2147483647 x 2147483647": png(0x7fffffff, 0x7fffffff),
+    "JPEG of 65500 x 65500": jpeg(65_500, 65_500),
+    "GIF of 65535 x 65535": gif,
+    "PPM of 65535 x 65535": ppm,
+    "TIFF of 65535 x 65535": tiff,
+    "WebP of 16383 x 16383": Buffer.from(
+      "524946460000000057454250565038580a00000000000000fe3f00fe3f00",
+      "hex",
+    ),
+  };
+  it.each(Object.keys(bombs))("%s", (name) => {
+    const before = process.memoryUsage().rss;
+    expect(() => readHeader(bombs[name]!)).toThrow(expect.objectContaining({ code: "INPUT_TOO_LARGE" }));
+    expect(process.memoryUsage().rss - before).toBeLessThan(100e6);
+  });
+
+  it("and so is a PNG whose text unpacks to 50 MB", () => {
+    const body = text("Comment", Buffer.alloc(50e6));
+    expect(() => readHeader(png(9, 9, chunk("zTXt", body)))).toThrow(
+      expect.objectContaining({ code: "INPUT_TOO_LARGE" }),
+    );
+    expect(() => readHeader(png(9, 9, chunk("zTXt", text("Comment", Buffer.alloc(9999)))))).not.toThrow();
+  });
+});
+
+describe("a header that ends early", () => {
+  it.each([
+    png(9, 9).subarray(0, 20),
+    jpeg(9, 9).subarray(0, 9),
+    Buffer.from("GIF89a"),
+    Buffer.from("II*\0\xff\0\0\0"),
+  ])("is DECODE_FAILED", (bytes) => {
+    expect(() => readHeader(bytes)).toThrow(expect.objectContaining({ code: "DECODE_FAILED" }));
+  });
+});
+
+describe("what is not proven equal goes to Pillow, with the reason", () => {
+  const good = png(9, 9, chunk("IDAT", Buffer.alloc(9)));
+  const flipped = Buffer.from(good);
+  flipped[45] = 7;
+  const stray = Buffer.from(jpeg(9, 9).toString("hex").replace("aaffd9", "ffb2aaffd9"), "hex");
+  it.each([
+    [jpeg(9, 9, 0xc9), "arithmetic"],
+    [jpeg(9, 9, 0xc3), "lossless"],
+    [jpeg(9, 9, 0xc5), "hierarchical"],
+    [jpeg(9, 9, 0xc1, 12), "12-bit"],
+    [jpeg(9, 0), "without a size"],
+    [jpeg(9, 9).subarray(0, -2), "cut off"],
+    [stray, "marker out of place"],
+    [flipped, "checksum in IDAT"],
+    [good.subarray(0, -12), "cut off"],
+    [png(9, 9, chunk("acTL", Buffer.alloc(8))), "animated"],
+  ])("case %#", (bytes, reason) => {
+    expect(decoderFor(bytes)).toMatchObject({ decoder: "worker", reason: expect.stringContaining(reason) });
+  });
+
+  it("and what is proven stays here", () => {
+    expect(decoderFor(good)).toMatchObject({
+      decoder: "sharp",
+      header: { format: "png", width: 9, mode: "RGB" },
+    });
+    expect(decoderFor(jpeg(640, 480))).toMatchObject({
+      decoder: "sharp",
+      header: { width: 640, height: 480, mode: "L" },
+    });
+  });
+});
+
+/** One scan of component 1: coefficients `from` to `to`, down to bit `low`. */
+const scan = (from: number, to: number, low: number): string =>
+  `ffda00080101${[0, from, to, low].map((v) => v.toString(16).padStart(2, "0")).join("")}aa`;
+const progressive = (...scans: string[]): Buffer =>
+  Buffer.from(`ffd8ffc2000b080009000901011100${scans.join("")}ffd9`, "hex");
+
+describe("a progressive JPEG", () => {
+  it("goes to Pillow when scans are missing: versions of libjpeg smooth it differently", () => {
+    const some = progressive(scan(0, 0, 0), scan(1, 5, 0), scan(6, 63, 1));
+    expect(decoderFor(some)).toMatchObject({
+      decoder: "worker",
+      reason: expect.stringContaining("last scans"),
+    });
+  });
+
+  it("stays here when all bits were sent", () => {
+    const all = progressive(scan(0, 0, 1), scan(1, 63, 1), scan(0, 0, 0x10), scan(1, 63, 0x10));
+    expect(decoderFor(all).decoder).toBe("sharp");
+  });
+});

@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { sniffFormat } from "../../src/image/sniff.ts";
+
+const latin1 = (text: string): Uint8Array => Buffer.from(text, "latin1");
+
+describe("what is not a picture is refused by name", () => {
+  it.each([
+    ["", "the input is empty"],
+    ["hello, this is a letter", "text"],
+    ["<!DOCTYPE html><html>", "an HTML page"],
+    ["  <html><body>", "an HTML page"],
+    ["%PDF-1.7\n", "a PDF document"],
+    ['<?xml version="1.0"?>\n<!-- a -->\n<svg xmlns="x">', "an SVG drawing"],
+    ["<svg width='3'>", "an SVG drawing"],
+    ["<?xml version='1.0'?><note/>", "an XML document"],
+    ["PK\x03\x04rest", "a zip archive"],
+    ["\x1f\x8b\x08", "a gzip archive"],
+    ["\0\0\0\x20ftypavif", "an AVIF picture"],
+    ["\0\0\0\x20ftypheic", "a HEIC picture"],
+    ["RIFF\x01\x02\x03\x04WAVE", "a RIFF file"],
+    ["BM is how this sentence starts, not a bitmap", "text"],
+    ["\x80\x02}q\0.", "a Python pickle"],
+    ["\0".repeat(64), "all zero bytes"],
+    ["\x01\x02\x03\x04\x05\x06\x07\x08\x09", "starts with the bytes 0102030405060708"],
+  ])("%j is called %s", (content, name) => {
+    const error = (() => {
+      try {
+        return sniffFormat(latin1(content));
+      } catch (thrown) {
+        return thrown;
+      }
+    })();
+    expect(error).toMatchObject({ code: "UNSUPPORTED_FORMAT", hint: expect.any(String) });
+    expect(error).toHaveProperty("message", expect.stringContaining(name));
+  });
+});
+
+describe("pictures are told by their first bytes", () => {
+  it.each([
+    ["\xff\xd8\xff\xe0", "jpeg"],
+    ["\x89PNG\r\n\x1a\n", "png"],
+    ["RIFF\0\0\0\0WEBPVP8 ", "webp"],
+    ["GIF89a", "gif"],
+    [`BM${"\0".repeat(12)}\x28\0\0\0`, "bmp"],
+    ["II*\0", "tiff"],
+    ["MM\0*", "tiff"],
+    ["\0\0\x01\0", "ico"],
+    ["P6\n3 3\n255\n", "ppm"],
+    ["\0\0\0\x0cjP  \r\n\x87\n", "jp2"],
+    ["\xff\x4f\xff\x51", "jp2"],
+  ])("%j is %s", (content, format) => {
+    expect(sniffFormat(latin1(content))).toBe(format);
+  });
+});
