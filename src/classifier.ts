@@ -316,14 +316,23 @@ class LocalClassifier implements Classifier {
   }
 }
 
-/** Decoded RGB pixels: by sharp where its bits are proven to be Pillow's, by Pillow itself elsewhere. */
-function pixelsOf(
+/**
+ * Decoded RGB pixels: by sharp where its bits are proven to be Pillow's, by Pillow itself elsewhere. Pillow has the
+ * last word on damage: it reads some files that sharp refuses.
+ */
+async function pixelsOf(
   loaded: Exclude<LoadedImage, { kind: "tensor" }>,
   call: ResolvedClassifyOptions,
   pillow: (bytes: Uint8Array) => Promise<Pixels>,
 ): Promise<Pixels> {
-  if (loaded.kind === "pixels") return Promise.resolve(loaded.pixels);
-  return decoderFor(loaded.bytes).decoder === "sharp" ? decode(loaded.bytes, call) : pillow(loaded.bytes);
+  if (loaded.kind === "pixels") return loaded.pixels;
+  if (decoderFor(loaded.bytes).decoder === "worker") return pillow(loaded.bytes);
+  try {
+    return await decode(loaded.bytes, call);
+  } catch (error) {
+    if (error instanceof IsotorchError && error.code === "DECODE_FAILED") return pillow(loaded.bytes);
+    throw error;
+  }
 }
 
 async function decodeInWorker(

@@ -42,9 +42,45 @@ export const ERROR_CODES = [
 ] as const;
 export type IsotorchErrorCode = (typeof ERROR_CODES)[number];
 
+/** What usually helps, where an error has no better hint of its own. */
+const HINTS: Readonly<Record<IsotorchErrorCode, string>> = {
+  INVALID_OPTION: "The options and their defaults are documented in the types, and by `--help`.",
+  INVALID_INPUT: "Give a path, a URL, bytes, a Blob, a stream, raw pixels or a tensor.",
+  ABORTED: "Call again without aborting.",
+  DEADLINE_EXCEEDED: "Raise `timeoutMs`, or send fewer pictures at a time.",
+  CLOSED: "Create another classifier.",
+  QUEUE_FULL: "Send fewer calls at a time, or wait for `retryAfterMs` and call again.",
+  INPUT_NOT_FOUND: "Check the path.",
+  INPUT_UNREADABLE: "Check that it is a regular file, or an address that answers, and may be read.",
+  INPUT_TOO_LARGE: "Make the picture smaller first.",
+  UNSUPPORTED_FORMAT: "Convert it to JPEG, PNG or WebP.",
+  UNSUPPORTED_MODE: 'Use `mode: "convert-rgb"`, or convert the picture to RGB.',
+  DECODE_FAILED: "The file is damaged or cut short: fetch it again.",
+  BAD_TENSOR: "Give float32 [1,3,224,224] without NaN or infinities, as `preprocess()` makes it.",
+  POISON_INPUT: "This very picture ended the worker twice; do not send it again.",
+  NON_FINITE_OUTPUT: "Check the checkpoint and the picture; the network answered NaN or infinity.",
+  ENVIRONMENT_NOT_FOUND: "Run `npx isotorch setup`.",
+  ENVIRONMENT_BROKEN: "Run `npx isotorch doctor` to see what is wrong.",
+  SETUP_FAILED: "Run `npx isotorch setup --dry-run` to see the steps, and try them by hand.",
+  DEVICE_UNAVAILABLE: 'Use `device: "cpu"`, or run `npx isotorch doctor`.',
+  WEIGHTS_NOT_FOUND: "Run `npx isotorch models` to see which checkpoints are here.",
+  DOWNLOAD_FAILED:
+    "Check the network, or put the file in its place by hand; `npx isotorch models` shows where.",
+  CHECKPOINT_CORRUPT: "Remove the file and fetch it again.",
+  CHECKPOINT_MISMATCH: "Give a `state_dict` of torchvision's resnet101.",
+  CHECKPOINT_UNTRUSTED: "Give its `sha256`, or set `trustCheckpoint: true` if you made it.",
+  BAD_LABELS: "Give one label per line, in the order of the classes.",
+  WORKER_START_FAILED: "Run `npx isotorch doctor` to see what is wrong.",
+  WORKER_DIED: "`error.stderr` has its last lines, `error.traceback` its Python traceback.",
+  WORKER_ERROR: "`error.traceback` has the Python traceback.",
+  OUT_OF_MEMORY: "Free memory on the device, or use a smaller batch.",
+  CIRCUIT_OPEN: "The worker crashed too often; run `npx isotorch doctor`.",
+  PROTOCOL_ERROR: "Install the npm package again: it carries the worker that belongs to it.",
+};
+
 /** What an {@link IsotorchError} carries besides its code and sentence. */
 export interface IsotorchErrorDetails {
-  /** What the caller can do about it, one sentence or one command. */
+  /** What the caller can do about it, one sentence or one command. @default what usually helps with this code */
   readonly hint?: string;
   /** The error that led to this one. */
   readonly cause?: unknown;
@@ -68,24 +104,32 @@ export interface IsotorchErrorDetails {
 export class IsotorchError extends Error {
   override readonly name = "IsotorchError";
   readonly code: IsotorchErrorCode;
-  readonly hint: string | undefined;
+  /** What to do about it. */
+  readonly hint: string;
   readonly traceback: string | undefined;
   readonly stderr: string | undefined;
   readonly retryAfterMs: number | undefined;
 
   constructor(code: IsotorchErrorCode, message: string, details: IsotorchErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    super(sentence(message), details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
-    this.hint = details.hint;
+    this.hint = details.hint ?? HINTS[code];
     this.traceback = details.traceback;
     this.stderr = details.stderr;
     this.retryAfterMs = details.retryAfterMs;
   }
 
-  /** Plain data for logs and `--json`: code, message, and hint where there is one. */
-  toJSON(): { code: IsotorchErrorCode; message: string; hint?: string } {
-    return { code: this.code, message: this.message, ...(this.hint && { hint: this.hint }) };
+  /** Plain data for logs and `--json`. */
+  toJSON(): { code: IsotorchErrorCode; message: string; hint: string } {
+    return { code: this.code, message: this.message, hint: this.hint };
   }
+}
+
+/** One shape for all messages, wherever they come from: a capital first and a full stop last. */
+function sentence(message: string): string {
+  const text = message.trim();
+  const first = /^[a-z]+[ ,:]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+  return /[.!?…]$/.test(first) ? first : `${first}.`;
 }
 
 /** The message of anything that was thrown. */

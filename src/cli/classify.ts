@@ -101,7 +101,7 @@ function asJson(result: PromiseSettledResult<DetailedResult>): object {
 function showTable(input: string, result: PromiseSettledResult<DetailedResult>): void {
   if (result.status === "rejected") {
     const { code, message, hint } = asError(result.reason);
-    process.stderr.write(`${input}\n  ${code}: ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`);
+    process.stderr.write(`${input}\n  ${code}: ${message}\n  ${hint}\n`);
     return;
   }
   process.stdout.write(`${input}\n${tableOf(result.value.top)}`);

@@ -63,7 +63,7 @@ function report(error: unknown): number {
   if (!(error instanceof IsotorchError)) throw error;
   if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ error })}\n`);
   process.stderr.write(`isotorch: ${error.code}: ${error.message}\n`);
-  if (error.hint !== undefined) process.stderr.write(`  ${error.hint.replaceAll("\n", "\n  ")}\n`);
+  process.stderr.write(`  ${error.hint.replaceAll("\n", "\n  ")}\n`);
   if (error.traceback !== undefined && error.code === "WORKER_ERROR")
     process.stderr.write(`${error.traceback}\n`);
   return exitCodeOf(error.code);

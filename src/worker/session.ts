@@ -23,10 +23,8 @@ export interface SessionOptions {
 }
 
 /** What the worker said of itself when it was ready. */
-export interface WorkerReady extends Omit<Fields<"ready">, "spec"> {
+export interface WorkerReady extends Fields<"ready"> {
   readonly hello: Fields<"hello">;
-  /** Preprocessing that belongs to the weights, as the worker sent it. */
-  readonly spec: Readonly<Record<string, unknown>>;
   readonly categories: readonly string[];
   /** The tutorial's `dir(models)`. */
   readonly models: readonly string[];

@@ -1,22 +1,13 @@
 /** From resolved options to a worker that is ready: environment, checkpoint, session. */
-import { IsotorchError } from "../errors.ts";
 import type { ProgressEvent, ResolvedClassifierOptions, TransformsName } from "../options.ts";
 import { resolveCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { findEnvironment } from "./environment.ts";
 import type { Environment, EnvironmentOptions } from "./environment.ts";
 import { WORKER_SCRIPT } from "./process.ts";
+import type { WireSpec } from "./schema.ts";
 import { Session } from "./session.ts";
 import type { SessionOptions } from "./session.ts";
-
-/** What preprocessing belongs to the weights, as the worker took it from torchvision. */
-export interface WorkerSpec {
-  readonly resize: number;
-  readonly crop: number;
-  readonly mean: readonly [number, number, number];
-  readonly std: readonly [number, number, number];
-  readonly interpolation: "bilinear" | "bicubic";
-}
 
 /** What was chosen and what runs; every value was measured or answered, none assumed. */
 export interface WorkerInfo {
@@ -44,7 +35,7 @@ export interface WorkerInfo {
     readonly trained: boolean | null;
     readonly transforms: TransformsName;
   };
-  readonly spec: WorkerSpec;
+  readonly spec: WireSpec;
   readonly warmupMs: number;
 }
 
@@ -146,27 +137,7 @@ function describe(
       trained: checkpoint.trained,
       transforms: checkpoint.transforms,
     },
-    spec: checkedSpec(spec),
+    spec,
     warmupMs,
   };
-}
-
-function checkedSpec(spec: Readonly<Record<string, unknown>>): WorkerSpec {
-  const { resize, crop, mean, std, interpolation } = spec;
-  if (isSize(resize) && isSize(crop) && isTriple(mean) && isTriple(std) && isInterpolation(interpolation)) {
-    return { resize, crop, mean, std, interpolation };
-  }
-  throw new IsotorchError("PROTOCOL_ERROR", `The worker sent a bad input spec: ${JSON.stringify(spec)}.`);
-}
-
-function isSize(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) > 0;
-}
-
-function isTriple(value: unknown): value is [number, number, number] {
-  return Array.isArray(value) && value.length === 3 && value.every((item) => Number.isFinite(item));
-}
-
-function isInterpolation(value: unknown): value is WorkerSpec["interpolation"] {
-  return value === "bilinear" || value === "bicubic";
 }

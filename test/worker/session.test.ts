@@ -149,7 +149,7 @@ describe("while it runs", () => {
   test("one failing request leaves the worker at work", async () => {
     const session = await start("error");
     const error = await failure(infer(session, "a"));
-    expect(error).toMatchObject({ code: "WORKER_ERROR", message: "this one only" });
+    expect(error).toMatchObject({ code: "WORKER_ERROR", message: "This one only." });
     expect(error.traceback).toContain("RuntimeError");
     expect(session.end).toBeUndefined();
   });
