@@ -14,7 +14,7 @@ const images =
   given.length > 0
     ? given
     : readdirSync(examples)
-        .sort()
+        .toSorted()
         .map((name) => `${examples}${name}`);
 
 const UNTRAINED = `THE NETWORK IS UNTRAINED (untrained:0): its labels and percentages mean nothing about the pictures.`;

@@ -20,7 +20,7 @@ if (!existsSync(INSTALLED) || statSync(INSTALLED).mtimeMs < statSync(LOCK).mtime
 run("Compiling", process.execPath, ["scripts/build.mjs"]);
 run("Looking for Python with PyTorch", process.execPath, ["dist/cli/main.js", "setup"]);
 
-function run(what, file, args, explain = () => undefined) {
+function run(what, file, args, explain = (_output) => undefined) {
   process.stderr.write(`> ${what}\n`);
   const log = spawnSync(file, args, {
     stdio: ["ignore", "inherit", "pipe"],
@@ -30,6 +30,6 @@ function run(what, file, args, explain = () => undefined) {
   });
   if (log.status === 0) return;
   const sentence = explain(log.stderr);
-  process.stderr.write(sentence === undefined ? log.stderr : `${sentence}\n`);
+  process.stderr.write(sentence === undefined ? log.stderr : sentence.concat("\n"));
   process.exit(log.status ?? 1);
 }

@@ -1,6 +1,4 @@
 /** The whole path from a picture to its classes; it is joined here and nowhere else. */
-import { IsotorchError } from "./errors.ts";
-import { decode } from "./image/decode.ts";
 import { decoderFor } from "./image/format.ts";
 import { preprocessPixels } from "./image/preprocess.ts";
 import { resizeAndCrop } from "./image/resample.ts";
@@ -10,21 +8,29 @@ import type { InputSpec } from "./image/geometry.ts";
 import { pixelsToTensor } from "./image/tensor.ts";
 import type { Tensor } from "./image/tensor.ts";
 import { withinDeadline } from "./deadline.ts";
+import {
+  checkedTensor,
+  decodeInWorker,
+  encodedPayload,
+  pixelsOf,
+  pixelsPayload,
+  tensorPayload,
+} from "./handoff.ts";
+import type { Payload } from "./handoff.ts";
 import { chooseLabels, readLabels } from "./labels.ts";
+import { Stopwatch } from "./stopwatch.ts";
 import { resolveClassifierOptions, resolveClassifyOptions, splitOptions } from "./options.ts";
 import type {
   ClassifierOptions,
   ClassifyOptions,
-  Handoff,
   ResolvedClassifierOptions,
   ResolvedClassifyOptions,
 } from "./options.ts";
 import { specOf } from "./worker/known.ts";
-import type { Session } from "./worker/session.ts";
 import { startDecoder, startWorker } from "./worker/start.ts";
 import type { StartedWorker, WorkerInfo } from "./worker/start.ts";
 import { floatsOf, frameOf, integersOf } from "./worker/wire.ts";
-import type { Frame, MessageOf } from "./worker/wire.ts";
+import type { MessageOf } from "./worker/wire.ts";
 
 /** One class with its probability. */
 export interface Classification {
@@ -118,7 +124,7 @@ export async function classify(
 ): Promise<Classification[]> {
   const [ofClassifier, ofCall] = splitOptions(options);
   resolveClassifyOptions(ofCall);
-  const key = JSON.stringify(Object.entries(ofClassifier).toSorted());
+  const key = JSON.stringify(ofClassifier, Object.keys(ofClassifier).toSorted());
   let classifier = shared.get(key);
   if (classifier === undefined) {
     classifier = createClassifier(ofClassifier);
@@ -183,8 +189,8 @@ class LocalClassifier implements Classifier {
     options?: ClassifyOptions,
   ): Promise<Classification[] | Classification[][]> {
     if (!isList(image)) return [...(await this.classifyDetailed(image, options)).top];
-    const settled = await this.classifySettled(image, options);
-    return settled.map((result) => {
+    const results = await this.classifySettled(image, options);
+    return results.map((result) => {
       if (result.status === "rejected") throw result.reason;
       return result.value;
     });
@@ -313,85 +319,6 @@ class LocalClassifier implements Classifier {
       score: scores[rank] ?? Number.NaN,
       percent: percentages[rank] ?? Number.NaN,
     }));
-  }
-}
-
-/**
- * Decoded RGB pixels: by sharp where its bits are proven to be Pillow's, by Pillow itself elsewhere. Pillow has the
- * last word on damage: it reads some files that sharp refuses.
- */
-async function pixelsOf(
-  loaded: Exclude<LoadedImage, { kind: "tensor" }>,
-  call: ResolvedClassifyOptions,
-  pillow: (bytes: Uint8Array) => Promise<Pixels>,
-): Promise<Pixels> {
-  if (loaded.kind === "pixels") return loaded.pixels;
-  if (decoderFor(loaded.bytes).decoder === "worker") return pillow(loaded.bytes);
-  try {
-    return await decode(loaded.bytes, call);
-  } catch (error) {
-    if (error instanceof IsotorchError && error.code === "DECODE_FAILED") return pillow(loaded.bytes);
-    throw error;
-  }
-}
-
-async function decodeInWorker(
-  session: Session,
-  bytes: Uint8Array,
-  { exif, icc, mode, timeoutMs }: ResolvedClassifyOptions,
-  signal: AbortSignal,
-): Promise<Pixels> {
-  const fields = { exif, icc, mode, deadlineMs: timeoutMs || null };
-  const reply = await session.request("decode", fields, [encodedFrame(bytes)], { signal });
-  const { data, shape } = frameOf(reply, "pixels");
-  const [height = 0, width = 0] = shape;
-  return { data, width, height };
-}
-
-function checkedTensor(tensor: Tensor, { crop }: InputSpec): Tensor {
-  const expected = [1, 3, crop, crop];
-  if (tensor.shape.join() === expected.join()) return tensor;
-  throw new IsotorchError(
-    "BAD_TENSOR",
-    `The tensor has shape [${tensor.shape.join()}], expected [${expected.join()}].`,
-  );
-}
-
-/** One payload frame with what was made on the way to it. */
-interface Payload {
-  readonly handoff: Handoff;
-  readonly frame: Frame;
-  readonly tensor?: Tensor;
-  readonly pixels?: Pixels;
-}
-
-function tensorPayload(tensor: Tensor): Payload {
-  const { buffer, byteOffset, byteLength } = tensor.data;
-  const data = new Uint8Array(buffer, byteOffset, byteLength);
-  return { handoff: "tensor", frame: { name: "tensor", dtype: "<f4", shape: tensor.shape, data }, tensor };
-}
-
-function pixelsPayload({ data, width, height }: Pixels): Payload {
-  return { handoff: "pixels", frame: { name: "pixels", dtype: "|u1", shape: [1, height, width, 3], data } };
-}
-
-function encodedPayload(bytes: Uint8Array): Payload {
-  return { handoff: "encoded", frame: encodedFrame(bytes) };
-}
-
-function encodedFrame(bytes: Uint8Array): Frame {
-  return { name: "encoded", dtype: "|u1", shape: [bytes.byteLength], data: bytes };
-}
-
-class Stopwatch {
-  readonly laps: Record<string, number> = {};
-  #last = performance.now();
-
-  /** Milliseconds since the lap before, under this name. */
-  lap(name: string): void {
-    const now = performance.now();
-    this.laps[name] = now - this.#last;
-    this.#last = now;
   }
 }
 

@@ -22,7 +22,7 @@ import { PYTHON } from "./python.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../examples/images/", import.meta.url));
 const PICTURES = readdirSync(EXAMPLES)
-  .sort()
+  .toSorted()
   .map((name) => join(EXAMPLES, name));
 const [FIRST = "", SECOND = ""] = PICTURES;
 const CHECKPOINT = join(CACHE_DIR, "resnet101-untrained-0.pth");
@@ -52,7 +52,7 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   );
   expect(error).toBeInstanceOf(IsotorchError);
   const { code, message, hint } = error as IsotorchError;
-  expect(message).toMatch(/^[A-Z`\d][\s\S]*[.…]$/);
+  expect(message).toMatch(/^[^a-z][\s\S]*[.…]$/);
   expect(hint ?? "").not.toBe("");
   return code;
 }
@@ -170,8 +170,8 @@ describe("the same answer as plain PyTorch, bit for bit:", () => {
 
   test.each<Handoff>(["tensor", "pixels", "encoded"])("handoff %s", async (handoff) => {
     await using other = await createClassifier({ ...UNTRAINED, handoff });
-    for (const [index, picture] of PICTURES.entries()) {
-      const expected = plain[index];
+    for (const [at, picture] of PICTURES.entries()) {
+      const expected = plain[at];
       const detailed = await other.classifyDetailed(picture, { include: { logits: true, tensor: true } });
       expect(sha256(detailed.logits), basename(picture)).toBe(expected?.logits_sha256);
       expect(sha256(detailed.tensor?.data), basename(picture)).toBe(expected?.tensor_sha256);

@@ -9,7 +9,7 @@ import { PYTHON } from "./python.ts";
 
 const INDEX = new URL("../dist/index.js", import.meta.url).href;
 const EXAMPLES = fileURLToPath(new URL("../examples/images/", import.meta.url));
-const IMAGE = JSON.stringify(join(EXAMPLES, readdirSync(EXAMPLES).sort()[0] ?? ""));
+const IMAGE = JSON.stringify(join(EXAMPLES, readdirSync(EXAMPLES).toSorted()[0] ?? ""));
 const OPTIONS = JSON.stringify({ weights: "untrained:0", cacheDir: CACHE_DIR, threads: 2, python: PYTHON });
 
 let folder: string;

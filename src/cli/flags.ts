@@ -91,12 +91,12 @@ export function classifierOptions(values: Values): ClassifierOptions {
     offline: values["offline"],
     onProgress: process.stderr.isTTY ? showProgress : undefined,
   };
-  return defined(options) as ClassifierOptions; // the values are checked by createClassifier()
+  return defined(options); // the values are checked by createClassifier()
 }
 
 /** How pictures are to be read by these flags. */
 export function imageOptions(values: Values): ClassifyOptions {
-  return defined({ exif: values["exif"], icc: values["icc"], mode: values["mode"] }) as ClassifyOptions;
+  return defined({ exif: values["exif"], icc: values["icc"], mode: values["mode"] });
 }
 
 /** @throws IsotorchError `INVALID_OPTION`. */

@@ -44,7 +44,10 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
   if (more.length > 0) throw new IsotorchError("INVALID_OPTION", "`tutorial` takes one picture.");
   if (values["published"] === true) {
     if (values["check"] === true || values["as-written"] === true || values["weights"] !== undefined) {
-      throw new IsotorchError("INVALID_OPTION", "--published goes with none of --check, --as-written, --weights.");
+      throw new IsotorchError(
+        "INVALID_OPTION",
+        "--published goes with none of --check, --as-written, --weights.",
+      );
     }
     return published(image, options, json);
   }
@@ -65,7 +68,17 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
     }));
     const { steps: _, ...verdict } = check ?? { steps: [] };
     const mended = changes.map(([seed, to]) => ({ seed, mended: to }));
-    write(JSON.stringify({ input: image, asWritten, weights, threads, mended, steps, ...(check && { check: verdict }) }));
+    write(
+      JSON.stringify({
+        input: image,
+        asWritten,
+        weights,
+        threads,
+        mended,
+        steps,
+        ...(check && { check: verdict }),
+      }),
+    );
   } else {
     write(`# The tutorial's text could not be typed as it stands:`);
     for (const [seed, to] of changes) write(`#   ${seed} -> ${to}`);
@@ -88,7 +101,9 @@ function show({ python, output }: TutorialStep, check: StepCheck | undefined): v
 
 function conclude({ same, steps, bits, torch, threads }: TutorialCheck): void {
   const equal = steps.filter((step) => step.same).length;
-  write(`# Python text beside it (torch ${torch}, ${threads} threads): ${equal} of ${steps.length} steps print the same`);
+  write(
+    `# Python text beside it (torch ${torch}, ${threads} threads): ${equal} of ${steps.length} steps print the same`,
+  );
   for (const { name, values, differing, largestDifference } of bits) {
     const by = differing === 0 ? "" : `, by up to ${largestDifference}`;
     write(`# ${name}: ${differing} of ${values} values have other bits${by}`);
@@ -102,7 +117,8 @@ async function published(
   json: boolean,
 ): Promise<number> {
   const { passed, exact, rows, figures } = await checkPublished(image, options);
-  if (json) write(JSON.stringify({ passed, exact, source: figures.source, tolerance: figures.tolerance, rows }));
+  if (json)
+    write(JSON.stringify({ passed, exact, source: figures.source, tolerance: figures.tolerance, rows }));
   else {
     write(`${figures.source}, ${figures.picture.name}`);
     for (const row of rows) write(lineOf(row));

@@ -93,3 +93,10 @@ function failure(header: Header, why: string, cause?: unknown): IsotorchError {
     },
   );
 }
+
+/** The versions that decoded bits may depend on: sharp, libvips and the codecs in them, by name. */
+export function decoderVersions(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(sharp.versions).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
+}

@@ -19,7 +19,7 @@ export async function listCheckpoints(
 ): Promise<CatalogueEntry[]> {
   const folder = resolve(cacheDir ?? checkpointDirectory(surroundings()));
   return Promise.all(
-    Object.entries(await knownCheckpoints(model)).map(async ([name, { url }]) => {
+    Object.entries(knownCheckpoints(model)).map(async ([name, { url }]) => {
       const path = join(folder, basename(new URL(url).pathname));
       const found = await stat(path).catch(() => undefined);
       return { name, url, path, here: found?.isFile() === true };

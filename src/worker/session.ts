@@ -236,7 +236,11 @@ export class Session {
       case "ping":
       case "pong":
         return;
-      default:
+      case "load":
+      case "infer":
+      case "decode":
+      case "cancel":
+      case "stop":
         this.dropped += 1; // only a controller sends these
     }
   }
@@ -262,8 +266,8 @@ export class Session {
   #onReady(message: MessageOf<"ready">): void {
     if (this.#hello === undefined) return;
     try {
-      const categories = stringsOf(frameOf(message as Message, "categories"));
-      const models = stringsOf(frameOf(message as Message, "models"));
+      const categories = stringsOf(frameOf(message, "categories"));
+      const models = stringsOf(frameOf(message, "models"));
       this.#ready = { ...message.fields, hello: this.#hello, categories, models };
       this.#startup.resolve();
     } catch (error) {
@@ -284,7 +288,7 @@ export class Session {
 
   #finish(reason: IsotorchError): void {
     this.#end ??= reason;
-    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(reason);
+    for (const id of this.#pending.keys()) this.#settle(id)?.reject(reason);
     this.#release?.();
     this.#release = undefined;
   }

@@ -39,6 +39,8 @@ export interface WorkerInfo {
   readonly warmupMs: number;
 }
 
+export type { WireSpec as WorkerSpec } from "./schema.ts";
+
 export interface StartedWorker {
   readonly session: Session;
   readonly info: WorkerInfo;

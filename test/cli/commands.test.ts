@@ -11,7 +11,7 @@ import { PYTHON } from "../python.ts";
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const PLAIN = fileURLToPath(new URL("../../python/plain.py", import.meta.url));
 const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
-const IMAGE = join(EXAMPLES, readdirSync(EXAMPLES).sort()[0] ?? "");
+const IMAGE = join(EXAMPLES, readdirSync(EXAMPLES).toSorted()[0] ?? "");
 const NETWORK = ["--weights", "untrained:0", "--cache-dir", CACHE_DIR, "--threads", "2", "--python", PYTHON];
 
 let scratch: string;

@@ -1,0 +1,150 @@
+/** `isotorch eval DIR` */
+import { IsotorchError } from "../errors.ts";
+import type { Handoff } from "../options.ts";
+import { evaluate } from "../parity/eval.ts";
+import type { EvalFigures, EvalResult } from "../parity/eval.ts";
+import { createManifest, hashPictures, writeManifest } from "../parity/manifest.ts";
+import {
+  CLASSIFIER_FLAGS,
+  CLASSIFIER_FLAGS_HELP,
+  IMAGE_FLAGS,
+  IMAGE_FLAGS_HELP,
+  classifierOptions,
+  imageOptions,
+  parseFlags,
+  wholeNumber,
+} from "./flags.ts";
+import { EXIT } from "./exit.ts";
+
+export const help: string = `isotorch eval DIR : top-1 and top-5 accuracy over a folder per class
+
+  isotorch eval val/
+  isotorch eval val/ --resume val.jsonl --json
+
+DIR holds one folder per class, as torchvision's ImageFolder has it, and the figures are those of a plain torchvision
+loop. A folder is named by its class index (DIR/207), by its label (DIR/golden retriever), or there is one for each
+class, whose sorted order is the order of the classes, as with ImageNet's n01440764.
+
+  --resume FILE        keep one JSON line per picture there; the same command goes on where it stopped
+  --manifest FILE      write what is needed to reproduce the run
+  --json               one object
+  --timeout MS         per picture (default 30000)
+${IMAGE_FLAGS_HELP}${CLASSIFIER_FLAGS_HELP}
+A picture that cannot be read is listed, counts for neither figure, and makes the exit code 1.
+`;
+
+/** @returns 0, or 1 when some picture failed. */
+export async function run(argv: readonly string[], signal?: AbortSignal): Promise<number> {
+  const { values, positionals } = parseFlags(argv, {
+    ...CLASSIFIER_FLAGS,
+    ...IMAGE_FLAGS,
+    resume: { type: "string" },
+    manifest: { type: "string" },
+    timeout: { type: "string" },
+    json: { type: "boolean" },
+  });
+  const [directory, ...more] = positionals;
+  if (directory === undefined || more.length > 0) {
+    throw new IsotorchError("INVALID_OPTION", "`eval` takes one folder.", { hint: "isotorch eval val/" });
+  }
+  const { resume, manifest, timeout } = values;
+  const classifier = classifierOptions(values);
+  const bar = process.stderr.isTTY ? new Bar(process.stderr.columns) : undefined;
+  const result = await evaluate(directory, {
+    classifier,
+    image: {
+      ...imageOptions(values),
+      ...(timeout !== undefined && { timeoutMs: wholeNumber("timeout", timeout) }),
+    },
+    ...(typeof resume === "string" && { resume }),
+    ...(signal && { signal }),
+    ...(bar && { onProgress: (figures, total) => bar.show(figures, total) }),
+  })
+    .catch((error: unknown) => {
+      throw withWayOn(error, resume);
+    })
+    .finally(() => bar?.clear());
+  if (typeof manifest === "string") {
+    const handoff: Handoff = classifier.handoff ?? "tensor";
+    const pictures = await hashPictures(readable(result), signal);
+    await writeManifest(manifest, createManifest(result.info, { handoff, pictures }));
+  }
+  process.stdout.write(values["json"] === true ? json(directory, result) : text(directory, result));
+  return result.failed > 0 ? EXIT.input : EXIT.ok;
+}
+
+function withWayOn(error: unknown, resume: unknown): unknown {
+  if (!(error instanceof IsotorchError) || error.code !== "ABORTED") return error;
+  const hint =
+    typeof resume === "string" ? "The same command goes on where it stopped." : "With --resume FILE it could be gone on with.";
+  return new IsotorchError("ABORTED", error.message, { cause: error, hint });
+}
+
+/** A picture that is not there has no hash. */
+function readable({ samples, failures }: EvalResult): EvalResult["samples"] {
+  const gone = failures.filter(({ error }) => /^INPUT_(?:NOT_FOUND|UNREADABLE)$/.test(error.code));
+  const names = new Set(gone.map(({ name }) => name));
+  return samples.filter(({ name }) => !names.has(name));
+}
+
+function json(input: string, result: EvalResult): string {
+  const { pictures, evaluated, failed, resumed, folders, naming, correct1, correct5, top1, top5 } = result;
+  const { weights, threads } = result.info;
+  const failures = result.failures.map(({ name, error }) => ({ input: name, error }));
+  return `${JSON.stringify({ input, pictures, evaluated, failed, resumed, folders, naming, correct1, correct5, top1, top5, weights, threads, failures })}\n`;
+}
+
+function text(directory: string, result: EvalResult): string {
+  const { pictures, folders, naming, resumed, evaluated, failures, info } = result;
+  const lines = [
+    `${directory}: ${count(pictures, "picture")} in ${count(folders, "class folder")}, named by ${naming}`,
+    ...(resumed > 0 ? [`${resumed} of them were answered before`] : []),
+    ...(info.weights.trained === false ? [`${info.weights.name}: an untrained network, its figures mean nothing`] : []),
+    `top-1  ${percent(result.top1)}  (${result.correct1} of ${evaluated})`,
+    `top-5  ${percent(result.top5)}  (${result.correct5} of ${evaluated})`,
+    ...(failures.length > 0 ? [`failed ${failures.length}, counted in neither:`] : []),
+    ...failures.map(({ name, error }) => `  ${name}\n    ${error.code}: ${error.message}`),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
+}
+
+function percent(fraction: number | null): string {
+  return fraction === null ? "-" : `${(fraction * 100).toFixed(3)} %`;
+}
+
+/** One line on a terminal's stderr that redraws itself. */
+class Bar {
+  readonly #width: number;
+  readonly #started = performance.now();
+  #resumed: number | undefined;
+
+  constructor(columns: number | undefined) {
+    this.#width = Math.max(10, Math.min(30, (columns ?? 80) - 60));
+  }
+
+  show(figures: EvalFigures, total: number): void {
+    const done = figures.evaluated + figures.failed;
+    this.#resumed ??= done - 1;
+    const filled = Math.round((done / total) * this.#width);
+    const bar = "#".repeat(filled).padEnd(this.#width, ".");
+    const seconds = (performance.now() - this.#started) / 1000;
+    const left = Math.ceil((seconds / (done - this.#resumed)) * (total - done));
+    const failed = figures.failed > 0 ? `  ${figures.failed} failed` : "";
+    process.stderr.write(
+      `\r\x1b[2K[${bar}] ${done}/${total}  top-1 ${percent(figures.top1)}${failed}  ${duration(left)} left`,
+    );
+  }
+
+  clear(): void {
+    process.stderr.write("\r\x1b[2K");
+  }
+}
+
+function duration(seconds: number): string {
+  if (seconds < 100) return `${seconds} s`;
+  return seconds < 6000 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
