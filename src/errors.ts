@@ -128,7 +128,7 @@ export class IsotorchError extends Error {
 /** One shape for all messages, wherever they come from: a capital first and a full stop last. */
 function sentence(message: string): string {
   const text = message.trim();
-  const first = /^[a-z]+[ ,:]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+  const first = /^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
   return /[.!?…]$/.test(first) ? first : `${first}.`;
 }
 
