@@ -4,13 +4,13 @@ import { preprocessPixels } from "./image/preprocess.ts";
 import { resizeAndCrop } from "./image/resample.ts";
 import { loadImage } from "./image/source.ts";
 import type { ImageInput, LoadedImage, Pixels } from "./image/source.ts";
-import type { InputSpec } from "./image/geometry.ts";
 import { pixelsToTensor } from "./image/tensor.ts";
 import type { Tensor } from "./image/tensor.ts";
 import { withinDeadline } from "./deadline.ts";
 import {
   checkedTensor,
-  decodeInWorker,
+  decodeRequest,
+  decodedPixels,
   encodedPayload,
   pixelsOf,
   pixelsPayload,
@@ -19,16 +19,18 @@ import {
 import type { Payload } from "./handoff.ts";
 import { chooseLabels, readLabels } from "./labels.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import { resolveClassifierOptions, resolveClassifyOptions, splitOptions } from "./options.ts";
+import { resolveClassifierOptions, resolveClassifyOptions } from "./options.ts";
 import type {
   ClassifierOptions,
   ClassifyOptions,
   ResolvedClassifierOptions,
   ResolvedClassifyOptions,
 } from "./options.ts";
-import { specOf } from "./worker/known.ts";
-import { startDecoder, startWorker } from "./worker/start.ts";
+import { startWorker } from "./worker/start.ts";
 import type { StartedWorker, WorkerInfo } from "./worker/start.ts";
+import type { Phase } from "./worker/supervise.ts";
+import type { Health, Stats } from "./worker/supervisor.ts";
+import { closedError } from "./worker/failure.ts";
 import { floatsOf, frameOf, integersOf } from "./worker/wire.ts";
 import type { MessageOf } from "./worker/wire.ts";
 
@@ -81,6 +83,19 @@ export interface Classifier extends AsyncDisposable {
   models(): Promise<string[]>;
   /** Versions, device, threads, weights with their hash: what was chosen. */
   info(): WorkerInfo;
+  /** Where the worker is in its life; `ready` only where it answered a moment ago. */
+  health(): Health;
+  /** Counts since the start. */
+  stats(): Stats;
+  /** Hears of every change of `health().phase`. @returns what ends the listening. */
+  on(event: "state", listener: (phase: Phase) => void): () => void;
+  /**
+   * Swaps weights or settings without downtime: a new worker is started and warmed, calls go to it from then on, the
+   * old one finishes what it has. Options that are not given stay as they are.
+   *
+   * @throws IsotorchError as `createClassifier`; the old worker stays then.
+   */
+  reload(options: ClassifierOptions): Promise<void>;
   /** Lets pending calls finish, stops the worker, leaves nothing behind. Idempotent. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
@@ -99,87 +114,42 @@ const AHEAD = 4;
  */
 export async function createClassifier(options?: ClassifierOptions): Promise<Classifier> {
   const resolved = resolveClassifierOptions(options);
-  const given = await readLabels(resolved.labels);
-  const worker = await startWorker(resolved);
+  const listeners = new Set<(phase: Phase) => void>();
+  return new LocalClassifier(await open(resolved, listeners), resolved, listeners);
+}
+
+/** A worker with the labels that belong to its answers. */
+interface Opened extends StartedWorker {
+  readonly labels: readonly string[];
+}
+
+async function open(
+  options: ResolvedClassifierOptions,
+  listeners: Set<(phase: Phase) => void>,
+): Promise<Opened> {
+  const given = await readLabels(options.labels);
+  const worker = await startWorker(options, (phase) => {
+    for (const listener of listeners) listener(phase);
+  });
   try {
-    return new LocalClassifier(worker, resolved, chooseLabels(given, worker.session.ready.categories));
+    return { ...worker, labels: chooseLabels(given, worker.supervisor.ready.categories) };
   } catch (error) {
-    await worker.session.close();
+    await worker.supervisor.close(0);
     throw error;
   }
 }
 
-const shared = new Map<string, Promise<Classifier>>();
-
-/**
- * Classifies one picture. The first call starts a worker; later calls with the same options share it, and the
- * process ends by itself when nothing is left to do.
- *
- * @example
- * const [best] = await classify("dog.jpg"); // { label: "golden retriever", index: 207, score: 0.96…, percent: 96.2… }
- */
-export async function classify(
-  image: ImageInput,
-  options: ClassifyOptions & ClassifierOptions = {},
-): Promise<Classification[]> {
-  const [ofClassifier, ofCall] = splitOptions(options);
-  resolveClassifyOptions(ofCall);
-  const key = JSON.stringify(ofClassifier, Object.keys(ofClassifier).toSorted());
-  let classifier = shared.get(key);
-  if (classifier === undefined) {
-    classifier = createClassifier(ofClassifier);
-    classifier.catch(() => shared.delete(key));
-    if (shared.size === 0) process.once("beforeExit", closeShared);
-    shared.set(key, classifier);
-  }
-  return (await classifier).classify(image, ofCall);
-}
-
-function closeShared(): void {
-  for (const classifier of shared.values()) void classifier.then((ready) => ready.close());
-  shared.clear();
-}
-
-/**
- * What the network would see, without a network: no checkpoint is needed, and Python only for pictures that only
- * Pillow reads as Pillow does.
- *
- * @returns float32 [1,3,224,224], the same bits as torchvision's transforms of these weights.
- */
-export async function preprocess(
-  image: ImageInput,
-  options: ClassifyOptions & Pick<ClassifierOptions, "transforms" | "python" | "env"> = {},
-): Promise<Tensor> {
-  const [ofClassifier, ofCall] = splitOptions(options);
-  const { transforms = "IMAGENET1K_V1" } = resolveClassifierOptions(ofClassifier);
-  const call = resolveClassifyOptions(ofCall);
-  const spec = specOf(transforms);
-  return withinDeadline(call, async (signal) => {
-    const loaded = await loadImage(image, { signal });
-    if (loaded.kind === "tensor") return checkedTensor(loaded.tensor, spec);
-    const pillow = async (bytes: Uint8Array): Promise<Pixels> => {
-      const session = await startDecoder({ ...ofClassifier, signal });
-      try {
-        return await decodeInWorker(session, bytes, call, signal);
-      } finally {
-        await session.close();
-      }
-    };
-    return preprocessPixels(await pixelsOf(loaded, call, pillow), spec);
-  });
-}
-
 class LocalClassifier implements Classifier {
-  readonly #worker: StartedWorker;
-  readonly #options: ResolvedClassifierOptions;
-  readonly #labels: readonly string[];
-  readonly #spec: InputSpec;
+  #worker: Opened;
+  #options: ResolvedClassifierOptions;
+  #reloading: Promise<void> = Promise.resolve();
+  #closed = false;
+  readonly #listeners: Set<(phase: Phase) => void>;
 
-  constructor(worker: StartedWorker, options: ResolvedClassifierOptions, labels: readonly string[]) {
+  constructor(worker: Opened, options: ResolvedClassifierOptions, listeners: Set<(phase: Phase) => void>) {
     this.#worker = worker;
     this.#options = options;
-    this.#labels = labels;
-    this.#spec = worker.info.spec;
+    this.#listeners = listeners;
   }
 
   classify(image: ImageInput, options?: ClassifyOptions): Promise<Classification[]>;
@@ -230,13 +200,16 @@ class LocalClassifier implements Classifier {
       const clock = new Stopwatch();
       const loaded = await loadImage(image, { signal });
       clock.lap("read");
-      const payload = await this.#payload(loaded, call, signal, clock);
+      // A reload meanwhile must not mix one worker's preprocessing with another one's answer.
+      const worker = this.#worker;
+      const payload = await this.#payload(worker, loaded, call, signal, clock);
       const { logits, probabilities, tensor, timings } = call.include;
       const include = [
         ...(logits === true ? ["logits"] : []),
         ...(probabilities === true ? ["probabilities"] : []),
       ];
-      const reply = await this.#worker.session.request(
+      const { supervisor, labels } = worker;
+      const reply = await supervisor.request(
         "infer",
         { handoff: payload.handoff, topK: call.topK, include, deadlineMs: call.timeoutMs || null },
         [payload.frame],
@@ -244,7 +217,7 @@ class LocalClassifier implements Classifier {
       );
       clock.lap("worker");
       return {
-        top: this.#top(reply),
+        top: topOf(reply, labels),
         ...(logits === true && { logits: floatsOf(frameOf(reply, "logits")) }),
         ...(probabilities === true && { probabilities: floatsOf(frameOf(reply, "probabilities")) }),
         ...(tensor === true && payload.tensor !== undefined && { tensor: payload.tensor }),
@@ -258,38 +231,72 @@ class LocalClassifier implements Classifier {
     const call = resolveClassifyOptions(options);
     return withinDeadline(call, async (signal) => {
       const loaded = await loadImage(image, { signal });
-      if (loaded.kind === "tensor") return checkedTensor(loaded.tensor, this.#spec);
-      return preprocessPixels(
-        await pixelsOf(loaded, call, (bytes) => this.#pillow(bytes, call, signal)),
-        this.#spec,
-      );
+      const worker = this.#worker;
+      const { spec } = worker.supervisor.ready;
+      if (loaded.kind === "tensor") return checkedTensor(loaded.tensor, spec);
+      return preprocessPixels(await pixelsOf(loaded, call, pillowIn(worker, call, signal)), spec);
     });
   }
 
   models(): Promise<string[]> {
-    return Promise.resolve([...this.#worker.session.ready.models]);
+    return Promise.resolve([...this.#worker.supervisor.ready.models]);
   }
 
   info(): WorkerInfo {
-    return this.#worker.info;
+    return this.#worker.info();
   }
 
-  close({ drainMs }: { readonly drainMs?: number } = {}): Promise<void> {
-    return this.#worker.session.close(drainMs);
+  health(): Health {
+    return this.#worker.supervisor.health();
+  }
+
+  stats(): Stats {
+    return this.#worker.supervisor.stats();
+  }
+
+  on(_event: "state", listener: (phase: Phase) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  reload(options: ClassifierOptions): Promise<void> {
+    const reloaded = this.#reloading.then(() => this.#reload(options));
+    this.#reloading = reloaded.catch(() => undefined);
+    return reloaded;
+  }
+
+  async close({ drainMs }: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#closed = true;
+    await this.#worker.supervisor.close(drainMs);
+    await this.#reloading;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  async #reload(options: ClassifierOptions): Promise<void> {
+    if (this.#closed) throw closedError();
+    const resolved = resolveClassifierOptions({ ...this.#options, ...options });
+    const before = this.#worker;
+    const opened = await open(resolved, this.#listeners);
+    if (this.#closed) return opened.supervisor.close(0);
+    // From here on calls go to the new worker; the old one finishes what it has.
+    this.#worker = opened;
+    this.#options = resolved;
+    await before.supervisor.close();
+  }
+
   /** What crosses to the worker: the tensor, the cropped pixels, or the file where only Pillow reads it as Pillow does. */
   async #payload(
+    worker: Opened,
     loaded: LoadedImage,
     call: ResolvedClassifyOptions,
     signal: AbortSignal,
     clock: Stopwatch,
   ): Promise<Payload> {
-    if (loaded.kind === "tensor") return tensorPayload(checkedTensor(loaded.tensor, this.#spec));
+    const { spec } = worker.supervisor.ready;
+    if (loaded.kind === "tensor") return tensorPayload(checkedTensor(loaded.tensor, spec));
     const { handoff } = this.#options;
     const asStored = call.exif === "ignore" && call.icc === "ignore" && call.mode === "convert-rgb";
     const wanted = call.include.tensor === true || call.include.pixels === true;
@@ -297,29 +304,31 @@ class LocalClassifier implements Classifier {
     const goesEncoded =
       encoded !== undefined && (handoff === "encoded" || decoderFor(encoded).decoder === "worker");
     if (goesEncoded && !wanted) return encodedPayload(encoded);
-    const pixels = await pixelsOf(loaded, call, (bytes) => this.#pillow(bytes, call, signal));
+    const pixels = await pixelsOf(loaded, call, pillowIn(worker, call, signal));
     clock.lap("decode");
-    const cropped = resizeAndCrop(pixels, this.#spec);
-    const tensor = pixelsToTensor(cropped, this.#spec);
+    const cropped = resizeAndCrop(pixels, spec);
+    const tensor = pixelsToTensor(cropped, spec);
     clock.lap("preprocess");
     if (goesEncoded && handoff === "encoded") return { ...encodedPayload(encoded), tensor, pixels };
     return { ...(handoff === "pixels" ? pixelsPayload(cropped) : tensorPayload(tensor)), tensor, pixels };
   }
+}
 
-  #pillow(bytes: Uint8Array, call: ResolvedClassifyOptions, signal: AbortSignal): Promise<Pixels> {
-    return decodeInWorker(this.#worker.session, bytes, call, signal);
-  }
+/** Pillow's picture of these bytes, by way of the worker. */
+function pillowIn({ supervisor }: StartedWorker, call: ResolvedClassifyOptions, signal: AbortSignal) {
+  return async (bytes: Uint8Array): Promise<Pixels> =>
+    decodedPixels(await supervisor.request(...decodeRequest(bytes, call), { signal }));
+}
 
-  #top(reply: MessageOf<"result">): Classification[] {
-    const scores = floatsOf(frameOf(reply, "scores"));
-    const percentages = floatsOf(frameOf(reply, "percentages"));
-    return integersOf(frameOf(reply, "indices")).map((index, rank) => ({
-      label: this.#labels[index] ?? "",
-      index,
-      score: scores[rank] ?? Number.NaN,
-      percent: percentages[rank] ?? Number.NaN,
-    }));
-  }
+function topOf(reply: MessageOf<"result">, labels: readonly string[]): Classification[] {
+  const scores = floatsOf(frameOf(reply, "scores"));
+  const percentages = floatsOf(frameOf(reply, "percentages"));
+  return integersOf(frameOf(reply, "indices")).map((index, rank) => ({
+    label: labels[index] ?? "",
+    index,
+    score: scores[rank] ?? Number.NaN,
+    percent: percentages[rank] ?? Number.NaN,
+  }));
 }
 
 function isList(image: ImageInput | readonly ImageInput[]): image is readonly ImageInput[] {

@@ -6,9 +6,8 @@ import type { InputSpec } from "./image/geometry.ts";
 import type { LoadedImage, Pixels } from "./image/source.ts";
 import type { Tensor } from "./image/tensor.ts";
 import type { Handoff, ResolvedClassifyOptions } from "./options.ts";
-import type { Session } from "./worker/session.ts";
 import { frameOf } from "./worker/wire.ts";
-import type { Frame } from "./worker/wire.ts";
+import type { Fields, Frame, MessageOf } from "./worker/wire.ts";
 
 /**
  * Decoded RGB pixels: by sharp where its bits are proven to be Pillow's, by Pillow itself elsewhere. Pillow has the
@@ -29,15 +28,16 @@ export async function pixelsOf(
   }
 }
 
-/** What Pillow reads in these bytes. */
-export async function decodeInWorker(
-  session: Session,
+/** A `decode` request: what Pillow reads in these bytes. */
+export function decodeRequest(
   bytes: Uint8Array,
   { exif, icc, mode, timeoutMs }: ResolvedClassifyOptions,
-  signal: AbortSignal,
-): Promise<Pixels> {
-  const fields = { exif, icc, mode, deadlineMs: timeoutMs || null };
-  const reply = await session.request("decode", fields, [encodedFrame(bytes)], { signal });
+): readonly [type: "decode", fields: Fields<"decode">, frames: readonly Frame[]] {
+  return ["decode", { exif, icc, mode, deadlineMs: timeoutMs || null }, [encodedFrame(bytes)]];
+}
+
+/** The picture in the answer to a `decode` request. */
+export function decodedPixels(reply: MessageOf<"result">): Pixels {
   const { data, shape } = frameOf(reply, "pixels");
   const [height = 0, width = 0] = shape;
   return { data, width, height };

@@ -1,4 +1,4 @@
-export { classify, createClassifier, preprocess } from "./classifier.ts";
+export { createClassifier } from "./classifier.ts";
 export type { Classification, Classifier, DetailedResult } from "./classifier.ts";
 export { ERROR_CODES, IsotorchError } from "./errors.ts";
 export type { IsotorchErrorCode, IsotorchErrorDetails } from "./errors.ts";
@@ -13,4 +13,8 @@ export type {
   ProgressEvent,
   TransformsName,
 } from "./options.ts";
+export { classify, preprocess } from "./oneshot.ts";
+export type { SupervisionPolicy } from "./worker/policy.ts";
 export type { WorkerInfo } from "./worker/start.ts";
+export type { Phase } from "./worker/supervise.ts";
+export type { Health, Stats } from "./worker/supervisor.ts";

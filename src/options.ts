@@ -1,6 +1,8 @@
 /** Every option, documented one by one; resolved once at the door and trusted inside. */
 import { IsotorchError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
+import { DEFAULT_POLICY } from "./worker/policy.ts";
+import type { SupervisionPolicy } from "./worker/policy.ts";
 
 /** Progress of a download, with the field names of transformers.js, or of the worker's start. */
 export interface ProgressEvent {
@@ -97,6 +99,10 @@ export interface ClassifierOptions {
    * @default nowhere
    */
   readonly logger?: Logger;
+  /** How many calls may wait; a call beyond fails at once with `QUEUE_FULL`. @default 128 requests and 96 MiB */
+  readonly queue?: Partial<Pick<SupervisionPolicy, "maxRequests" | "maxBytes">>;
+  /** How a worker is watched, restarted and given up; every number is documented in `SupervisionPolicy`. */
+  readonly supervision?: Partial<Omit<SupervisionPolicy, "maxRequests" | "maxBytes">>;
   /** Aborts the start. */
   readonly signal?: AbortSignal;
 }
@@ -216,6 +222,13 @@ const flags = (...names: readonly string[]): Check => [
     Object.entries(value).every(([name, on]) => names.includes(name) && typeof on === "boolean"),
 ];
 
+const numbers = (...names: readonly string[]): Check => [
+  `an object with ${names.join(", ")} as whole numbers`,
+  (value) =>
+    isObject(value) &&
+    Object.entries(value).every(([name, number]) => names.includes(name) && WHOLE[1](number)),
+];
+
 const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
   weights: TEXT,
   model: oneOf("resnet101"),
@@ -243,6 +256,18 @@ const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
     (value) =>
       isObject(value) &&
       ["debug", "info", "warn", "error"].every((name) => typeof value[name] === "function"),
+  ],
+  queue: numbers("maxRequests", "maxBytes"),
+  supervision: [
+    "an object with names of SupervisionPolicy",
+    (value) => {
+      if (!isObject(value)) return false;
+      const { restartDelaysMs = [], redelivery = "once", ...rest } = value;
+      const delays = Array.isArray(restartDelaysMs) && restartDelaysMs.every((delay) => WHOLE[1](delay));
+      const known = Object.keys(DEFAULT_POLICY);
+      const sound = Object.entries(rest).every(([name, number]) => known.includes(name) && WHOLE[1](number));
+      return sound && delays && (redelivery === "once" || redelivery === "never");
+    },
   ],
   signal: SIGNAL,
 };

@@ -76,7 +76,9 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
 function withWayOn(error: unknown, resume: unknown): unknown {
   if (!(error instanceof IsotorchError) || error.code !== "ABORTED") return error;
   const hint =
-    typeof resume === "string" ? "The same command goes on where it stopped." : "With --resume FILE it could be gone on with.";
+    typeof resume === "string"
+      ? "The same command goes on where it stopped."
+      : "With --resume FILE it could be gone on with.";
   return new IsotorchError("ABORTED", error.message, { cause: error, hint });
 }
 
@@ -99,7 +101,9 @@ function text(directory: string, result: EvalResult): string {
   const lines = [
     `${directory}: ${count(pictures, "picture")} in ${count(folders, "class folder")}, named by ${naming}`,
     ...(resumed > 0 ? [`${resumed} of them were answered before`] : []),
-    ...(info.weights.trained === false ? [`${info.weights.name}: an untrained network, its figures mean nothing`] : []),
+    ...(info.weights.trained === false
+      ? [`${info.weights.name}: an untrained network, its figures mean nothing`]
+      : []),
     `top-1  ${percent(result.top1)}  (${result.correct1} of ${evaluated})`,
     `top-5  ${percent(result.top5)}  (${result.correct5} of ${evaluated})`,
     ...(failures.length > 0 ? [`failed ${failures.length}, counted in neither:`] : []),

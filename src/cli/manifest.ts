@@ -36,7 +36,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   const differences = diffManifests(await readManifest(a), await readManifest(b));
   const same = differences.length === 0;
-  process.stdout.write(values["json"] === true ? `${JSON.stringify({ same, differences })}\n` : text(differences));
+  process.stdout.write(
+    values["json"] === true ? `${JSON.stringify({ same, differences })}\n` : text(differences),
+  );
   return same ? EXIT.ok : EXIT.input;
 }
 

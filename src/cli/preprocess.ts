@@ -1,7 +1,7 @@
 /** `isotorch preprocess IMAGE --out FILE.npy` */
 import { writeFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { preprocess } from "../classifier.ts";
+import { preprocess } from "../oneshot.ts";
 import { IMAGE_FLAGS, IMAGE_FLAGS_HELP, classifierOptions, imageOptions, parseFlags } from "./flags.ts";
 import { EXIT } from "./exit.ts";
 import { npy } from "./npy.ts";

@@ -18,7 +18,7 @@ export const help: string = `isotorch tutorial IMAGE : the tutorial replayed, as
   isotorch tutorial --published bobby.jpg      the book's five numbers
 
 Each line after >>> is the tutorial's, its misprints mended; what follows is computed by isotorch. The place in memory
-that Python prints for a picture is left open (${"at 0x…"}): it is another in each run.
+that Python prints for a picture is left open (at 0x…): it is another in each run.
 
   --check              run the statements in plain Python too, and compare every output and every bit
   --as-written         leave eval() out: BatchNorm then normalises with the one picture's statistics

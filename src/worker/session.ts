@@ -2,7 +2,8 @@
  * One worker from its start to its end: handshake, requests and replies, close.
  * Whoever waits for a reply gets one, or the reason why none will come.
  */
-import { IsotorchError, abortError } from "../errors.ts";
+import { IsotorchError } from "../errors.ts";
+import { setTimeout as delay } from "node:timers/promises";
 import { Channel } from "./channel.ts";
 import { closedError, deathOf, errorOf } from "./failure.ts";
 import { WorkerProcess } from "./process.ts";
@@ -30,13 +31,9 @@ export interface WorkerReady extends Fields<"ready"> {
   readonly models: readonly string[];
 }
 
-export interface RequestOptions {
-  readonly signal?: AbortSignal | undefined;
-}
-
 interface Pending {
   readonly resolve: (reply: MessageOf<"result">) => void;
-  readonly reject: (reason: IsotorchError) => void;
+  readonly reject: (reason: unknown) => void;
 }
 
 const STOP_MS = 5_000;
@@ -56,12 +53,17 @@ export class Session {
   #timer: NodeJS.Timeout | undefined;
   #phase = "starting Python";
   #started = false;
-  #lastId = LOAD_ID;
   #end: IsotorchError | undefined;
   #closing: Promise<void> | undefined;
   #release: (() => void) | undefined;
-  /** Messages that were not the worker's, or not well formed. */
+  /** Pings without an answer. */
+  #pings = 0;
+  /** Settles when the process is gone, reaped, and every request has its outcome. */
+  readonly exited: Promise<WorkerExit>;
+  /** Messages that were late, unknown, malformed or a stranger's. */
   dropped = 0;
+  /** When the worker was last heard of, on the clock of `performance.now()`. */
+  heardAt: number = performance.now();
 
   private constructor(options: SessionOptions, channel: Channel, workerProcess: WorkerProcess) {
     this.#options = options;
@@ -70,7 +72,7 @@ export class Session {
     this.#release = channel.hold();
     live.add(this);
     this.#arm(options.timeouts.helloMs);
-    void this.#process.exited.then((exit) => this.#onExit(exit));
+    this.exited = this.#untilEnd();
   }
 
   /**
@@ -125,41 +127,37 @@ export class Session {
     return this.#end;
   }
 
-  /** Settles when the process is gone and reaped. */
-  get exited(): Promise<WorkerExit> {
-    return this.#process.exited;
-  }
-
   /**
    * Sends one request and waits for its reply.
    *
-   * @throws IsotorchError what the worker answered, `ABORTED`, `WORKER_DIED` or `CLOSED`.
+   * @param id the caller's own number for it, used once.
+   * @throws IsotorchError what the worker answered, `WORKER_DIED` or `CLOSED`.
    */
   request<T extends "infer" | "decode">(
     type: T,
     fields: Fields<T>,
     frames: readonly Frame[],
-    { signal }: RequestOptions = {},
+    id: number,
   ): Promise<MessageOf<"result">> {
     if (this.#end !== undefined) return Promise.reject(this.#end);
-    this.#lastId += 1;
-    const id = this.#lastId;
     const reply = new Promise<MessageOf<"result">>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
     });
     this.#updateHold();
-    const onAbort = (): void => {
-      if (signal !== undefined) this.#settle(id)?.reject(abortError(signal));
-      void this.#send("cancel", id, {}, []).catch(() => undefined);
-    };
-    if (signal?.aborted === true) onAbort();
-    else {
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.#send(type, id, fields, frames).catch((error: unknown) =>
-        this.#settle(id)?.reject(error as IsotorchError),
-      );
-    }
-    return reply.finally(() => signal?.removeEventListener("abort", onAbort));
+    this.#send(type, id, fields, frames).catch((error: unknown) => this.#settle(id)?.reject(error));
+    return reply;
+  }
+
+  /** Tells the worker that nobody waits for a request any more; it answers, at the latest when it has computed. */
+  cancel(id: number): void {
+    if (this.#pending.has(id)) void this.#send("cancel", id, {}, []).catch(() => undefined);
+  }
+
+  /** Asks for a sign of life; `heardAt` shows when one came. */
+  ping(): void {
+    this.#pings += 1;
+    this.#updateHold();
+    void this.#send("ping", 0, {}, []).catch(() => undefined);
   }
 
   /**
@@ -171,12 +169,18 @@ export class Session {
     return this.#closing;
   }
 
-  /** Ends the worker at once; pending requests fail with `CLOSED`. */
+  /** Asks the worker to end by SIGTERM, and soon by SIGKILL; pending requests fail with `CLOSED`. */
   async kill(): Promise<void> {
-    this.#finish(new IsotorchError("CLOSED", "The worker was stopped."));
+    this.#finish(closedError());
     await this.#process.terminate();
-    this.#channel.close();
-    live.delete(this);
+    await this.exited;
+  }
+
+  /** SIGKILL: it hangs. Its pending requests fail with `WORKER_DIED`. */
+  destroy(why: string): void {
+    this.#end ??= new IsotorchError("WORKER_DIED", `The worker was killed: ${why}.`);
+    this.#process.holdOpen(true);
+    this.#process.kill();
   }
 
   /** For the end of the Node process itself, where nothing can be awaited. */
@@ -199,11 +203,8 @@ export class Session {
     this.#process.holdOpen(true);
     const timer = setTimeout(() => void this.#process.terminate(), STOP_MS);
     await this.#send("stop", 0, {}, []).catch(() => this.#process.terminate());
-    await this.#process.exited;
+    await this.exited;
     clearTimeout(timer);
-    this.#finish(closedError());
-    this.#channel.close();
-    live.delete(this);
   }
 
   #send<T extends "load" | "infer" | "decode" | "cancel" | "ping" | "stop">(
@@ -217,6 +218,7 @@ export class Session {
   }
 
   #receive(message: Message): void {
+    this.heardAt = performance.now();
     switch (message.type) {
       case "hello":
         return this.#onHello(message.fields);
@@ -233,8 +235,10 @@ export class Session {
         return this.#settle(message.id)?.reject(errorOf(message));
       case "log":
         return this.#options.onLog(message.fields.level, message.fields.message);
-      case "ping":
       case "pong":
+        this.#pings = 0;
+        return this.#updateHold();
+      case "ping":
         return;
       case "load":
       case "infer":
@@ -275,20 +279,21 @@ export class Session {
     }
   }
 
-  #onExit(exit: WorkerExit): void {
-    const finish = (): void => {
-      const death = deathOf(exit, this.#started ? undefined : this.#phase);
-      this.#startup.reject(death);
-      this.#finish(death);
-      this.#channel.close();
-      live.delete(this);
-    };
-    setTimeout(finish, LAST_WORDS_MS);
+  async #untilEnd(): Promise<WorkerExit> {
+    const exit = await this.#process.exited;
+    if (this.#pending.size > 0) await delay(LAST_WORDS_MS);
+    const death = deathOf(exit, this.#started ? undefined : this.#phase);
+    this.#startup.reject(death);
+    this.#finish(death);
+    this.#channel.close();
+    live.delete(this);
+    return exit;
   }
 
   #finish(reason: IsotorchError): void {
-    this.#end ??= reason;
-    for (const id of this.#pending.keys()) this.#settle(id)?.reject(reason);
+    const end = this.#end ?? reason;
+    this.#end = end;
+    for (const id of this.#pending.keys()) this.#settle(id)?.reject(end);
     this.#release?.();
     this.#release = undefined;
   }
@@ -312,7 +317,7 @@ export class Session {
   /** Node stays alive, and the socket is read, exactly while something is awaited. */
   #updateHold(): void {
     const awaited = this.#pending.size > 0;
-    if (awaited) this.#release ??= this.#channel.hold();
+    if (awaited || this.#pings > 0) this.#release ??= this.#channel.hold();
     else {
       this.#release?.();
       this.#release = undefined;

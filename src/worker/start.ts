@@ -1,13 +1,17 @@
 /** From resolved options to a worker that is ready: environment, checkpoint, session. */
-import type { ProgressEvent, ResolvedClassifierOptions, TransformsName } from "../options.ts";
+import type { ResolvedClassifierOptions, TransformsName } from "../options.ts";
 import { resolveCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { findEnvironment } from "./environment.ts";
 import type { Environment, EnvironmentOptions } from "./environment.ts";
 import { WORKER_SCRIPT } from "./process.ts";
 import type { WireSpec } from "./schema.ts";
+import { DEFAULT_POLICY } from "./policy.ts";
+import type { SupervisionPolicy } from "./policy.ts";
 import { Session } from "./session.ts";
-import type { SessionOptions } from "./session.ts";
+import type { Phase } from "./supervise.ts";
+import { Supervisor } from "./supervisor.ts";
+import type { SessionOptions, WorkerReady } from "./session.ts";
 
 /** What was chosen and what runs; every value was measured or answered, none assumed. */
 export interface WorkerInfo {
@@ -41,55 +45,51 @@ export interface WorkerInfo {
 
 export type { WireSpec as WorkerSpec } from "./schema.ts";
 
+/** A supervised worker and what is known of it. */
 export interface StartedWorker {
-  readonly session: Session;
-  readonly info: WorkerInfo;
+  readonly supervisor: Supervisor;
+  /** What runs now; another process after a restart. */
+  readonly info: () => WorkerInfo;
 }
 
-/** Seconds from `faults.md`'s policy, in milliseconds. */
-const TIMEOUTS = { helloMs: 60_000, readyMs: 120_000 };
-
 /** @throws IsotorchError what is missing or wrong, with how to mend it. */
-export async function startWorker(options: ResolvedClassifierOptions): Promise<StartedWorker> {
+export async function startWorker(
+  options: ResolvedClassifierOptions,
+  onPhase: (phase: Phase) => void,
+): Promise<StartedWorker> {
   const { signal, logger, onProgress } = options;
   const environment = await findEnvironment(options);
   const checkpoint = await resolveCheckpoint(options.weights, options);
-  const session = await Session.start({
-    command: commandFor(environment),
-    generation: 1,
-    load: {
-      model: options.model,
-      checkpoint: checkpoint.path,
-      sha256: checkpoint.sha256,
-      trust: checkpoint.trust,
-      seed: checkpoint.seed,
-      transforms: checkpoint.transforms,
-      device: options.device,
-      precision: options.precision,
-      threads: options.threads,
-    },
-    timeouts: TIMEOUTS,
-    onProgress: (name, fraction) => {
-      const event: ProgressEvent = {
-        status: "worker",
-        name,
-        ...(fraction !== null && { progress: fraction * 100 }),
-      };
-      onProgress?.(event);
-    },
-    onLog: (level, message) => {
-      if (level === "warning") logger?.warn(message);
-      else if (level === "error") logger?.error(message);
-      else logger?.[level === "debug" ? "debug" : "info"](message);
-    },
+  const policy: SupervisionPolicy = { ...DEFAULT_POLICY, ...options.supervision, ...options.queue };
+  const supervisor = await Supervisor.start({
+    policy,
+    onPhase,
     signal,
+    session: (generation) => ({
+      command: commandFor(environment),
+      generation,
+      load: {
+        model: options.model,
+        checkpoint: checkpoint.path,
+        sha256: checkpoint.sha256,
+        trust: checkpoint.trust,
+        seed: checkpoint.seed,
+        transforms: checkpoint.transforms,
+        device: options.device,
+        precision: options.precision,
+        threads: options.threads,
+      },
+      timeouts: policy,
+      onProgress: (name, fraction) =>
+        onProgress?.({ status: "worker", name, ...(fraction !== null && { progress: fraction * 100 }) }),
+      onLog: (level, message) => {
+        if (level === "warning") logger?.warn(message);
+        else if (level === "error") logger?.error(message);
+        else logger?.[level === "debug" ? "debug" : "info"](message);
+      },
+    }),
   });
-  try {
-    return { session, info: describe(session, environment, checkpoint, options.model) };
-  } catch (error) {
-    await session.kill();
-    throw error;
-  }
+  return { supervisor, info: () => describe(supervisor.ready, environment, checkpoint, options.model) };
 }
 
 /** A worker without a network, for pictures that only Pillow reads as Pillow does. */
@@ -100,7 +100,7 @@ export async function startDecoder(options: EnvironmentOptions): Promise<Session
     command,
     generation: 1,
     load: null,
-    timeouts: TIMEOUTS,
+    timeouts: DEFAULT_POLICY,
     onProgress: quiet,
     onLog: quiet,
   });
@@ -111,13 +111,13 @@ function commandFor({ python, variables }: Environment): SessionOptions["command
 }
 
 function describe(
-  session: Session,
+  ready: WorkerReady,
   environment: Environment,
   checkpoint: Checkpoint,
   model: string,
 ): WorkerInfo {
   const { hello, versions, device, deviceName, deviceReason, threads, precision, sha256, spec, warmupMs } =
-    session.ready;
+    ready;
   return {
     package: hello.package,
     protocol: hello.protocol,

@@ -1,0 +1,73 @@
+/** The calls that need no classifier of one's own: one picture, one answer. */
+import { createClassifier } from "./classifier.ts";
+import type { Classification, Classifier } from "./classifier.ts";
+import { withinDeadline } from "./deadline.ts";
+import { checkedTensor, decodeRequest, decodedPixels, pixelsOf } from "./handoff.ts";
+import { preprocessPixels } from "./image/preprocess.ts";
+import { loadImage } from "./image/source.ts";
+import type { ImageInput, Pixels } from "./image/source.ts";
+import type { Tensor } from "./image/tensor.ts";
+import { resolveClassifierOptions, resolveClassifyOptions, splitOptions } from "./options.ts";
+import type { ClassifierOptions, ClassifyOptions } from "./options.ts";
+import { specOf } from "./worker/known.ts";
+import { startDecoder } from "./worker/start.ts";
+
+const shared = new Map<string, Promise<Classifier>>();
+
+/**
+ * Classifies one picture. The first call starts a worker; later calls with the same options share it, and the
+ * process ends by itself when nothing is left to do.
+ *
+ * @example
+ * const [best] = await classify("dog.jpg"); // { label: "golden retriever", index: 207, score: 0.96…, percent: 96.2… }
+ */
+export async function classify(
+  image: ImageInput,
+  options: ClassifyOptions & ClassifierOptions = {},
+): Promise<Classification[]> {
+  const [ofClassifier, ofCall] = splitOptions(options);
+  resolveClassifyOptions(ofCall);
+  const key = JSON.stringify(ofClassifier, Object.keys(ofClassifier).toSorted());
+  let classifier = shared.get(key);
+  if (classifier === undefined) {
+    classifier = createClassifier(ofClassifier);
+    classifier.catch(() => shared.delete(key));
+    if (shared.size === 0) process.once("beforeExit", closeShared);
+    shared.set(key, classifier);
+  }
+  return (await classifier).classify(image, ofCall);
+}
+
+function closeShared(): void {
+  for (const classifier of shared.values()) void classifier.then((ready) => ready.close());
+  shared.clear();
+}
+
+/**
+ * What the network would see, without a network: no checkpoint is needed, and Python only for pictures that only
+ * Pillow reads as Pillow does.
+ *
+ * @returns float32 [1,3,224,224], the same bits as torchvision's transforms of these weights.
+ */
+export async function preprocess(
+  image: ImageInput,
+  options: ClassifyOptions & Pick<ClassifierOptions, "transforms" | "python" | "env"> = {},
+): Promise<Tensor> {
+  const [ofClassifier, ofCall] = splitOptions(options);
+  const { transforms = "IMAGENET1K_V1" } = resolveClassifierOptions(ofClassifier);
+  const call = resolveClassifyOptions(ofCall);
+  const spec = specOf(transforms);
+  return withinDeadline(call, async (signal) => {
+    const loaded = await loadImage(image, { signal });
+    if (loaded.kind === "tensor") return checkedTensor(loaded.tensor, spec);
+    const pillow = async (bytes: Uint8Array): Promise<Pixels> => {
+      const session = await startDecoder({ ...ofClassifier, signal });
+      try {
+        return decodedPixels(await session.request(...decodeRequest(bytes, call), 1));
+      } finally {
+        await session.close();
+      }
+    };
+    return preprocessPixels(await pixelsOf(loaded, call, pillow), spec);
+  });
+}

@@ -1,0 +1,388 @@
+/** Turns the effects of `supervise.ts` into deeds: owns the processes, the timer and every caller's promise. */
+import { readFileSync } from "node:fs";
+import { IsotorchError, abortError } from "../errors.ts";
+import { closedError } from "./failure.ts";
+import type { SupervisionPolicy } from "./policy.ts";
+import { Session } from "./session.ts";
+import type { SessionOptions, WorkerReady } from "./session.ts";
+import { initialState, openCalls, phaseOf, supervise } from "./supervise.ts";
+import type { Effect, Event, Failure, Phase, State } from "./supervise.ts";
+import type { Fields, Frame, MessageOf } from "./wire.ts";
+
+/** How the worker is; made of what it answered, not of what is hoped. */
+export interface Health {
+  readonly phase: Phase;
+  /** A worker is up and has answered within the last three pings. */
+  readonly ready: boolean;
+  /** How often a worker was started. */
+  readonly starts: number;
+  /** Unplanned exits within the policy's window. */
+  readonly recentExits: number;
+  /** Milliseconds since the worker was last heard of. */
+  readonly silentMs: number;
+  readonly pid: number | undefined;
+  /** Calls that wait, and calls at the worker. */
+  readonly waiting: number;
+  readonly inFlight: number;
+  /** Why the last worker ended without being asked to. */
+  readonly lastFailure: IsotorchError | undefined;
+}
+
+/** Counts since the start. */
+export interface Stats {
+  readonly submitted: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly starts: number;
+  readonly redelivered: number;
+  /** Messages that were late, unknown, malformed or a stranger's. */
+  readonly dropped: number;
+}
+
+interface Waiter {
+  readonly type: "infer" | "decode";
+  readonly fields: Fields<"infer"> | Fields<"decode">;
+  readonly frames: readonly Frame[];
+  readonly deadline: number | undefined;
+  readonly resolve: (reply: MessageOf<"result">) => void;
+  readonly reject: (error: IsotorchError) => void;
+}
+
+export interface SupervisorOptions {
+  readonly policy: SupervisionPolicy;
+  /** What to start, for each start anew. */
+  readonly session: (generation: number) => SessionOptions;
+  readonly onPhase: (phase: Phase) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const TICK_MS = 100;
+const MEMORY_CHECK_MS = 1_000;
+const LAST_WORDS_MS = 5_000;
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #waiters = new Map<number, Waiter>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #stopped: Promise<void>;
+  #resolveStopped: () => void = () => undefined;
+  #state: State;
+  #phase: Phase = "idle";
+  #session: Session | undefined;
+  #starting: AbortController | undefined;
+  #ready: WorkerReady | undefined;
+  #lastFailure: IsotorchError | undefined;
+  #firstStart: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+  #memoryCheckedAt = 0;
+  /** The first id belongs to the `load`. */
+  #lastId = 1;
+  #counts = { submitted: 0, succeeded: 0, failed: 0, redelivered: 0, dropped: 0 };
+
+  private constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#state = initialState(performance.now(), options.policy);
+    this.#stopped = new Promise((resolve) => {
+      this.#resolveStopped = resolve;
+    });
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /**
+   * Starts the first worker.
+   *
+   * @throws IsotorchError the reason, after one try: what fails at the first start will fail again.
+   */
+  static async start(options: SupervisorOptions): Promise<Supervisor> {
+    const supervisor = new Supervisor(options);
+    const started = new Promise<void>((resolve, reject) => {
+      supervisor.#firstStart = { resolve, reject };
+    });
+    const abort = (): void => supervisor.#starting?.abort();
+    options.signal?.addEventListener("abort", abort, { once: true });
+    supervisor.#feed({ type: "start" });
+    if (options.signal?.aborted === true) abort();
+    try {
+      await started;
+      return supervisor;
+    } catch (error) {
+      await supervisor.close(0);
+      throw error;
+    } finally {
+      options.signal?.removeEventListener("abort", abort);
+      supervisor.#firstStart = undefined;
+    }
+  }
+
+  /** What the worker that was ready last is and has loaded. */
+  get ready(): WorkerReady {
+    if (this.#ready === undefined) throw new IsotorchError("WORKER_ERROR", "No worker was ready yet.");
+    return this.#ready;
+  }
+
+  health(): Health {
+    const { process, generation, exits, heardAt, waiting, suspects, flight } = this.#state;
+    const silentMs = performance.now() - (this.#session?.heardAt ?? heardAt);
+    return {
+      phase: this.#phase,
+      ready: process === "up" && silentMs < 3 * this.#options.policy.pingMs + TICK_MS,
+      starts: generation,
+      recentExits: exits.length,
+      silentMs,
+      pid: this.#session?.pid,
+      waiting: waiting.length + suspects.length,
+      inFlight: flight.length,
+      lastFailure: this.#lastFailure,
+    };
+  }
+
+  stats(): Stats {
+    const dropped = this.#counts.dropped + (this.#session?.dropped ?? 0);
+    return { ...this.#counts, dropped, starts: this.#state.generation };
+  }
+
+  /**
+   * One call: it waits for its turn and for a worker, and survives the worker's death as the policy says.
+   *
+   * @throws IsotorchError what the worker answered, or `QUEUE_FULL`, `CIRCUIT_OPEN`, `POISON_INPUT`, `WORKER_DIED`,
+   * `CLOSED`, or the reason of the signal.
+   */
+  request(
+    type: Waiter["type"],
+    fields: Waiter["fields"],
+    frames: readonly Frame[],
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<MessageOf<"result">> {
+    if (signal?.aborted === true) return Promise.reject(abortError(signal));
+    this.#lastId += 1;
+    const id = this.#lastId;
+    this.#counts.submitted += 1;
+    const deadline = fields.deadlineMs === null ? undefined : performance.now() + fields.deadlineMs;
+    const reply = new Promise<MessageOf<"result">>((resolve, reject) => {
+      this.#waiters.set(id, { type, fields, frames, deadline, resolve, reject });
+    });
+    const onAbort = (): void => {
+      if (signal !== undefined) this.#reject(id, abortError(signal));
+      this.#session?.cancel(id);
+      this.#feed({ type: "cancel", id });
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    const bytes = frames.reduce((sum, frame) => sum + frame.data.byteLength, 0);
+    this.#feed({ type: "submit", id, bytes });
+    return reply.finally(() => signal?.removeEventListener("abort", onAbort));
+  }
+
+  /** Lets the calls finish for `drainMs`, then ends the worker; idempotent. Nothing is left behind. */
+  async close(drainMs = 30_000): Promise<void> {
+    this.#feed({ type: "close" });
+    const timer = setTimeout(() => this.#abandonCalls(), drainMs);
+    await this.#stopped;
+    clearTimeout(timer);
+  }
+
+  /** What did not finish in time fails, so that nothing keeps the worker any longer. */
+  #abandonCalls(): void {
+    for (const id of this.#waiters.keys()) {
+      this.#reject(id, closedError());
+      this.#feed({ type: "cancel", id });
+    }
+  }
+
+  #feed(event: Event): void {
+    const at = { now: performance.now(), jitter: Math.random() * 2 - 1, policy: this.#options.policy };
+    const [state, effects] = supervise(this.#state, event, at);
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+    // A performed effect may have fed events of its own; the phase is that of the newest state.
+    const phase = phaseOf(this.#state);
+    if (phase !== this.#phase) {
+      this.#phase = phase;
+      this.#options.onPhase(phase);
+    }
+    if (phase === "stopped") {
+      clearInterval(this.#timer);
+      this.#resolveStopped();
+    } else if (openCalls(this.#state) > 0 || this.#state.process === "starting") this.#timer.ref();
+    else this.#timer.unref();
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case "spawn":
+        return void this.#spawn(effect.generation);
+      case "send":
+        return void this.#send(effect.id);
+      case "fail":
+        return this.#reject(effect.id, this.#errorFor(effect.failure));
+      case "ping":
+        return this.#session?.ping();
+      case "stop":
+        // During a start there is nobody to ask yet.
+        if (this.#session === undefined) this.#starting?.abort();
+        return void this.#session?.close(LAST_WORDS_MS);
+      case "kill":
+        return this.#session?.destroy(
+          effect.reason === "silent" ? "it said nothing for too long" : "a request took too long",
+        );
+    }
+  }
+
+  async #spawn(generation: number): Promise<void> {
+    const starting = new AbortController();
+    this.#starting = starting;
+    const base = this.#options.session(generation);
+    try {
+      const session = await Session.start({
+        ...base,
+        signal: starting.signal,
+        onProgress: (phase, fraction) => {
+          if (this.#state.process === "starting") this.#feed({ type: "loading", generation });
+          base.onProgress(phase, fraction);
+        },
+      });
+      this.#session = session;
+      this.#ready = session.ready;
+      this.#feed({ type: "ready", generation });
+      this.#firstStart?.resolve();
+      const { code } = await session.exited;
+      this.#ended(session);
+      this.#feed({ type: "exit", generation, fatal: code !== null && code >= 64 && code <= 78 });
+    } catch (error) {
+      const failure = asError(error);
+      this.#lastFailure = starting.signal.aborted ? this.#lastFailure : failure;
+      // The first start is tried once: whoever waits for it hears why.
+      const fatal = this.#firstStart !== undefined || isFatal(failure);
+      this.#feed({ type: "exit", generation, fatal: fatal && !this.#state.closing });
+      this.#firstStart?.reject(this.#abortedStart() ?? failure);
+    }
+  }
+
+  #abortedStart(): IsotorchError | undefined {
+    const { signal } = this.#options;
+    return signal?.aborted === true ? abortError(signal) : undefined;
+  }
+
+  #ended(session: Session): void {
+    if (this.#state.ending === undefined || session.end?.code === "WORKER_DIED")
+      this.#lastFailure = session.end;
+    this.#counts.dropped += session.dropped;
+    if (this.#session === session) this.#session = undefined;
+  }
+
+  async #send(id: number): Promise<void> {
+    const waiter = this.#waiters.get(id);
+    const session = this.#session;
+    const generation = this.#state.generation;
+    if (session === undefined) return;
+    if (this.#state.flight.some((call) => call.id === id && call.executions > 1))
+      this.#counts.redelivered += 1;
+    if (waiter === undefined) return this.#feed({ type: "answered", id, generation });
+    const { type, frames, deadline } = waiter;
+    const deadlineMs = deadline === undefined ? null : Math.max(0, deadline - performance.now());
+    try {
+      const reply = await session.request(type, { ...waiter.fields, deadlineMs }, frames, id);
+      this.#settle(id)?.resolve(reply);
+      if (this.#state.generation === generation) this.#counts.succeeded += 1;
+    } catch (error) {
+      // The end of the worker is one event for all its calls; it decides what becomes of each.
+      if (session.end !== undefined) return;
+      this.#reject(id, asError(error));
+    }
+    this.#feed({ type: "answered", id, generation });
+  }
+
+  #settle(id: number): Waiter | undefined {
+    const waiter = this.#waiters.get(id);
+    this.#waiters.delete(id);
+    return waiter;
+  }
+
+  #reject(id: number, error: IsotorchError): void {
+    const waiter = this.#settle(id);
+    if (waiter === undefined) return;
+    this.#counts.failed += 1;
+    waiter.reject(error);
+  }
+
+  #errorFor(failure: Failure): IsotorchError {
+    const cause = this.#lastFailure;
+    const details = {
+      ...(cause !== undefined && { cause }),
+      ...(cause?.stderr !== undefined && { stderr: cause.stderr }),
+      ...(cause?.traceback !== undefined && { traceback: cause.traceback }),
+    };
+    const retryAfterMs = Math.max(TICK_MS, Math.ceil(this.#state.retryAt - performance.now()));
+    switch (failure) {
+      case "closed":
+        return closedError();
+      case "queue-full":
+        return new IsotorchError("QUEUE_FULL", "The queue is full.", { retryAfterMs: this.#typicalMs() });
+      case "circuit-open":
+        return new IsotorchError(
+          "CIRCUIT_OPEN",
+          "The worker crashed too often and is left alone for a while.",
+          {
+            ...details,
+            retryAfterMs,
+          },
+        );
+      case "poison":
+        return new IsotorchError("POISON_INPUT", "The worker died twice with this picture alone.", details);
+      case "died":
+        return cause ?? new IsotorchError("WORKER_DIED", "The worker died.");
+      case "failed":
+        return cause ?? new IsotorchError("WORKER_START_FAILED", "The worker cannot be started.");
+    }
+  }
+
+  /** A guess at when a place in the queue will be free: what the worker is known to need for one request. */
+  #typicalMs(): number {
+    return Math.ceil(this.#ready?.warmupMs ?? 1_000);
+  }
+
+  #tick(): void {
+    const { generation, process } = this.#state;
+    const session = this.#session;
+    if (session !== undefined && session.heardAt > this.#state.heardAt)
+      this.#feed({ type: "heard", generation });
+    this.#feed({ type: "tick" });
+    const { maxWorkerBytes } = this.#options.policy;
+    const now = performance.now();
+    if (maxWorkerBytes === 0 || process !== "up" || now - this.#memoryCheckedAt < MEMORY_CHECK_MS) return;
+    this.#memoryCheckedAt = now;
+    if (residentBytes(session?.pid) > maxWorkerBytes) this.#feed({ type: "recycle" });
+  }
+}
+
+/** Errors that another start would repeat: configuration, imports, checkpoint, protocol. */
+const FATAL = new Set([
+  "INVALID_OPTION",
+  "ENVIRONMENT_NOT_FOUND",
+  "ENVIRONMENT_BROKEN",
+  "DEVICE_UNAVAILABLE",
+  "WEIGHTS_NOT_FOUND",
+  "CHECKPOINT_CORRUPT",
+  "CHECKPOINT_MISMATCH",
+  "CHECKPOINT_UNTRUSTED",
+  "PROTOCOL_ERROR",
+]);
+
+function isFatal(error: IsotorchError | undefined): boolean {
+  return error !== undefined && FATAL.has(error.code);
+}
+
+function asError(thrown: unknown): IsotorchError {
+  if (thrown instanceof IsotorchError) return thrown;
+  return new IsotorchError("WORKER_START_FAILED", "The worker failed in an unexpected way.", {
+    cause: thrown,
+  });
+}
+
+/** Resident memory of a process, bytes; 0 where it cannot be told (only Linux tells it here). */
+function residentBytes(pid: number | undefined): number {
+  try {
+    const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);
+    return pages * 4096;
+  } catch {
+    return 0;
+  }
+}
