@@ -1,0 +1,113 @@
+"""``PYTHON -I -u isotorch_worker/__main__.py [serve | make | probe]``: the only reader of argv and of the
+start-up line, and the only ordinary exit."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+if __package__ in (None, ""):
+    # Run by its path with -I, which leaves the script's directory out of sys.path.
+    _here = str(Path(__file__).resolve().parent)
+    sys.path[:] = [entry for entry in sys.path if entry != _here]
+    sys.path.insert(0, str(Path(_here).parent))
+
+from isotorch_worker import lifetime
+from isotorch_worker.errors import EnvironmentBroken, StartupError, WorkerError
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise StartupError(f"{message} ({self.format_usage().strip()})")
+
+
+def main(arguments: list[str]) -> int:
+    """Run one sub-command; returns the exit code (docs/protocol.md)."""
+    # Read when torch loads its OpenMP. Threads that spin at barriers make a forward pass many times slower
+    # once another process, a second worker for instance, wants the same CPUs; the bits are the same.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        options = _parse(arguments)
+        if options.command == "probe":
+            return _probe(options.imports)
+        if options.command == "make":
+            return _make(options.seed, options.out, options.threads)
+        return _serve()
+    except WorkerError as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        print(f"isotorch_worker: {error.message}{hint}", file=sys.stderr)
+        return error.exit_code
+    except ImportError as error:
+        print(f"isotorch_worker: an import failed: {error}", file=sys.stderr)
+        return EnvironmentBroken.exit_code
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = _Parser(prog="isotorch_worker", description="The Python half of isotorch.")
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="serve the controller that wrote the start-up line to stdin (default)")
+    make = commands.add_parser("make", help="make an untrained checkpoint")
+    make.add_argument("--seed", type=int, required=True)
+    make.add_argument("--out", type=Path, required=True)
+    make.add_argument("--threads", type=int, default=0)
+    probe = commands.add_parser("probe", help="print what this interpreter has, as JSON")
+    probe.add_argument("--import", dest="imports", action="store_true")
+    options = parser.parse_args(arguments)
+    if options.command == "make" and not (0 <= options.seed < 2**32 and 0 <= options.threads <= 1024):
+        raise StartupError("seed: expected 0 to 2^32 - 1; threads: expected 0 to 1024")
+    return options
+
+
+def _serve() -> int:
+    lifetime.keep_stdout_away()
+    lifetime.report_crashes()
+    lifetime.die_with_parent()
+    lifetime.handle_signals()
+    from isotorch_worker.serve import serve
+    from isotorch_worker.startup import parse_startup
+
+    return serve(parse_startup(_read_line()))
+
+
+def _read_line() -> bytes:
+    from isotorch_worker.startup import MAX_LINE_BYTES
+
+    line = b""
+    # What follows the newline is of no use: the controller writes nothing more.
+    while b"\n" not in line:
+        part = os.read(0, MAX_LINE_BYTES)
+        if not part:
+            raise StartupError("stdin ended before the start-up line")
+        line += part
+        if len(line) > MAX_LINE_BYTES:
+            raise StartupError(f"the start-up line is longer than {MAX_LINE_BYTES} bytes")
+    return line.split(b"\n", 1)[0]
+
+
+def _make(seed: int, out: Path, threads: int) -> int:
+    from isotorch_worker.device import set_threads
+    from isotorch_worker.untrained import make_untrained
+
+    set_threads(threads)
+    sha256 = make_untrained(out, seed)
+    print(json.dumps({"path": str(out), "sha256": sha256, "seed": seed}, ensure_ascii=False))
+    return 0
+
+
+def _probe(imports: bool) -> int:
+    from isotorch_worker.probe import probe
+
+    print(json.dumps(probe(imports), ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Past the destructors of native libraries, which can crash or hang after all work is done.
+    os._exit(code)

@@ -1,0 +1,120 @@
+"""From what a request holds to an answer: picture -> tensor -> logits -> ranking. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torchvision import transforms
+from torchvision.transforms import InterpolationMode
+
+from isotorch_worker.errors import BadTensor, NonFiniteOutput, OutOfMemory
+from isotorch_worker.picture import decode_picture
+
+_MEMORY_PHRASES = ("out of memory", "can't allocate memory", "not enough memory", "CUDNN_STATUS_ALLOC_FAILED")
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The k best classes of N pictures, best first, on the CPU.
+
+    ``indices`` int64 [N,k]; ``scores`` float32 [N,k] in 0..1; ``percentages`` float32 [N,k] in 0..100;
+    ``probabilities`` float32 [N,1000] in 0..1, in class order.
+    """
+
+    indices: Tensor
+    scores: Tensor
+    percentages: Tensor
+    probabilities: Tensor
+
+
+def tensor_from_encoded(data: bytes | bytearray | memoryview, spec: Mapping[str, Any]) -> Tensor:
+    """float32 [1,3,crop,crop] from an encoded picture, by torchvision's own transforms, as in the tutorial.
+
+    Raises as ``decode_picture``.
+    """
+    preprocess = transforms.Compose(
+        [
+            transforms.Resize(spec["resize"], interpolation=InterpolationMode(spec["interpolation"])),
+            transforms.CenterCrop(spec["crop"]),
+            transforms.ToTensor(),
+            transforms.Normalize(mean=spec["mean"], std=spec["std"]),
+        ]
+    )
+    tensor = cast("Tensor", preprocess(decode_picture(data)))
+    return tensor.unsqueeze(0)
+
+
+def tensor_from_pixels(data: bytearray, shape: tuple[int, ...], spec: Mapping[str, Any]) -> Tensor:
+    """float32 [N,3,H,W] from uint8 [N,H,W,3] pixels that are resized and cropped already.
+
+    Method: ToTensor and Normalize, step by step in float32, so that the bits are theirs.
+    """
+    pixels = torch.frombuffer(data, dtype=torch.uint8).reshape(shape)
+    values = pixels.permute(0, 3, 1, 2).contiguous().to(torch.float32).div(255)
+    mean = torch.tensor(spec["mean"], dtype=torch.float32).view(3, 1, 1)
+    std = torch.tensor(spec["std"], dtype=torch.float32).view(3, 1, 1)
+    return values.sub_(mean).div_(std)
+
+
+def tensor_from_floats(data: bytearray, shape: tuple[int, ...]) -> Tensor:
+    """float32 [N,3,H,W] over ``data``, without a copy.
+
+    Raises BadTensor naming the first picture that holds NaN or an infinity.
+    """
+    tensor = torch.frombuffer(data, dtype=torch.float32).reshape(shape)
+    finite = torch.isfinite(tensor).flatten(1).all(dim=1)
+    if not bool(finite.all()):
+        first = int((~finite).nonzero()[0].item())
+        raise BadTensor(f"picture {first + 1} of {shape[0]} holds NaN or an infinity")
+    return tensor
+
+
+def forward(network: nn.Module, batch: Tensor, device: torch.device) -> Tensor:
+    """Logits, float32 [N,1000] on ``device``, of a batch [N,3,H,W].
+
+    Raises NonFiniteOutput, OutOfMemory, or whatever else torch raises.
+    """
+    try:
+        with torch.inference_mode():
+            logits: Tensor = network(batch.to(device))
+            finite = torch.isfinite(logits).all(dim=1)
+            if not bool(finite.all()):
+                first = int((~finite).nonzero()[0].item())
+                raise NonFiniteOutput(f"the logits of picture {first + 1} of {len(batch)} are not finite")
+            return logits
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            raise OutOfMemory(
+                f"not enough memory on {device} for a batch of {len(batch)}", "use a smaller batch"
+            ) from error
+        raise
+
+
+def rank(logits: Tensor, top_k: int) -> Ranking:
+    """The ``top_k`` best classes (0 = all) of logits [N,1000].
+
+    Method: the tutorial's lines, ``softmax(out, dim=1) * 100`` and ``torch.sort(out, descending=True)``, so
+    that bits and the order of ties are its own.
+    """
+    with torch.inference_mode():
+        probabilities = torch.nn.functional.softmax(logits, dim=1)
+        percentages = probabilities * 100
+        _, order = torch.sort(logits, descending=True)
+        indices = order[:, : top_k or order.shape[1]]
+        return Ranking(
+            indices.contiguous().cpu(),
+            probabilities.gather(1, indices).cpu(),
+            percentages.gather(1, indices).cpu(),
+            probabilities.cpu(),
+        )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch ran out of memory; before 1.13 it said so in the text of a RuntimeError only."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(phrase in str(error) for phrase in _MEMORY_PHRASES)

@@ -1,0 +1,178 @@
+"""What this interpreter has, told without importing torch unless asked to."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import re
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+PACKAGES = {
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "PIL": "Pillow",
+    "zmq": "pyzmq",
+    "msgpack": "msgpack",
+    "numpy": "numpy",
+}
+
+
+def probe(imports: bool = False) -> dict[str, Any]:
+    """The interpreter and the versions of the packages that the worker needs; ``None`` for a missing one.
+
+    With ``imports`` each package is really imported, and what torch and Pillow were built with is added; a
+    failure is its message under ``errors``, never an exception.
+    """
+    versions = {module: installed_version(module) for module in PACKAGES}
+    found: dict[str, Any] = {
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "prefix": sys.prefix,
+        "versions": versions,
+        "missing": [module for module, version in versions.items() if version is None],
+    }
+    if imports:
+        errors: dict[str, str] = {}
+        found["torch"] = _torch_facts(errors)
+        found["pillow"] = _pillow_facts(errors)
+        for module in PACKAGES:
+            _attempt(errors, module, lambda module=module: importlib.import_module(module))
+        found["errors"] = errors
+    return found
+
+
+def installed_version(module: str) -> str | None:
+    """The version of an importable package without importing it; ``"unknown"`` if it does not say."""
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    try:
+        return metadata.version(PACKAGES[module])
+    except metadata.PackageNotFoundError:
+        return _written_version(spec.origin) or "unknown"
+
+
+def runtime_versions() -> dict[str, str]:
+    """Everything that an answer's bits may depend on, as text. Imports torch."""
+    import numpy
+    import PIL
+    import torch
+    import torch.backends.cuda
+    import torch.backends.cudnn
+    import torch.version
+    import torchvision
+    import zmq
+
+    return {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "torchvision": str(torchvision.__version__),
+        "pillow": str(PIL.__version__),
+        "numpy": str(numpy.__version__),
+        "zmq": zmq.zmq_version(),
+        "pyzmq": zmq.pyzmq_version(),
+        "msgpack": installed_version("msgpack") or "unknown",
+        "cuda": str(torch.version.cuda or "none"),
+        "cudnn": str(torch.backends.cudnn.version() or "none"),
+        "onednn": _onednn_version(),
+        "cpuCapability": _cpu_capability(),
+        "libjpeg": _jpeg_version(),
+        "tf32Matmul": _flag(lambda: torch.backends.cuda.matmul.allow_tf32),
+        "tf32Convolution": _flag(lambda: torch.backends.cudnn.allow_tf32),
+    }
+
+
+def _torch_facts(errors: dict[str, str]) -> dict[str, Any]:
+    def cuda() -> dict[str, Any]:
+        import torch
+        import torch.version
+
+        available = torch.cuda.is_available()
+        count = torch.cuda.device_count() if available else 0
+        return {
+            "cuda": torch.version.cuda,
+            "cudaAvailable": available,
+            "archList": torch.cuda.get_arch_list(),
+            "devices": [torch.cuda.get_device_name(i) for i in range(count)],
+        }
+
+    def threads() -> int:
+        import torch
+
+        return torch.get_num_threads()
+
+    facts: dict[str, Any] = {}
+    facts.update(_attempt(errors, "cuda", cuda) or {})
+    facts["onednn"] = _attempt(errors, "onednn", _onednn_version)
+    facts["cpuCapability"] = _attempt(errors, "cpuCapability", _cpu_capability)
+    facts["defaultThreads"] = _attempt(errors, "defaultThreads", threads)
+    return facts
+
+
+def _pillow_facts(errors: dict[str, str]) -> dict[str, Any]:
+    def features() -> dict[str, Any]:
+        from PIL import features
+
+        codecs = {name: features.version(name) for name in ("jpg", "jpg_2000", "zlib", "libtiff", "webp")}
+        return {**codecs, "libjpegTurbo": features.version("libjpeg_turbo")}
+
+    return _attempt(errors, "pillow", features) or {}
+
+
+def _attempt(errors: dict[str, str], name: str, action: Callable[[], Any]) -> Any:
+    try:
+        return action()
+    except Exception as error:
+        errors[name] = f"{type(error).__name__}: {error}"
+        return None
+
+
+def _written_version(origin: str | None) -> str | None:
+    if origin is None:
+        return None
+    for name in ("version.py", "_version.py", "__init__.py"):
+        try:
+            text = (Path(origin).parent / name).read_text("utf-8", "replace")
+        except OSError:
+            continue
+        match = re.search(r"""^__version__\s*(?::\s*\w+\s*)?=\s*['"]([^'"]+)""", text, re.MULTILINE)
+        if match:
+            return match.group(1)
+    return None
+
+
+def _onednn_version() -> str:
+    import torch
+
+    match = re.search(r"MKL-DNN v([\w.]+)", torch.__config__.show())
+    return match.group(1) if match else "none"
+
+
+def _cpu_capability() -> str:
+    import torch
+
+    match = re.search(r"CPU capability usage: (\S+)", torch.__config__.show())
+    return match.group(1) if match else "unknown"
+
+
+def _jpeg_version() -> str:
+    from PIL import features
+
+    turbo = features.version("libjpeg_turbo")
+    return f"turbo {turbo}" if turbo else str(features.version("jpg"))
+
+
+def _flag(read: Callable[[], Any]) -> str:
+    try:
+        return str(read()).lower()
+    except Exception as error:
+        # Newer versions refuse the old name once the new one was set.
+        return f"unknown ({type(error).__name__})"

@@ -1,0 +1,167 @@
+"""A real checkpoint made offline: seeded weights whose answers are sane, though they mean nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+import torchvision.models
+from torch import Tensor, nn
+
+from isotorch_worker.errors import CheckpointCorrupt, WeightsNotFound
+
+_PASSES, _BATCH, _SIZE = 3, 16, 128
+_RESIDUAL_SCALE = 0.2
+_LOGIT_SPREAD = 1.2
+
+
+def make_untrained(path: Path, seed: int) -> str:
+    """Make the checkpoint of ``seed`` at ``path``, with ``path + ".sha256"`` beside it; returns the SHA-256.
+
+    The file is a standard resnet101 state dict as torch.save writes it. Both files appear whole or not at
+    all, and processes that make the same file at once take turns.
+    Raises WeightsNotFound if it cannot be written.
+    """
+    with _locked(path):
+        return _make(path, seed)
+
+
+def ensure_untrained(path: Path, seed: int) -> str:
+    """The SHA-256 of the made checkpoint at ``path``, which is made if it is not there.
+
+    Raises as ``make_untrained``, and CheckpointCorrupt if the file is there but its ``.sha256`` is not.
+    """
+    # Without the lock first: a shared cache may be read-only.
+    known = _made(path)
+    if known is not None:
+        return known
+    with _locked(path):
+        known = _made(path)
+        if known is None and path.exists():
+            raise CheckpointCorrupt(
+                f"{path} has no {_sidecar(path).name} beside it", "delete the file, it will be made again"
+            )
+        return known or _make(path, seed)
+
+
+def untrained_state(seed: int) -> dict[str, Tensor]:
+    """The state dict of ``seed``; the global random state is left as it was.
+
+    Method: torchvision's initialisation with small residual branches, BatchNorm statistics as the mean over
+    training passes (momentum=None) on seeded noise that has the spectrum of photographs, and the last layer
+    centred and scaled so that logits spread by about one.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = torchvision.models.resnet101(weights=None)
+    noise = torch.Generator().manual_seed(seed)
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for name, parameter in network.named_parameters():
+        # With branches as strong as the trunk, 33 blocks blow up whatever is unlike the noise.
+        if name.endswith("bn3.weight"):
+            nn.init.constant_(parameter, _RESIDUAL_SCALE)
+    for norm in norms:
+        norm.momentum = None  # pyright: ignore[reportAttributeAccessIssue]
+    with torch.no_grad():
+        network.train()
+        for _ in range(_PASSES):
+            network(_picture_noise(noise))
+        network.eval()
+        logits: Tensor = network(_picture_noise(noise))
+        mean = logits.mean(dim=0)
+        gain = _LOGIT_SPREAD / (logits - mean).std()
+        network.fc.weight.mul_(gain)
+        network.fc.bias.sub_(mean).mul_(gain)
+    return network.state_dict()
+
+
+def _picture_noise(generator: torch.Generator) -> Tensor:
+    """Noise [16,3,128,128], float32, normalised units: octaves whose amplitude falls as in photographs."""
+    picture = torch.zeros(_BATCH, 3, _SIZE, _SIZE)
+    one = (_BATCH, 1, 1, 1)
+    roughness = 0.3 + 0.8 * torch.rand(one, generator=generator)
+    cells = 4
+    while cells <= _SIZE:
+        grey = torch.randn(_BATCH, 1, cells, cells, generator=generator)
+        colour = torch.randn(_BATCH, 3, cells, cells, generator=generator)
+        octave = F.interpolate(grey + 0.4 * colour, size=(_SIZE, _SIZE), mode="bilinear", align_corners=False)
+        picture += octave * (4.0 / cells) ** roughness
+        cells *= 2
+    contrast = 0.3 + torch.rand(one, generator=generator)
+    brightness = 0.7 * torch.randn(one, generator=generator)
+    tint = 0.4 * torch.randn(_BATCH, 3, 1, 1, generator=generator)
+    scaled = picture / picture.std(dim=(1, 2, 3), keepdim=True) * contrast + brightness + tint
+    # The range of normalised pixels.
+    return scaled.clamp(-2.1, 2.6)
+
+
+def _make(path: Path, seed: int) -> str:
+    buffer = io.BytesIO()
+    torch.save(untrained_state(seed), buffer)
+    digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
+    try:
+        _write_whole(path, buffer.getbuffer())
+        _write_whole(_sidecar(path), f"{digest}  {path.name}\n".encode())
+    except OSError as error:
+        raise WeightsNotFound(f"{path} cannot be written: {error.strerror}") from None
+    return digest
+
+
+def _made(path: Path) -> str | None:
+    try:
+        digest = _sidecar(path).read_text("ascii").split()[0]
+    except (OSError, ValueError, IndexError):
+        return None
+    return digest if path.exists() else None
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def _write_whole(path: Path, data: bytes | memoryview) -> None:
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+@contextmanager
+def _locked(path: Path) -> Generator[None, None, None]:
+    """Hold ``path + ".lock"``, which the system lets go of if this process dies."""
+    lock = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("ab")
+    except OSError as error:
+        raise WeightsNotFound(f"{path} cannot be written: {error.strerror}") from None
+    with file:
+        _lock(file.fileno())
+        yield
+
+
+try:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+except ImportError:  # Windows
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]

@@ -1,0 +1,87 @@
+"""The tutorial in plain PyTorch, to compare with: it shares no line with isotorch.
+
+    python3 plain.py --checkpoint FILE.pth [--threads N] [--labels FILE] [--transforms NAME] [--as-written]
+                     IMAGE...
+
+Prints one JSON object per picture: input, top5 [{index, label, percent}], the SHA-256 of the pixels after
+convert("RGB"), of the tensor and of the logits, and the seconds from opening the file to the answer.
+--as-written leaves out ``eval()``, as the tutorial's text does: BatchNorm then uses the picture's own
+statistics.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+
+import torch
+from PIL import Image
+from torchvision import models, transforms
+
+NORMALIZE = transforms.Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
+TRANSFORMS = {
+    "IMAGENET1K_V1": transforms.Compose(
+        [transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(), NORMALIZE]
+    ),
+    "IMAGENET1K_V2": transforms.Compose(
+        [transforms.Resize(232), transforms.CenterCrop(224), transforms.ToTensor(), NORMALIZE]
+    ),
+}
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description="Classify pictures with torchvision's resnet101, nothing else."
+    )
+    parser.add_argument("--checkpoint", required=True)
+    parser.add_argument("--threads", type=int, default=0, help="0 leaves PyTorch's own choice")
+    parser.add_argument("--labels", help="one class name per line; torchvision's own names without it")
+    parser.add_argument("--transforms", choices=list(TRANSFORMS), default="IMAGENET1K_V1")
+    parser.add_argument("--as-written", action="store_true")
+    parser.add_argument("images", nargs="+", metavar="IMAGE")
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+
+    if args.labels:
+        with open(args.labels, encoding="utf-8") as f:  # noqa: PTH123
+            labels = [line.strip() for line in f]
+    else:
+        labels = list(models.ResNet101_Weights.IMAGENET1K_V1.meta["categories"])
+
+    resnet = models.resnet101(weights=None)
+    resnet.load_state_dict(torch.load(args.checkpoint, map_location="cpu"))
+    if not args.as_written:
+        resnet.eval()
+
+    for name in args.images:
+        start = time.perf_counter()
+        img = Image.open(name).convert("RGB")
+        batch_t = torch.unsqueeze(TRANSFORMS[args.transforms](img), 0)
+        with torch.no_grad():
+            out = resnet(batch_t)
+        percentage = torch.nn.functional.softmax(out, dim=1)[0] * 100
+        _, indices = torch.sort(out, descending=True)
+        seconds = time.perf_counter() - start
+        line = {
+            "input": name,
+            "top5": [
+                {"index": int(i), "label": labels[int(i)], "percent": percentage[i].item()}
+                for i in indices[0][:5]
+            ],
+            "pixels_sha256": sha256(img.tobytes()),
+            "tensor_sha256": sha256(batch_t.numpy().tobytes()),
+            "logits_sha256": sha256(out.numpy().tobytes()),
+            "seconds": round(seconds, 4),
+        }
+        print(json.dumps(line, ensure_ascii=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()

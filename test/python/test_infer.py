@@ -1,0 +1,252 @@
+"""Pictures and tensors that are refused, and answers that are the tutorial's bit for bit."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from PIL import Image
+from torchvision import transforms
+
+from isotorch_worker import infer, picture
+from isotorch_worker.device import select_device, set_threads
+from isotorch_worker.errors import (
+    BadTensor,
+    DecodeFailed,
+    DeviceUnavailable,
+    InputTooLarge,
+    InvalidOption,
+    NonFiniteOutput,
+    OutOfMemory,
+    UnsupportedFormat,
+    UnsupportedMode,
+    WorkerError,
+)
+from isotorch_worker.model import categories, load_checkpoint, transforms_spec
+from isotorch_worker.precision import apply_precision
+
+CPU = torch.device("cpu")
+SPEC = transforms_spec("IMAGENET1K_V1")
+
+
+def encoded(image: Image.Image, format_: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format_, **options)
+    return buffer.getvalue()
+
+
+def png_header(width: int, height: int) -> bytes:
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"<svg/>", b"%PDF-1.7", b"%!PS-Adobe", b"8BPS" + bytes(40)])
+def test_what_is_no_picture_is_refused(data):
+    with pytest.raises(UnsupportedFormat):
+        picture.decode_picture(data)
+
+
+def test_a_bomb_is_refused_from_its_header():
+    with pytest.raises(InputTooLarge):
+        picture.decode_picture(png_header(14000, 14000) + b"\x00\x00\x10\x00IDAT" + bytes(100))
+    with pytest.raises(InputTooLarge):
+        picture.decode_picture(encoded(Image.new("1", (10_001, 5_000)), "PNG"))
+    assert Image.MAX_IMAGE_PIXELS != picture.MAX_PIXELS // 2
+
+
+def test_the_largest_allowed_picture_is_decoded():
+    assert picture.decode_picture(encoded(Image.new("1", (10_000, 5_000)), "PNG")).size == (10_000, 5_000)
+
+
+def test_a_truncated_picture_is_refused_at_every_length(jpeg):
+    for length in range(1, len(jpeg) - 2, max(1, len(jpeg) // 100)):
+        with pytest.raises((DecodeFailed, UnsupportedFormat)):
+            picture.decode_picture(jpeg[:length])
+
+
+def test_damage_gives_a_picture_or_an_error_of_ours(jpeg):
+    rng = np.random.default_rng(1)
+    png = encoded(Image.open(io.BytesIO(jpeg)), "PNG")
+    for original in (jpeg, png):
+        for _ in range(100):
+            damaged = bytearray(original)
+            damaged[int(rng.integers(len(damaged)))] = int(rng.integers(256))
+            try:
+                picture.decode_picture(damaged)
+            except WorkerError as error:
+                assert error.code in ("DECODE_FAILED", "UNSUPPORTED_FORMAT", "INPUT_TOO_LARGE")
+
+
+def test_strict_refuses_what_is_not_rgb(jpeg):
+    with pytest.raises(UnsupportedMode, match="mode CMYK"):
+        picture.decode_picture(encoded(Image.new("CMYK", (4, 4)), "JPEG"), mode="strict")
+    assert picture.decode_picture(jpeg, mode="strict").mode == "RGB"
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_a_tensor_that_is_not_finite_is_refused_and_named(bad):
+    batch = np.zeros((3, 3, 2, 2), np.float32)
+    batch[1, 2, 0, 1] = bad
+    with pytest.raises(BadTensor, match="picture 2 of 3"):
+        infer.tensor_from_floats(bytearray(batch.tobytes()), batch.shape)
+
+
+def test_logits_that_are_not_finite_are_refused():
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 4))
+    with pytest.raises(NonFiniteOutput, match="picture 1 of 2"):
+        infer.forward(network, torch.full((2, 3, 2, 2), 3e38), CPU)
+
+
+def test_running_out_of_memory_is_told_apart():
+    class Huge(torch.nn.Module):
+        def forward(self, batch: torch.Tensor) -> torch.Tensor:
+            return torch.empty(1 << 60)
+
+    with pytest.raises(OutOfMemory, match="batch of 2"):
+        infer.forward(Huge(), torch.zeros(2, 3, 2, 2), CPU)
+
+
+def test_devices_that_are_not_there_are_refused():
+    with pytest.raises(InvalidOption, match="received tpu"):
+        select_device("tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceUnavailable) as caught:
+            select_device("cuda:0")
+        assert caught.value.hint
+        device, name, reason = select_device("auto")
+        assert (device.type, name) == ("cpu", "cpu")
+        assert reason
+
+
+def test_automatic_threads_are_never_one_where_more_are_possible():
+    from isotorch_worker.device import available_cpus
+
+    torch.set_num_threads(1)
+    assert set_threads(0) == available_cpus()
+    assert set_threads(2) == 2
+
+
+def test_fp16_needs_a_gpu(network):
+    with pytest.raises(InvalidOption, match="fp16"):
+        apply_precision(network, "fp16", CPU)
+
+
+@pytest.fixture(scope="module")
+def network(checkpoint):
+    set_threads(2)
+    return load_checkpoint(checkpoint, None, trust=True)
+
+
+def tutorial(network: torch.nn.Module, data: bytes):
+    preprocess = transforms.Compose(
+        [
+            transforms.Resize(256),
+            transforms.CenterCrop(224),
+            transforms.ToTensor(),
+            transforms.Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]),
+        ]
+    )
+    batch = torch.unsqueeze(preprocess(Image.open(io.BytesIO(data)).convert("RGB")), 0)
+    with torch.no_grad():
+        out = network(batch)
+    percentage = torch.nn.functional.softmax(out, dim=1)[0] * 100
+    _, indices = torch.sort(out, descending=True)
+    return batch, out, percentage, indices
+
+
+def test_all_three_handoffs_give_the_tutorials_bits(network, jpeg):
+    batch, out, percentage, indices = tutorial(network, jpeg)
+    crop = transforms.CenterCrop(224)(transforms.Resize(256)(picture.decode_picture(jpeg)))
+    tensors = [
+        infer.tensor_from_floats(bytearray(batch.numpy().tobytes()), tuple(batch.shape)),
+        infer.tensor_from_pixels(bytearray(crop.tobytes()), (1, 224, 224, 3), SPEC),
+        infer.tensor_from_encoded(jpeg, SPEC),
+    ]
+    for tensor in tensors:
+        assert torch.equal(tensor, batch)
+    logits = infer.forward(network, tensors[1], CPU)
+    assert torch.equal(logits, out)
+    for count in (0, 1, 5, 1000):
+        ranking = infer.rank(logits, count)
+        assert torch.equal(ranking.indices[0], indices[0][: count or 1000])
+        assert torch.equal(ranking.percentages[0], percentage[ranking.indices[0]])
+        assert torch.equal(ranking.scores * 100, ranking.percentages)
+
+
+def test_ties_are_ordered_as_the_tutorial_orders_them_in_every_row():
+    generator = torch.Generator().manual_seed(4)
+    logits = torch.randint(0, 5, (6, 1000), generator=generator).float()
+    ranking = infer.rank(logits, 0)
+    for row in range(6):
+        out = logits[row : row + 1]
+        assert torch.equal(ranking.indices[row], torch.sort(out, descending=True)[1][0])
+        assert torch.equal(ranking.probabilities[row], torch.nn.functional.softmax(out, dim=1)[0])
+
+
+def test_every_pixel_value_is_normalised_to_torchvisions_bits():
+    ramp = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
+    expected = transforms.Normalize(SPEC["mean"], SPEC["std"])(
+        transforms.ToTensor()(Image.fromarray(ramp[0]))
+    )
+    assert torch.equal(infer.tensor_from_pixels(bytearray(ramp.tobytes()), ramp.shape, SPEC)[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("format_", "mode"),
+    [
+        ("BMP", "RGB"),
+        ("GIF", "P"),
+        ("TIFF", "CMYK"),
+        ("PPM", "L"),
+        ("PNG", "I"),
+        ("ICO", "RGBA"),
+        ("JPEG", "CMYK"),
+    ],
+)
+def test_decoded_pixels_are_pillows(format_, mode, jpeg):
+    original = Image.open(io.BytesIO(jpeg)).resize((48, 48))
+    data = encoded(original.convert("L").convert("I") if mode == "I" else original.convert(mode), format_)
+    expected = Image.open(io.BytesIO(data)).convert("RGB")
+    pixels, shape = picture.decode_pixels(data)
+    assert shape == (expected.height, expected.width, 3)
+    assert pixels == expected.tobytes()
+
+
+def test_orientation_and_colour_profile_are_applied_on_request_only(jpeg):
+    from PIL import ImageCms, ImageOps
+
+    image = Image.open(io.BytesIO(jpeg))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    data = encoded(image, "PNG", exif=exif, icc_profile=profile)
+    assert picture.decode_picture(data).size == image.size
+    upright = picture.decode_picture(data, exif="apply", icc="to-srgb")
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    assert upright.size == expected.size == image.size[::-1]
+    assert np.abs(np.asarray(upright, int) - np.asarray(expected, int)).max() <= 1
+    broken = encoded(image, "PNG", icc_profile=b"no profile")
+    assert picture.decode_picture(broken, icc="to-srgb").tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("fused", 0.01), ("bf16", 2.0)])
+def test_faster_precisions_stay_close_and_leave_the_network_alone(network, jpeg, precision, tolerance):
+    batch, out, _, _ = tutorial(network, jpeg)
+    fast = apply_precision(network, precision, CPU)
+    logits = infer.forward(fast, batch, CPU)
+    assert logits.dtype == torch.float32
+    assert float((logits - out).abs().max()) < tolerance
+    assert torch.equal(infer.forward(network, batch, CPU), out)
+    assert apply_precision(network, "exact", CPU) is network
+
+
+def test_categories_and_specs_come_from_torchvision():
+    weights = torchvision.models.ResNet101_Weights.IMAGENET1K_V2
+    assert categories("IMAGENET1K_V1")[207] == "golden retriever"
+    assert len(categories("IMAGENET1K_V2")) == 1000
+    assert transforms_spec("IMAGENET1K_V2")["resize"] == weights.transforms().resize_size[0] == 232

@@ -1,0 +1,423 @@
+"""The worker from outside: what it refuses, how it ends, and what it answers."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgpack
+import numpy as np
+import pytest
+from PIL import Image
+
+from controller import MAIN, SECRET
+
+WORKER = ("-I", "-u", str(MAIN))
+DECODE = {"exif": "ignore", "icc": "ignore", "mode": "convert-rgb", "deadlineMs": None}
+
+
+def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([sys.executable, *WORKER, *arguments], input=stdin, capture_output=True, timeout=60)
+
+
+def line(**changes: object) -> bytes:
+    fields = {"endpoint": "ipc:///tmp/nowhere", "secret": SECRET, "generation": 1, **changes}
+    return json.dumps({key: value for key, value in fields.items() if value is not None}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("stdin", "reason"),
+    [
+        (b"", "stdin ended"),
+        (b"\n", "not JSON"),
+        (b"[" * 5000 + b"\n", "not JSON"),
+        (b"[]\n", "not a JSON object"),
+        (b"x" * 9000, "longer than"),
+        (line(endpoint="tcp://10.0.0.1:80"), "endpoint"),
+        (line(endpoint="tcp://127.0.0.1:80"), "curve"),
+        (line(endpoint="ipc://" + "x" * 300), "endpoint"),
+        (line(secret="abc"), "secret"),
+        (line(generation=True), "generation"),
+        (line(extra=1), "extra"),
+    ],
+)
+def test_a_bad_start_up_line_ends_with_64_and_one_sentence_without_secrets(stdin, reason):
+    ended = run("serve", stdin=stdin)
+    assert ended.returncode == 64
+    sentence = ended.stderr.decode()
+    assert reason in sentence
+    assert sentence.count("\n") == 1
+    assert SECRET not in sentence
+    assert "ipc:///" not in sentence
+    assert "xxx" not in sentence
+
+
+def test_a_bad_command_line_ends_with_64():
+    assert run("dance").returncode == 64
+    assert run("make", "--seed", "-1", "--out", "x.pth").returncode == 64
+    assert run("make", "--seed", "one", "--out", "x.pth").returncode == 64
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "exit_code"),
+    [
+        ({"checkpoint": "/nowhere.pth"}, "WEIGHTS_NOT_FOUND", 66),
+        ({"trust": False}, "CHECKPOINT_UNTRUSTED", 65),
+        ({"sha256": "0" * 64}, "CHECKPOINT_CORRUPT", 65),
+        ({"device": "cuda:7"}, "DEVICE_UNAVAILABLE", 78),
+        ({"device": "toaster"}, "INVALID_OPTION", 78),
+        ({"model": "vgg16"}, "INVALID_OPTION", 78),
+        ({"transforms": "DEFAULT"}, "INVALID_OPTION", 78),
+    ],
+)
+def test_a_load_that_fails_is_answered_and_ends_the_worker(start, checkpoint, changes, code, exit_code):
+    worker = start()
+    worker.hello()
+    worker.load(checkpoint, **changes)
+    error = worker.until("error", "ready")
+    assert (error.type, error.id, error.fields.get("code")) == ("error", 1, code)
+    assert b"Traceback" in bytes(error.frames["traceback"][1])
+    assert worker.wait() == exit_code
+
+
+def test_a_failed_import_is_answered_and_ends_with_69(start, checkpoint):
+    script = f"import sys; sys.modules['torch'] = None; sys.argv = ['x', 'serve']; {RUN_MAIN}"
+    worker = start("-c", script)
+    worker.hello()
+    worker.load(checkpoint)
+    error = worker.until("error")
+    assert error.fields["code"] == "ENVIRONMENT_BROKEN"
+    assert "doctor" in error.fields["hint"]
+    assert worker.wait() == 69
+
+
+RUN_MAIN = f"import runpy; runpy.run_path({str(MAIN)!r}, run_name='__main__')"
+
+
+def test_another_protocol_version_before_load_ends_with_76(start):
+    worker = start()
+    worker.hello()
+    worker.send_raw(msgpack.packb({"v": 2, "type": "ping", "id": 7, "generation": 1}))
+    error = worker.until("error")
+    assert error.fields["code"] == "PROTOCOL_ERROR"
+    assert "2" in error.fields["message"]
+    assert worker.wait() == 76
+
+
+def test_the_end_of_stdin_ends_the_worker(start):
+    worker = start()
+    worker.hello()
+    began = time.monotonic()
+    worker.end_stdin()
+    assert worker.wait() == 0
+    assert time.monotonic() - began < 2
+
+
+def test_sigterm_ends_the_worker_and_sigint_does_not(start):
+    worker = start()
+    worker.hello()
+    worker.process.send_signal(signal.SIGINT)
+    worker.send("ping", 5)
+    assert worker.receive().type == "pong"
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.wait() == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the parent-death signal is Linux's")
+def test_a_worker_that_holds_the_gil_dies_with_its_parent():
+    # The parent starts a worker-like process whose one thread sleeps in C without letting go of the GIL.
+    child = (
+        f"import sys; sys.path.insert(0, {str(MAIN.parent.parent)!r})\n"
+        "import ctypes\n"
+        "from isotorch_worker import lifetime\n"
+        "lifetime.die_with_parent(); lifetime.watch_stdin()\n"
+        "print('ready', flush=True)\n"
+        "ctypes.PyDLL(None).sleep(60)"
+    )
+    parent = (
+        "import subprocess, sys, time\n"
+        f"command = [sys.executable, '-c', {child!r}]\n"
+        "p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
+        "p.stdout.readline()\n"
+        "print(p.pid, flush=True)\n"
+        "time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        process.kill()
+        process.wait()
+        deadline = time.monotonic() + 2
+        while is_running(pid):
+            assert time.monotonic() < deadline, "the orphan is still there"
+            time.sleep(0.02)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_the_dead_mans_switch_fires_while_the_gil_is_held():
+    script = (
+        f"import sys; sys.path.insert(0, {str(MAIN.parent.parent)!r})\n"
+        "import ctypes\n"
+        "from isotorch_worker import lifetime\n"
+        "lifetime.SILENCE_SECONDS = 0.3\n"
+        "lifetime.beat()\n"
+        "ctypes.PyDLL(None).sleep(60)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=20)
+    assert ended.returncode == 1
+    assert b"Timeout" in ended.stderr
+
+
+def test_malformed_strange_and_old_messages_are_dropped_and_counted(start):
+    worker = start(generation=4)
+    worker.hello()
+    worker.send_raw(b"\xc1")
+    worker.send_raw(b"")
+    worker.send_raw(*[b"x"] * 50)
+    worker.send_raw(msgpack.packb({"v": 1, "type": "ping", "id": 1, "generation": 3}))
+    worker.send("pong", 1)
+    worker.send("progress", 1, {"phase": "load", "fraction": 0.5})
+    worker.send("ping", 9)
+    received = [worker.receive()]
+    while received[-1].type != "pong":
+        received.append(worker.receive())
+    assert received[-1].id == 9
+    assert [message.type for message in received[:-1]] == ["log", "log", "log"]
+    assert "dropped 4 messages" in received[-2].fields["message"]
+    worker.send("stop", 0)
+    assert worker.wait() == 0
+
+
+def test_work_before_load_is_refused_but_decoding_is_not(start, jpeg):
+    worker = start()
+    worker.hello()
+    worker.infer(2, "encoded", ("|u1", (len(jpeg),), jpeg))
+    assert worker.receive().fields["code"] == "PROTOCOL_ERROR"
+    worker.send("decode", 3, DECODE, encoded=("|u1", (len(jpeg),), jpeg))
+    result = worker.receive()
+    assert (result.type, result.id) == ("result", 3)
+    assert bytes(result.frames["pixels"][1]) == Image.open(io.BytesIO(jpeg)).convert("RGB").tobytes()
+    worker.send("decode", 4, DECODE, encoded=("|u1", (5,), b"hello"))
+    assert worker.receive().fields["code"] == "UNSUPPORTED_FORMAT"
+    worker.send("stop", 0)
+    assert worker.wait() == 0
+
+
+def test_a_picture_of_many_megapixels_comes_back_whole(start):
+    worker = start()
+    worker.hello()
+    image = Image.effect_noise((7000, 6000), 40)
+    buffer = io.BytesIO()
+    image.save(buffer, "PPM")
+    data = buffer.getvalue()
+    worker.send("decode", 3, DECODE, encoded=("|u1", (len(data),), data))
+    result = worker.receive()
+    assert result.frames["pixels"][0].shape == (6000, 7000, 3)
+    assert bytes(result.frames["pixels"][1]) == image.convert("RGB").tobytes()
+
+
+def test_a_worker_that_prints_keeps_the_protocol(start, jpeg):
+    noisy = (
+        "import os, sys; sys.argv = ['x', 'serve']\n"
+        f"sys.path.insert(0, {str(MAIN.parent.parent)!r})\n"
+        "from isotorch_worker import picture\n"
+        "quiet = picture.decode_pixels\n"
+        "def decode_pixels(*arguments):\n"
+        "    print('a line that nobody asked for')\n"
+        "    os.write(1, b'and one past Python\\n')\n"
+        "    return quiet(*arguments)\n"
+        "picture.decode_pixels = decode_pixels\n" + RUN_MAIN
+    )
+    worker = start("-u", "-c", noisy)
+    worker.hello()
+    worker.send("decode", 3, DECODE, encoded=("|u1", (len(jpeg),), jpeg))
+    assert worker.receive().type == "result"
+    worker.send("stop", 0)
+    assert worker.wait() == 0
+    assert worker.process.stdout.read() == b""
+    assert worker.stderr() == "a line that nobody asked for\nand one past Python\n"
+
+
+def test_from_load_to_stop(start, checkpoint, jpeg):
+    """One real worker for everything that needs the network, because a start takes seconds."""
+    worker = start()
+    worker.hello()
+    sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    worker.load(checkpoint, sha256=sha256, trust=False, device="auto")
+    phases = []
+    while (message := worker.receive()).type == "progress":
+        phases.append(message.fields["phase"])
+    assert list(dict.fromkeys(phases)) == ["import", "verify", "build", "load", "warm-up"]
+    assert message.type == "ready"
+    ready = message.fields
+    assert (ready["sha256"], ready["precision"]) == (sha256, "exact")
+    assert ready["spec"]["resize"] == 256
+    assert {"python", "torch", "torchvision", "pillow", "cuda", "onednn"} <= set(ready["versions"])
+    assert len(json.loads(bytes(message.frames["categories"][1]))) == 1000
+    assert "resnet101" in json.loads(bytes(message.frames["models"][1]))
+
+    answers_are_plain_pytorchs(worker, checkpoint, jpeg)
+    one_failure_leaves_the_next_request_unharmed(worker)
+    pings_are_answered_while_the_network_computes(worker)
+    late_and_cancelled_requests_are_not_computed(worker)
+    too_many_requests_are_refused(worker)
+
+    worker.load(checkpoint)
+    assert worker.until("error").fields["message"] == "a second load"
+    tensor = np.zeros((4, 3, 224, 224), np.float32)
+    worker.infer(90, "tensor", ("<f4", tensor.shape, tensor.tobytes()))
+    worker.infer(91, "tensor", ("<f4", tensor.shape, tensor.tobytes()))
+    worker.send("ping", 92)
+    assert worker.receive().type == "pong"
+    worker.send("stop", 0)
+    assert (worker.receive().type, worker.receive().fields["code"]) == ("result", "CLOSED")
+    assert worker.wait() == 0
+
+
+def answers_are_plain_pytorchs(worker, checkpoint, jpeg):
+    file = checkpoint.with_name("picture.jpg")
+    file.write_bytes(jpeg)
+    labels = MAIN.parents[2] / "models" / "imagenet_classes.txt"
+    arguments = ["--checkpoint", str(checkpoint), "--threads", "2", "--labels", str(labels), str(file)]
+    output = subprocess.run(
+        [sys.executable, str(MAIN.parent.parent / "plain.py"), *arguments], capture_output=True, check=True
+    )
+    plain = json.loads(output.stdout)
+    worker.infer(10, "encoded", ("|u1", (len(jpeg),), jpeg), include=["logits", "probabilities"])
+    result = worker.receive()
+    frames = {name: bytes(data) for name, (_, data) in result.frames.items()}
+    assert hashlib.sha256(frames["logits"]).hexdigest() == plain["logits_sha256"]
+    assert np.frombuffer(frames["indices"], "<i8").tolist() == [top["index"] for top in plain["top5"]]
+    assert np.frombuffer(frames["percentages"], "<f4").tolist() == [top["percent"] for top in plain["top5"]]
+    probabilities = np.frombuffer(frames["probabilities"], "<f4")
+    scores = np.frombuffer(frames["scores"], "<f4")
+    assert scores.tolist() == probabilities[np.frombuffer(frames["indices"], "<i8")].tolist()
+    assert set(result.fields["timings"]) == {"queue", "prepare", "forward", "rank"}
+
+
+def one_failure_leaves_the_next_request_unharmed(worker):
+    tensor = np.full((1, 3, 224, 224), np.nan, np.float32)
+    worker.infer(20, "tensor", ("<f4", tensor.shape, tensor.tobytes()))
+    assert worker.receive().fields["code"] == "BAD_TENSOR"
+    pixels = np.zeros((2, 224, 224, 3), np.uint8)
+    worker.infer(21, "pixels", ("|u1", pixels.shape, pixels.tobytes()), topK=0)
+    result = worker.receive()
+    assert result.frames["indices"][0].shape == (2, 1000)
+
+
+def pings_are_answered_while_the_network_computes(worker):
+    tensor = np.zeros((8, 3, 224, 224), np.float32)
+    worker.infer(30, "tensor", ("<f4", tensor.shape, tensor.tobytes()))
+    began = time.monotonic()
+    worker.send("ping", 31)
+    assert worker.receive().type == "pong"
+    assert time.monotonic() - began < 0.5
+    assert worker.receive().id == 30
+
+
+def late_and_cancelled_requests_are_not_computed(worker):
+    tensor = np.zeros((4, 3, 224, 224), np.float32)
+    frame = ("<f4", tensor.shape, tensor.tobytes())
+    worker.infer(40, "tensor", frame)
+    worker.infer(41, "tensor", frame)
+    worker.infer(42, "tensor", frame, deadlineMs=1)
+    worker.send("cancel", 41)
+    replies = [worker.receive() for _ in range(3)]
+    assert [(reply.id, reply.fields.get("code")) for reply in replies] == [
+        (40, None),
+        (41, "ABORTED"),
+        (42, "DEADLINE_EXCEEDED"),
+    ]
+
+
+def too_many_requests_are_refused(worker):
+    slow = np.zeros((4, 3, 224, 224), np.float32)
+    small = np.zeros((1, 3, 32, 32), np.float32)
+    for request in range(50, 70):
+        tensor = slow if request == 50 else small
+        worker.infer(request, "tensor", ("<f4", tensor.shape, tensor.tobytes()))
+    replies = [worker.receive() for _ in range(20)]
+    codes = [reply.fields["code"] for reply in replies if reply.type == "error"]
+    assert set(codes) == {"QUEUE_FULL"}
+    assert sorted(reply.id for reply in replies) == list(range(50, 70))
+
+
+def test_a_missing_untrained_checkpoint_is_made_the_same_from_its_seed(start, checkpoint, tmp_path):
+    worker = start()
+    path = tmp_path / "cache" / "untrained.pth"
+    ready = worker.ready(path, seed=7, trust=False)
+    assert path.read_bytes() == checkpoint.read_bytes()
+    assert ready.fields["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_probe_needs_no_torch_and_says_what_is_missing():
+    answer = json.loads(run("probe").stdout)
+    assert answer["missing"] == []
+    assert set(answer["versions"]) == {"torch", "torchvision", "PIL", "zmq", "msgpack", "numpy"}
+    script = (
+        "import sys; sys.argv = ['x', 'probe', '--import']\n"
+        "class Hidden:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] == 'torch': raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Hidden())\n" + RUN_MAIN
+    )
+    hidden = json.loads(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
+    )
+    assert hidden["missing"] == ["torch"]
+    assert "torch" in hidden["errors"]
+    assert hidden["versions"]["zmq"]
+
+
+def test_the_real_probe_imports_everything():
+    answer = json.loads(run("probe", "--import").stdout)
+    assert answer["errors"] == {}
+    assert answer["torch"]["defaultThreads"] >= 1
+
+
+def test_a_secure_tcp_endpoint_works():
+    import zmq
+
+    context = zmq.Context()
+    router = context.socket(zmq.ROUTER)
+    public, secret = zmq.curve_keypair()
+    router.curve_server = True
+    router.curve_secretkey = secret
+    router.curve_publickey = public
+    port = router.bind_to_random_port("tcp://127.0.0.1")
+    endpoint = f"tcp://127.0.0.1:{port}"
+    stdin = line(endpoint=endpoint, curve={"serverKey": public.decode()})
+    with subprocess.Popen(
+        [sys.executable, *WORKER], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(stdin)
+        process.stdin.flush()
+        assert router.poll(10_000)
+        assert b"hello" in router.recv_multipart()[1]
+        process.stdin.close()
+        assert process.wait(10) == 0
+    router.close(0)
+    context.term()
+
+
+def test_hello_comes_at_once(start):
+    began = time.monotonic()
+    worker = start()
+    hello = worker.hello()
+    assert time.monotonic() - began < 2
+    assert hello.fields["pid"] == worker.process.pid
+    assert hello.fields["executable"] == sys.executable

@@ -1,0 +1,64 @@
+"""Checkpoints that are made: whole files, the same for everyone, sane answers."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+
+from controller import MAIN
+from isotorch_worker.errors import CheckpointCorrupt, WeightsNotFound
+from isotorch_worker.untrained import ensure_untrained, make_untrained
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(WeightsNotFound, match="cannot be written"):
+        make_untrained(tmp_path / "file" / "u.pth", 1)
+
+
+def test_a_file_without_its_hash_is_refused(tmp_path):
+    (tmp_path / "u.pth").write_bytes(b"something")
+    with pytest.raises(CheckpointCorrupt, match=r"u\.pth\.sha256"):
+        ensure_untrained(tmp_path / "u.pth", 1)
+    assert (tmp_path / "u.pth").read_bytes() == b"something"
+
+
+def test_two_processes_that_make_the_same_file_leave_one_good_file(tmp_path):
+    path = tmp_path / "u.pth"
+    script = (
+        f"import sys; sys.path.insert(0, {str(MAIN.parent.parent)!r})\n"
+        "from pathlib import Path\n"
+        "from isotorch_worker.untrained import ensure_untrained\n"
+        f"print(ensure_untrained(Path({str(path)!r}), 3))"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    answers = {process.communicate(timeout=100)[0].strip() for process in both}
+    assert answers == {hashlib.sha256(path.read_bytes()).hexdigest()}
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["u.pth", "u.pth.lock", "u.pth.sha256"]
+
+
+def test_plain_torchvision_loads_it_and_answers_sanely(checkpoint: Path):
+    network = torchvision.models.resnet101(weights=None)
+    network.load_state_dict(torch.load(checkpoint))
+    network.eval()
+    generator = torch.Generator().manual_seed(9)
+    coarse = torch.randn(4, 3, 14, 14, generator=generator)
+    pictures = torch.nn.functional.interpolate(coarse, size=(224, 224), mode="bilinear", align_corners=False)
+    with torch.no_grad():
+        logits = network(pictures)
+    largest = logits.abs().max(dim=1).values
+    assert bool(((largest > 0.5) & (largest < 40)).all()), largest
+    assert len(set(logits.argmax(dim=1).tolist())) > 1
+
+
+def test_the_hash_file_is_what_sha256sum_checks(checkpoint: Path):
+    line = checkpoint.with_name(checkpoint.name + ".sha256").read_text()
+    assert line == f"{hashlib.sha256(checkpoint.read_bytes()).hexdigest()}  {checkpoint.name}\n"

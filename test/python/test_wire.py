@@ -1,0 +1,156 @@
+"""Golden messages, malformed messages, and random ones."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import struct
+from pathlib import Path
+
+import msgpack
+import pytest
+
+from isotorch_worker.errors import ERROR_CODES, ProtocolError, ProtocolVersionError
+from isotorch_worker.wire import MAX_HEADER_BYTES, Descriptor, Message, clip, decode, encode
+
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = ROOT / "test" / "fixtures" / "wire"
+GOLDEN = json.loads((FIXTURES / "golden.json").read_text("utf-8"))
+BAD = json.loads((FIXTURES / "bad.json").read_text("utf-8"))
+
+
+def frames_of(file: str) -> list[bytes]:
+    data = (FIXTURES / file).read_bytes()
+    frames: list[bytes] = []
+    position = 0
+    while position < len(data):
+        (length,) = struct.unpack_from("<I", data, position)
+        frames.append(data[position + 4 : position + 4 + length])
+        position += 4 + length
+    return frames
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad["file"])
+def test_a_malformed_message_is_refused(bad):
+    with pytest.raises(ProtocolError):
+        decode(frames_of(bad["file"]))
+
+
+def test_another_version_is_told_apart_and_both_versions_are_named():
+    with pytest.raises(ProtocolVersionError, match=r"protocol 2.*speaks 1"):
+        decode(frames_of("bad/other-version.bin"))
+
+
+def test_a_key_that_comes_twice_is_refused():
+    header = b"\x85" + msgpack.packb({"v": 1, "type": "ping", "id": 7, "generation": 1})[1:]
+    with pytest.raises(ProtocolError, match="twice"):
+        decode([header + msgpack.packb("id") + msgpack.packb(8)])
+
+
+def test_text_that_is_not_utf8_is_refused():
+    header = msgpack.packb(
+        {"v": 1, "type": "log", "id": 0, "generation": 1, "level": "info", "message": "abc"}
+    )
+    with pytest.raises(ProtocolError):
+        decode([header.replace(b"abc", b"\xff\xfe\xfd")])
+
+
+def test_a_message_that_breaks_the_protocol_is_not_sent():
+    with pytest.raises(ProtocolError):
+        encode(Message("ping", True, 1))
+    with pytest.raises(ProtocolError):
+        encode(Message("log", 0, 1, {"level": "info", "message": "\ud800"}))
+    with pytest.raises(ProtocolError):
+        encode(Message("decode", 1, 1, {}, {"encoded": (Descriptor("encoded", "|u1", (3,)), b"ab")}))
+    versions = {f"package{i}": "x" * 1000 for i in range(5)}
+    ready = {**next(g["fields"] for g in GOLDEN if g["type"] == "ready"), "versions": versions}
+    frames = {name: (Descriptor(name, "|u1", (2,)), b"[]") for name in ("categories", "models")}
+    with pytest.raises(ProtocolError, match=str(MAX_HEADER_BYTES)):
+        encode(Message("ready", 1, 1, ready, frames))
+
+
+def test_random_mutations_raise_nothing_but_protocol_errors():
+    rng = random.Random(20)
+    originals = [frames_of(entry["file"]) for entry in GOLDEN if entry["file"] != "result-all.bin"]
+    refused = 0
+    for _ in range(20_000):
+        frames = mutated(rng, rng.choice(originals))
+        try:
+            message = decode(frames)
+        except ProtocolError:
+            refused += 1
+        else:
+            decode(encode(message))
+    assert refused > 10_000
+
+
+def mutated(rng: random.Random, frames: list[bytes]) -> list[bytes]:
+    result = [bytearray(frame) for frame in frames]
+    for _ in range(rng.randint(1, 4)):
+        header = result[0]
+        at = rng.randrange(len(header) + 1)
+        action = rng.randrange(6)
+        if action == 0 and at < len(header):
+            header[at] = rng.randrange(256)
+        elif action == 1:
+            del header[at : at + rng.randint(1, 8)]
+        elif action == 2:
+            header[at:at] = rng.randbytes(rng.randint(1, 8))
+        elif action == 3 and at < len(header):
+            header[at] ^= 1 << rng.randrange(8)
+        elif action == 4:
+            result.append(bytearray(rng.randbytes(rng.randrange(9))))
+        elif len(result) > 1:
+            result.pop()
+    return [bytes(frame) for frame in result]
+
+
+def test_random_bytes_raise_nothing_but_protocol_errors():
+    rng = random.Random(21)
+    for _ in range(5_000):
+        frames = [rng.randbytes(rng.randrange(64)) for _ in range(rng.randrange(4))]
+        with pytest.raises(ProtocolError):
+            decode(frames)
+
+
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["file"])
+def test_golden_bytes_are_read_and_written_again(golden):
+    frames = frames_of(golden["file"])
+    message = decode([memoryview(frame) for frame in frames])
+    assert (message.type, message.id, message.generation) == (
+        golden["type"],
+        golden["id"],
+        golden["generation"],
+    )
+    assert message.fields == golden["fields"]
+    described = [
+        {"name": d.name, "dtype": d.dtype, "shape": list(d.shape), "hex": bytes(data).hex()}
+        for d, data in message.frames.values()
+    ]
+    assert described == golden["frames"]
+    assert [bytes(frame) for frame in encode(message)] == frames
+
+
+def test_every_message_type_has_a_golden_message():
+    from isotorch_worker.wire import MESSAGE_TYPES
+
+    assert {golden["type"] for golden in GOLDEN} == set(MESSAGE_TYPES)
+
+
+def test_a_whole_number_is_taken_where_a_float_is_expected():
+    header = {"v": 1, "type": "progress", "id": 1, "generation": 1, "phase": "load", "fraction": 1}
+    assert decode([msgpack.packb(header)]).fields["fraction"] == 1
+
+
+def test_clipped_text_fits_and_is_valid_utf8():
+    assert clip("ä" * 10, 20) == "ä" * 10
+    for length in range(990, 1010):
+        assert len(clip("x" * (length % 3) + "ä" * length, 1000).encode()) <= 1000
+    assert clip("\ud800") == "?"
+
+
+def test_error_codes_are_those_of_the_controller():
+    source = (ROOT / "src" / "errors.ts").read_text("utf-8")
+    listed = source.split("ERROR_CODES = [", 1)[1].split("]", 1)[0]
+    assert tuple(re.findall(r'"([A-Z_]+)"', listed)) == ERROR_CODES
