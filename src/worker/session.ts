@@ -2,7 +2,7 @@
  * One worker from its start to its end: handshake, requests and replies, close.
  * Whoever waits for a reply gets one, or the reason why none will come.
  */
-import { IsotorchError } from "../errors.ts";
+import { IsotorchError, abortError } from "../errors.ts";
 import { setTimeout as delay } from "node:timers/promises";
 import { Channel } from "./channel.ts";
 import { closedError, deathOf, errorOf } from "./failure.ts";
@@ -83,7 +83,7 @@ export class Session {
    * `DEVICE_UNAVAILABLE`, `ENVIRONMENT_BROKEN` and so on. Nothing is left behind.
    */
   static async start(options: SessionOptions): Promise<Session> {
-    options.signal?.throwIfAborted();
+    if (options.signal?.aborted === true) throw abortError(options.signal);
     const channel = await Channel.open({
       generation: options.generation,
       onMessage: (message) => session.#receive(message),
@@ -97,6 +97,7 @@ export class Session {
     const abort = (): void =>
       session.#startup.reject(new IsotorchError("ABORTED", "The start of the worker was aborted."));
     options.signal?.addEventListener("abort", abort, { once: true });
+    if (options.signal?.aborted === true) abort();
     try {
       await session.#startup.promise;
       session.#started = true;

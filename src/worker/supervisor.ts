@@ -58,7 +58,6 @@ export interface SupervisorOptions {
 
 const TICK_MS = 100;
 const MEMORY_CHECK_MS = 1_000;
-const LAST_WORDS_MS = 5_000;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -218,7 +217,7 @@ export class Supervisor {
       case "stop":
         // During a start there is nobody to ask yet.
         if (this.#session === undefined) this.#starting?.abort();
-        return void this.#session?.close(LAST_WORDS_MS);
+        return void this.#session?.close(0);
       case "kill":
         return this.#session?.destroy(
           effect.reason === "silent" ? "it said nothing for too long" : "a request took too long",

@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { DEFAULT_POLICY } from "../../src/worker/policy.ts";
+import type { SupervisionPolicy } from "../../src/worker/policy.ts";
+import type { SessionOptions } from "../../src/worker/session.ts";
+import type { Phase } from "../../src/worker/supervise.ts";
+import { Supervisor } from "../../src/worker/supervisor.ts";
+import { floatsOf, frameOf } from "../../src/worker/wire.ts";
+import { PYTHON } from "../python.ts";
+
+export const STUB: string = fileURLToPath(new URL("../fixtures/workers/stub.py", import.meta.url));
+
+const LOAD: NonNullable<SessionOptions["load"]> = {
+  model: "resnet101",
+  checkpoint: "/nowhere.pth",
+  sha256: null,
+  trust: true,
+  seed: null,
+  transforms: "IMAGENET1K_V1",
+  device: "cpu",
+  precision: "exact",
+  threads: 1,
+};
+
+/** What one stub worker is started with. */
+export interface StubOptions {
+  readonly fault?: string;
+  /** A file that gets one line for every start and every execution. */
+  readonly journal?: string;
+  /** Milliseconds that each answer takes. */
+  readonly workMs?: number;
+  readonly policy?: Partial<SupervisionPolicy>;
+  readonly onPhase?: (phase: Phase) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Options of a session with the stub in the place of the worker. */
+export function stubSession(
+  generation: number,
+  { fault = "none", journal = "/dev/null", workMs = 0 }: StubOptions = {},
+): SessionOptions {
+  return {
+    command: { python: PYTHON, args: ["-u", STUB, fault, journal, String(workMs)], variables: {} },
+    generation,
+    load: LOAD,
+    timeouts: { helloMs: 10_000, readyMs: 10_000 },
+    onProgress: () => undefined,
+    onLog: () => undefined,
+  };
+}
+
+/** A supervisor over stub workers, with short delays. */
+export function startStub(options: StubOptions = {}): Promise<Supervisor> {
+  return Supervisor.start({
+    policy: { ...DEFAULT_POLICY, restartDelaysMs: [20], maxExits: 1_000_000, ...options.policy },
+    session: (generation) => stubSession(generation, options),
+    onPhase: options.onPhase ?? (() => undefined),
+    signal: options.signal,
+  });
+}
+
+/** Sends a text as a picture; the answer is a digest of it. */
+export async function ask(
+  supervisor: Supervisor,
+  text: string,
+  { signal, deadlineMs = null }: { readonly signal?: AbortSignal; readonly deadlineMs?: number | null } = {},
+): Promise<number | undefined> {
+  const data = new TextEncoder().encode(text);
+  const reply = await supervisor.request(
+    "infer",
+    { handoff: "encoded", topK: 1, include: [], deadlineMs },
+    [{ name: "encoded", dtype: "|u1", shape: [data.byteLength], data }],
+    signal === undefined ? {} : { signal },
+  );
+  return floatsOf(frameOf(reply, "scores"))[0];
+}
+
+/** What the stub answers to a text. */
+export function digest(text: string): number {
+  return createHash("sha256").update(text).digest().readUIntBE(0, 3) / 2 ** 24;
+}
+
+/** How the journal names the execution of a text. */
+export function runOf(text: string): string {
+  return `run ${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
+}
