@@ -29,6 +29,9 @@ import {
   parseFlags,
 } from "./flags.ts";
 
+/** Pictures that are shown in an HTML report though they are equal: a browser must still open it. */
+const SHOWN_EQUAL = 50;
+
 const HANDOFFS: readonly Handoff[] = ["tensor", "pixels", "encoded"];
 
 export const help: string = `isotorch parity PATH… : stage by stage against plain PyTorch, bit for bit
@@ -143,10 +146,12 @@ async function* each<T>(
 }
 
 async function report({ pictures, about, tolerance }: Source, { reports, json }: Output): Promise<number> {
-  const images = reports.some((path) => path.endsWith(".html"));
+  const hasImages = reports.some((path) => path.endsWith(".html"));
   const all: PictureReport[] = [];
+  let seen = 0;
   for await (const compared of pictures) {
-    const condensed = condense(compared, { images });
+    const images = seen++ < SHOWN_EQUAL ? "all" : "diverged";
+    const condensed = condense(compared, { images: hasImages ? images : "none" });
     all.push(...condensed);
     for (const picture of condensed) process.stdout.write(json ? jsonLine(picture) : tableLine(picture));
   }

@@ -41,6 +41,7 @@ export class WorkerProcess {
   readonly #child: ReturnType<typeof start>;
   #tail = "";
   #gone = false;
+  #held = true;
 
   constructor(command: WorkerCommand) {
     this.#child = start(command);
@@ -68,6 +69,8 @@ export class WorkerProcess {
 
   /** Whether Node stays alive for this process. */
   holdOpen(hold: boolean): void {
+    if (hold === this.#held) return;
+    this.#held = hold;
     const pipes = [this.#child.stdin, this.#child.stdout, this.#child.stderr] as unknown as Socket[];
     if (hold) {
       this.#child.ref();

@@ -1,0 +1,142 @@
+/** Our side of the ladder: the real path through the classifier, and its steps one by one beside it. */
+import type { Classification, Classifier, DetailedResult } from "../classifier.ts";
+import { IsotorchError } from "../errors.ts";
+import type { IsotorchErrorCode } from "../errors.ts";
+import { pillowCoefficients } from "../image/coefficients.ts";
+import type { CoefficientSource } from "../image/coefficients.ts";
+import { resizedSize } from "../image/geometry.ts";
+import type { InputSpec, Pixels } from "../image/geometry.ts";
+import { preprocessStages } from "../image/preprocess.ts";
+import { resizeAndCrop } from "../image/resample.ts";
+import type { ImageInput } from "../image/source.ts";
+import { normalize, pixelsToTensor, toTensor } from "../image/tensor.ts";
+import type { ClassifyOptions } from "../options.ts";
+import { arrayOfFloats, arrayOfIntegers, arrayOfPixels, arrayOfTensor } from "./array.ts";
+import type { StageArray } from "./array.ts";
+import { LARGEST_RESIZED } from "./stages.ts";
+import type { ArrayStage, OurTrace, Refusal } from "./stages.ts";
+
+export interface OurOptions {
+  /** How the picture is read. @default as the tutorial reads it */
+  readonly call?: Pick<ClassifyOptions, "exif" | "icc" | "mode" | "signal">;
+  /** Another resampler than Pillow's, to see the ladder notice it. */
+  readonly coefficients?: CoefficientSource;
+  /** Another preprocessing than the weights' own, to see the ladder notice it. */
+  readonly spec?: InputSpec;
+  /** Other labels than the classifier's, by class. */
+  readonly labels?: readonly string[];
+}
+
+/** Failures that are an answer about the picture; every other one ends the run. */
+const REFUSALS: ReadonlySet<IsotorchErrorCode> = new Set([
+  "INPUT_NOT_FOUND",
+  "INPUT_UNREADABLE",
+  "INPUT_TOO_LARGE",
+  "UNSUPPORTED_FORMAT",
+  "UNSUPPORTED_MODE",
+  "DECODE_FAILED",
+  "POISON_INPUT",
+  "NON_FINITE_OUTPUT",
+]);
+
+/**
+ * Everything that our side makes of a picture. With `coefficients` or `spec` the tensor is made from them and handed to
+ * the same classifier, so that the damage reaches the logits as it would in earnest.
+ *
+ * @throws IsotorchError for a failure that is not about the picture.
+ */
+export async function ourStages(
+  classifier: Classifier,
+  image: ImageInput,
+  options: OurOptions = {},
+): Promise<OurTrace | Refusal> {
+  try {
+    return await traced(classifier, image, options);
+  } catch (error) {
+    return refusalOf(error);
+  }
+}
+
+/** The refusal that an error is. @throws the error itself where it is none. */
+export function refusalOf(error: unknown): Refusal {
+  if (!(error instanceof IsotorchError) || !REFUSALS.has(error.code)) throw error;
+  return { kind: "refused", code: error.code, message: error.message };
+}
+
+async function traced(classifier: Classifier, image: ImageInput, options: OurOptions): Promise<OurTrace> {
+  const include = { logits: true, tensor: true, pixels: true };
+  const asked: ClassifyOptions = { ...options.call, topK: 0, timeoutMs: 0, include };
+  let result = await classifier.classifyDetailed(image, asked);
+  const { pixels } = result;
+  const spec = options.spec ?? classifier.info().spec;
+  if (pixels && (options.coefficients || options.spec)) {
+    const tensor = pixelsToTensor(resizeAndCrop(pixels, spec, options.coefficients), spec);
+    result = await classifier.classifyDetailed(tensor, asked);
+  }
+  const steps = pixels ? stepsOf(pixels, spec, options.coefficients) : { arrays: {}, skipped: {} };
+  return {
+    kind: "traced",
+    arrays: {
+      ...steps.arrays,
+      ...(result.tensor && { normalized: arrayOfTensor(result.tensor) }),
+      ...answerOf(result),
+    },
+    labels: options.labels ?? labelsByClass(result.top),
+    skipped: steps.skipped,
+    ...(steps.arrays.normalized && { stepwise: steps.arrays.normalized }),
+  };
+}
+
+/** The preprocessing, step by step, without a network. The decoded pixels are the first step. */
+export function stepsOf(
+  decoded: Pixels,
+  spec: InputSpec,
+  coefficients: CoefficientSource = pillowCoefficients,
+): Pick<OurTrace, "arrays" | "skipped"> {
+  const { width, height } = resizedSize(decoded.width, decoded.height, spec.resize);
+  if (width * height * 3 > LARGEST_RESIZED) {
+    const cropped = resizeAndCrop(decoded, spec, coefficients);
+    const floats = toTensor(cropped);
+    return {
+      arrays: {
+        decoded: arrayOfPixels(decoded),
+        cropped: arrayOfPixels(cropped),
+        toTensor: arrayOfTensor(floats),
+        normalized: batched(arrayOfTensor(normalize(floats, spec))),
+      },
+      skipped: { resized: `${width} x ${height} pixels are too many; the crop is compared` },
+    };
+  }
+  const stages = preprocessStages(decoded, spec, coefficients);
+  return {
+    arrays: {
+      decoded: arrayOfPixels(stages.decoded),
+      resized: arrayOfPixels(stages.resized),
+      cropped: arrayOfPixels(stages.cropped),
+      toTensor: arrayOfTensor(stages.toTensor),
+      normalized: batched(arrayOfTensor(stages.normalized)),
+    },
+    skipped: {},
+  };
+}
+
+/** The tutorial's `unsqueeze(img_t, 0)`. */
+function batched(array: StageArray): StageArray {
+  return { ...array, shape: [1, ...array.shape] };
+}
+
+function answerOf({ top, logits }: DetailedResult): Partial<Record<ArrayStage, StageArray>> {
+  const percentages = new Float32Array(top.length);
+  for (const { index, percent } of top) percentages[index] = percent;
+  return {
+    ...(logits && { logits: arrayOfFloats(logits) }),
+    percentages: arrayOfFloats(percentages),
+    order: arrayOfIntegers(top.map(({ index }) => index)),
+  };
+}
+
+function labelsByClass(top: readonly Classification[]): string[] {
+  const labels: string[] = [];
+  for (const { index, label } of top) labels[index] = label;
+  return labels;
+}

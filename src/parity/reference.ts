@@ -1,0 +1,220 @@
+/** The other side of the ladder: a plain-PyTorch process that shares no code with the worker. */
+import { spawn } from "node:child_process";
+import type { ChildProcessByStdio } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { ERROR_CODES, IsotorchError } from "../errors.ts";
+import type { IsotorchErrorCode } from "../errors.ts";
+import type { TransformsName } from "../options.ts";
+import { isRecord, parseRecord } from "../worker/json.ts";
+import { arrayFromBytes, byteLengthOf } from "./array.ts";
+import type { StageArray } from "./array.ts";
+import { ByteReader } from "./byte-reader.ts";
+import { LARGEST_RESIZED, STAGES } from "./stages.ts";
+import type { ArrayStage, Refusal, Stage, Traced } from "./stages.ts";
+
+/** The reference's script, run as a file: it imports nothing of this package. */
+export const REFERENCE_SCRIPT: string = fileURLToPath(
+  new URL("../../python/parity_reference.py", import.meta.url),
+);
+
+export interface ReferenceOptions {
+  /** The interpreter. It needs torch, torchvision, Pillow and NumPy. */
+  readonly python: string;
+  /** Environment variables to set for it, over the present ones: conda's activation. */
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly checkpoint: string;
+  /** Lower-case hex; the file is refused when it has another hash. */
+  readonly sha256?: string;
+  /** @default "IMAGENET1K_V1" */
+  readonly transforms?: TransformsName;
+  /** @default "cpu" */
+  readonly device?: string;
+  /** @default PyTorch's own choice */
+  readonly threads?: number;
+  /** A file with one label per line. @default torchvision's categories */
+  readonly labels?: string;
+  /** Ends the process. */
+  readonly signal?: AbortSignal;
+}
+
+/** What the other side runs on. */
+export interface ReferenceInfo {
+  /** python, torch, torchvision, pillow, libjpeg and the like. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly executable: string;
+  readonly device: string;
+  readonly deviceName: string;
+  readonly threads: number;
+}
+
+const STDERR_KEPT = 8 * 1024;
+const POLITE_EXIT_MS = 3_000;
+
+/** One long-lived reference process. Pictures are answered one after the other. */
+export class Reference implements AsyncDisposable {
+  readonly info: ReferenceInfo;
+  readonly labels: readonly string[];
+  readonly #process: ReferenceProcess;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @throws IsotorchError what the interpreter lacks, or why the checkpoint or device was refused. */
+  static async start(options: ReferenceOptions): Promise<Reference> {
+    const process = new ReferenceProcess(options);
+    try {
+      const { ready, fatal } = await process.readHeader();
+      if (isRecord(fatal)) throw refusedStart(fatal, options);
+      return new Reference(process, isRecord(ready) ? ready : {});
+    } catch (error) {
+      await process.end();
+      throw error;
+    }
+  }
+
+  private constructor(process: ReferenceProcess, ready: Readonly<Record<string, unknown>>) {
+    const { versions, executable, device, deviceName, threads, labels } = ready;
+    this.#process = process;
+    this.labels = Array.isArray(labels) ? labels.map(String) : [];
+    this.info = {
+      versions: textsOf(versions),
+      executable: String(executable),
+      device: String(device),
+      deviceName: String(deviceName),
+      threads: Number(threads),
+    };
+  }
+
+  /** Every stage of a picture file, or the reason why Python would not take it. */
+  trace(path: string): Promise<Traced | Refusal> {
+    const answer = this.#last.then(() => this.#ask(path));
+    this.#last = answer.catch(() => undefined);
+    return answer;
+  }
+
+  /** Ends the process and waits until it is gone. Idempotent. */
+  close(): Promise<void> {
+    return this.#process.end();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #ask(path: string): Promise<Traced | Refusal> {
+    this.#process.write({ path });
+    const header = await this.#process.readHeader();
+    if (isRecord(header["error"])) {
+      const { type, message } = header["error"];
+      return { kind: "refused", code: String(type), message: String(message) };
+    }
+    const stages: unknown[] = Array.isArray(header["stages"]) ? header["stages"] : [];
+    const arrays: Partial<Record<ArrayStage, StageArray>> = {};
+    for (const stage of stages) {
+      const { name, dtype, shape } = isRecord(stage) ? stage : {};
+      const bytes = await this.#process.readBytes(byteLengthOf(dtype, shape));
+      if (isArrayStage(name)) arrays[name] = arrayFromBytes(dtype, shape, bytes);
+    }
+    const skipped: Partial<Record<Stage, string>> = textsOf(header["skipped"]);
+    return { kind: "traced", arrays, labels: this.labels, skipped };
+  }
+}
+
+/** The process with its pipes: lines of JSON in, lines of JSON and raw bytes out. */
+class ReferenceProcess {
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #reader: ByteReader;
+  readonly #gone: Promise<void>;
+  #stderr = "";
+
+  constructor(options: ReferenceOptions) {
+    this.#child = spawn(options.python, ["-I", "-u", REFERENCE_SCRIPT, ...argumentsOf(options)], {
+      env: { ...process.env, ...options.variables },
+      stdio: ["pipe", "pipe", "pipe"],
+      windowsHide: true,
+      ...(options.signal && { signal: options.signal }),
+    });
+    this.#reader = new ByteReader(this.#child.stdout);
+    this.#child.stderr.setEncoding("utf8");
+    this.#child.stderr.on("data", (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-STDERR_KEPT);
+    });
+    this.#child.stdin.on("error", () => undefined); // a process that died shows at the next read
+    this.#gone = new Promise((resolve) => {
+      this.#child.once("error", (error) => {
+        this.#stderr += error.message;
+        if (this.#child.pid === undefined) resolve();
+      });
+      this.#child.once("close", () => resolve());
+    });
+  }
+
+  write(request: object): void {
+    this.#child.stdin.write(`${JSON.stringify(request)}\n`);
+  }
+
+  async readHeader(): Promise<Record<string, unknown>> {
+    return parseRecord((await this.#orDied(this.#reader.line())).toString("utf8"));
+  }
+
+  readBytes(count: number): Promise<Uint8Array> {
+    return this.#orDied(this.#reader.bytes(count));
+  }
+
+  async end(): Promise<void> {
+    this.#child.stdin.end();
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), POLITE_EXIT_MS);
+    // What it still wants to say must not keep it from ending.
+    this.#child.stdout.destroy();
+    await this.#gone;
+    clearTimeout(timer);
+  }
+
+  async #orDied<T>(read: Promise<T | undefined>): Promise<T> {
+    const value = await read;
+    if (value !== undefined) return value;
+    await this.#gone;
+    const { exitCode, signalCode } = this.#child;
+    throw new IsotorchError("WORKER_DIED", `The reference process ended (${signalCode ?? exitCode}).`, {
+      stderr: this.#stderr,
+      hint: this.#stderr.trim().split("\n").at(-1) || "it printed nothing",
+    });
+  }
+}
+
+function argumentsOf(options: ReferenceOptions): string[] {
+  const flags = {
+    checkpoint: options.checkpoint,
+    sha256: options.sha256,
+    transforms: options.transforms,
+    device: options.device,
+    threads: options.threads,
+    labels: options.labels,
+    largest: LARGEST_RESIZED,
+  };
+  return Object.entries(flags).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, String(value)],
+  );
+}
+
+function refusedStart(
+  { code, message }: Readonly<Record<string, unknown>>,
+  { python }: ReferenceOptions,
+): IsotorchError {
+  const known = ERROR_CODES.find((candidate) => candidate === code);
+  const fallback: IsotorchErrorCode = "WORKER_START_FAILED";
+  return new IsotorchError(known ?? fallback, `The reference process cannot start: ${String(message)}.`, {
+    hint:
+      known === "DEVICE_UNAVAILABLE"
+        ? "Compare on a device that both have, as with --device cpu"
+        : `It runs in ${python}, which needs torch, torchvision, Pillow and NumPy`,
+  });
+}
+
+function isArrayStage(name: unknown): name is ArrayStage {
+  return name !== "labels" && STAGES.some((stage) => stage === name);
+}
+
+function textsOf(value: unknown): Record<string, string> {
+  if (!isRecord(value)) return {};
+  return Object.fromEntries(Object.entries(value).map(([name, text]) => [name, String(text)]));
+}

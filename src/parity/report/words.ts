@@ -1,0 +1,64 @@
+/** What every report says in the same words. */
+import { pythonFloat } from "../python-float.ts";
+import type { Rung } from "../ladder.ts";
+import type { PictureReport } from "./picture.ts";
+import type { Counts, Summary } from "./summary.ts";
+
+/** One clause: `equal`, `refused by both: …`, `diverged at resized: 12 of 349,440 values, by up to 1`. */
+export function verdictText({ verdict, rungs, firstDivergence, refusal, tampered }: PictureReport): string {
+  if (tampered) return `tampered: ${tampered.join(", ")}`;
+  if (refusal) return refusalText(refusal);
+  if (verdict === "equal")
+    return rungs.some(({ outcome }) => outcome === "skipped") ? "equal where compared" : "equal";
+  const first = rungs.find(({ stage }) => stage === firstDivergence);
+  const where = verdict === "close" ? "close, differs" : "diverged";
+  return `${where} at ${firstDivergence}${first ? `: ${rungText(first)}` : ""}`;
+}
+
+function refusalText({ ours, reference }: NonNullable<PictureReport["refusal"]>): string {
+  if (ours && reference) return `refused by both: ${ours.code} / ${reference.code}`;
+  if (ours) return `diverged at decoded: refused here only, ${ours.code}: ${ours.message}`;
+  return `diverged at decoded: refused there only, ${reference?.code}: ${reference?.message}`;
+}
+
+/** The figures of one stage in one line. */
+export function rungText(rung: Rung): string {
+  if (rung.outcome === "skipped") return rung.why;
+  const { comparison, note } = rung;
+  if (comparison.kind === "shape-mismatch") {
+    const { ours, reference } = comparison;
+    return `${ours.dtype} [${ours.shape.join(", ")}] here, ${reference.dtype} [${reference.shape.join(", ")}] there`;
+  }
+  const { differing, total, largest, ulp } = comparison;
+  const by = largest === null || differing === 0 ? "" : `, by up to ${figure(largest)}`;
+  const steps = ulp === null || differing === 0 ? "" : ` (${figure(ulp)} ULP)`;
+  return `${grouped(differing)} of ${grouped(total)} values${by}${steps}${note === undefined ? "" : `; ${note}`}`;
+}
+
+/** `12 equal, 1 refused by both`; the verdicts that did not occur are left out. */
+export function countsText(counts: Counts): string {
+  const named = { ...counts, "refused by both": counts.refused };
+  return (["equal", "close", "refused by both", "tampered", "diverged"] as const)
+    .filter((name) => named[name] > 0)
+    .map((name) => `${grouped(named[name])} ${name}`)
+    .join(", ");
+}
+
+/** The last line of a run. */
+export function summaryText({ pictures, comparisons, verdicts, firstDivergences }: Summary): string {
+  const by = comparisons === pictures ? "" : ` in ${grouped(comparisons)} comparisons`;
+  const first = firstDivergences.map(([stage, count]) => `${stage} ${grouped(count)}×`).join(", ");
+  const where = first === "" ? "" : `; first to differ: ${first}`;
+  return `${grouped(pictures)} ${pictures === 1 ? "picture" : "pictures"}${by}: ${countsText(verdicts)}${where}`;
+}
+
+/** A number for a reader: whole ones grouped, others as Python writes them. */
+export function figure(value: number | null): string {
+  if (value === null) return "";
+  return Number.isInteger(value) ? grouped(value) : pythonFloat(value);
+}
+
+/** `1,234,567`. */
+export function grouped(count: number): string {
+  return count.toLocaleString("en-US");
+}

@@ -1,0 +1,37 @@
+/** Report files: the ending of the name says which kind. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, extname } from "node:path";
+import { IsotorchError, messageOf } from "../../errors.ts";
+import { htmlReport } from "./html.ts";
+import { jsonReport } from "./json.ts";
+import { junitReport } from "./junit.ts";
+import { markdownReport } from "./markdown.ts";
+import type { ParityReport } from "./summary.ts";
+
+const WRITERS: Readonly<Record<string, (report: ParityReport) => string>> = {
+  ".json": jsonReport,
+  ".md": markdownReport,
+  ".html": htmlReport,
+  ".xml": junitReport,
+};
+
+/** Refuses a name before the run and not after it. @throws IsotorchError `INVALID_OPTION`. */
+export function checkReportName(path: string): void {
+  if (Object.hasOwn(WRITERS, extname(path))) return;
+  throw new IsotorchError("INVALID_OPTION", `The report ${path} has an unknown ending.`, {
+    hint: `Reports end in ${Object.keys(WRITERS).join(", ")}`,
+  });
+}
+
+/** Writes one file, and the folders above it. @throws IsotorchError `INVALID_OPTION` where that is not possible. */
+export async function writeReport(path: string, report: ParityReport): Promise<void> {
+  checkReportName(path);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, WRITERS[extname(path)]!(report));
+  } catch (cause) {
+    throw new IsotorchError("INVALID_OPTION", `The report cannot be written: ${messageOf(cause)}.`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,203 @@
+/** A run: the classifier once per handoff on one side, the reference on the other, picture after picture. */
+import { readFile } from "node:fs/promises";
+import { createClassifier } from "../classifier.ts";
+import type { Classifier } from "../classifier.ts";
+import { IsotorchError, messageOf } from "../errors.ts";
+import { decoderFor } from "../image/format.ts";
+import type { InputSpec } from "../image/geometry.ts";
+import type { ClassifierOptions, ClassifyOptions, Handoff } from "../options.ts";
+import { PACKAGE_VERSION } from "../version.ts";
+import type { WorkerInfo } from "../worker/start.ts";
+import type { Against } from "./against.ts";
+import { resolveAgainst } from "./against.ts";
+import type { Tolerance } from "./closeness.ts";
+import { climb } from "./ladder.ts";
+import type { Ladder } from "./ladder.ts";
+import { ourStages } from "./ours.ts";
+import { Kinds } from "./pictures.ts";
+import { Reference } from "./reference.ts";
+import type { OurTrace, Refusal, Traced } from "./stages.ts";
+
+export interface ParityOptions {
+  readonly classifier?: ClassifierOptions;
+  /** What ours is compared with. @default "plain" */
+  readonly against?: Against;
+  /** @default ["tensor"] */
+  readonly handoffs?: readonly Handoff[];
+  /** How pictures are read; the reference always reads as the tutorial does. */
+  readonly call?: Pick<ClassifyOptions, "exif" | "icc" | "mode">;
+  /** @default not by one bit */
+  readonly tolerance?: Tolerance | undefined;
+  readonly signal?: AbortSignal;
+}
+
+/** One picture with all that was made of it. It holds the whole pixels: condense it before the next. */
+export interface Compared {
+  readonly input: string;
+  readonly kind: string;
+  readonly bytes: Uint8Array;
+  readonly reference: Traced | Refusal;
+  readonly attempts: readonly Attempt[];
+}
+
+/** Our side by one way of handing over. */
+export interface Attempt {
+  readonly handoff: Handoff;
+  readonly ours: OurTrace | Refusal;
+  readonly ladder: Ladder;
+}
+
+/** What a side ran on. */
+export interface Side {
+  readonly name: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly device: string;
+  readonly threads: number | null;
+}
+
+/** Whose network both sides ran. */
+export interface ParityWeights {
+  readonly name: string;
+  readonly sha256: string;
+  readonly transforms: string;
+  readonly spec: InputSpec;
+}
+
+/** Both sides, started. */
+export class Parity implements AsyncDisposable {
+  readonly ours: Side;
+  readonly reference: Side;
+  readonly weights: ParityWeights;
+  readonly #classifiers: ReadonlyMap<Handoff, Classifier>;
+  readonly #plain: Reference;
+  readonly #options: ParityOptions;
+  readonly #kinds = new Kinds();
+
+  /** @throws IsotorchError whatever keeps one of the sides from starting. */
+  static async start(options: ParityOptions = {}): Promise<Parity> {
+    const classifiers = await startClassifiers(options);
+    try {
+      const [first] = classifiers.values();
+      if (first === undefined) throw new IsotorchError("INVALID_OPTION", "No handoff was given.");
+      const info = first.info();
+      const plain = await startReference(info, options);
+      return new Parity(classifiers, plain, info, options);
+    } catch (error) {
+      await closeAll(classifiers);
+      throw error;
+    }
+  }
+
+  private constructor(
+    classifiers: ReadonlyMap<Handoff, Classifier>,
+    plain: Reference,
+    info: WorkerInfo,
+    options: ParityOptions,
+  ) {
+    this.#classifiers = classifiers;
+    this.#plain = plain;
+    this.#options = options;
+    this.ours = ourSide(info);
+    const { versions, device, threads } = plain.info;
+    this.reference = { name: `plain PyTorch (${options.against ?? "plain"})`, versions, device, threads };
+    this.weights = weightsOf(info);
+  }
+
+  /** One picture through both sides. @throws IsotorchError for what is not the picture's fault. */
+  async compare(input: string): Promise<Compared> {
+    const bytes = await readPicture(input);
+    const reference = await this.#plain.trace(input);
+    const { call, tolerance, signal } = this.#options;
+    const decodedInWorker = isForWorker(bytes);
+    const attempts: Attempt[] = [];
+    // One after the other: side by side they would fight for the cores that the network's threads want.
+    for (const [handoff, classifier] of this.#classifiers) {
+      const ours = await ourStages(classifier, bytes, { call: { ...call, ...(signal && { signal }) } });
+      attempts.push({
+        handoff,
+        ours,
+        ladder: climb(ours, reference, { handoff, decodedInWorker, tolerance }),
+      });
+    }
+    return { input, kind: await this.#kinds.of(input, bytes), bytes, reference, attempts };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([closeAll(this.#classifiers), this.#plain.close()]);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** Our side, with or without a worker. */
+export function ourSide(info?: WorkerInfo): Side {
+  const here = { isotorch: PACKAGE_VERSION, node: process.versions.node };
+  if (info === undefined) return { name: "isotorch", versions: here, device: "none", threads: null };
+  const versions = { ...here, python: info.python, ...info.versions };
+  return { name: "isotorch", versions, device: info.device, threads: info.threads };
+}
+
+/** What the report says of the network. */
+export function weightsOf({ weights: { name, sha256, transforms }, spec }: WorkerInfo): ParityWeights {
+  return { name, sha256, transforms, spec };
+}
+
+/** Whether Pillow in the worker decodes it; false for what nobody takes. */
+export function isForWorker(bytes: Uint8Array): boolean {
+  try {
+    return decoderFor(bytes).decoder === "worker";
+  } catch {
+    return false;
+  }
+}
+
+async function readPicture(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    const why = messageOf(cause);
+    throw new IsotorchError("INPUT_UNREADABLE", `${path} cannot be read: ${why}.`, { cause });
+  }
+}
+
+async function startClassifiers(options: ParityOptions): Promise<Map<Handoff, Classifier>> {
+  const { classifier, handoffs = ["tensor"], signal } = options;
+  const started = new Map<Handoff, Classifier>();
+  try {
+    // The first may have to download or make the checkpoint; the others then find it.
+    for (const handoff of new Set(handoffs)) {
+      started.set(handoff, await createClassifier({ ...classifier, handoff, ...(signal && { signal }) }));
+    }
+  } catch (error) {
+    await closeAll(started);
+    throw error;
+  }
+  return started;
+}
+
+async function startReference(info: WorkerInfo, options: ParityOptions): Promise<Reference> {
+  const { classifier, against = "plain", signal } = options;
+  const { weights, threads } = info;
+  const labels = labelsFor(classifier?.labels);
+  return Reference.start({
+    ...(await resolveAgainst(against, info, signal)),
+    checkpoint: weights.path,
+    sha256: weights.sha256,
+    transforms: weights.transforms,
+    threads,
+    ...(labels !== undefined && { labels }),
+    ...(signal && { signal }),
+  });
+}
+
+/** The reference reads a label file by itself; a list has no file. */
+function labelsFor(labels: ClassifierOptions["labels"]): string | undefined {
+  if (labels === undefined || typeof labels === "string") return labels;
+  throw new IsotorchError("INVALID_OPTION", "Parity takes labels as a file, because both sides read them.");
+}
+
+async function closeAll(classifiers: ReadonlyMap<Handoff, Classifier>): Promise<void> {
+  await Promise.all([...classifiers.values()].map((classifier) => classifier.close()));
+}
