@@ -72,13 +72,9 @@ export class WorkerProcess {
     if (hold === this.#held) return;
     this.#held = hold;
     const pipes = [this.#child.stdin, this.#child.stdout, this.#child.stderr] as unknown as Socket[];
-    if (hold) {
-      this.#child.ref();
-      for (const pipe of pipes) pipe.ref?.();
-    } else {
-      this.#child.unref();
-      for (const pipe of pipes) pipe.unref?.();
-    }
+    this.#child[hold ? "ref" : "unref"]();
+    // A pipe that has ended has no handle, and would only collect listeners.
+    for (const pipe of pipes) if (!pipe.destroyed) pipe[hold ? "ref" : "unref"]();
   }
 
   /** SIGTERM, and SIGKILL of the whole group where that does not help within two seconds. */

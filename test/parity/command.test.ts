@@ -1,0 +1,117 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { run } from "../../src/cli/parity.ts";
+import { CACHE_DIR } from "../checkpoint.ts";
+import { PYTHON } from "../python.ts";
+
+const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
+const NETWORK = ["--weights", "untrained:0", "--cache-dir", CACHE_DIR, "--threads", "2", "--device", "cpu"];
+
+let scratch: string;
+let live: Printed;
+beforeAll(async () => {
+  scratch = mkdtempSync(join(tmpdir(), "parity-command-test-"));
+  const pictures = ["dog.webp", "fruit.png"].map((name) => join(EXAMPLES, name));
+  const reports = ["json", "md", "html", "xml"].flatMap((ending) => [
+    "--report",
+    join(scratch, `r.${ending}`),
+  ]);
+  const golden = ["--save", join(scratch, "golden")];
+  live = await printed([
+    ...pictures,
+    ...NETWORK,
+    "--python",
+    PYTHON,
+    "--handoff",
+    "all",
+    ...reports,
+    ...golden,
+  ]);
+});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+interface Printed {
+  readonly code: number;
+  readonly text: string;
+}
+
+async function printed(argv: readonly string[]): Promise<Printed> {
+  const lines: string[] = [];
+  const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => lines.push(String(text)) > 0);
+  try {
+    return { code: await run(argv), text: lines.join("") };
+  } finally {
+    write.mockRestore();
+  }
+}
+
+describe("the command line is refused when", () => {
+  test.each([
+    ["no picture is given", []],
+    ["the handoff is unknown", ["a.jpg", "--handoff", "pickle"]],
+    ["a tolerance is no number", ["a.jpg", "--rtol", "little"]],
+    ["a tolerance is negative", ["a.jpg", "--atol=-1"]],
+    ["a report has an unknown ending", ["a.jpg", "--report", "r.pdf"]],
+    ["it both saves and loads", ["--load", "a", "--save", "b"]],
+    ["it loads and names pictures", ["a.jpg", "--load", "b"]],
+    ["it loads and names another side", ["--load", "b", "--against", "cpu"]],
+    ["it asks for the network without loading", ["a.jpg", "--network"]],
+  ])("%s", async (_, argv) => {
+    await expect(run(argv)).rejects.toMatchObject({ code: "INVALID_OPTION" });
+  });
+});
+
+describe("a run against plain PyTorch", () => {
+  test("finds no differing bit, by any handoff", () => {
+    expect(live.text).toContain("2 pictures in 6 comparisons: 6 equal; against plain PyTorch (plain)");
+    expect(live.text.match(/ {2}equal$/gm)).toHaveLength(6);
+    expect(live.code).toBe(0);
+  });
+
+  test("writes four reports with the same verdict", () => {
+    const { summary, pictures } = JSON.parse(readFileSync(join(scratch, "r.json"), "utf8"));
+    expect(summary).toMatchObject({ passed: true, pictures: 2, comparisons: 6 });
+    expect(summary.stages.normalized).toMatchObject({ compared: 6, values: 6 * 150_528, differingValues: 0 });
+    expect(pictures[0].top.ours).toEqual(pictures[0].top.reference);
+    expect(readFileSync(join(scratch, "r.md"), "utf8")).toContain("# Parity: passed");
+    expect(readFileSync(join(scratch, "r.html"), "utf8")).toContain("Parity passed");
+    expect(readFileSync(join(scratch, "r.xml"), "utf8")).toContain('tests="6" failures="0"');
+  });
+});
+
+describe("what was saved", () => {
+  test("is replayed without Python: no interpreter could even be found", async () => {
+    vi.stubEnv("ISOTORCH_PYTHON", "/nowhere/python3");
+    vi.stubEnv("PATH", "/nowhere");
+    const { code, text } = await printed(["--load", join(scratch, "golden")]);
+    vi.unstubAllEnvs();
+    expect(code).toBe(0);
+    expect(text).toContain("not compared in any picture: logits, percentages, order, labels");
+    expect(text).toContain("2 pictures: 2 equal; against golden files of plain PyTorch");
+  });
+
+  test("is replayed with the network on request, as one object per line", async () => {
+    const argv = ["--load", join(scratch, "golden"), "--network", "--json", ...NETWORK, "--python", PYTHON];
+    const { code, text } = await printed(argv);
+    const lines = text.trim().split("\n");
+    const [first, second, last] = lines.map((line) => JSON.parse(line));
+    expect(lines).toHaveLength(3);
+    expect([first.verdict, second.verdict, code]).toEqual(["equal", "equal", 0]);
+    expect(last.summary.stages.logits).toMatchObject({ compared: 2, differingValues: 0 });
+  });
+
+  test("fails with exit code 1 once it was tampered with", async () => {
+    const golden = join(scratch, "golden");
+    const file = readdirSync(golden).find((name) => name.endsWith(".toTensor.npy"))!;
+    const data = readFileSync(join(golden, file));
+    data[data.length - 1]! ^= 1;
+    writeFileSync(join(golden, file), data);
+    const { code, text } = await printed(["--load", golden]);
+    expect(code).toBe(1);
+    expect(text).toContain(`tampered: ${file}`);
+    expect(text).toContain("1 equal, 1 tampered");
+  });
+});
