@@ -83,7 +83,6 @@ export class Session {
    * `DEVICE_UNAVAILABLE`, `ENVIRONMENT_BROKEN` and so on. Nothing is left behind.
    */
   static async start(options: SessionOptions): Promise<Session> {
-    if (options.signal?.aborted === true) throw abortError(options.signal);
     const channel = await Channel.open({
       generation: options.generation,
       onMessage: (message) => session.#receive(message),
@@ -94,10 +93,10 @@ export class Session {
     });
     const startLine = JSON.stringify(channel.invitation);
     const session = new Session(options, channel, spawn({ ...options.command, startLine }, channel));
-    const abort = (): void =>
-      session.#startup.reject(new IsotorchError("ABORTED", "The start of the worker was aborted."));
-    options.signal?.addEventListener("abort", abort, { once: true });
-    if (options.signal?.aborted === true) abort();
+    const { signal } = options;
+    const abort = (): void => session.#startup.reject(signal && abortError(signal));
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted === true) abort();
     try {
       await session.#startup.promise;
       session.#started = true;
@@ -106,7 +105,7 @@ export class Session {
       await session.kill();
       throw error;
     } finally {
-      options.signal?.removeEventListener("abort", abort);
+      signal?.removeEventListener("abort", abort);
       clearTimeout(session.#timer);
       session.#updateHold();
     }
