@@ -17,9 +17,15 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
   classify: ["the best classes of pictures", () => import("./classify.ts")],
   preprocess: ["write the tensor that the network sees, as .npy", () => import("./preprocess.ts")],
   tutorial: ["the tutorial, replayed as a Python prompt prints it", () => import("./tutorial.ts")],
-  parity: ["compare with plain PyTorch stage by stage, and name the first that differs", () => import("./parity.ts")],
+  parity: [
+    "compare with plain PyTorch stage by stage, and name the first that differs",
+    () => import("./parity.ts"),
+  ],
   eval: ["top-1 and top-5 accuracy over a tree of pictures", () => import("./eval.ts")],
-  manifest: ["what is needed to reproduce a run, and what differs between two", () => import("./manifest.ts")],
+  manifest: [
+    "what is needed to reproduce a run, and what differs between two",
+    () => import("./manifest.ts"),
+  ],
   models: ["known checkpoints; fetch one, or make an untrained one", () => import("./models.ts")],
 };
 

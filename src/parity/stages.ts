@@ -19,7 +19,7 @@ export type Stage = (typeof STAGES)[number];
 export type ArrayStage = Exclude<Stage, "labels">;
 
 /** What one side made of one picture. */
-export type Trace = Refusal | Traced;
+type Trace = Refusal | Traced;
 
 /** The side would not take the picture. */
 export interface Refusal {

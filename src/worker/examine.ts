@@ -2,7 +2,7 @@
 import { runCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
 import { isRecord } from "./json.ts";
-import { WORKER_SCRIPT } from "./process.ts";
+import { WORKER_SCRIPT } from "./script.ts";
 
 export interface Examination {
   /** Versions and build facts by name, as text. */

@@ -3,7 +3,7 @@ import { IsotorchError } from "../errors.ts";
 import { runCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
 import { isRecord } from "./json.ts";
-import { WORKER_SCRIPT } from "./process.ts";
+import { WORKER_SCRIPT } from "./script.ts";
 
 export interface MadeCheckpoint {
   readonly path: string;

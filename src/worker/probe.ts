@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { isRecord, parseRecord } from "./json.ts";
 import { runCommand } from "./command.ts";
+import { WORKER_SCRIPT } from "./script.ts";
 
 /** What an interpreter says about itself when it can run the worker. */
 export interface Probe {
@@ -26,11 +26,6 @@ export interface ProbeOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The worker's entry, run by path because `-I` keeps the current directory off the module path. */
-export const WORKER_ENTRY: string = fileURLToPath(
-  new URL("../../python/isotorch_worker/__main__.py", import.meta.url),
-);
-
 /** The oldest Python that the worker runs on. */
 export const OLDEST_PYTHON = "3.9";
 const OLDEST_TORCH = "1.12";
@@ -45,7 +40,7 @@ export async function probePython(python: string, options: ProbeOptions = {}): P
   if (!found) return { fit: false, reason: "does not exist", exists: false };
   if (!found.isFile()) return unfit("is not a file");
   const run = { env: process.env, timeoutMs: 10_000, ...options };
-  const result = await runCommand(python, ["-I", "-u", WORKER_ENTRY, "probe"], run);
+  const result = await runCommand(python, ["-I", "-u", WORKER_SCRIPT, "probe"], run);
   if (result.outcome === "not-started") return unfit(`cannot be started (${result.stderr})`);
   if (result.outcome === "aborted") return unfit("the search was aborted");
   if (result.outcome === "timed-out") return unfit(`did not answer within ${run.timeoutMs / 1000} s`);

@@ -2,18 +2,12 @@
  * One operating system process of a worker: start it, watch it, end it with all its descendants.
  * The only file that imports execa.
  */
-import { fileURLToPath } from "node:url";
 import type { Socket } from "node:net";
 import { execa } from "execa";
 import { IsotorchError, messageOf } from "../errors.ts";
 
 const STDERR_TAIL_BYTES = 64 * 1024;
 const POLITE_EXIT_MS = 2_000;
-
-/** The worker's entry file; it runs as a plain script, so that `-I` keeps everything else out. */
-export const WORKER_SCRIPT: string = fileURLToPath(
-  new URL("../../python/isotorch_worker/__main__.py", import.meta.url),
-);
 
 /** How a process ended. Exactly one of `code` and `signal` is set, unless it never started (`cause`). */
 export interface WorkerExit {

@@ -4,7 +4,7 @@ import { resolveCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { findEnvironment } from "./environment.ts";
 import type { Environment, EnvironmentOptions } from "./environment.ts";
-import { WORKER_SCRIPT } from "./process.ts";
+import { WORKER_SCRIPT } from "./script.ts";
 import type { WireSpec } from "./schema.ts";
 import { DEFAULT_POLICY } from "./policy.ts";
 import type { SupervisionPolicy } from "./policy.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { PYTHON } from "./oracle.ts";
+import { PYTHON } from "../python.ts";
 
 const SCRIPT = fileURLToPath(new URL("../../python/make_corpus.py", import.meta.url));
 

@@ -1,12 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { PYTHON } from "../python.ts";
 import type { Interpolation, InputSpec, Pixels, Size } from "../../src/image/geometry.ts";
 
 const SCRIPT = fileURLToPath(new URL("../../python/pillow_oracle.py", import.meta.url));
-
-/** The interpreter that the tests use: the one of `ISOTORCH_PYTHON`, or the system's. */
-export const PYTHON: string = process.env["ISOTORCH_PYTHON"] ?? "/usr/bin/python3";
 
 interface Reply {
   readonly bytes: number;

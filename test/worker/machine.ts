@@ -1,0 +1,80 @@
+import { DEFAULT_POLICY } from "../../src/worker/policy.ts";
+import type { SupervisionPolicy } from "../../src/worker/policy.ts";
+import { initialState, phaseOf, supervise } from "../../src/worker/supervise.ts";
+import type { Effect, Event, State } from "../../src/worker/supervise.ts";
+
+/** The reducer on a virtual clock, with what it asked for so far. */
+export class Machine {
+  state: State;
+  now = 0;
+  effects: Effect[] = [];
+  readonly policy: SupervisionPolicy;
+
+  constructor(over: Partial<SupervisionPolicy> = {}) {
+    this.policy = { ...DEFAULT_POLICY, ...over };
+    this.state = initialState(0, this.policy);
+  }
+
+  feed(event: Event): readonly Effect[] {
+    const [state, effects] = supervise(this.state, event, { now: this.now, jitter: 0, policy: this.policy });
+    this.state = state;
+    this.effects.push(...effects);
+    return effects;
+  }
+
+  /** Ticks on for so many milliseconds; a worker that is up answers its pings. */
+  pass(ms: number, { answering = true }: { answering?: boolean } = {}): void {
+    for (const end = this.now + ms; this.now < end;) {
+      this.now = Math.min(end, this.now + 100);
+      const effects = this.feed({ type: "tick" });
+      const pinged = effects.some(({ type }) => type === "ping");
+      if (answering && (pinged || this.state.flight.length > 0))
+        this.feed({ type: "heard", ...this.generation });
+    }
+  }
+
+  get generation(): { generation: number } {
+    return { generation: this.state.generation };
+  }
+
+  up(): this {
+    this.feed({ type: "start" });
+    this.feed({ type: "ready", ...this.generation });
+    return this;
+  }
+
+  submit(...ids: number[]): void {
+    for (const id of ids) this.feed({ type: "submit", id, bytes: 1000 });
+  }
+
+  answer(id: number): void {
+    this.feed({ type: "answered", id, ...this.generation });
+  }
+
+  crash(fatal = false): void {
+    this.feed({ type: "exit", fatal, ...this.generation });
+  }
+
+  restarted(): void {
+    this.pass(20_000);
+    this.feed({ type: "ready", ...this.generation });
+  }
+
+  get phase(): string {
+    return phaseOf(this.state);
+  }
+
+  sent(): number[] {
+    return this.effects.flatMap((effect) => (effect.type === "send" ? [effect.id] : []));
+  }
+
+  failures(): Record<number, string> {
+    return Object.fromEntries(
+      this.effects.flatMap((effect) => (effect.type === "fail" ? [[effect.id, effect.failure]] : [])),
+    );
+  }
+
+  count(type: Effect["type"]): number {
+    return this.effects.filter((effect) => effect.type === type).length;
+  }
+}
