@@ -3,6 +3,7 @@ import { createClassifier } from "../classifier.ts";
 import type { Classification, DetailedResult } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
 import type { ClassifyOptions } from "../options.ts";
+import { createManifest, hashPictures, writeManifest } from "../parity/manifest.ts";
 import {
   CLASSIFIER_FLAGS,
   CLASSIFIER_FLAGS_HELP,
@@ -32,6 +33,7 @@ IMAGE is a path, an http(s): or data: URL, or - for stdin.
   --json               one object per line: {"input","top":[{"label","index","score","percent"}]}
                        or {"input","error":{"code","message"}}
   --timeout MS         per picture (default 30000)
+  --manifest FILE      write what is needed to reproduce the run (pictures must be files)
 ${IMAGE_FLAGS_HELP}${CLASSIFIER_FLAGS_HELP}`;
 
 /** @returns 0, or 1 when some picture failed. */
@@ -42,6 +44,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     "top-k": { type: "string" },
     include: { type: "string" },
     timeout: { type: "string" },
+    manifest: { type: "string" },
     json: { type: "boolean" },
   });
   if (positionals.length === 0) {
@@ -69,6 +72,14 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     const input = positionals[at++] ?? "";
     if (result.status === "rejected") failed = true;
     show(input, result);
+  }
+  if (typeof values["manifest"] === "string") {
+    const pictures = await hashPictures(
+      positionals.map((path) => ({ name: path, path })),
+      signal,
+    );
+    const { handoff = "tensor" } = classifierOptions(values);
+    await writeManifest(values["manifest"], createManifest(classifier.info(), { handoff, pictures }));
   }
   return failed ? EXIT.input : EXIT.ok;
 }

@@ -6,6 +6,7 @@ import { FLOAT32_TOLERANCE } from "../parity/closeness.ts";
 import type { Tolerance } from "../parity/closeness.ts";
 import { GoldenReader } from "../parity/golden-read.ts";
 import { GoldenWriter } from "../parity/golden.ts";
+import { createManifest, hashPictures, writeManifest } from "../parity/manifest.ts";
 import { findPictures } from "../parity/pictures.ts";
 import { replay } from "../parity/replay.ts";
 import { condense } from "../parity/report/picture.ts";
@@ -51,6 +52,7 @@ PATH is a picture, or a folder that is searched for pictures with all its folder
   --report FILE        .json, .md, .html or .xml (JUnit); may be given several times
   --save DIR           keep the pictures and the reference's arrays
   --load DIR           compare with what was kept; without Python only the stages before the network
+  --manifest FILE      write what is needed to reproduce the run
   --network            with --load: start a worker and compare the network's stages too
   --json               one object per line and picture, and the summary as the last one
 Exit code 0 when nothing diverged, 1 when something did.
@@ -80,6 +82,7 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
     save: { type: "string" },
     load: { type: "string" },
     network: { type: "boolean" },
+    manifest: { type: "string" },
     json: { type: "boolean" },
   });
   const { load, save, handoff, ...rest } = values;
@@ -130,6 +133,16 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
   );
   const code = await report({ pictures: compared, about, tolerance }, output);
   await writer?.finish(reference, weights);
+  if (typeof rest["manifest"] === "string") {
+    const pictures = await hashPictures(
+      paths.map((path) => ({ name: path, path })),
+      signal,
+    );
+    await writeManifest(
+      rest["manifest"],
+      createManifest(parity.info, { handoff: handoffs[0] ?? "tensor", pictures }),
+    );
+  }
   return code;
 }
 
@@ -222,6 +235,7 @@ function refuseContradictions(
   if (isLive) return;
   if (paths.length > 0) refuse("--load compares the pictures that were saved, and takes no others.");
   if (values["save"] !== undefined) refuse("--save and --load exclude each other.");
+  if (values["manifest"] !== undefined) refuse("--manifest belongs to a live run.");
   if (values["against"] !== undefined)
     refuse("--load compares with what was saved, and --against with a process.");
 }

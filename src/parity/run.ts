@@ -68,6 +68,8 @@ export class Parity implements AsyncDisposable {
   readonly ours: Side;
   readonly reference: Side;
   readonly weights: ParityWeights;
+  /** Of our side's first worker. */
+  readonly info: WorkerInfo;
   readonly #classifiers: ReadonlyMap<Handoff, Classifier>;
   readonly #plain: Reference;
   readonly #options: ParityOptions;
@@ -101,6 +103,7 @@ export class Parity implements AsyncDisposable {
     const { versions, device, threads } = plain.info;
     this.reference = { name: `plain PyTorch (${options.against ?? "plain"})`, versions, device, threads };
     this.weights = weightsOf(info);
+    this.info = info;
   }
 
   /** One picture through both sides. @throws IsotorchError for what is not the picture's fault. */

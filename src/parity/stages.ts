@@ -19,7 +19,6 @@ export type Stage = (typeof STAGES)[number];
 export type ArrayStage = Exclude<Stage, "labels">;
 
 /** What one side made of one picture. */
-type Trace = Refusal | Traced;
 
 /** The side would not take the picture. */
 export interface Refusal {
