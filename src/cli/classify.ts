@@ -2,6 +2,7 @@
 import { createClassifier } from "../classifier.ts";
 import type { Classification, DetailedResult } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
+import type { ImageInput } from "../image/source.ts";
 import type { ClassifyOptions } from "../options.ts";
 import { createManifest, hashPictures, writeManifest } from "../parity/manifest.ts";
 import {
@@ -55,7 +56,6 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     ...(values["top-k"] !== undefined && { topK: wholeNumber("top-k", values["top-k"]) }),
     ...(values["timeout"] !== undefined && { timeoutMs: wholeNumber("timeout", values["timeout"]) }),
     include: included(values["include"]),
-    signal,
   };
   await using classifier = await createClassifier({ ...classifierOptions(values), signal });
   const untrained = classifier.info().weights.trained === false;
@@ -66,9 +66,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   const show = values["json"] === true ? showJson : showTable;
   let failed = false;
   let at = 0;
-  const images = positionals.map((input) => (input === "-" ? readStdin() : input));
-  for await (const result of classifier.classifyStream(images, options)) {
-    if (signal.aborted) break;
+  for await (const result of classifier.classifyStream(imagesOf(positionals, signal), options)) {
     const input = positionals[at++] ?? "";
     if (result.status === "rejected") failed = true;
     show(input, result);
@@ -82,6 +80,14 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     await writeManifest(values["manifest"], createManifest(classifier.info(), { handoff, pictures }));
   }
   return failed ? EXIT.input : EXIT.ok;
+}
+
+/** The pictures one by one; after a signal no more are begun, and those in work are still answered. */
+function* imagesOf(inputs: readonly string[], signal: AbortSignal): Generator<ImageInput, void, undefined> {
+  for (const input of inputs) {
+    if (signal.aborted) return;
+    yield input === "-" ? readStdin() : input;
+  }
 }
 
 function included(list: unknown): NonNullable<ClassifyOptions["include"]> {

@@ -82,8 +82,8 @@ function report(error: unknown): number {
 // A reader that went away (`| head`) is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
-// The first signal lets the command end by itself, the second ends it at once. The worker never outlives it.
-const GRACE_MS = 5_000;
+// The first signal lets the command finish what it has begun, the second ends it at once. The worker never outlives it.
+const GRACE_MS = 30_000;
 const interrupted = new AbortController();
 for (const [signal, code] of [
   ["SIGINT", 130],
