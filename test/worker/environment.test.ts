@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join, win32 } from "node:path";
@@ -8,13 +8,8 @@ import { findEnvironment, listCandidates } from "../../src/worker/environment.ts
 import { isOlder } from "../../src/worker/probe.ts";
 import { recordFile, writeRecord } from "../../src/worker/recorded.ts";
 import { configDirectory, surroundings } from "../../src/worker/surroundings.ts";
+import { isRunning } from "../processes.ts";
 import { testMachine } from "../fixtures/environments/machine.ts";
-
-/** A killed process may stay a zombie where nothing reaps orphans; it runs no more. */
-function isRunning(pid: number): boolean {
-  const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
-  return stdout.trim() !== "" && !stdout.startsWith("Z");
-}
 
 describe.skipIf(process.platform === "win32")("what was asked for is never passed over", () => {
   test("a Python that does not exist is an error at once, though a fitting one is on the PATH", async () => {

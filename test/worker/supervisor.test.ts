@@ -1,10 +1,10 @@
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { IsotorchError } from "../../src/errors.ts";
 import type { Supervisor } from "../../src/worker/supervisor.ts";
+import { membersOf } from "../processes.ts";
 import { ask, digest, runOf, startStub } from "./stub.ts";
 import type { StubOptions } from "./stub.ts";
 
@@ -229,8 +229,7 @@ describe("the end", () => {
     const last = ask(supervisor, "last");
     await Promise.all([supervisor.close(), supervisor.close()]);
     expect(await last).toBe(digest("last"));
-    const groups = execFileSync("ps", ["-eo", "pgid=,stat="], { encoding: "utf8" }).split("\n");
-    expect(groups.filter((line) => line.trim().startsWith(`${pid} `) && !line.includes("Z"))).toEqual([]);
+    expect(membersOf(pid)).toEqual([]);
     expect(await codeOf(ask(supervisor, "late"))).toBe("CLOSED");
   });
 
