@@ -15,9 +15,10 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createClassifier } from "../src/classifier.ts";
 import type { Classifier } from "../src/classifier.ts";
-import { IsotorchError } from "../src/errors.ts";
+import type { IsotorchError } from "../src/errors.ts";
 import { preprocess } from "../src/oneshot.ts";
 import type { Handoff } from "../src/options.ts";
+import { failureOf } from "./failure.ts";
 import { CACHE_DIR, UNTRAINED } from "./checkpoint.ts";
 import { PYTHON } from "./python.ts";
 
@@ -46,15 +47,11 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
+/** The code of a failure that has a sentence and a hint besides. */
 async function codeOf(promise: Promise<unknown>): Promise<string> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(IsotorchError);
-  const { code, message, hint } = error as IsotorchError;
+  const { code, message, hint } = await failureOf(promise);
   expect(message).toMatch(/^[^a-z][\s\S]*[.…]$/);
-  expect(hint ?? "").not.toBe("");
+  expect(hint).not.toBe("");
   return code;
 }
 

@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CACHE_DIR } from "./checkpoint.ts";
+import { processesWith } from "./processes.ts";
 import { PYTHON } from "./python.ts";
 
 const INDEX = new URL("../dist/index.js", import.meta.url).href;
@@ -39,21 +40,8 @@ async function runScript(body: string): Promise<{
   const answered = Number(/answered at (\d+)/.exec(result.stdout)?.[1]);
   expect(readdirSync(temporary), "temporary files").toEqual([]);
   // The system needs a moment to take a killed process off its list.
-  await expect.poll(() => workers(temporary), { message: "processes", timeout: 2_000 }).toEqual([]);
+  await expect.poll(() => processesWith(temporary), { message: "processes", timeout: 2_000 }).toEqual([]);
   return { ...result, afterAnswerMs: ended - answered };
-}
-
-/** Processes that still run with this temporary directory in their environment. */
-function workers(temporary: string): string[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/environ`, "utf8").includes(temporary);
-      } catch {
-        return false; // it ended meanwhile
-      }
-    });
 }
 
 test("a script that calls classify() once ends by itself within 2 s of its answer and leaves nothing", async () => {

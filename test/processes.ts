@@ -29,3 +29,17 @@ export function membersOf(group: number): number[] {
     .map(Number)
     .filter((pid) => statOf(pid)?.group === group && isRunning(pid));
 }
+
+/** The processes whose environment holds a text, such as a temporary directory of one test. */
+export function processesWith(text: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, "utf8").includes(text);
+      } catch {
+        return false; // it ended meanwhile
+      }
+    });
+}

@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CACHE_DIR } from "../checkpoint.ts";
+import { processesWith } from "../processes.ts";
 import { PYTHON } from "../python.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -45,17 +46,8 @@ async function firstLine(child: ChildProcess): Promise<string> {
   return chunk.toString();
 }
 
-function leftOver(): string[] {
-  const running = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/environ`, "utf8").includes(temporary);
-      } catch {
-        return false; // it ended meanwhile
-      }
-    });
-  return [...readdirSync(temporary), ...running];
+function leftOver(): unknown[] {
+  return [...readdirSync(temporary), ...processesWith(temporary)];
 }
 
 test("the first Ctrl-C finishes the pictures in work, with whole lines, and takes the worker along", async () => {

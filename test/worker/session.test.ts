@@ -1,27 +1,12 @@
-import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
-import { IsotorchError } from "../../src/errors.ts";
 import { Session } from "../../src/worker/session.ts";
 import type { SessionOptions } from "../../src/worker/session.ts";
 import { floatsOf, frameOf } from "../../src/worker/wire.ts";
 import type { Frame } from "../../src/worker/wire.ts";
-import { PYTHON } from "../python.ts";
-
-const STUB = fileURLToPath(new URL("../fixtures/workers/stub.py", import.meta.url));
-const LOAD: NonNullable<SessionOptions["load"]> = {
-  model: "resnet101",
-  checkpoint: "/nowhere.pth",
-  sha256: null,
-  trust: true,
-  seed: null,
-  transforms: "IMAGENET1K_V1",
-  device: "cpu",
-  precision: "exact",
-  threads: 1,
-};
+import { failureOf } from "../failure.ts";
+import { digest, stubSession } from "./stub.ts";
 
 const open: Session[] = [];
 afterEach(async () => {
@@ -29,15 +14,7 @@ afterEach(async () => {
 });
 
 async function start(fault: string, over: Partial<SessionOptions> = {}): Promise<Session> {
-  const session = await Session.start({
-    command: { python: PYTHON, args: ["-u", STUB, fault], variables: {} },
-    generation: 3,
-    load: LOAD,
-    timeouts: { helloMs: 10_000, readyMs: 10_000 },
-    onProgress: () => undefined,
-    onLog: () => undefined,
-    ...over,
-  });
+  const session = await Session.start({ ...stubSession(3, { fault }), ...over });
   open.push(session);
   return session;
 }
@@ -55,19 +32,6 @@ async function infer(session: Session, text: string): Promise<number | undefined
   return floatsOf(frameOf(reply, "scores"))[0];
 }
 
-function digest(text: string): number {
-  return createHash("sha256").update(text).digest().readUIntBE(0, 3) / 2 ** 24;
-}
-
-async function failure(promise: Promise<unknown>): Promise<IsotorchError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(IsotorchError);
-  return error as IsotorchError;
-}
-
 function socketDirectories(): string[] {
   return readdirSync(tmpdir()).filter((name) => name.startsWith(`isotorch-${process.pid}-`));
 }
@@ -75,32 +39,32 @@ function socketDirectories(): string[] {
 describe("the start fails with a reason when", () => {
   test("the interpreter does not exist", async () => {
     const command = { python: "/nowhere/python3", args: [], variables: {} };
-    const error = await failure(start("none", { command }));
+    const error = await failureOf(start("none", { command }));
     expect(error.code).toBe("WORKER_START_FAILED");
     expect(socketDirectories()).toEqual([]);
   });
 
   test("an import fails before the worker can speak", async () => {
-    const error = await failure(start("exit-69-before-hello"));
+    const error = await failureOf(start("exit-69-before-hello"));
     expect(error.code).toBe("ENVIRONMENT_BROKEN");
     expect(error.stderr).toContain("No module named 'torch'");
   });
 
   test("the worker says nothing: the phase is named", async () => {
-    const error = await failure(start("silent", { timeouts: { helloMs: 300, readyMs: 300 } }));
+    const error = await failureOf(start("silent", { timeouts: { helloMs: 300, readyMs: 300 } }));
     expect(error.code).toBe("WORKER_START_FAILED");
     expect(error.message).toContain("starting Python");
   });
 
   test("the worker speaks another protocol: both versions are named", async () => {
-    const error = await failure(start("protocol-2"));
+    const error = await failureOf(start("protocol-2"));
     expect(error.code).toBe("PROTOCOL_ERROR");
     expect(error.message).toMatch(/speaks 2.*speaks 1/);
   });
 
   test("the worker cannot prove the secret", async () => {
     const dropped: string[] = [];
-    const error = await failure(
+    const error = await failureOf(
       start("wrong-secret", {
         timeouts: { helloMs: 1_000, readyMs: 1_000 },
         onLog: (_, message) => dropped.push(message),
@@ -111,13 +75,13 @@ describe("the start fails with a reason when", () => {
   });
 
   test("the checkpoint is refused: code, hint and traceback are the worker's", async () => {
-    const error = await failure(start("refuses-load"));
+    const error = await failureOf(start("refuses-load"));
     expect(error).toMatchObject({ code: "CHECKPOINT_CORRUPT", hint: "Remove it." });
     expect(error.traceback).toContain("ValueError: bad");
   });
 
   test("the caller aborts", async () => {
-    const error = await failure(start("silent", { signal: AbortSignal.timeout(200) }));
+    const error = await failureOf(start("silent", { signal: AbortSignal.timeout(200) }));
     expect(error.code).toBe("ABORTED");
     expect(socketDirectories()).toEqual([]);
   });
@@ -132,25 +96,25 @@ describe("while it runs", () => {
 
   test("a crash fails every pending request with the last lines of stderr, and later ones at once", async () => {
     const session = await start("segfault");
-    const errors = await Promise.all([failure(infer(session, "a")), failure(infer(session, "b"))]);
+    const errors = await Promise.all([failureOf(infer(session, "a")), failureOf(infer(session, "b"))]);
     for (const error of errors) {
       expect(error.code).toBe("WORKER_DIED");
       expect(error.message).toContain("SIGSEGV");
       expect(error.stderr).toContain("about to die");
     }
-    expect((await failure(infer(session, "c"))).code).toBe("WORKER_DIED");
+    expect((await failureOf(infer(session, "c"))).code).toBe("WORKER_DIED");
   });
 
   test("an uncaught Python exception arrives with its traceback", async () => {
     const session = await start("traceback");
-    const error = await failure(infer(session, "a"));
+    const error = await failureOf(infer(session, "a"));
     expect(error.code).toBe("WORKER_DIED");
     expect(error.traceback).toMatch(/^Traceback[\s\S]*boom in the worker/);
   });
 
   test("one failing request leaves the worker at work", async () => {
     const session = await start("error");
-    const error = await failure(infer(session, "a"));
+    const error = await failureOf(infer(session, "a"));
     expect(error).toMatchObject({ code: "WORKER_ERROR", message: "This one only." });
     expect(error.traceback).toContain("RuntimeError");
     expect(session.end).toBeUndefined();
@@ -169,7 +133,7 @@ describe("while it runs", () => {
 
   test("a worker that is destroyed fails what it had", async () => {
     const session = await start("hang");
-    const reply = failure(infer(session, "a"));
+    const reply = failureOf(infer(session, "a"));
     session.destroy("it hangs");
     expect(await reply).toMatchObject({ code: "WORKER_DIED", message: "The worker was killed: it hangs." });
     expect((await session.exited).signal).toBe("SIGKILL");
@@ -193,7 +157,7 @@ describe("close", () => {
     expect((await session.exited).code).toBe(0);
     expect(() => process.kill(pid, 0)).toThrow("ESRCH");
     expect(socketDirectories()).toEqual([]);
-    expect((await failure(infer(session, "late"))).code).toBe("CLOSED");
+    expect((await failureOf(infer(session, "late"))).code).toBe("CLOSED");
   });
 
   test("ends a worker that ignores being asked", { timeout: 20_000 }, async () => {

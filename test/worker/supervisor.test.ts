@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { IsotorchError } from "../../src/errors.ts";
 import type { Supervisor } from "../../src/worker/supervisor.ts";
+import { codeOf } from "../failure.ts";
 import { membersOf } from "../processes.ts";
 import { ask, digest, runOf, startStub } from "./stub.ts";
 import type { StubOptions } from "./stub.ts";
@@ -26,15 +27,6 @@ async function start(options: StubOptions = {}): Promise<Supervisor> {
   const supervisor = await startStub({ journal, ...options });
   open.push(supervisor);
   return supervisor;
-}
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(IsotorchError);
-  return error instanceof IsotorchError ? error.code : "";
 }
 
 function lines(): string[] {
