@@ -221,7 +221,7 @@ describe("the end", () => {
     const last = ask(supervisor, "last");
     await Promise.all([supervisor.close(), supervisor.close()]);
     expect(await last).toBe(digest("last"));
-    expect(membersOf(pid)).toEqual([]);
+    await expect.poll(() => membersOf(pid)).toEqual([]);
     expect(await codeOf(ask(supervisor, "late"))).toBe("CLOSED");
   });
 
