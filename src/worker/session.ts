@@ -144,7 +144,7 @@ export class Session {
       this.#pending.set(id, { resolve, reject });
     });
     this.#updateHold();
-    this.#send(type, id, fields, frames).catch((error: unknown) => this.#settle(id)?.reject(error));
+    this.#send(type, id, fields, frames).catch((error: unknown) => this.#onUnsent(id, error));
     return reply;
   }
 
@@ -215,6 +215,13 @@ export class Session {
   ): Promise<void> {
     const { generation } = this.#options;
     return this.#channel.send({ type, id, generation, fields, frames } as Message);
+  }
+
+  #onUnsent(id: number, error: unknown): void {
+    if (error instanceof IsotorchError) return this.#settle(id)?.reject(error);
+    // The socket found no peer: the worker is gone, or cut off for good. Its end decides what becomes of its requests.
+    this.#process.holdOpen(true);
+    this.#process.kill();
   }
 
   #receive(message: Message): void {
