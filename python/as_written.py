@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
+
 from isotorch_worker.errors import WorkerError
 from isotorch_worker.model import load_checkpoint
 

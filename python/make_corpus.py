@@ -14,9 +14,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageCms
+
 from corpus_jpeg import encode_jpeg
 from corpus_png import encode_png
-from PIL import Image, ImageCms
 
 SIZES = [(1, 1), (1, 5000), (5000, 1), (2, 3), (224, 224), (255, 255), (256, 256), (257, 257), (256, 300)]
 SIZES += [(300, 256), (255, 256), (640, 480), (481, 639), (2000, 250), (250, 2000), (1280, 720)]
@@ -231,7 +232,7 @@ def webps(corpus: Corpus) -> None:
 def others(corpus: Corpus) -> None:
     image, grey = corpus.image(70, 50), corpus.image(70, 50, "L")
     palette = image.convert("P", palette=Image.Palette.ADAPTIVE)
-    deep = Image.fromarray((corpus.pixels(70, 50, 1)[..., 0].astype(np.uint16) * 257))
+    deep = Image.fromarray(corpus.pixels(70, 50, 1)[..., 0].astype(np.uint16) * 257)
     frames = [corpus.image(40, 30, "P") for _ in range(3)]
     files = {
         "gif": saved(palette, "GIF"),

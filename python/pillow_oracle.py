@@ -1,7 +1,7 @@
 """What Pillow and torchvision say, for the tests to compare with.
 
-One long-lived process. A request is one line of JSON on stdin, ``{"op": str, "bytes": int, ...}``, followed by
-``bytes`` raw bytes; the reply has the same form on stdout. A failing request answers ``{"error": str}``.
+One long-lived process. A request is one line of JSON on stdin, ``{"op": str, "bytes": int, ...}``,
+followed by ``bytes`` raw bytes; the reply has the same form on stdout. A failing request answers ``{"error": str}``.
 Only Pillow is imported at the start: NumPy and torchvision are imported by the operations that need them.
 """
 
@@ -29,7 +29,7 @@ def answer_picture(image: Image.Image, **more: object) -> tuple[dict, bytes]:
     return {"width": image.width, "height": image.height, **more}, image.tobytes()
 
 
-def ping(request: dict, payload: bytes) -> tuple[dict, bytes]:
+def ping(_request: dict, _payload: bytes) -> tuple[dict, bytes]:
     """The versions of Python and Pillow."""
     import PIL
 
@@ -55,9 +55,9 @@ def resize(request: dict, payload: bytes) -> tuple[dict, bytes]:
     return answer_picture(image)
 
 
-def geometry(request: dict, payload: bytes) -> tuple[dict, bytes]:
+def geometry(request: dict, _payload: bytes) -> tuple[dict, bytes]:
     """Python's ``int(round((size - crop) / 2.0))`` and ``int(resize * long / short)`` for lists of sizes."""
-    offsets = [int(round((size - request["crop"]) / 2.0)) for size in request.get("sizes", [])]
+    offsets = [round((size - request["crop"]) / 2.0) for size in request.get("sizes", [])]
     longs = [int(request["resize"] * long / short) for short, long in request.get("pairs", [])]
     return {"offsets": offsets, "longs": longs}, b""
 

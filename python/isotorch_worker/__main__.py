@@ -4,6 +4,7 @@ start-up line, and the only ordinary exit."""
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -73,19 +74,23 @@ def _serve() -> int:
     return serve(parse_startup(_read_line()))
 
 
-def _read_line() -> bytes:
+def _read_line() -> bytearray:
     from isotorch_worker.startup import MAX_LINE_BYTES
 
-    line = b""
-    # What follows the newline is of no use: the controller writes nothing more.
-    while b"\n" not in line:
-        part = os.read(0, MAX_LINE_BYTES)
-        if not part:
-            raise StartupError("stdin ended before the start-up line")
-        line += part
-        if len(line) > MAX_LINE_BYTES:
+    stdin = io.FileIO(0, closefd=False)
+    line = bytearray(MAX_LINE_BYTES)
+    length = 0
+    # Into one buffer that can be wiped: freed bytes objects would keep the secret in the process's memory.
+    while line.find(b"\n", 0, length) == -1:
+        if length == MAX_LINE_BYTES:
             raise StartupError(f"the start-up line is longer than {MAX_LINE_BYTES} bytes")
-    return line.split(b"\n", 1)[0]
+        with memoryview(line) as view:
+            count = stdin.readinto(view[length:])
+        if not count:
+            raise StartupError("stdin ended before the start-up line")
+        length += count
+    del line[line.find(b"\n") :]
+    return line
 
 
 def _make(seed: int, out: Path, threads: int) -> int:

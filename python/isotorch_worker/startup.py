@@ -19,6 +19,9 @@ from isotorch_worker.wire import MAX_INTEGER, PROTOCOL_VERSION, Message, clip
 MAX_LINE_BYTES = 8192
 
 
+_SECRET = re.compile(rb'"secret"\s*:\s*"([0-9a-f]{64})"')
+
+
 @dataclass
 class Startup:
     """Where to connect and how to prove that this process is the one that was started."""
@@ -29,11 +32,12 @@ class Startup:
     server_key: bytes | None
 
 
-def parse_startup(line: bytes) -> Startup:
+def parse_startup(line: bytearray) -> Startup:
     """Read the one line of JSON, without its newline.
 
     Raises StartupError; its message never repeats the secret or the endpoint.
     """
+    taken = _take_secret(line)
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError):
@@ -47,14 +51,14 @@ def parse_startup(line: bytes) -> Startup:
     endpoint, secret, generation = fields.get("endpoint"), fields.get("secret"), fields.get("generation")
     if not isinstance(endpoint, str) or re.match(r"ipc://.|tcp://127\.0\.0\.1:\d", endpoint) is None:
         raise StartupError("endpoint: expected ipc://PATH or tcp://127.0.0.1:PORT")
-    if not isinstance(secret, str) or re.fullmatch("[0-9a-f]{64}", secret) is None:
+    if taken is None or not isinstance(secret, str) or re.fullmatch("0{64}", secret) is None:
         raise StartupError("secret: expected 64 lower-case hex digits")
     if type(generation) is not int or not 0 <= generation <= MAX_INTEGER:
         raise StartupError("generation: expected an integer that is not negative")
     server_key = _server_key(fields.get("curve"))
     if endpoint.startswith("tcp:") and server_key is None:
         raise StartupError("curve: tcp needs a server key")
-    return Startup(endpoint, bytearray.fromhex(secret), generation, server_key)
+    return Startup(endpoint, taken, generation, server_key)
 
 
 def hello(startup: Startup) -> Message:
@@ -82,3 +86,19 @@ def _server_key(curve: Any) -> bytes | None:
     if not isinstance(key, str) or len(key) != 40 or not key.isascii():
         raise StartupError("curve: expected a serverKey of 40 Z85 characters")
     return key.encode("ascii")
+
+
+def _take_secret(line: bytearray) -> bytearray | None:
+    """The secret in the line, overwritten there: nothing that cannot be wiped ever holds it."""
+    found = _SECRET.search(line)
+    if found is None:
+        return None
+    start, end = found.span(1)
+    del found
+    secret = bytearray(32)
+    for at in range(start, end):
+        digit = line[at]
+        nibble = digit - 48 if digit < 58 else digit - 87
+        secret[(at - start) // 2] = secret[(at - start) // 2] << 4 | nibble
+        line[at] = 48
+    return secret

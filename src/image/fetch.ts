@@ -10,6 +10,11 @@ const MAX_REDIRECTS = 5;
  */
 export async function fetchBounded(url: URL, bounds: Bounds): Promise<Uint8Array> {
   const name = shown(url);
+  if (hasCredentials(url)) {
+    throw new IsotorchError("INVALID_INPUT", `${name} has a user or a password in its address`, {
+      hint: "fetch it yourself, and hand over the bytes",
+    });
+  }
   if (url.protocol === "data:") {
     // Percent-encoding triples a byte, the media type comes on top.
     throwIfTooLarge(url.href.length, bounds.maxBytes * 3 + 1024, name);
@@ -46,6 +51,8 @@ async function follow(start: URL, name: string, signal: AbortSignal | undefined)
     if (url.protocol !== "http:" && url.protocol !== "https:") {
       throw unreadable(name, new Error(`it redirects to ${url.protocol}`));
     }
+    if (hasCredentials(url))
+      throw unreadable(name, new Error("it redirects to an address with a user or a password"));
   }
   throw unreadable(name, new Error(`it redirects more than ${MAX_REDIRECTS} times`));
 }
@@ -68,4 +75,9 @@ async function discard(response: Response): Promise<void> {
 /** The address without what may be secret or endless: user, password, query; the content of a data URL. */
 function shown(url: URL): string {
   return url.protocol === "data:" ? "the data URL" : `${url.origin}${url.pathname}`;
+}
+
+/** Such an address would come back in the errors of `fetch`, password and all. */
+function hasCredentials({ username, password }: URL): boolean {
+  return username !== "" || password !== "";
 }

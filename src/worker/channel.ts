@@ -2,7 +2,7 @@
  * One authenticated conversation with one worker over a ROUTER socket. The only file that imports zeromq.
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Router, curveKeyPair } from "zeromq";
@@ -82,11 +82,11 @@ export class Channel {
       await socket.bind(endpoint);
     } catch (cause) {
       rmSync(directory, { recursive: true, force: true });
+      // The cause stays behind: it carries the endpoint, which no error and no log may show.
       throw new IsotorchError(
         "WORKER_START_FAILED",
         `The worker's socket could not be opened: ${messageOf(cause)}.`,
         {
-          cause,
           hint: "Check that the temporary directory (TMPDIR) is writable and on a local file system.",
         },
       );
@@ -163,6 +163,10 @@ export class Channel {
       this.#options.onDropped(`a ${message.type} of generation ${message.generation}`);
       return;
     }
+    if (this.#peer !== undefined && message.type === "hello") {
+      this.#options.onDropped("a second hello");
+      return;
+    }
     if (this.#peer === undefined) {
       if (message.type !== "hello" || !this.#proves(message.fields.proof, message.fields.pid)) {
         this.#options.onDropped("a first message without proof of the secret");
@@ -185,8 +189,20 @@ export class Channel {
 /** A fresh 0700 directory that carries our pid, so that the leftovers of a killed controller can be told and swept. */
 function privateDirectory(): string {
   const base = tmpdir();
-  sweepLeftovers(base);
-  const directory = mkdtempSync(join(base, `${DIRECTORY_PREFIX}${process.pid}-`));
+  let directory: string;
+  try {
+    sweepLeftovers(base);
+    directory = mkdtempSync(join(base, `${DIRECTORY_PREFIX}${process.pid}-`));
+  } catch (cause) {
+    throw new IsotorchError(
+      "WORKER_START_FAILED",
+      `There is no directory for the worker's socket: ${messageOf(cause)}`,
+      {
+        cause,
+        hint: "Set TMPDIR to a directory that exists and can be written.",
+      },
+    );
+  }
   const bytes = Buffer.byteLength(join(directory, "w"));
   if (bytes > MAX_SOCKET_PATH_BYTES) {
     rmSync(directory, { recursive: true, force: true });
@@ -204,9 +220,14 @@ function sweepLeftovers(base: string): void {
     const owner = new RegExp(`^${DIRECTORY_PREFIX}(\\d+)-\\w{6}$`).exec(name)?.[1];
     if (owner === undefined || isAlive(Number(owner))) continue;
     const path = join(base, name);
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat?.isDirectory() && stat.uid === process.getuid?.())
-      rmSync(path, { recursive: true, force: true });
+    try {
+      // `lstat`: a link is never followed. Where it may not be removed, `rmSync` would empty what it points to.
+      const stat = lstatSync(path, { throwIfNoEntry: false });
+      if (stat?.isDirectory() && stat.uid === process.getuid?.())
+        rmSync(path, { recursive: true, force: true });
+    } catch {
+      // Leftovers that cannot be removed are no reason not to start.
+    }
   }
 }
 

@@ -207,7 +207,7 @@ export class Session {
     clearTimeout(timer);
   }
 
-  #send<T extends "load" | "infer" | "decode" | "cancel" | "ping" | "stop">(
+  async #send<T extends "load" | "infer" | "decode" | "cancel" | "ping" | "stop">(
     type: T,
     id: number,
     fields: Fields<T>,

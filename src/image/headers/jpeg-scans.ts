@@ -17,7 +17,10 @@ export function doubtOfScans(
   const missing = new Map(components.map((id) => [id, new Uint8Array(64).fill(1)]));
   try {
     let at = firstScan;
+    // Where one scan holds the whole picture, sharp stops before another one; Pillow stumbles over it.
+    const single = !progressive && view.readUInt8(at + 2) === components.length;
     while (at > 0) {
+      if (single && at !== firstScan) return "JPEG with a scan too many";
       noteScan(view, at, missing);
       at = nextScan(view, at + view.readUInt16BE(at));
     }

@@ -24,6 +24,9 @@ const MODES: Record<string, string> = {
 /** What compressed text and profiles may grow to, bytes: Pillow's own limit. */
 const MAX_TEXT = 1 << 20;
 
+/** What they may grow to together, bytes: Pillow's own limit. */
+const MAX_ALL_TEXT = 1 << 26;
+
 const XMP = "XML:com.adobe.xmp";
 
 /** One chunk of a PNG file. */
@@ -66,6 +69,7 @@ export function readPngHeader(bytes: Uint8Array): HeaderFacts {
   let exif: Uint8Array | undefined;
   let xmpOrientation: number | undefined;
   let last = "";
+  let textBytes = 0;
   for (const { name, body, sound } of pngChunks(bytes)) {
     last = name;
     if (!sound) doubt ??= `PNG with a wrong checksum in ${name}`;
@@ -73,6 +77,8 @@ export function readPngHeader(bytes: Uint8Array): HeaderFacts {
     if (name === "eXIf") exif = body;
     if (name === "iCCP" || name === "zTXt" || name === "iTXt") {
       const text = inflateText(name, body);
+      textBytes += text.length;
+      if (textBytes > MAX_ALL_TEXT) throw tooMuchText(name, MAX_ALL_TEXT, undefined);
       if (name === "iTXt" && body.toString("latin1", 0, XMP.length) === XMP) xmpOrientation ??= inXmp(text);
     }
   }
@@ -93,15 +99,15 @@ function inflateText(name: string, body: Buffer): Buffer {
     return inflateSync(rest, { maxOutputLength: MAX_TEXT });
   } catch (cause) {
     if (!(cause instanceof RangeError)) return rest;
-    throw new IsotorchError(
-      "INPUT_TOO_LARGE",
-      `the PNG's ${name} chunk unpacks to more than ${MAX_TEXT} bytes`,
-      {
-        hint: "a picture that hides so much text is refused, as Pillow refuses it; save it again without metadata",
-        cause,
-      },
-    );
+    throw tooMuchText(name, MAX_TEXT, cause);
   }
+}
+
+function tooMuchText(name: string, limit: number, cause: unknown): IsotorchError {
+  return new IsotorchError("INPUT_TOO_LARGE", `the PNG's ${name} unpacks to more than ${limit} bytes`, {
+    hint: "a picture that hides so much text is refused, as Pillow refuses it; save it again without metadata",
+    cause,
+  });
 }
 
 function inXmp(text: Buffer): number | undefined {

@@ -1,0 +1,153 @@
+// The supervision and the lifetime of processes, taken out piece by piece.
+import { pytest, vitest } from "./mutation.mjs";
+
+const SUPERVISE = "src/worker/supervise.ts";
+const SUPERVISOR = "src/worker/supervisor.ts";
+const PROCESS = "src/worker/process.ts";
+const SESSION = "src/worker/session.ts";
+const PY = "python/isotorch_worker";
+const POLICY_TEST = "test/worker/supervise.test.ts";
+const SUPERVISOR_TEST = "test/worker/supervisor.test.ts";
+const SESSION_TEST = "test/worker/session.test.ts";
+const PROCESS_GUARD = "test/worker/process.guard.test.ts";
+const GUARDS = "test/python/test_guards.py";
+const SERVE_TEST = "test/python/test_serve.py";
+
+export const policy = [
+  vitest(
+    "generation fence of the policy",
+    SUPERVISE,
+    `  if ("generation" in event && event.generation !== state.generation) return [state, []];\n`,
+    "",
+    POLICY_TEST,
+  ),
+  vitest("redelivery cap", SUPERVISE, ` && call.executions < 2`, "", POLICY_TEST),
+  vitest(
+    "quarantine",
+    SUPERVISE,
+    `suspects.length > 0 || flight.some((call) => call.executions > 1);`,
+    "false;",
+    POLICY_TEST,
+  ),
+  vitest(
+    "no redelivery of settled calls",
+    SUPERVISE,
+    `state.flight.filter((call) => !call.settled);\n  const retried`,
+    "state.flight;\n  const retried",
+    POLICY_TEST,
+  ),
+  vitest("circuit", SUPERVISE, ` || exits.length > policy.maxExits`, "", POLICY_TEST),
+  vitest(
+    "silence kill",
+    SUPERVISE,
+    `  if (now - state.heardAt >= policy.silenceMs) return kill(ticked, "silent");\n`,
+    "",
+    POLICY_TEST,
+  ),
+  vitest("overdue kill", SUPERVISE, `return kill(ticked, "overdue");`, "void 0;", POLICY_TEST),
+  vitest("sleep detection", SUPERVISE, `  if (slept) {`, `  if (slept && now < 0) {`, POLICY_TEST),
+  vitest("queue limit by count", SUPERVISE, `held.length >= at.policy.maxRequests || `, "", POLICY_TEST),
+  vitest(
+    "queue limit by bytes",
+    SUPERVISE,
+    ` || (held.length > 0 && total > at.policy.maxBytes)`,
+    "",
+    POLICY_TEST,
+  ),
+  vitest(
+    "one call in flight beside another",
+    SUPERVISE,
+    `at.policy.maxInFlight - flight.length`,
+    "1e9",
+    POLICY_TEST,
+  ),
+  vitest(
+    "fatal exit codes",
+    SUPERVISOR,
+    `fatal: code !== null && code >= 64 && code <= 78`,
+    "fatal: false",
+    SUPERVISOR_TEST,
+  ),
+  vitest("recycling by memory", SUPERVISOR, `this.#feed({ type: "recycle" });`, "return;", SUPERVISOR_TEST),
+  vitest(
+    "drain limit",
+    SUPERVISOR,
+    `setTimeout(() => this.#abandonCalls(), drainMs)`,
+    "undefined",
+    SUPERVISOR_TEST,
+  ),
+];
+
+export const lifetime = [
+  vitest(
+    "group kill",
+    PROCESS,
+    `else process.kill(-this.pid, signal);`,
+    "else process.kill(this.pid, signal);",
+    SUPERVISOR_TEST,
+  ),
+  vitest(
+    "SIGKILL after SIGTERM",
+    PROCESS,
+    `setTimeout(() => this.kill(), POLITE_EXIT_MS)`,
+    "undefined",
+    SESSION_TEST,
+  ),
+  vitest(
+    "SIGTERM after stop",
+    SESSION,
+    `setTimeout(() => void this.#process.terminate(), STOP_MS)`,
+    "undefined",
+    SESSION_TEST,
+  ),
+  vitest("limit on what is kept of stderr", PROCESS, `.slice(-STDERR_TAIL_BYTES)`, "", PROCESS_GUARD),
+  vitest("start deadline", SESSION, `this.#arm(options.timeouts.helloMs);`, "", SESSION_TEST),
+  vitest(
+    "a second reply is dropped",
+    SESSION,
+    `      this.dropped += 1;\n      return undefined;`,
+    "      return undefined;",
+    SUPERVISOR_TEST,
+  ),
+  pytest("stdin watch", `${PY}/serve.py`, `    lifetime.watch_stdin()\n`, "", SERVE_TEST, "-k", "stdin"),
+  pytest(
+    "PDEATHSIG, the system call",
+    `${PY}/lifetime.py`,
+    `    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0)\n`,
+    "",
+    SERVE_TEST,
+    "-k",
+    "gil",
+  ),
+  pytest(
+    "PDEATHSIG, asked for by the worker",
+    `${PY}/__main__.py`,
+    `    lifetime.die_with_parent()\n`,
+    "",
+    GUARDS,
+  ),
+  pytest(
+    "faulthandler, the switch",
+    `${PY}/lifetime.py`,
+    `    faulthandler.dump_traceback_later(SILENCE_SECONDS, exit=True, file=sys.__stderr__ or 2)\n`,
+    "    pass\n",
+    SERVE_TEST,
+    "-k",
+    "dead_mans",
+  ),
+  pytest(
+    "faulthandler, armed by the worker",
+    `${PY}/channel.py`,
+    `                lifetime.beat()\n`,
+    "                pass\n",
+    GUARDS,
+  ),
+  pytest("stacks of crashes", `${PY}/__main__.py`, `    lifetime.report_crashes()\n`, "", GUARDS),
+  pytest(
+    "stdout kept away from the protocol",
+    `${PY}/__main__.py`,
+    `    lifetime.keep_stdout_away()\n`,
+    "",
+    GUARDS,
+  ),
+];

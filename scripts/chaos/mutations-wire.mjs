@@ -1,0 +1,132 @@
+// What guards the socket and the messages, taken out piece by piece.
+import { pytest, vitest } from "./mutation.mjs";
+
+const CHANNEL = "src/worker/channel.ts";
+const SESSION = "src/worker/session.ts";
+const WIRE = "src/worker/wire.ts";
+const PY = "python/isotorch_worker";
+const SESSION_TEST = "test/worker/session.test.ts";
+const CHANNEL_GUARD = "test/worker/channel.guard.test.ts";
+const SOCKET_TEST = "test/security/socket.test.ts";
+const WIRE_TEST = "test/worker/wire.test.ts";
+const WIRE_GUARD = "test/worker/wire.guard.test.ts";
+const GUARDS = "test/python/test_guards.py";
+const SERVE_TEST = "test/python/test_serve.py";
+
+export const wire = [
+  vitest(
+    "generation fence of the channel",
+    CHANNEL,
+    `if (message.generation !== this.#options.generation) {`,
+    "if (message.generation < 0) {",
+    SOCKET_TEST,
+  ),
+  pytest(
+    "generation fence of the worker",
+    `${PY}/channel.py`,
+    `if message.generation != self.generation:`,
+    "if False:",
+    SERVE_TEST,
+    "-k",
+    "malformed",
+  ),
+  vitest(
+    "HMAC proof",
+    CHANNEL,
+    ` || !this.#proves(message.fields.proof, message.fields.pid)`,
+    "",
+    SESSION_TEST,
+    SOCKET_TEST,
+  ),
+  vitest(
+    "peer identity check",
+    CHANNEL,
+    `if (this.#peer !== undefined && !peer.equals(this.#peer)) {`,
+    "if (peer.byteLength === 0) {",
+    SOCKET_TEST,
+  ),
+  vitest(
+    "socket directory removal",
+    CHANNEL,
+    `if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true });`,
+    "",
+    SESSION_TEST,
+  ),
+  vitest("leftovers sweep", CHANNEL, `  sweepLeftovers(base);\n`, "", SOCKET_TEST),
+  vitest("leftovers of the living are kept", CHANNEL, ` || isAlive(Number(owner))`, "", SOCKET_TEST),
+  vitest(
+    "socket path limit",
+    CHANNEL,
+    `if (bytes > MAX_SOCKET_PATH_BYTES) {`,
+    "if (bytes < 0) {",
+    CHANNEL_GUARD,
+  ),
+  vitest(
+    "message size limit of the socket",
+    CHANNEL,
+    `      maxMessageSize: MAX_FRAME_BYTES,\n`,
+    "",
+    SOCKET_TEST,
+  ),
+  vitest(
+    "header limit, Node",
+    WIRE,
+    `if (bytes.byteLength > MAX_HEADER_BYTES) throw`,
+    "if (bytes.byteLength < 0) throw",
+    WIRE_GUARD,
+  ),
+  pytest(
+    "header limit, Python",
+    `${PY}/wire.py`,
+    `if len(header) > MAX_HEADER_BYTES:`,
+    "if False:",
+    "test/python/test_wire.py",
+    "-k",
+    "malformed or test_guards",
+    GUARDS,
+  ),
+  vitest(
+    "plain-msgpack scan, Node",
+    WIRE,
+    `if (!isPlain(bytes)) throw`,
+    "if (bytes.byteLength < 0) throw",
+    WIRE_GUARD,
+  ),
+  pytest(
+    "no extensions, Python",
+    `${PY}/wire.py`,
+    `            max_ext_len=0,\n`,
+    "",
+    "test/python/test_wire.py",
+    "-k",
+    "malformed or test_guards",
+    GUARDS,
+  ),
+  vitest("frame length check, Node", WIRE, `expected !== data.byteLength || `, "", WIRE_TEST),
+  pytest(
+    "frame length check, Python",
+    `${PY}/schema.py`,
+    `if expected != actual or actual >`,
+    "if actual >",
+    "test/python/test_wire.py",
+    "-k",
+    "malformed",
+  ),
+  vitest(
+    "protocol version",
+    SESSION,
+    `if (hello.protocol !== PROTOCOL_VERSION) {`,
+    "if (hello.protocol < 0) {",
+    SESSION_TEST,
+  ),
+  pytest(
+    "queue limit of the worker",
+    `${PY}/channel.py`,
+    `full = waiting >= MAX_WAITING or`,
+    "full = False and",
+    SERVE_TEST,
+    "-k",
+    "load_to_stop or test_guards",
+    GUARDS,
+  ),
+];

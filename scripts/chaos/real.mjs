@@ -1,0 +1,18 @@
+// The real network, untrained, in the cache of the tests.
+import { fileURLToPath } from "node:url";
+import { createClassifier } from "../../dist/index.js";
+import { PYTHON } from "./stub.mjs";
+
+export const CACHE_DIR = fileURLToPath(new URL("../../node_modules/.cache/isotorch-test", import.meta.url));
+
+export function startReal(options = {}) {
+  return createClassifier({
+    weights: "untrained:0",
+    cacheDir: CACHE_DIR,
+    threads: 2,
+    device: "cpu",
+    python: PYTHON,
+    supervision: { restartDelaysMs: [20], maxExits: 1_000_000 },
+    ...options,
+  });
+}

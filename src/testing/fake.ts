@@ -1,0 +1,329 @@
+import type { Classification, Classifier, DetailedResult } from "../classifier.ts";
+import { withinDeadline } from "../deadline.ts";
+import { IsotorchError, messageOf } from "../errors.ts";
+import { readHeader } from "../image/format.ts";
+import { loadImage } from "../image/source.ts";
+import type { ImageInput, LoadedImage } from "../image/source.ts";
+import type { Tensor } from "../image/tensor.ts";
+import { nearest } from "../nearest.ts";
+import { readLabels } from "../labels.ts";
+import { resolveClassifierOptions, resolveClassifyOptions } from "../options.ts";
+import type { ClassifierOptions, ClassifyOptions, ResolvedClassifyOptions } from "../options.ts";
+import { closedError } from "../worker/failure.ts";
+import type { WorkerInfo } from "../worker/start.ts";
+import type { Phase } from "../worker/supervise.ts";
+import type { Health, Stats } from "../worker/supervisor.ts";
+import { entriesOf, readCassette, replay } from "./cassette.ts";
+import type { Cassette } from "./cassette.ts";
+import { fakeInfo } from "./info.ts";
+import { PictureByPicture } from "./lists.ts";
+
+/** One class of a made-up answer; what is left out is filled in. */
+export interface FakeClass {
+  readonly index: number;
+  /** 0 to 1. */
+  readonly score: number;
+  /** @default the label that belongs to `index`, or `class INDEX` */
+  readonly label?: string;
+  /** @default `score` times 100 in float32 */
+  readonly percent?: number;
+}
+
+/** What a function of answers may give: classes in any order, or a whole result. */
+export type FakeAnswer =
+  | readonly FakeClass[]
+  | (Omit<DetailedResult, "top"> & { readonly top: readonly FakeClass[] });
+
+export interface FakeOptions {
+  /** Milliseconds that each answer takes. @default 0 */
+  readonly latencyMs?: number;
+  /** The error that a call ends with, or undefined for an answer. */
+  readonly failWith?: (image: ImageInput, options: ClassifyOptions) => IsotorchError | undefined;
+  /** The labels by index, a list or a text file, in place of those of the answers. */
+  readonly labels?: string | readonly string[];
+  /**
+   * Read each picture and look at its header, so that a missing file or a text file fails as it would with a real
+   * classifier. Always so with a cassette.
+   * @default false
+   */
+  readonly readImages?: boolean;
+}
+
+type Answer = (image: ImageInput, options: ClassifyOptions) => FakeAnswer | Promise<FakeAnswer>;
+
+/**
+ * A classifier for the tests of an application: no Python, no GPU, no checkpoint. It checks its calls, keeps its
+ * deadlines and closes as the real one, and says in `info()` that it is a fake.
+ *
+ * @param answers what it answers: a function, or a cassette that `recordCassette` wrote, or the cassette's path.
+ * @throws IsotorchError `INVALID_OPTION`; `INPUT_NOT_FOUND` for a cassette that is not there; `BAD_LABELS`.
+ * @example
+ * const classifier = await createFakeClassifier(() => [{ index: 207, label: "golden retriever", score: 0.96 }]);
+ */
+export async function createFakeClassifier(
+  answers: Answer | Cassette | string | URL,
+  options: FakeOptions = {},
+): Promise<Classifier> {
+  checkOptions(options);
+  const labels = await readLabels(options.labels);
+  if (typeof answers === "function") {
+    return new FakeClassifier({ ...options, labels, answer: answers, source: "a function" });
+  }
+  const isFile = typeof answers === "string" || answers instanceof URL;
+  const entries = isFile ? await readCassette(answers) : entriesOf(answers, "The first argument");
+  const source = isFile ? `the cassette ${String(answers)}` : "a cassette";
+  return new FakeClassifier({ ...options, labels, answer: undefined, entries, source });
+}
+
+interface Setup extends Omit<FakeOptions, "labels"> {
+  readonly labels: readonly string[] | undefined;
+  readonly answer: Answer | undefined;
+  readonly entries?: ReturnType<typeof entriesOf>;
+  readonly source: string;
+}
+
+class FakeClassifier extends PictureByPicture implements Classifier {
+  readonly #setup: Setup;
+  readonly #listeners = new Set<(phase: Phase) => void>();
+  readonly #pending = new Set<Promise<unknown>>();
+  readonly #abandoned = new AbortController();
+  #settings = resolveClassifierOptions();
+  #labels: readonly string[] | undefined;
+  #phase: Phase = "ready";
+  #closing: Promise<void> | undefined;
+  #counts = { submitted: 0, succeeded: 0, failed: 0, starts: 1, redelivered: 0, dropped: 0 };
+
+  constructor(setup: Setup) {
+    super();
+    this.#setup = setup;
+    this.#labels = setup.labels;
+  }
+
+  async classifyDetailed(image: ImageInput, options: ClassifyOptions = {}): Promise<DetailedResult> {
+    const call = resolveClassifyOptions(options);
+    if (this.#closing !== undefined) throw closedError();
+    const signals = [this.#abandoned.signal, ...(call.signal === undefined ? [] : [call.signal])];
+    const signal = AbortSignal.any(signals);
+    const work = withinDeadline({ ...call, signal }, (within) => this.#answer(image, options, call, within));
+    return this.#counted(work);
+  }
+
+  async preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
+    const call = resolveClassifyOptions(options);
+    return withinDeadline(call, async (signal) => {
+      const { preprocessed } = await import("./pixels.ts");
+      const loaded = await loadImage(image, { signal });
+      return (await preprocessed(loaded, call, this.#transforms())).tensor;
+    });
+  }
+
+  models(): Promise<string[]> {
+    return Promise.resolve([this.#settings.model]);
+  }
+
+  info(): WorkerInfo {
+    return fakeInfo(this.#settings.weights, this.#transforms(), this.#setup.source);
+  }
+
+  health(): Health {
+    return {
+      phase: this.#phase,
+      ready: this.#phase === "ready" || this.#phase === "busy",
+      starts: this.#counts.starts,
+      recentExits: 0,
+      silentMs: 0,
+      pid: undefined,
+      waiting: 0,
+      inFlight: this.#pending.size,
+      lastFailure: undefined,
+    };
+  }
+
+  stats(): Stats {
+    return { ...this.#counts };
+  }
+
+  on(_event: "state", listener: (phase: Phase) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Checks the options and shows them in `info()`; the answers stay the same. */
+  async reload(options: ClassifierOptions): Promise<void> {
+    if (this.#closing !== undefined) throw closedError();
+    const settings = resolveClassifierOptions({ ...this.#settings, ...options });
+    if (options.labels !== undefined) this.#labels = await readLabels(options.labels);
+    this.#settings = settings;
+    this.#counts.starts += 1;
+  }
+
+  close({ drainMs = 30_000 }: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(drainMs);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    this.#enter("draining");
+    const timer = setTimeout(() => this.#abandoned.abort(closedError()), drainMs);
+    await Promise.allSettled(this.#pending);
+    clearTimeout(timer);
+    this.#enter("stopped");
+  }
+
+  async #answer(
+    image: ImageInput,
+    options: ClassifyOptions,
+    call: ResolvedClassifyOptions,
+    signal: AbortSignal,
+  ): Promise<DetailedResult> {
+    const { answer, entries, readImages = false, latencyMs = 0, failWith } = this.#setup;
+    const wanted = call.include.tensor === true || call.include.pixels === true;
+    const loaded =
+      readImages || entries !== undefined || wanted ? await loadImage(image, { signal }) : undefined;
+    if (loaded?.kind === "encoded") readHeader(loaded.bytes);
+    // A stream has been read by now: the functions get its bytes.
+    const shown = image instanceof ReadableStream && loaded?.kind === "encoded" ? loaded.bytes : image;
+    await pause(latencyMs, signal);
+    const failure = failWith?.(shown, options);
+    if (failure !== undefined) throw failure;
+    const given =
+      entries === undefined || loaded === undefined
+        ? await answered(answer, shown, options)
+        : replay(entries, loaded, call);
+    const result = this.#shaped(given, call);
+    return wanted && loaded !== undefined ? this.#withPixels(result, loaded, call) : result;
+  }
+
+  /** A given answer as the real classifier would give it: best first, cut to `topK`, with what was asked for. */
+  #shaped(given: FakeAnswer, call: ResolvedClassifyOptions): DetailedResult {
+    const detailed: Exclude<FakeAnswer, readonly FakeClass[]> = isClasses(given) ? { top: given } : given;
+    const top = detailed.top
+      .map((entry) => classOf(entry, this.#labels))
+      .toSorted((a, b) => b.score - a.score);
+    const { logits, probabilities, timings } = call.include;
+    for (const name of ["logits", "probabilities"] as const) {
+      if (call.include[name] === true && detailed[name] === undefined) {
+        throw badAnswer(`it has no ${name}, which the call includes`);
+      }
+    }
+    return {
+      top: call.topK === 0 ? top : top.slice(0, call.topK),
+      ...(logits === true && detailed.logits !== undefined && { logits: detailed.logits }),
+      ...(probabilities === true &&
+        detailed.probabilities !== undefined && { probabilities: detailed.probabilities }),
+      ...(timings === true && { timings: detailed.timings ?? { worker: this.#setup.latencyMs ?? 0 } }),
+    };
+  }
+
+  async #withPixels(
+    result: DetailedResult,
+    loaded: LoadedImage,
+    call: ResolvedClassifyOptions,
+  ): Promise<DetailedResult> {
+    const { preprocessed } = await import("./pixels.ts");
+    const { tensor, pixels } = await preprocessed(loaded, call, this.#transforms());
+    return {
+      ...result,
+      ...(call.include.tensor === true && { tensor }),
+      ...(call.include.pixels === true && pixels !== undefined && { pixels }),
+    };
+  }
+
+  async #counted<T>(work: Promise<T>): Promise<T> {
+    this.#counts.submitted += 1;
+    this.#pending.add(work);
+    if (this.#pending.size === 1) this.#enter("busy");
+    try {
+      const result = await work;
+      this.#counts.succeeded += 1;
+      return result;
+    } catch (error) {
+      this.#counts.failed += 1;
+      throw error;
+    } finally {
+      this.#pending.delete(work);
+      if (this.#pending.size === 0) this.#enter("ready");
+    }
+  }
+
+  #transforms(): "IMAGENET1K_V1" | "IMAGENET1K_V2" {
+    const { transforms, weights } = this.#settings;
+    return transforms ?? (weights === "IMAGENET1K_V2" ? "IMAGENET1K_V2" : "IMAGENET1K_V1");
+  }
+
+  #enter(phase: Phase): void {
+    // A closing classifier is never ready again.
+    if (phase === this.#phase || (this.#closing !== undefined && phase !== "stopped")) return;
+    this.#phase = phase;
+    for (const listener of this.#listeners) listener(phase);
+  }
+}
+
+async function answered(answer: Answer | undefined, image: ImageInput, options: ClassifyOptions) {
+  let given: FakeAnswer | undefined;
+  try {
+    given = await answer?.(image, options);
+  } catch (cause) {
+    if (cause instanceof IsotorchError) throw cause;
+    throw new IsotorchError("WORKER_ERROR", `The fake's function threw: ${messageOf(cause)}.`, {
+      hint: "Throw an IsotorchError to choose the code.",
+      cause,
+    });
+  }
+  if (given === undefined || !Array.isArray(isClasses(given) ? given : given.top)) {
+    throw badAnswer("it is neither a list of classes nor a result with `top`");
+  }
+  return given;
+}
+
+function isClasses(answer: FakeAnswer): answer is readonly FakeClass[] {
+  return Array.isArray(answer);
+}
+
+function classOf(given: FakeClass, labels: readonly string[] | undefined): Classification {
+  const { index, score } = given;
+  if (!Number.isSafeInteger(index) || index < 0) throw badAnswer(`a class has the index ${String(index)}`);
+  if (!(score >= 0 && score <= 1)) throw badAnswer(`a class has the score ${String(score)}, expected 0 to 1`);
+  const label = labels?.[index] ?? given.label ?? `class ${index}`;
+  return { label, index, score, percent: given.percent ?? Math.fround(Math.fround(score) * 100) };
+}
+
+function badAnswer(why: string): IsotorchError {
+  return new IsotorchError("INVALID_OPTION", `The fake's answer cannot be used: ${why}.`, {
+    hint: "Answer `[{ index, score }]`, or `{ top: [{ index, score }] }` with what the call includes.",
+  });
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms === 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  });
+}
+
+const CHECKS: Readonly<Record<keyof FakeOptions, readonly [string, (value: unknown) => boolean]>> = {
+  latencyMs: ["a number from 0", (value) => typeof value === "number" && value >= 0 && value < 2 ** 31],
+  failWith: ["a function", (value) => typeof value === "function"],
+  labels: ["a path or a list of strings", (value) => typeof value === "string" || Array.isArray(value)],
+  readImages: ["true or false", (value) => typeof value === "boolean"],
+};
+
+function checkOptions(options: FakeOptions): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    const known = Object.keys(CHECKS).find((key): key is keyof FakeOptions => key === name);
+    if (known === undefined) {
+      const meant = nearest(name, Object.keys(CHECKS));
+      const hint = meant === undefined ? {} : { hint: `Did you mean "${meant}"?` };
+      throw new IsotorchError("INVALID_OPTION", `There is no option "${name}".`, hint);
+    }
+    const [expected, accepts] = CHECKS[known];
+    if (!accepts(value))
+      throw new IsotorchError("INVALID_OPTION", `Option "${name}" is wrong, expected ${expected}.`);
+  }
+}

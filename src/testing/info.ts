@@ -1,0 +1,25 @@
+import type { TransformsName } from "../options.ts";
+import { specOf } from "../worker/known.ts";
+import type { WorkerInfo } from "../worker/start.ts";
+
+/** What a fake classifier says of itself: that it is one. */
+export function fakeInfo(weights: string, transforms: TransformsName, source: string): WorkerInfo {
+  return {
+    package: "fake",
+    protocol: 0,
+    pid: process.pid,
+    python: "none",
+    executable: "none",
+    environment: "explicit",
+    versions: {},
+    device: "fake",
+    deviceName: "no network runs: createFakeClassifier() of isotorch/testing",
+    deviceReason: `the answers come from ${source}`,
+    threads: 0,
+    precision: "fake",
+    model: "fake",
+    weights: { name: `fake (${weights})`, path: "", sha256: "0".repeat(64), trained: false, transforms },
+    spec: specOf(transforms),
+    warmupMs: 0,
+  };
+}

@@ -1,0 +1,128 @@
+import type { Classifier, DetailedResult } from "../classifier.ts";
+import { IsotorchError } from "../errors.ts";
+import { withinDeadline } from "../deadline.ts";
+import { loadImage } from "../image/source.ts";
+import type { ImageInput, LoadedImage } from "../image/source.ts";
+import type { Tensor } from "../image/tensor.ts";
+import { resolveClassifyOptions } from "../options.ts";
+import type { ClassifierOptions, ClassifyOptions, ResolvedClassifyOptions } from "../options.ts";
+import type { WorkerInfo } from "../worker/start.ts";
+import type { Phase } from "../worker/supervise.ts";
+import type { Health, Stats } from "../worker/supervisor.ts";
+import { entryOf, keyOf, placeOf, readCassette, writeCassette } from "./cassette.ts";
+import type { CassetteEntry } from "./cassette.ts";
+import { PictureByPicture } from "./lists.ts";
+
+/**
+ * A real classifier that also writes each of its answers into a cassette file, for `createFakeClassifier`. A file that
+ * exists already is added to. An answer is in the file before its call resolves; failures are not recorded.
+ *
+ * @example
+ * const classifier = recordCassette(await createClassifier(), "test/answers.json");
+ */
+export function recordCassette(classifier: Classifier, file: string | URL): Classifier {
+  return new Recorder(classifier, file);
+}
+
+class Recorder extends PictureByPicture implements Classifier {
+  readonly #inner: Classifier;
+  readonly #file: string | URL;
+  #entries: Promise<Map<string, CassetteEntry>> | undefined;
+  #writing: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+
+  constructor(inner: Classifier, file: string | URL) {
+    super();
+    this.#inner = inner;
+    this.#file = file;
+  }
+
+  async classifyDetailed(image: ImageInput, options: ClassifyOptions = {}): Promise<DetailedResult> {
+    const call = resolveClassifyOptions(options);
+    const started = performance.now();
+    // Read here once: a stream can be hashed or classified, not both.
+    const loaded = await withinDeadline(call, (signal) => loadImage(image, { signal }));
+    const timeoutMs = call.timeoutMs && Math.max(1, Math.ceil(call.timeoutMs - performance.now() + started));
+    const result = await this.#inner.classifyDetailed(asInput(loaded), { ...options, timeoutMs });
+    await this.#record(loaded, call, result);
+    return result;
+  }
+
+  preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
+    return this.#inner.preprocess(image, options);
+  }
+
+  models(): Promise<string[]> {
+    return this.#inner.models();
+  }
+
+  info(): WorkerInfo {
+    return this.#inner.info();
+  }
+
+  health(): Health {
+    return this.#inner.health();
+  }
+
+  stats(): Stats {
+    return this.#inner.stats();
+  }
+
+  on(event: "state", listener: (phase: Phase) => void): () => void {
+    return this.#inner.on(event, listener);
+  }
+
+  reload(options: ClassifierOptions): Promise<void> {
+    return this.#inner.reload(options);
+  }
+
+  async close(options?: { readonly drainMs?: number }): Promise<void> {
+    await this.#inner.close(options);
+    await (this.#next ?? this.#writing);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #record(image: LoadedImage, call: ResolvedClassifyOptions, result: DetailedResult): Promise<void> {
+    this.#entries ??= existing(this.#file);
+    const entries = await this.#entries;
+    const place = placeOf(image, call);
+    const key = keyOf(place);
+    entries.set(key, entryOf(place, result, entries.get(key)));
+    await this.#written(entries);
+  }
+
+  /** The next write has this answer, and whatever comes until it begins: many answers share one. */
+  #written(entries: ReadonlyMap<string, CassetteEntry>): Promise<void> {
+    this.#next ??= (this.#writing ?? Promise.resolve())
+      .catch(() => undefined)
+      .then(() => {
+        this.#writing = this.#next;
+        this.#next = undefined;
+        return writeCassette(this.#file, entries);
+      });
+    return this.#next;
+  }
+}
+
+async function existing(file: string | URL): Promise<Map<string, CassetteEntry>> {
+  try {
+    return await readCassette(file);
+  } catch (error) {
+    if (error instanceof IsotorchError && error.code === "INPUT_NOT_FOUND") return new Map();
+    throw error;
+  }
+}
+
+function asInput(image: LoadedImage): ImageInput {
+  switch (image.kind) {
+    case "encoded":
+      return image.bytes;
+    case "pixels":
+      return { ...image.pixels, channels: 3 };
+    case "tensor":
+      return image.tensor;
+  }
+}

@@ -1,0 +1,52 @@
+/** What is installed with this package, and that installing it runs no script. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { expect, test } from "vitest";
+
+interface Locked {
+  readonly hasInstallScript?: boolean;
+  readonly dev?: boolean;
+  readonly resolved?: string;
+  readonly integrity?: string;
+}
+
+const read = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../../${name}`, import.meta.url), "utf8"));
+const { packages } = read("package-lock.json") as { packages: Record<string, Locked> };
+const { dependencies } = read("package.json") as { dependencies: Record<string, string> };
+const locked = Object.entries(packages).filter(([path]) => path !== "");
+
+/** Packages that have an install script, and why it need not run. */
+const NEEDLESS: Readonly<Record<string, string>> = {
+  "node_modules/zeromq":
+    "compiles where no prebuilt library fits; those for Linux, macOS and Windows are in it",
+  "node_modules/msgpackr-extract":
+    "an optional accelerator: msgpackr works without it, and uses prebuilt packages",
+};
+
+test("no install script is needed: each package that has one is on the list, with the reason", () => {
+  const withScript = locked.filter(
+    ([, { hasInstallScript, dev }]) => hasInstallScript === true && dev !== true,
+  );
+  expect(withScript.map(([path]) => path).toSorted()).toEqual(Object.keys(NEEDLESS).toSorted());
+});
+
+test("without their scripts the native libraries load", () => {
+  const load = createRequire(import.meta.url);
+  const { version } = load("zeromq") as { version: string };
+  expect(version).toMatch(/^4\./);
+  expect(load("sharp")).toBeTypeOf("function");
+  expect(load("msgpackr")).toHaveProperty("pack");
+});
+
+test("the direct dependencies are these four", () => {
+  expect(Object.keys(dependencies).toSorted()).toEqual(["execa", "msgpackr", "sharp", "zeromq"]);
+});
+
+test("every locked package is known by its hash, and comes from the registry", () => {
+  for (const [path, { resolved = "", integrity = "" }] of locked) {
+    expect(integrity, path).toMatch(/^sha512-/);
+    // The lock file may leave the address out: then it is the registry's.
+    expect(resolved, path).toMatch(/^(https:\/\/registry\.npmjs\.org\/.*)?$/);
+  }
+});
