@@ -1,7 +1,7 @@
 """A small baseline JPEG encoder, for the kinds of JPEG that Pillow does not write.
 
 Method: ITU-T T.81 (baseline sequential, Huffman, the typical tables of Annex K). Any number of components
-and any sampling factors; restart intervals; raw component values, so that the caller chooses the colour space.
+and any sampling factors; restart intervals; raw component values: the caller chooses the colour space.
 """
 
 from __future__ import annotations

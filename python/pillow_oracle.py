@@ -1,7 +1,7 @@
 """What Pillow and torchvision say, for the tests to compare with.
 
 One long-lived process. A request is one line of JSON on stdin, ``{"op": str, "bytes": int, ...}``,
-followed by ``bytes`` raw bytes; the reply has the same form on stdout. A failing request answers ``{"error": str}``.
+followed by ``bytes`` raw bytes; the reply has the same form on stdout. A failure answers ``{"error": str}``.
 Only Pillow is imported at the start: NumPy and torchvision are imported by the operations that need them.
 """
 

@@ -18,6 +18,9 @@ import {
 } from "./handoff.ts";
 import type { Payload } from "./handoff.ts";
 import { chooseLabels, readLabels } from "./labels.ts";
+import { PictureByPicture } from "./lists.ts";
+import { topOf } from "./result.ts";
+import type { Classification, DetailedResult } from "./result.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { resolveClassifierOptions, resolveClassifyOptions } from "./options.ts";
 import type {
@@ -31,34 +34,9 @@ import type { StartedWorker, WorkerInfo } from "./worker/start.ts";
 import type { Phase } from "./worker/supervise.ts";
 import type { Health, Stats } from "./worker/supervisor.ts";
 import { closedError } from "./worker/failure.ts";
-import { floatsOf, frameOf, integersOf } from "./worker/wire.ts";
-import type { MessageOf } from "./worker/wire.ts";
+import { floatsOf, frameOf } from "./worker/wire.ts";
 
-/** One class with its probability. */
-export interface Classification {
-  readonly label: string;
-  /** Position in the network's output, 0 to 999. */
-  readonly index: number;
-  /** Softmax, float32, 0 to 1. */
-  readonly score: number;
-  /** Softmax times 100 in float32, computed by torch: the number that the tutorial prints. */
-  readonly percent: number;
-}
-
-export interface DetailedResult {
-  /** Best first. */
-  readonly top: readonly Classification[];
-  /** Float32, one per class, with `include.logits`. */
-  readonly logits?: Float32Array;
-  /** Float32 softmax, one per class, with `include.probabilities`. */
-  readonly probabilities?: Float32Array;
-  /** What the network saw, float32 [1,3,224,224], with `include.tensor`. */
-  readonly tensor?: Tensor;
-  /** The decoded picture before any resizing, uint8 RGB, with `include.pixels`. */
-  readonly pixels?: Pixels;
-  /** Milliseconds by stage, with `include.timings`. */
-  readonly timings?: Readonly<Record<string, number>>;
-}
+export type { Classification, DetailedResult } from "./result.ts";
 
 /** A running worker behind an async API. Every call settles exactly once. */
 export interface Classifier extends AsyncDisposable {
@@ -100,9 +78,6 @@ export interface Classifier extends AsyncDisposable {
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
-/** Pictures in preparation at a time: enough to keep decoder threads and the network busy. */
-const AHEAD = 4;
-
 /**
  * Starts a worker.
  *
@@ -139,7 +114,7 @@ async function open(
   }
 }
 
-class LocalClassifier implements Classifier {
+class LocalClassifier extends PictureByPicture implements Classifier {
   #worker: Opened;
   #options: ResolvedClassifierOptions;
   #reloading: Promise<void> = Promise.resolve();
@@ -147,51 +122,10 @@ class LocalClassifier implements Classifier {
   readonly #listeners: Set<(phase: Phase) => void>;
 
   constructor(worker: Opened, options: ResolvedClassifierOptions, listeners: Set<(phase: Phase) => void>) {
+    super();
     this.#worker = worker;
     this.#options = options;
     this.#listeners = listeners;
-  }
-
-  classify(image: ImageInput, options?: ClassifyOptions): Promise<Classification[]>;
-  classify(images: readonly ImageInput[], options?: ClassifyOptions): Promise<Classification[][]>;
-  async classify(
-    image: ImageInput | readonly ImageInput[],
-    options?: ClassifyOptions,
-  ): Promise<Classification[] | Classification[][]> {
-    if (!isList(image)) return [...(await this.classifyDetailed(image, options)).top];
-    const results = await this.classifySettled(image, options);
-    return results.map((result) => {
-      if (result.status === "rejected") throw result.reason;
-      return result.value;
-    });
-  }
-
-  async classifySettled(
-    images: readonly ImageInput[],
-    options?: ClassifyOptions,
-  ): Promise<PromiseSettledResult<Classification[]>[]> {
-    const results: PromiseSettledResult<Classification[]>[] = [];
-    for await (const result of this.classifyStream(images, options)) {
-      results.push(
-        result.status === "fulfilled" ? { status: "fulfilled", value: [...result.value.top] } : result,
-      );
-    }
-    return results;
-  }
-
-  async *classifyStream(
-    images: Iterable<ImageInput> | AsyncIterable<ImageInput>,
-    options?: ClassifyOptions,
-  ): AsyncGenerator<PromiseSettledResult<DetailedResult>, void, undefined> {
-    resolveClassifyOptions(options);
-    const running: Promise<PromiseSettledResult<DetailedResult>>[] = [];
-    for await (const image of images) {
-      running.push(settled(this.classifyDetailed(image, options)));
-      if (running.length < AHEAD) continue;
-      const oldest = running.shift();
-      if (oldest !== undefined) yield await oldest;
-    }
-    for (const rest of running) yield await rest;
   }
 
   async classifyDetailed(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult> {
@@ -318,24 +252,4 @@ class LocalClassifier implements Classifier {
 function pillowIn({ supervisor }: StartedWorker, call: ResolvedClassifyOptions, signal: AbortSignal) {
   return async (bytes: Uint8Array): Promise<Pixels> =>
     decodedPixels(await supervisor.request(...decodeRequest(bytes, call), { signal }));
-}
-
-function topOf(reply: MessageOf<"result">, labels: readonly string[]): Classification[] {
-  const scores = floatsOf(frameOf(reply, "scores"));
-  const percentages = floatsOf(frameOf(reply, "percentages"));
-  return integersOf(frameOf(reply, "indices")).map((index, rank) => ({
-    label: labels[index] ?? "",
-    index,
-    score: scores[rank] ?? Number.NaN,
-    percent: percentages[rank] ?? Number.NaN,
-  }));
-}
-
-function isList(image: ImageInput | readonly ImageInput[]): image is readonly ImageInput[] {
-  return Array.isArray(image);
-}
-
-async function settled<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> {
-  const [result] = await Promise.allSettled([promise]);
-  return result;
 }

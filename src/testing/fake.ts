@@ -16,7 +16,7 @@ import type { Health, Stats } from "../worker/supervisor.ts";
 import { entriesOf, readCassette, replay } from "./cassette.ts";
 import type { Cassette } from "./cassette.ts";
 import { fakeInfo } from "./info.ts";
-import { PictureByPicture } from "./lists.ts";
+import { PictureByPicture } from "../lists.ts";
 
 /** One class of a made-up answer; what is left out is filled in. */
 export interface FakeClass {

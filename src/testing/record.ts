@@ -11,7 +11,7 @@ import type { Phase } from "../worker/supervise.ts";
 import type { Health, Stats } from "../worker/supervisor.ts";
 import { entryOf, keyOf, placeOf, readCassette, writeCassette } from "./cassette.ts";
 import type { CassetteEntry } from "./cassette.ts";
-import { PictureByPicture } from "./lists.ts";
+import { PictureByPicture } from "../lists.ts";
 
 /**
  * A real classifier that also writes each of its answers into a cassette file, for `createFakeClassifier`. A file that

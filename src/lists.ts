@@ -1,16 +1,14 @@
-/** What follows from `classifyDetailed` alone: one picture, lists, settled lists and streams, as the real classifier does it. */
-import type { Classification, Classifier, DetailedResult } from "../classifier.ts";
-import type { ImageInput } from "../image/source.ts";
-import { resolveClassifyOptions } from "../options.ts";
-import type { ClassifyOptions } from "../options.ts";
+/** What follows from `classifyDetailed` alone: one picture, lists, settled lists and streams. */
+import type { ImageInput } from "./image/source.ts";
+import { resolveClassifyOptions } from "./options.ts";
+import type { ClassifyOptions } from "./options.ts";
+import type { Classification, DetailedResult } from "./result.ts";
 
-/** Pictures in preparation at a time, as in the real classifier. */
+/** Pictures in preparation at a time: enough to keep decoder threads and the network busy. */
 const AHEAD = 4;
 
-export abstract class PictureByPicture implements Pick<
-  Classifier,
-  "classify" | "classifySettled" | "classifyDetailed" | "classifyStream"
-> {
+/** The part of a classifier that is the same whoever answers. */
+export abstract class PictureByPicture {
   abstract classifyDetailed(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult>;
 
   classify(image: ImageInput, options?: ClassifyOptions): Promise<Classification[]>;
