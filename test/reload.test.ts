@@ -1,0 +1,63 @@
+import { readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, test } from "vitest";
+import { createClassifier } from "../src/classifier.ts";
+import type { Classifier } from "../src/classifier.ts";
+import { UNTRAINED } from "./checkpoint.ts";
+import { codeOf } from "./failure.ts";
+
+const IMAGE = fileURLToPath(new URL("../examples/images/landscape.jpg", import.meta.url));
+
+let classifier: Classifier | undefined;
+afterEach(async () => {
+  await classifier?.close();
+  classifier = undefined;
+});
+
+test("a reload that cannot work leaves the old worker at work", async () => {
+  classifier = await createClassifier(UNTRAINED);
+  const { pid } = classifier.info();
+  expect(await codeOf(classifier.reload({ weights: "/nowhere.pth" }))).toBe("WEIGHTS_NOT_FOUND");
+  expect(await codeOf(classifier.reload({ labels: ["only one"] }))).toBe("BAD_LABELS");
+  expect(classifier.info().pid).toBe(pid);
+  expect(await classifier.classify(IMAGE)).toHaveLength(5);
+});
+
+test("a reload under load loses no call, and every answer is the old or the new worker's", async () => {
+  classifier = await createClassifier(UNTRAINED);
+  const phases: string[] = [];
+  const stop = classifier.on("state", (phase) => phases.push(phase));
+  const before = await classifier.classify(IMAGE);
+  const { pid, spec } = classifier.info();
+  expect(spec.resize).toBe(256);
+
+  let reloaded = false;
+  const reload = classifier.reload({ transforms: "IMAGENET1K_V2" }).then(() => (reloaded = true));
+  const answers = [];
+  while (!reloaded) answers.push(await classifier.classify(IMAGE));
+  await reload;
+
+  const after = await classifier.classify(IMAGE);
+  expect(classifier.info().spec.resize).toBe(232);
+  expect(classifier.info().pid).not.toBe(pid);
+  expect(after).not.toEqual(before);
+  expect(answers.length).toBeGreaterThan(0);
+  for (const answer of answers) expect([before, after]).toContainEqual(answer);
+  expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+  expect(phases).toContain("stopped");
+  stop();
+
+  expect(classifier.health()).toMatchObject({ phase: "ready", ready: true, waiting: 0, inFlight: 0 });
+  expect(classifier.stats()).toMatchObject({ failed: 0, starts: 1 });
+});
+
+test("a closed classifier is not reloaded, and nothing is left", async () => {
+  const closed = await createClassifier(UNTRAINED);
+  const reload = closed.reload({ transforms: "IMAGENET1K_V2" });
+  await closed.close();
+  await reload.catch(() => undefined);
+  expect(await codeOf(closed.reload({}))).toBe("CLOSED");
+  expect(await codeOf(closed.classify(IMAGE))).toBe("CLOSED");
+  expect(readdirSync(tmpdir()).filter((name) => name.startsWith(`isotorch-${process.pid}-`))).toEqual([]);
+});
