@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, rmdir, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { parseRecord } from "./json.ts";
 
@@ -40,19 +40,31 @@ export async function tryLock(file: string): Promise<FileLock | undefined> {
   };
 }
 
+/**
+ * Removes a stale lock, one sweeper at a time: judging and removing must not be two steps that another sweeper, and
+ * then a fresh owner, can come between.
+ */
 async function sweepIfStale(file: string): Promise<void> {
-  const content = await read(file);
-  if (content === undefined || !(await isStale(file, content))) return;
-  // Another sweeper may have put a fresh lock there meanwhile: only what was judged is thrown away.
-  const aside = `${file}.${randomUUID()}`;
+  if (!(await isStaleNow(file))) return;
+  const sweeping = `${file}.sweep`;
   try {
-    await rename(file, aside);
-    if ((await read(aside)) !== content) await link(aside, file);
+    await mkdir(sweeping);
   } catch {
-    // Swept by another process, or taken again already.
-  } finally {
-    await rm(aside, { force: true });
+    const age = Date.now() - ((await stat(sweeping).catch(() => undefined))?.mtimeMs ?? Date.now());
+    // A sweeper needs milliseconds; one that is this old died at it.
+    if (age > FILLING_MS) await rmdir(sweeping).catch(() => {});
+    return;
   }
+  try {
+    if (await isStaleNow(file)) await rm(file, { force: true });
+  } finally {
+    await rmdir(sweeping).catch(() => {});
+  }
+}
+
+async function isStaleNow(file: string): Promise<boolean> {
+  const content = await read(file);
+  return content !== undefined && isStale(file, content);
 }
 
 async function isStale(file: string, content: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import {
   mkdir,
   mkdtemp,
@@ -341,13 +341,15 @@ describe("two at once", () => {
     victim.kill("SIGKILL");
     await new Promise((resolve) => victim.once("close", resolve));
     expect(existsSync(`${target}.lock`)).toBe(true);
+    // How much of the cut answer arrived before the reset is the system's affair.
+    const kept = existsSync(`${target}.part`) ? statSync(`${target}.part`).size : 0;
 
     server.answers = [(request, response, from) => setTimeout(() => whole(request, response, from), 300)];
     const codes = await Promise.all(
       [run(), run(), run()].map((process) => new Promise((resolve) => process.once("close", resolve))),
     );
     expect(codes).toEqual([0, 0, 0]);
-    expect(server.ranges.slice(2)).toEqual(["bytes=60000-"]);
+    expect(server.ranges.slice(2)).toEqual([kept > 0 ? `bytes=${kept}-` : "-"]);
     expect(await readFile(target)).toEqual(BYTES);
     expect(await leftOvers()).toEqual([]);
   });
