@@ -32,10 +32,12 @@ test("a reload under load loses no call, and every answer is the old or the new 
   const { pid, spec } = classifier.info();
   expect(spec.resize).toBe(256);
 
-  let reloaded = false;
-  const reload = classifier.reload({ transforms: "IMAGENET1K_V2" }).then(() => (reloaded = true));
+  const progress = { done: false };
+  const reload = classifier.reload({ transforms: "IMAGENET1K_V2" }).then(() => {
+    progress.done = true;
+  });
   const answers = [];
-  while (!reloaded) answers.push(await classifier.classify(IMAGE));
+  while (!progress.done) answers.push(await classifier.classify(IMAGE));
   await reload;
 
   const after = await classifier.classify(IMAGE);

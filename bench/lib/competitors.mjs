@@ -1,0 +1,107 @@
+// Starts those that take part: isotorch, plain PyTorch, onnxruntime-node; each in a process of its own.
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { startChild } from "./child.mjs";
+import { exportNetwork } from "./rivals.mjs";
+
+export const path = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
+
+/** The worker sets this for itself; the plain script gets it too, or its threads would spin in the other's turn. */
+const PASSIVE = { OMP_WAIT_POLICY: "PASSIVE" };
+
+/** isotorch with a classifier that is ready. */
+export async function startOurs(options) {
+  const child = startChild([process.execPath, path("ours.mjs")]);
+  try {
+    const { info } = await child.ask({ do: "open", options });
+    const close = async () => {
+      await child.ask({ do: "close" }).catch(() => undefined);
+      await child.close();
+    };
+    return { ...child, info, close };
+  } catch (error) {
+    await child.close();
+    throw error;
+  }
+}
+
+/** Plain PyTorch with the same checkpoint and the same threads. */
+export async function startPlain({ info }) {
+  const child = startChild([info.executable, "-I", path("plain_server.py")], PASSIVE);
+  const python = await child.ask({ do: "hello", threads: info.threads });
+  await child.ask({ do: "load", checkpoint: info.weights.path });
+  return { ...child, python };
+}
+
+export async function startOrt({ info }) {
+  const child = startChild([process.execPath, path("ort.mjs")]);
+  try {
+    await child.ask({ do: "load", path: exportNetwork(info), threads: info.threads });
+    return child;
+  } catch (error) {
+    await child.close();
+    throw error;
+  }
+}
+
+/** Both sides of the preprocessing case: on one core, with one thread. */
+export async function startPreprocessors({ info }, pinned) {
+  const single = { VIPS_CONCURRENCY: "1", UV_THREADPOOL_SIZE: "1", OMP_NUM_THREADS: "1" };
+  const ours = startChild([...pinned, process.execPath, path("ours.mjs")], single);
+  const plain = startChild([...pinned, info.executable, "-I", path("plain_server.py")], single);
+  await plain.ask({ do: "hello", threads: 1 });
+  return { ours, plain };
+}
+
+/** Milliseconds from the start of a process to its first line of output. */
+export function untilFirstLine([file, ...args], environment = {}) {
+  return new Promise((resolve, reject) => {
+    const start = performance.now();
+    const child = spawn(file, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...environment },
+    });
+    let first;
+    let complaint = "";
+    child.stdout.on("data", () => {
+      first ??= performance.now() - start;
+    });
+    child.stderr.on("data", (chunk) => {
+      complaint += chunk;
+    });
+    child.once("error", reject);
+    child.once("close", (code) => {
+      if (code === 0 && first !== undefined) resolve(first);
+      else reject(new Error(`${args.join(" ")} ended with ${code}: ${complaint.slice(-2000)}`));
+    });
+  });
+}
+
+export const plainCold = ({ info }, image) => [
+  [
+    info.executable,
+    "-I",
+    path("plain_cold.py"),
+    info.weights.path,
+    path("../models/imagenet_classes.txt"),
+    String(info.threads),
+    image,
+  ],
+  PASSIVE,
+];
+
+/** The checkpoint by its path and hash: it is read and checked as the known weights are. */
+export const oursCold = ({ info, options }, image) => [
+  [
+    process.execPath,
+    path("../dist/cli/main.js"),
+    "classify",
+    image,
+    "--weights",
+    info.weights.path,
+    "--sha256",
+    info.weights.sha256,
+    "--device",
+    options.device,
+  ],
+];
