@@ -13,6 +13,7 @@ import { specOf } from "./worker/known.ts";
 import { startDecoder } from "./worker/start.ts";
 
 const shared = new Map<string, Promise<Classifier>>();
+let watching = false;
 
 /**
  * Classifies one picture. The first call starts a worker; later calls with the same options share it, and the
@@ -28,14 +29,23 @@ export async function classify(
   const [ofClassifier, ofCall] = splitOptions(options);
   resolveClassifyOptions(ofCall);
   const key = JSON.stringify(ofClassifier, Object.keys(ofClassifier).toSorted());
-  let classifier = shared.get(key);
-  if (classifier === undefined) {
-    classifier = createClassifier(ofClassifier);
-    classifier.catch(() => shared.delete(key));
-    if (shared.size === 0) process.once("beforeExit", closeShared);
-    shared.set(key, classifier);
+  return (await sharedClassifier(key, ofClassifier)).classify(image, ofCall);
+}
+
+/** The classifier of these options; another one where the worker has failed for good. */
+async function sharedClassifier(key: string, options: ClassifierOptions): Promise<Classifier> {
+  const known = await shared.get(key);
+  if (known !== undefined && known.health().phase !== "failed") return known;
+  if (known !== undefined) {
+    shared.delete(key);
+    await known.close();
   }
-  return (await classifier).classify(image, ofCall);
+  const started = shared.get(key) ?? createClassifier(options);
+  if (!watching) process.on("beforeExit", closeShared);
+  watching = true;
+  shared.set(key, started);
+  started.catch(() => shared.delete(key));
+  return started;
 }
 
 function closeShared(): void {

@@ -239,6 +239,8 @@ export class Supervisor {
         },
       });
       this.#session = session;
+      // Asked to stop in the very moment in which it became ready.
+      if (starting.signal.aborted) void session.close(0);
       this.#ready = session.ready;
       this.#feed({ type: "ready", generation });
       this.#firstStart?.resolve();
