@@ -268,6 +268,7 @@ FIELDS: dict[str, dict[str, Check]] = {
         "device": _TEXT,
         "precision": one_of(*PRECISIONS),
         "threads": integer(0, 1024),
+        "maxBatch": integer(),
     },
     "progress": {"phase": one_of(*PHASES), "fraction": _or_nil(_number(1))},
     "ready": {
@@ -279,6 +280,7 @@ FIELDS: dict[str, dict[str, Check]] = {
         "precision": one_of(*PRECISIONS),
         "sha256": text(64, "[0-9a-f]{64}"),
         "spec": _SPEC,
+        "maxBatch": integer(),
         "warmupMs": _number(),
     },
     "infer": {
@@ -286,6 +288,7 @@ FIELDS: dict[str, dict[str, Check]] = {
         "topK": integer(0, 1000),
         "include": _list_of(one_of(*INCLUDES), range(3), distinct=True),
         "deadlineMs": _or_nil(_number()),
+        "following": integer(),
     },
     "decode": {
         "exif": one_of(*EXIF),
@@ -293,7 +296,7 @@ FIELDS: dict[str, dict[str, Check]] = {
         "mode": one_of(*MODES),
         "deadlineMs": _or_nil(_number()),
     },
-    "result": {"timings": _map_of(_number())},
+    "result": {"timings": _map_of(_number()), "batch": integer()},
     "error": {"code": one_of(*ERROR_CODES), "message": _TEXT, "hint": _or_nil(text(1000))},
     "cancel": {},
     "ping": {},

@@ -78,6 +78,7 @@ export async function startWorker(
         device: options.device,
         precision: options.precision,
         threads: options.threads,
+        maxBatch: 0,
       },
       timeouts: policy,
       onProgress: (name, fraction) =>

@@ -39,9 +39,12 @@ export interface Stats {
   readonly dropped: number;
 }
 
+/** What a caller says of its request; which batch it goes with is decided here. */
+export type CallFields = Omit<Fields<"infer">, "following"> | Fields<"decode">;
+
 interface Waiter {
   readonly type: "infer" | "decode";
-  readonly fields: Fields<"infer"> | Fields<"decode">;
+  readonly fields: CallFields;
   readonly frames: readonly Frame[];
   readonly deadline: number | undefined;
   readonly resolve: (reply: MessageOf<"result">) => void;
@@ -280,7 +283,7 @@ export class Supervisor {
     const { type, frames, deadline } = waiter;
     const deadlineMs = deadline === undefined ? null : Math.max(0, deadline - performance.now());
     try {
-      const reply = await session.request(type, { ...waiter.fields, deadlineMs }, frames, id);
+      const reply = await session.request(type, fieldsOf(waiter, deadlineMs), frames, id);
       this.#settle(id)?.resolve(reply);
       if (this.#state.generation === generation) this.#counts.succeeded += 1;
     } catch (error) {
@@ -352,6 +355,10 @@ export class Supervisor {
     this.#memoryCheckedAt = now;
     if (residentBytes(session?.pid) > maxWorkerBytes) this.#feed({ type: "recycle" });
   }
+}
+
+function fieldsOf({ type, fields }: Waiter, deadlineMs: number | null): Fields<"infer"> | Fields<"decode"> {
+  return { ...fields, deadlineMs, ...(type === "infer" && { following: 0 }) } as Fields<"infer">;
 }
 
 /** Errors that another start would repeat: configuration, imports, checkpoint, protocol. */

@@ -87,6 +87,7 @@ class Controller:
             "device": "cpu",
             "precision": "exact",
             "threads": 2,
+            "maxBatch": 0,
         }
         self.send("load", 1, {**fields, **changes})
 
@@ -101,7 +102,14 @@ class Controller:
     def infer(
         self, id_: int, handoff: str, frame: Any, include: list[str] | None = None, **changes: Any
     ) -> None:
-        fields = {"handoff": handoff, "topK": 5, "include": include or [], "deadlineMs": None, **changes}
+        fields = {
+            "handoff": handoff,
+            "topK": 5,
+            "include": include or [],
+            "deadlineMs": None,
+            "following": 0,
+            **changes,
+        }
         self.send("infer", id_, fields, **{handoff: frame})
 
     def end_stdin(self) -> None:

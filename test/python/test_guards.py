@@ -88,6 +88,7 @@ def test_a_header_that_is_valid_but_too_long_is_refused():
         "device": "cpu",
         "precision": "exact",
         "threads": 1,
+        "maxBatch": 0,
     }
     common = {"v": 1, "type": "load", "id": 1, "generation": 1}
     assert decode([msgpack.packb({**common, **fields})]).type == "load"

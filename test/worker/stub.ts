@@ -20,6 +20,7 @@ const LOAD: NonNullable<SessionOptions["load"]> = {
   device: "cpu",
   precision: "exact",
   threads: 1,
+  maxBatch: 0,
 };
 
 /** What one stub worker is started with. */

@@ -1,0 +1,105 @@
+"""From a `load` to a network that is ready: device, checkpoint, precision, warm-up."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from isotorch_worker.channel import Channel, byte_frame
+from isotorch_worker.checkpoint import CheckpointReader
+from isotorch_worker.wire import Message
+
+if TYPE_CHECKING:
+    import torch
+
+REPORT_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a successful load leaves behind."""
+
+    network: torch.nn.Module
+    device: torch.device
+    spec: dict[str, Any]
+
+
+def load(channel: Channel, message: Message) -> tuple[Session, Message]:
+    """The session and the `ready` message; raises the WorkerError that says why there is none."""
+    wanted = message.fields
+    path = Path(wanted["checkpoint"])
+
+    def progress(phase: str, fraction: float | None = None) -> None:
+        channel.send(
+            Message("progress", message.id, channel.generation, {"phase": phase, "fraction": fraction})
+        )
+
+    progress("import")
+    # A made checkpoint may not be there yet; any other is read and hashed while torch is imported.
+    seed: int | None = wanted["seed"]
+    reader = CheckpointReader(path, wanted["sha256"], wanted["trust"]) if seed is None else None
+    from isotorch_worker import device as devices
+    from isotorch_worker import infer, model, precision, probe, untrained
+
+    threads = devices.set_threads(wanted["threads"])
+    spec = model.transforms_spec(wanted["transforms"], wanted["model"])
+    device, device_name, device_reason = devices.select_device(wanted["device"])
+    if reader is None:
+        # Only after the device: making takes seconds, a wrong device is found out at once.
+        progress("make")
+        made = untrained.ensure_untrained(path, cast("int", seed))
+        reader = CheckpointReader(path, wanted["sha256"] or made, trust=False)
+    data, sha256 = _wait(reader, progress)
+    progress("build")
+    network = model.build(wanted["model"])
+    progress("load")
+    state = model.unpickle(data)
+    # Three copies of the parameters would be the peak of the process's memory.
+    del data
+    model.load_state(network, state)
+    del state
+    network = precision.apply_precision(network, wanted["precision"], device).to(device)
+    progress("warm-up")
+    session = Session(network, device, spec)
+    warmup = _warm_up(session, infer.forward)
+    fields: dict[str, Any] = {
+        "versions": probe.runtime_versions(),
+        "device": str(device),
+        "deviceName": device_name,
+        "deviceReason": device_reason,
+        "threads": threads,
+        "precision": wanted["precision"],
+        "sha256": sha256,
+        "spec": spec,
+        "maxBatch": 1,
+        "warmupMs": warmup,
+    }
+    frames = {
+        **byte_frame("categories", _json(model.categories(wanted["transforms"], wanted["model"]))),
+        **byte_frame("models", _json(model.model_names())),
+    }
+    return session, Message("ready", message.id, channel.generation, fields, frames)
+
+
+def _wait(reader: CheckpointReader, progress: Callable[[str, float | None], None]) -> tuple[bytearray, str]:
+    progress("verify", reader.fraction)
+    while not reader.wait(REPORT_SECONDS):
+        progress("verify", reader.fraction)
+    return reader.result()
+
+
+def _warm_up(session: Session, forward: Callable[..., torch.Tensor]) -> float:
+    import torch
+
+    size: int = session.spec["crop"]
+    started = time.perf_counter()
+    forward(session.network, torch.zeros(1, 3, size, size), session.device).cpu()
+    return (time.perf_counter() - started) * 1000
+
+
+def _json(names: list[str]) -> bytes:
+    return json.dumps(names, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
