@@ -17,6 +17,8 @@ import {
   tensorPayload,
 } from "./handoff.ts";
 import type { Payload } from "./handoff.ts";
+import { StageTimes } from "./histogram.ts";
+import type { Histogram } from "./histogram.ts";
 import { chooseLabels, readLabels } from "./labels.ts";
 import { PictureByPicture } from "./lists.ts";
 import { topOf } from "./result.ts";
@@ -26,17 +28,28 @@ import { resolveClassifierOptions, resolveClassifyOptions } from "./options.ts";
 import type {
   ClassifierOptions,
   ClassifyOptions,
+  Handoff,
   ResolvedClassifierOptions,
   ResolvedClassifyOptions,
 } from "./options.ts";
-import { startWorker } from "./worker/start.ts";
-import type { StartedWorker, WorkerInfo } from "./worker/start.ts";
+import type { Health } from "./worker/pool.ts";
+import { startWorkers } from "./worker/start.ts";
+import type { StartedWorkers, WorkerInfo } from "./worker/start.ts";
 import type { Phase } from "./worker/supervise.ts";
-import type { Health, Stats } from "./worker/supervisor.ts";
+import type { WorkerStats } from "./worker/supervisor.ts";
 import { closedError } from "./worker/failure.ts";
 import { floatsOf, frameOf } from "./worker/wire.ts";
 
 export type { Classification, DetailedResult } from "./result.ts";
+
+/** Counts and times since the start. */
+export interface Stats extends WorkerStats {
+  /**
+   * Where the time of the answered calls went: `total`, of it `read`, `decode`, `preprocess` and `worker`, and of that the
+   * worker's own `queue`, `prepare`, `forward` and `rank`.
+   */
+  readonly stages: Readonly<Record<string, Histogram>>;
+}
 
 /** A running worker behind an async API. Every call settles exactly once. */
 export interface Classifier extends AsyncDisposable {
@@ -63,7 +76,7 @@ export interface Classifier extends AsyncDisposable {
   info(): WorkerInfo;
   /** Where the worker is in its life; `ready` only where it answered a moment ago. */
   health(): Health;
-  /** Counts since the start. */
+  /** Counts and times since the start. */
   stats(): Stats;
   /** Hears of every change of `health().phase`. @returns what ends the listening. */
   on(event: "state", listener: (phase: Phase) => void): () => void;
@@ -94,8 +107,9 @@ export async function createClassifier(options?: ClassifierOptions): Promise<Cla
 }
 
 /** A worker with the labels that belong to its answers. */
-interface Opened extends StartedWorker {
+interface Opened extends StartedWorkers {
   readonly labels: readonly string[];
+  readonly handoff: Handoff;
 }
 
 async function open(
@@ -103,13 +117,14 @@ async function open(
   listeners: Set<(phase: Phase) => void>,
 ): Promise<Opened> {
   const given = await readLabels(options.labels);
-  const worker = await startWorker(options, (phase) => {
+  const worker = await startWorkers(options, (phase) => {
     for (const listener of listeners) listener(phase);
   });
   try {
-    return { ...worker, labels: chooseLabels(given, worker.supervisor.ready.categories) };
+    const { handoff } = worker.info();
+    return { ...worker, handoff, labels: chooseLabels(given, worker.pool.ready.categories) };
   } catch (error) {
-    await worker.supervisor.close(0);
+    await worker.pool.close(0);
     throw error;
   }
 }
@@ -119,6 +134,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
   #options: ResolvedClassifierOptions;
   #reloading: Promise<void> = Promise.resolve();
   #closed = false;
+  readonly #times = new StageTimes();
   readonly #listeners: Set<(phase: Phase) => void>;
 
   constructor(worker: Opened, options: ResolvedClassifierOptions, listeners: Set<(phase: Phase) => void>) {
@@ -126,6 +142,13 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     this.#worker = worker;
     this.#options = options;
     this.#listeners = listeners;
+  }
+
+  /** Two batches for each worker, and two pictures that are decoded meanwhile; no more than half a queue. */
+  protected override get ahead(): number {
+    const { members, maxRequests } = this.#worker.pool;
+    const [{ maxBatch } = { maxBatch: 1 }] = members;
+    return Math.max(1, Math.min(2 * maxBatch * members.length + 2, Math.ceil(maxRequests / 2)));
   }
 
   async classifyDetailed(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult> {
@@ -142,21 +165,23 @@ class LocalClassifier extends PictureByPicture implements Classifier {
         ...(logits === true ? ["logits"] : []),
         ...(probabilities === true ? ["probabilities"] : []),
       ];
-      const { supervisor, labels } = worker;
-      const reply = await supervisor.request(
+      const { pool, labels } = worker;
+      const reply = await pool.request(
         "infer",
         { handoff: payload.handoff, topK: call.topK, include, deadlineMs: call.timeoutMs || null },
         [payload.frame],
         { signal },
       );
       clock.lap("worker");
+      const laps = { ...clock.laps, ...reply.fields.timings };
+      this.#times.record({ ...laps, total: clock.total });
       return {
         top: topOf(reply, labels),
         ...(logits === true && { logits: floatsOf(frameOf(reply, "logits")) }),
         ...(probabilities === true && { probabilities: floatsOf(frameOf(reply, "probabilities")) }),
         ...(tensor === true && payload.tensor !== undefined && { tensor: payload.tensor }),
         ...(call.include.pixels === true && payload.pixels !== undefined && { pixels: payload.pixels }),
-        ...(timings === true && { timings: { ...clock.laps, ...reply.fields.timings } }),
+        ...(timings === true && { timings: laps, batch: reply.fields.batch }),
       };
     });
   }
@@ -166,14 +191,14 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     return withinDeadline(call, async (signal) => {
       const loaded = await loadImage(image, { signal });
       const worker = this.#worker;
-      const { spec } = worker.supervisor.ready;
+      const { spec } = worker.pool.ready;
       if (loaded.kind === "tensor") return checkedTensor(loaded.tensor, spec);
       return preprocessPixels(await pixelsOf(loaded, call, pillowIn(worker, call, signal)), spec);
     });
   }
 
   models(): Promise<string[]> {
-    return Promise.resolve([...this.#worker.supervisor.ready.models]);
+    return Promise.resolve([...this.#worker.pool.ready.models]);
   }
 
   info(): WorkerInfo {
@@ -181,11 +206,11 @@ class LocalClassifier extends PictureByPicture implements Classifier {
   }
 
   health(): Health {
-    return this.#worker.supervisor.health();
+    return this.#worker.pool.health();
   }
 
   stats(): Stats {
-    return this.#worker.supervisor.stats();
+    return { ...this.#worker.pool.stats(), stages: this.#times.snapshot() };
   }
 
   on(_event: "state", listener: (phase: Phase) => void): () => void {
@@ -201,7 +226,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
 
   async close({ drainMs }: { readonly drainMs?: number } = {}): Promise<void> {
     this.#closed = true;
-    await this.#worker.supervisor.close(drainMs);
+    await this.#worker.pool.close(drainMs);
     await this.#reloading;
   }
 
@@ -214,11 +239,11 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     const resolved = resolveClassifierOptions({ ...this.#options, ...options });
     const before = this.#worker;
     const opened = await open(resolved, this.#listeners);
-    if (this.#closed) return opened.supervisor.close(0);
+    if (this.#closed) return opened.pool.close(0);
     // From here on calls go to the new worker; the old one finishes what it has.
     this.#worker = opened;
     this.#options = resolved;
-    await before.supervisor.close();
+    await before.pool.close();
   }
 
   /** What crosses to the worker: the tensor, the cropped pixels, or the file where only Pillow reads it as Pillow does. */
@@ -229,9 +254,9 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     signal: AbortSignal,
     clock: Stopwatch,
   ): Promise<Payload> {
-    const { spec } = worker.supervisor.ready;
+    const { spec } = worker.pool.ready;
     if (loaded.kind === "tensor") return tensorPayload(checkedTensor(loaded.tensor, spec));
-    const { handoff } = this.#options;
+    const { handoff } = worker;
     const asStored = call.exif === "ignore" && call.icc === "ignore" && call.mode === "convert-rgb";
     const wanted = call.include.tensor === true || call.include.pixels === true;
     const encoded = loaded.kind === "encoded" && asStored ? loaded.bytes : undefined;
@@ -249,7 +274,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
 }
 
 /** Pillow's picture of these bytes, by way of the worker. */
-function pillowIn({ supervisor }: StartedWorker, call: ResolvedClassifyOptions, signal: AbortSignal) {
+function pillowIn({ pool }: StartedWorkers, call: ResolvedClassifyOptions, signal: AbortSignal) {
   return async (bytes: Uint8Array): Promise<Pixels> =>
-    decodedPixels(await supervisor.request(...decodeRequest(bytes, call), { signal }));
+    decodedPixels(await pool.request(...decodeRequest(bytes, call), { signal }));
 }

@@ -45,7 +45,7 @@ export async function diagnose(options: ClassifierOptions): Promise<Diagnosis> {
         mend: "Run `npx isotorch setup` to make an environment.",
       });
     }
-    problems.push(...deviceProblems(resolved.device, facts));
+    problems.push(...[resolved.device].flat().flatMap((device) => deviceProblems(device, facts)));
   } else {
     problems.push({
       area: "environment",

@@ -4,11 +4,13 @@ import { resolveClassifyOptions } from "./options.ts";
 import type { ClassifyOptions } from "./options.ts";
 import type { Classification, DetailedResult } from "./result.ts";
 
-/** Pictures in preparation at a time: enough to keep decoder threads and the network busy. */
-const AHEAD = 4;
-
 /** The part of a classifier that is the same whoever answers. */
 export abstract class PictureByPicture {
+  /** Pictures of a list that are open at a time: enough to keep decoder threads and the network busy. */
+  protected get ahead(): number {
+    return 4;
+  }
+
   abstract classifyDetailed(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult>;
 
   classify(image: ImageInput, options?: ClassifyOptions): Promise<Classification[]>;
@@ -46,7 +48,7 @@ export abstract class PictureByPicture {
     const running: Promise<PromiseSettledResult<DetailedResult>>[] = [];
     for await (const image of images) {
       running.push(settled(this.classifyDetailed(image, options)));
-      if (running.length < AHEAD) continue;
+      if (running.length < this.ahead) continue;
       const oldest = running.shift();
       if (oldest !== undefined) yield await oldest;
     }

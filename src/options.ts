@@ -26,6 +26,8 @@ export interface Logger {
 }
 
 export type Handoff = "tensor" | "pixels" | "encoded";
+export type Device = "auto" | "cpu" | "cuda" | `cuda:${number}`;
+export type Precision = "exact" | "fused" | "bf16" | "fp16";
 export type TransformsName = "IMAGENET1K_V1" | "IMAGENET1K_V2";
 
 export interface ClassifierOptions {
@@ -53,26 +55,40 @@ export interface ClassifierOptions {
   readonly transforms?: TransformsName;
   /**
    * Where the network runs. `auto` takes the first CUDA device, and the CPU where there is none; which it was is
-   * in `info()`. A device that is asked for by name and not there is an error.
+   * in `info()`. A device that is asked for by name and not there is an error. A list has one worker per entry.
    * @default "auto"
    */
-  readonly device?: "auto" | "cpu" | "cuda" | `cuda:${number}`;
+  readonly device?: Device | readonly Device[];
   /**
-   * `exact` keeps every bit of plain PyTorch in the same environment with the same number of threads.
+   * Workers side by side; each call goes to the one with the least to do. On GPUs one per GPU. On a CPU they share
+   * its cores, which rarely pays.
+   * @default 1, or as many as `device` lists
+   */
+  readonly workers?: number;
+  /**
+   * `exact` keeps every bit of plain PyTorch in the same environment with the same number of threads. `fused` is
+   * float32 with BatchNorm folded into the convolutions; `bf16` and `fp16` also lower the arithmetic. What each does
+   * to the answer is in docs/performance.md.
    * @default "exact"
    */
-  readonly precision?: "exact";
+  readonly precision?: Precision;
   /**
    * What crosses to the worker: the normalised float32 tensor (602,112 bytes), the cropped uint8 pixels
    * (150,528 bytes, normalised by torch), or the file itself. All three give the same bits.
-   * @default "tensor"
+   * @default "tensor"; "pixels" where the network runs on a GPU
    */
   readonly handoff?: Handoff;
   /**
-   * PyTorch's CPU threads. The count belongs to the answer: another count may change the last bits.
-   * @default PyTorch's own choice, or all available cores where that is one
+   * PyTorch's CPU threads, of each worker. The count belongs to the answer: another count may change the last bits.
+   * @default PyTorch's own choice, or all available cores where that is one; several workers divide the cores
    */
   readonly threads?: number;
+  /**
+   * How calls that wait are sent together. `maxSize`: pictures in a batch at most; 0 = as many as the worker chooses by
+   * its device and precision. `maxDelayMs`: how long a batch that is not full waits for company, milliseconds.
+   * @default { maxSize: 0, maxDelayMs: 0 }
+   */
+  readonly batch?: { readonly maxSize?: number; readonly maxDelayMs?: number };
   /** The Python interpreter; nothing else is tried. Also `ISOTORCH_PYTHON`. */
   readonly python?: string;
   /** A conda environment by name or prefix; nothing else is tried. */
@@ -99,13 +115,15 @@ export interface ClassifierOptions {
    * @default nowhere
    */
   readonly logger?: Logger;
-  /** How many calls may wait; a call beyond fails at once with `QUEUE_FULL`. @default 128 requests and 96 MiB */
-  readonly queue?: Partial<Pick<SupervisionPolicy, "maxRequests" | "maxBytes">>;
+  /** How many calls may be open at each worker; a call beyond fails at once with `QUEUE_FULL`. @default 128 requests and 96 MiB */
+  readonly queue?: Partial<Pick<SupervisionPolicy, QueueLimit>>;
   /** How a worker is watched, restarted and given up; every number is documented in `SupervisionPolicy`. */
-  readonly supervision?: Partial<Omit<SupervisionPolicy, "maxRequests" | "maxBytes">>;
+  readonly supervision?: Partial<Omit<SupervisionPolicy, QueueLimit | "batchSize" | "batchDelayMs">>;
   /** Aborts the start. */
   readonly signal?: AbortSignal;
 }
+
+type QueueLimit = "maxRequests" | "maxBytes";
 
 export interface ClassifyOptions {
   /**
@@ -149,7 +167,7 @@ export interface ClassifyOptions {
 export type ResolvedClassifierOptions = Required<
   Pick<
     ClassifierOptions,
-    "weights" | "model" | "device" | "precision" | "handoff" | "threads" | "offline" | "trustCheckpoint"
+    "weights" | "model" | "device" | "precision" | "threads" | "offline" | "trustCheckpoint"
   >
 > &
   ClassifierOptions;
@@ -165,7 +183,6 @@ export function resolveClassifierOptions(options: ClassifierOptions = {}): Resol
     model: "resnet101",
     device: "auto",
     precision: "exact",
-    handoff: "tensor",
     threads: 0,
     trustCheckpoint: false,
     ...withoutUndefined(options),
@@ -229,6 +246,8 @@ const numbers = (...names: readonly string[]): Check => [
     Object.entries(value).every(([name, number]) => names.includes(name) && WHOLE[1](number)),
 ];
 
+const MAX_WORKERS = 64;
+
 const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
   weights: TEXT,
   model: oneOf("resnet101"),
@@ -236,12 +255,17 @@ const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
   trustCheckpoint: FLAG,
   transforms: oneOf("IMAGENET1K_V1", "IMAGENET1K_V2"),
   device: [
-    '"auto", "cpu", "cuda" or "cuda:N"',
-    (value) => /^(?:auto|cpu|cuda(?::\d+)?)$/.test(String(value)),
+    '"auto", "cpu", "cuda", "cuda:N" or a list of them',
+    (value) => isDevice(value) || (Array.isArray(value) && value.length > 0 && value.every(isDevice)),
   ],
-  precision: oneOf("exact"),
+  workers: [
+    `a whole number from 1 to ${MAX_WORKERS}`,
+    (value) => WHOLE[1](value) && (value as number) >= 1 && (value as number) <= MAX_WORKERS,
+  ],
+  precision: oneOf("exact", "fused", "bf16", "fp16"),
   handoff: oneOf("tensor", "pixels", "encoded"),
   threads: ["a whole number from 1 to 1024", (value) => WHOLE[1](value) && (value as number) <= 1024],
+  batch: numbers("maxSize", "maxDelayMs"),
   python: TEXT,
   env: TEXT,
   labels: [
@@ -297,6 +321,10 @@ function check(options: object, checks: Readonly<Record<string, Check>>): void {
     const [expected, accepts] = known;
     if (!accepts(value)) throw invalid(`Option "${name}" is ${show(value)}, expected ${expected}.`);
   }
+}
+
+function isDevice(value: unknown): boolean {
+  return typeof value === "string" && /^(?:auto|cpu|cuda(?::\d+)?)$/.test(value);
 }
 
 function invalid(message: string, hint?: string): IsotorchError {

@@ -28,6 +28,8 @@ export interface DetailedResult {
   readonly pixels?: Pixels;
   /** Milliseconds by stage, with `include.timings`. */
   readonly timings?: Readonly<Record<string, number>>;
+  /** How many pictures were computed together with this one, itself included, with `include.timings`. */
+  readonly batch?: number;
 }
 
 /** The best classes of the first picture of a reply, best first. */

@@ -19,6 +19,9 @@ test("classify() answers a list of classes", () => {
   void classify("dog.jpg", { topk: 3 });
   // @ts-expect-error: nor a handoff by pickle
   void createClassifier({ handoff: "pickle" });
+  void createClassifier({ device: ["cuda:0", "cuda:1"], precision: "fp16", batch: { maxSize: 32 } });
+  // @ts-expect-error: nor a device that torch does not have
+  void createClassifier({ device: ["gpu"] });
 });
 
 test("one picture answers a list, many answer a list of lists", () => {

@@ -122,6 +122,10 @@ describe("a start that cannot work says why:", () => {
   const bad: [string, () => object, string][] = [
     ["an unknown option", () => ({ wieghts: "x" }), "INVALID_OPTION"],
     ["a bad value", () => ({ handoff: "pickle" }), "INVALID_OPTION"],
+    ["a precision that there is not", () => ({ precision: "int8" }), "INVALID_OPTION"],
+    ["no worker at all", () => ({ workers: 0 }), "INVALID_OPTION"],
+    ["an empty list of devices", () => ({ device: [] }), "INVALID_OPTION"],
+    ["an unknown part of a batch", () => ({ batch: { size: 3 } }), "INVALID_OPTION"],
     ["weights that do not exist", () => ({ weights: join(scratch, "none.pth") }), "WEIGHTS_NOT_FOUND"],
     ["a checkpoint that nobody vouches for", () => ({ weights: CHECKPOINT }), "CHECKPOINT_UNTRUSTED"],
     ["another hash", () => ({ weights: CHECKPOINT, sha256: "0".repeat(64) }), "CHECKPOINT_CORRUPT"],
@@ -230,6 +234,19 @@ describe("every kind of input gives the same answer:", () => {
     expect(top.reduce((sum, { score }) => sum + score, 0)).toBeCloseTo(1, 5);
   });
 
+  test("where the time goes is in the timings of a call, and in stats() for all", async () => {
+    const { timings = {}, batch } = await classifier.classifyDetailed(FIRST, { include: { timings: true } });
+    expect(Object.keys(timings)).toEqual(
+      expect.arrayContaining(["read", "decode", "preprocess", "worker", "queue", "forward", "rank"]),
+    );
+    expect(timings["worker"]).toBeGreaterThan(timings["forward"] ?? Infinity);
+    expect(batch).toBe(1);
+    const { stages, succeeded } = classifier.stats();
+    expect(stages["total"]?.count).toBeGreaterThan(0);
+    expect(stages["forward"]?.count).toBeLessThanOrEqual(succeeded);
+    expect(stages["total"]?.sumMs).toBeGreaterThan(stages["forward"]?.sumMs ?? Infinity);
+  });
+
   test("what was chosen is in info(), and dir(models) in models()", async () => {
     const info = classifier.info();
     expect(info).toMatchObject({ device: "cpu", threads: 2, precision: "exact", model: "resnet101" });
@@ -245,6 +262,15 @@ test("labels can be a file, as the tutorial reads it", async () => {
   const file = fileURLToPath(new URL("../models/imagenet_classes.txt", import.meta.url));
   await using other = await createClassifier({ ...UNTRAINED, labels: file });
   expect(await other.classify(FIRST)).toEqual(await classifier.classify(FIRST));
+});
+
+test("two workers give the bits of one, and both are in info()", async () => {
+  await using two = await createClassifier({ ...UNTRAINED, workers: 2 });
+  expect(await two.classify(PICTURES)).toEqual(await classifier.classify(PICTURES));
+  const { workers } = two.info();
+  expect(new Set(workers.map(({ pid }) => pid)).size).toBe(2);
+  expect(workers.map(({ threads }) => threads)).toEqual([2, 2]);
+  expect(two.health().workers.map(({ ready }) => ready)).toEqual([true, true]);
 });
 
 test("a closed classifier refuses at once", async () => {

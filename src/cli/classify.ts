@@ -76,8 +76,8 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
       positionals.map((path) => ({ name: path, path })),
       signal,
     );
-    const { handoff = "tensor" } = classifierOptions(values);
-    await writeManifest(values["manifest"], createManifest(classifier.info(), { handoff, pictures }));
+    const info = classifier.info();
+    await writeManifest(values["manifest"], createManifest(info, { handoff: info.handoff, pictures }));
   }
   return failed ? EXIT.input : EXIT.ok;
 }

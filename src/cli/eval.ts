@@ -1,6 +1,5 @@
 /** `isotorch eval DIR` */
 import { IsotorchError } from "../errors.ts";
-import type { Handoff } from "../options.ts";
 import { evaluate } from "../parity/eval.ts";
 import type { EvalFigures, EvalResult } from "../parity/eval.ts";
 import { createManifest, hashPictures, writeManifest } from "../parity/manifest.ts";
@@ -65,9 +64,8 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
     })
     .finally(() => bar?.clear());
   if (typeof manifest === "string") {
-    const handoff: Handoff = classifier.handoff ?? "tensor";
     const pictures = await hashPictures(readable(result), signal);
-    await writeManifest(manifest, createManifest(result.info, { handoff, pictures }));
+    await writeManifest(manifest, createManifest(result.info, { handoff: result.info.handoff, pictures }));
   }
   process.stdout.write(values["json"] === true ? json(directory, result) : text(directory, result));
   return result.failed > 0 ? EXIT.input : EXIT.ok;

@@ -14,6 +14,8 @@ export const CLASSIFIER_FLAGS: Flags = {
   "trust-checkpoint": { type: "boolean" },
   transforms: { type: "string" },
   device: { type: "string" },
+  workers: { type: "string" },
+  batch: { type: "string" },
   precision: { type: "string" },
   handoff: { type: "string" },
   threads: { type: "string" },
@@ -36,7 +38,10 @@ export const CLASSIFIER_FLAGS_HELP: string = `Network:
   --sha256 HEX         the full hash of a .pth file of your own
   --trust-checkpoint   load a .pth file without knowing its hash
   --transforms NAME    whose preprocessing a .pth file takes: IMAGENET1K_V1 (default) or IMAGENET1K_V2
-  --device D           auto (default), cpu, cuda, cuda:N
+  --device D           auto (default), cpu, cuda, cuda:N, or a list such as cuda:0,cuda:1: one worker each
+  --workers N          workers side by side, one per GPU; on a CPU they share its cores
+  --precision P        exact (default: every bit of plain PyTorch), fused, bf16 or fp16
+  --batch N            pictures that a worker takes at once at most; 0 (default) = its own choice
   --threads N          PyTorch's CPU threads; they belong to the answer's last bits
   --handoff KIND       tensor (default), pixels or encoded: what crosses to the worker
   --labels FILE        one label per line instead of the weights' own
@@ -80,7 +85,9 @@ export function classifierOptions(values: Values): ClassifierOptions {
     sha256: values["sha256"],
     trustCheckpoint: values["trust-checkpoint"],
     transforms: values["transforms"],
-    device: values["device"],
+    device: devicesOf(values["device"]),
+    workers: values["workers"] === undefined ? undefined : wholeNumber("workers", values["workers"]),
+    batch: batchOf(values["batch"]),
     precision: values["precision"],
     handoff: values["handoff"],
     threads: values["threads"] === undefined ? undefined : wholeNumber("threads", values["threads"]),
@@ -92,6 +99,15 @@ export function classifierOptions(values: Values): ClassifierOptions {
     onProgress: process.stderr.isTTY ? showProgress : undefined,
   };
   return defined(options); // the values are checked by createClassifier()
+}
+
+/** `cuda:0,cuda:1` as a list. */
+function devicesOf(device: unknown): unknown {
+  return typeof device === "string" && device.includes(",") ? device.split(",") : device;
+}
+
+function batchOf(batch: unknown): { maxSize: number } | undefined {
+  return batch === undefined ? undefined : { maxSize: wholeNumber("batch", batch) };
 }
 
 /** How pictures are to be read by these flags. */

@@ -1,6 +1,7 @@
-import type { Classification, Classifier, DetailedResult } from "../classifier.ts";
+import type { Classification, Classifier, DetailedResult, Stats } from "../classifier.ts";
 import { withinDeadline } from "../deadline.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
+import { StageTimes } from "../histogram.ts";
 import { readHeader } from "../image/format.ts";
 import { loadImage } from "../image/source.ts";
 import type { ImageInput, LoadedImage } from "../image/source.ts";
@@ -9,10 +10,11 @@ import { nearest } from "../nearest.ts";
 import { readLabels } from "../labels.ts";
 import { resolveClassifierOptions, resolveClassifyOptions } from "../options.ts";
 import type { ClassifierOptions, ClassifyOptions, ResolvedClassifyOptions } from "../options.ts";
+import { Stopwatch } from "../stopwatch.ts";
 import { closedError } from "../worker/failure.ts";
+import type { Health } from "../worker/pool.ts";
 import type { WorkerInfo } from "../worker/start.ts";
 import type { Phase } from "../worker/supervise.ts";
-import type { Health, Stats } from "../worker/supervisor.ts";
 import { entriesOf, readCassette, replay } from "./cassette.ts";
 import type { Cassette } from "./cassette.ts";
 import { fakeInfo } from "./info.ts";
@@ -91,7 +93,8 @@ class FakeClassifier extends PictureByPicture implements Classifier {
   #labels: readonly string[] | undefined;
   #phase: Phase = "ready";
   #closing: Promise<void> | undefined;
-  #counts = { submitted: 0, succeeded: 0, failed: 0, starts: 1, redelivered: 0, dropped: 0 };
+  readonly #times = new StageTimes();
+  #counts = { submitted: 0, succeeded: 0, failed: 0, starts: 1, redelivered: 0, dropped: 0, batches: 0 };
 
   constructor(setup: Setup) {
     super();
@@ -126,7 +129,7 @@ class FakeClassifier extends PictureByPicture implements Classifier {
   }
 
   health(): Health {
-    return {
+    const health = {
       phase: this.#phase,
       ready: this.#phase === "ready" || this.#phase === "busy",
       starts: this.#counts.starts,
@@ -137,10 +140,11 @@ class FakeClassifier extends PictureByPicture implements Classifier {
       inFlight: this.#pending.size,
       lastFailure: undefined,
     };
+    return { ...health, workers: [health] };
   }
 
   stats(): Stats {
-    return { ...this.#counts };
+    return { ...this.#counts, stages: this.#times.snapshot() };
   }
 
   on(_event: "state", listener: (phase: Phase) => void): () => void {
@@ -235,11 +239,14 @@ class FakeClassifier extends PictureByPicture implements Classifier {
 
   async #counted<T>(work: Promise<T>): Promise<T> {
     this.#counts.submitted += 1;
+    const clock = new Stopwatch();
     this.#pending.add(work);
     if (this.#pending.size === 1) this.#enter("busy");
     try {
       const result = await work;
       this.#counts.succeeded += 1;
+      clock.lap("total");
+      this.#times.record(clock.laps);
       return result;
     } catch (error) {
       this.#counts.failed += 1;

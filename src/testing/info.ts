@@ -17,9 +17,12 @@ export function fakeInfo(weights: string, transforms: TransformsName, source: st
     deviceReason: `the answers come from ${source}`,
     threads: 0,
     precision: "fake",
+    handoff: "tensor",
     model: "fake",
     weights: { name: `fake (${weights})`, path: "", sha256: "0".repeat(64), trained: false, transforms },
     spec: specOf(transforms),
+    maxBatch: 1,
     warmupMs: 0,
+    workers: [],
   };
 }

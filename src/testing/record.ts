@@ -1,4 +1,4 @@
-import type { Classifier, DetailedResult } from "../classifier.ts";
+import type { Classifier, DetailedResult, Stats } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
 import { withinDeadline } from "../deadline.ts";
 import { loadImage } from "../image/source.ts";
@@ -6,9 +6,9 @@ import type { ImageInput, LoadedImage } from "../image/source.ts";
 import type { Tensor } from "../image/tensor.ts";
 import { resolveClassifyOptions } from "../options.ts";
 import type { ClassifierOptions, ClassifyOptions, ResolvedClassifyOptions } from "../options.ts";
+import type { Health } from "../worker/pool.ts";
 import type { WorkerInfo } from "../worker/start.ts";
 import type { Phase } from "../worker/supervise.ts";
-import type { Health, Stats } from "../worker/supervisor.ts";
 import { entryOf, keyOf, placeOf, readCassette, writeCassette } from "./cassette.ts";
 import type { CassetteEntry } from "./cassette.ts";
 import { PictureByPicture } from "../lists.ts";

@@ -2,6 +2,7 @@
 import { ERROR_CODES, IsotorchError } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
 import type { WorkerExit } from "./process.ts";
+import type { Failure } from "./supervise.ts";
 import type { MessageOf } from "./wire.ts";
 
 /** An `error` message as the error that it means. */
@@ -55,4 +56,63 @@ function tracebackIn(stderr: string): { traceback?: string } {
 /** For calls after the close. */
 export function closedError(): IsotorchError {
   return new IsotorchError("CLOSED", "The classifier is closed.", { hint: "Create another one." });
+}
+
+/** What the supervision knows when it ends a call. */
+export interface Circumstances {
+  /** Why the last worker ended. */
+  readonly cause: IsotorchError | undefined;
+  /** A guess at when there is room in the queue; when an open circuit is tried again. Milliseconds. */
+  readonly roomInMs: number;
+  readonly retryInMs: number;
+}
+
+/** Why a call ended without an answer of its own, as the error that its caller gets. */
+export function failureOf(failure: Failure, { cause, roomInMs, retryInMs }: Circumstances): IsotorchError {
+  const details = {
+    ...(cause !== undefined && { cause }),
+    ...(cause?.stderr !== undefined && { stderr: cause.stderr }),
+    ...(cause?.traceback !== undefined && { traceback: cause.traceback }),
+  };
+  switch (failure) {
+    case "closed":
+      return closedError();
+    case "queue-full":
+      return new IsotorchError("QUEUE_FULL", "The queue is full.", { retryAfterMs: roomInMs });
+    case "circuit-open": {
+      const message = "The worker crashed too often and is left alone for a while.";
+      return new IsotorchError("CIRCUIT_OPEN", message, { ...details, retryAfterMs: retryInMs });
+    }
+    case "poison":
+      return new IsotorchError("POISON_INPUT", "The worker died twice with this picture alone.", details);
+    case "died":
+      return cause ?? new IsotorchError("WORKER_DIED", "The worker died.");
+    case "failed":
+      return cause ?? new IsotorchError("WORKER_START_FAILED", "The worker cannot be started.");
+  }
+}
+
+/** Errors that another start would repeat: configuration, imports, checkpoint, protocol. */
+const FATAL = new Set<IsotorchErrorCode>([
+  "INVALID_OPTION",
+  "ENVIRONMENT_NOT_FOUND",
+  "ENVIRONMENT_BROKEN",
+  "DEVICE_UNAVAILABLE",
+  "WEIGHTS_NOT_FOUND",
+  "CHECKPOINT_CORRUPT",
+  "CHECKPOINT_MISMATCH",
+  "CHECKPOINT_UNTRUSTED",
+  "PROTOCOL_ERROR",
+]);
+
+export function isFatal({ code }: IsotorchError): boolean {
+  return FATAL.has(code);
+}
+
+/** Whatever was thrown, as an error of ours. */
+export function asError(thrown: unknown): IsotorchError {
+  if (thrown instanceof IsotorchError) return thrown;
+  return new IsotorchError("WORKER_START_FAILED", "The worker failed in an unexpected way.", {
+    cause: thrown,
+  });
 }

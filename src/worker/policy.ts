@@ -23,7 +23,11 @@ export interface SupervisionPolicy {
   readonly openMs: number;
   /** @default 300000 */
   readonly maxOpenMs: number;
-  /** Requests at the worker at a time: one computes, one waits beside it. @default 2 */
+  /** Pictures in a batch at most; 0 = as many as the worker chooses by its device and precision. @default 0 */
+  readonly batchSize: number;
+  /** How long a batch that is not full waits for company, milliseconds. @default 0 */
+  readonly batchDelayMs: number;
+  /** Batches at the worker at a time: one computes, one waits beside it. @default 2 */
   readonly maxInFlight: number;
   /** Waiting and in flight together. @default 128 */
   readonly maxRequests: number;
@@ -49,6 +53,8 @@ export const DEFAULT_POLICY: SupervisionPolicy = {
   exitWindowMs: 300_000,
   openMs: 30_000,
   maxOpenMs: 300_000,
+  batchSize: 0,
+  batchDelayMs: 0,
   maxInFlight: 2,
   maxRequests: 128,
   maxBytes: 96 * 1024 * 1024,

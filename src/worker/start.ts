@@ -1,16 +1,21 @@
 /** From resolved options to a worker that is ready: environment, checkpoint, session. */
-import type { ResolvedClassifierOptions, TransformsName } from "../options.ts";
+import { IsotorchError } from "../errors.ts";
+import type { Handoff, ResolvedClassifierOptions, TransformsName } from "../options.ts";
+import { availableParallelism } from "node:os";
 import { resolveCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { findEnvironment } from "./environment.ts";
 import type { Environment, EnvironmentOptions } from "./environment.ts";
+import { placementsOf } from "./placement.ts";
+import type { Placement } from "./placement.ts";
+import { Pool } from "./pool.ts";
+import type { Start } from "./pool.ts";
 import { WORKER_SCRIPT } from "./script.ts";
 import type { WireSpec } from "./schema.ts";
 import { DEFAULT_POLICY } from "./policy.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import { Session } from "./session.ts";
 import type { Phase } from "./supervise.ts";
-import { Supervisor } from "./supervisor.ts";
 import type { SessionOptions, WorkerReady } from "./session.ts";
 
 /** What was chosen and what runs; every value was measured or answered, none assumed. */
@@ -30,6 +35,8 @@ export interface WorkerInfo {
   readonly deviceReason: string;
   readonly threads: number;
   readonly precision: string;
+  /** What crosses to the worker: what was asked for, or what suits the device. */
+  readonly handoff: Handoff;
   readonly model: string;
   readonly weights: {
     readonly name: string;
@@ -40,30 +47,48 @@ export interface WorkerInfo {
     readonly transforms: TransformsName;
   };
   readonly spec: WireSpec;
+  /** Pictures that a worker takes at once at most. */
+  readonly maxBatch: number;
   readonly warmupMs: number;
+  /** Each worker; what is said above is said of the first. */
+  readonly workers: readonly WorkerPlace[];
+}
+
+/** Where one of the workers computes. */
+export interface WorkerPlace {
+  readonly pid: number;
+  readonly device: string;
+  readonly deviceName: string;
+  readonly threads: number;
 }
 
 export type { WireSpec as WorkerSpec } from "./schema.ts";
 
-/** A supervised worker and what is known of it. */
-export interface StartedWorker {
-  readonly supervisor: Supervisor;
+/** Supervised workers and what is known of them. */
+export interface StartedWorkers {
+  readonly pool: Pool;
   /** What runs now; another process after a restart. */
   readonly info: () => WorkerInfo;
 }
 
 /** @throws IsotorchError what is missing or wrong, with how to mend it. */
-export async function startWorker(
+export async function startWorkers(
   options: ResolvedClassifierOptions,
   onPhase: (phase: Phase) => void,
-): Promise<StartedWorker> {
+): Promise<StartedWorkers> {
   const { signal, logger, onProgress } = options;
   const environment = await findEnvironment(options);
   const checkpoint = await resolveCheckpoint(options.weights, options);
-  const policy: SupervisionPolicy = { ...DEFAULT_POLICY, ...options.supervision, ...options.queue };
-  const supervisor = await Supervisor.start({
+  const { maxSize = 0, maxDelayMs = 0 } = options.batch ?? {};
+  const policy: SupervisionPolicy = {
+    ...DEFAULT_POLICY,
+    ...options.supervision,
+    ...options.queue,
+    batchSize: maxSize,
+    batchDelayMs: maxDelayMs,
+  };
+  const at = ({ device, threads }: Placement): Start => ({
     policy,
-    onPhase,
     signal,
     session: (generation) => ({
       command: commandFor(environment),
@@ -75,10 +100,10 @@ export async function startWorker(
         trust: checkpoint.trust,
         seed: checkpoint.seed,
         transforms: checkpoint.transforms,
-        device: options.device,
+        device,
         precision: options.precision,
-        threads: options.threads,
-        maxBatch: 0,
+        threads,
+        maxBatch: maxSize,
       },
       timeouts: policy,
       onProgress: (name, fraction) =>
@@ -90,7 +115,11 @@ export async function startWorker(
       },
     }),
   });
-  return { supervisor, info: () => describe(supervisor.ready, environment, checkpoint, options.model) };
+  const cpus = availableParallelism();
+  const [first = { device: "auto", threads: 0 }] = placementsOf(options, cpus);
+  const others = ({ device }: WorkerReady): Start[] => placementsOf(options, cpus, device).slice(1).map(at);
+  const pool = await Pool.start(at(first), others, onPhase);
+  return { pool, info: () => describe(pool.members, environment, checkpoint, options) };
 }
 
 /** A worker without a network, for pictures that only Pillow reads as Pillow does. */
@@ -112,13 +141,14 @@ function commandFor({ python, variables }: Environment): SessionOptions["command
 }
 
 function describe(
-  ready: WorkerReady,
+  members: readonly WorkerReady[],
   environment: Environment,
   checkpoint: Checkpoint,
-  model: string,
+  { model, handoff }: ResolvedClassifierOptions,
 ): WorkerInfo {
-  const { hello, versions, device, deviceName, deviceReason, threads, precision, sha256, spec, warmupMs } =
-    ready;
+  const [ready] = members;
+  if (ready === undefined) throw new IsotorchError("WORKER_ERROR", "No worker was ready yet.");
+  const { hello, versions, device, deviceName, deviceReason, threads, precision, sha256, spec } = ready;
   return {
     package: hello.package,
     protocol: hello.protocol,
@@ -132,6 +162,8 @@ function describe(
     deviceReason,
     threads,
     precision,
+    // A GPU normalises faster than four times the bytes get there.
+    handoff: handoff ?? (device.startsWith("cuda") ? "pixels" : "tensor"),
     model,
     weights: {
       name: checkpoint.weights,
@@ -141,6 +173,13 @@ function describe(
       transforms: checkpoint.transforms,
     },
     spec,
-    warmupMs,
+    maxBatch: ready.maxBatch,
+    warmupMs: ready.warmupMs,
+    workers: members.map((member) => ({
+      pid: member.hello.pid,
+      device: member.device,
+      deviceName: member.deviceName,
+      threads: member.threads,
+    })),
   };
 }

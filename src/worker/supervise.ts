@@ -2,6 +2,8 @@
  * The supervision as one pure function, `(state, event) → (state, effects)`, on a clock that the events carry:
  * no process, no timer, no randomness. `supervisor.ts` turns its effects into deeds.
  */
+import { dueAt, nextBatch } from "./batch.ts";
+import type { BatchLimits } from "./batch.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 
 /** What `health()` reports; derived by {@link phaseOf}. */
@@ -21,6 +23,12 @@ export type Phase =
 export interface Call {
   readonly id: number;
   readonly bytes: number;
+  /** It shares no batch. */
+  readonly single: boolean;
+  /** When it was submitted. */
+  readonly since: number;
+  /** Which batch it went with; 0 while it waits. */
+  readonly batch: number;
   /** How often it was sent to a worker; never more than twice. */
   readonly executions: number;
   /** The caller has its outcome already: the call is at the worker still, and of no interest afterwards. */
@@ -40,6 +48,9 @@ export interface State {
   readonly wanted: boolean;
   readonly closing: boolean;
   readonly failed: boolean;
+  /** Pictures that the worker takes at once, from its `ready`. */
+  readonly workerBatch: number;
+  readonly lastBatch: number;
   readonly waiting: readonly Call[];
   readonly flight: readonly Call[];
   /** Calls that were in flight when a worker died; they go again one at a time, each alone. */
@@ -66,23 +77,26 @@ export interface State {
 export type Failure = "closed" | "queue-full" | "circuit-open" | "poison" | "died" | "failed";
 
 export type Event =
-  | { readonly type: "submit"; readonly id: number; readonly bytes: number }
+  | { readonly type: "submit"; readonly id: number; readonly bytes: number; readonly single?: boolean }
   | { readonly type: "cancel"; readonly id: number }
   /** Start without waiting for a call. */
   | { readonly type: "start" }
   | { readonly type: "answered"; readonly id: number; readonly generation: number }
   | { readonly type: "loading"; readonly generation: number }
-  | { readonly type: "ready"; readonly generation: number }
+  | { readonly type: "ready"; readonly generation: number; readonly maxBatch?: number }
   | { readonly type: "heard"; readonly generation: number }
   /** The process is gone and reaped. `fatal`: another start would end in the same way. */
   | { readonly type: "exit"; readonly generation: number; readonly fatal: boolean }
   | { readonly type: "recycle" }
   | { readonly type: "close" }
+  /** The time of {@link wakeAt} has come. */
+  | { readonly type: "due" }
   | { readonly type: "tick" };
 
 export type Effect =
   | { readonly type: "spawn"; readonly generation: number }
-  | { readonly type: "send"; readonly id: number }
+  /** `following`: how many of its batch are sent right behind it. */
+  | { readonly type: "send"; readonly id: number; readonly following: number }
   | { readonly type: "fail"; readonly id: number; readonly failure: Failure }
   | { readonly type: "ping" }
   | { readonly type: "stop" }
@@ -111,6 +125,8 @@ export function initialState(now: number, policy: SupervisionPolicy): State {
     wanted: false,
     closing: false,
     failed: false,
+    workerBatch: 1,
+    lastBatch: 0,
     waiting: [],
     flight: [],
     suspects: [],
@@ -142,6 +158,13 @@ export function openCalls({ waiting, flight, suspects }: State): number {
   return waiting.length + suspects.length + flight.filter((call) => !call.settled).length;
 }
 
+/** When an incomplete batch has waited long enough for company; undefined where none waits. */
+export function wakeAt(state: State, policy: SupervisionPolicy): number | undefined {
+  const { process, ending, suspects, waiting } = state;
+  const sending = process === "up" && ending === undefined && suspects.length === 0;
+  return sending && room(state, policy) > 0 ? dueAt(waiting, limitsOf(state, policy)) : undefined;
+}
+
 export function supervise(state: State, event: Event, at: At): Step {
   if ("generation" in event && event.generation !== state.generation) return [state, []];
   switch (event.type) {
@@ -156,7 +179,7 @@ export function supervise(state: State, event: Event, at: At): Step {
     case "loading":
       return [{ ...state, process: "loading", heardAt: at.now }, []];
     case "ready":
-      return advance({ ...state, process: "up", heardAt: at.now, readyAt: at.now, activeAt: at.now }, [], at);
+      return ready(state, event.maxBatch ?? 1, at);
     case "heard":
       return [{ ...state, heardAt: at.now }, []];
     case "exit":
@@ -165,12 +188,23 @@ export function supervise(state: State, event: Event, at: At): Step {
       return state.process === "up" ? advance(endingAs(state, "recycle"), [], at) : [state, []];
     case "close":
       return advance({ ...state, closing: true }, [], at);
+    case "due":
+      return advance(state, [], at);
     case "tick":
       return tick(state, at);
   }
 }
 
-function submit(state: State, { id, bytes }: { id: number; bytes: number }, at: At): Step {
+function ready(state: State, workerBatch: number, at: At): Step {
+  const { now } = at;
+  return advance({ ...state, process: "up", workerBatch, heardAt: now, readyAt: now, activeAt: now }, [], at);
+}
+
+function submit(
+  state: State,
+  { id, bytes, single = false }: { id: number; bytes: number; single?: boolean },
+  at: At,
+): Step {
   const refuse = (failure: Failure): Step => [state, [{ type: "fail", id, failure }]];
   if (state.closing) return refuse("closed");
   if (state.failed) return refuse("failed");
@@ -180,7 +214,7 @@ function submit(state: State, { id, bytes }: { id: number; bytes: number }, at: 
   // A call alone always fits: the size of one picture has a limit of its own.
   const full = held.length >= at.policy.maxRequests || (held.length > 0 && total > at.policy.maxBytes);
   if (full) return refuse("queue-full");
-  const call: Call = { id, bytes, executions: 0, settled: false };
+  const call: Call = { id, bytes, single, since: at.now, batch: 0, executions: 0, settled: false };
   return advance({ ...state, waiting: [...state.waiting, call], activeAt: at.now }, [], at);
 }
 
@@ -299,23 +333,50 @@ function start(state: State, effects: readonly Effect[], { now }: At): Step {
   return [started, [...effects, { type: "spawn", generation }]];
 }
 
-/** Sends what may be sent: a suspect alone, others up to the limit, nothing to a worker that is to end. */
+/** Sends what may be sent: a suspect alone, others in batches up to the limit, nothing to a worker that is to end. */
 function dispatch(state: State, at: At): Step {
   if (state.ending !== undefined) return [state, []];
-  const { flight, suspects, waiting } = state;
-  const alone = suspects.length > 0 || flight.some((call) => call.executions > 1);
-  const room = alone ? Number(flight.length === 0) : Math.max(0, at.policy.maxInFlight - flight.length);
-  const queue = suspects.length > 0 ? suspects : waiting;
-  const sent = queue.slice(0, room).map((call) => ({ ...call, executions: call.executions + 1 }));
-  if (sent.length === 0) return [state, []];
-  const rest = queue.slice(sent.length);
+  const { flight, suspects } = state;
+  if (suspects.length > 0) return flight.length === 0 ? sendBatch(state, "suspects", 1, at) : [state, []];
+  if (flight.some((call) => call.executions > 1)) return [state, []];
+  const limits = limitsOf(state, at.policy);
+  let step: Step = [state, []];
+  while (room(step[0], at.policy) > 0) {
+    const [before, effects] = step;
+    const count = nextBatch(before.waiting, before.flight.length, limits, at.now);
+    if (count === 0) break;
+    const [after, sends] = sendBatch(before, "waiting", count, at);
+    step = [after, [...effects, ...sends]];
+  }
+  return step;
+}
+
+/** How many more batches the worker may be given. */
+function room({ flight }: State, { maxInFlight }: SupervisionPolicy): number {
+  return maxInFlight - new Set(flight.map(({ batch }) => batch)).size;
+}
+
+function limitsOf(
+  { workerBatch }: State,
+  { batchSize, batchDelayMs, maxInFlight }: SupervisionPolicy,
+): BatchLimits {
+  const maxSize = Math.max(1, Math.min(workerBatch, batchSize || workerBatch));
+  return { maxSize, maxDelayMs: batchDelayMs, maxInFlight };
+}
+
+function sendBatch(state: State, from: "suspects" | "waiting", count: number, at: At): Step {
+  const batch = state.lastBatch + 1;
+  const sent = state[from]
+    .slice(0, count)
+    .map((call) => ({ ...call, batch, executions: call.executions + 1 }));
   const next: State = {
     ...state,
-    flight: [...flight, ...sent],
-    ...(suspects.length > 0 ? { suspects: rest } : { waiting: rest }),
+    lastBatch: batch,
+    flight: [...state.flight, ...sent],
+    [from]: state[from].slice(count),
     busySince: state.busySince ?? at.now,
   };
-  return [next, sent.map(({ id }): Effect => ({ type: "send", id }))];
+  return [next, sent.map(({ id }, index): Effect => ({ type: "send", id, following: count - 1 - index }))];
 }
 
 function endingAs(state: State, ending: "recycle" | "idle" | "close"): State {

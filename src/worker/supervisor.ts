@@ -1,16 +1,16 @@
 /** Turns the effects of `supervise.ts` into deeds: owns the processes, the timer and every caller's promise. */
-import { readFileSync } from "node:fs";
 import { IsotorchError, abortError } from "../errors.ts";
-import { closedError } from "./failure.ts";
+import { asError, closedError, failureOf, isFatal } from "./failure.ts";
 import type { SupervisionPolicy } from "./policy.ts";
+import { residentBytes } from "./process.ts";
 import { Session } from "./session.ts";
 import type { SessionOptions, WorkerReady } from "./session.ts";
-import { initialState, openCalls, phaseOf, supervise } from "./supervise.ts";
+import { initialState, openCalls, phaseOf, supervise, wakeAt } from "./supervise.ts";
 import type { Effect, Event, Failure, Phase, State } from "./supervise.ts";
 import type { Fields, Frame, MessageOf } from "./wire.ts";
 
-/** How the worker is; made of what it answered, not of what is hoped. */
-export interface Health {
+/** How one worker is; made of what it answered, not of what is hoped. */
+export interface WorkerHealth {
   readonly phase: Phase;
   /** A worker is up and has answered within the last three pings. */
   readonly ready: boolean;
@@ -29,7 +29,7 @@ export interface Health {
 }
 
 /** Counts since the start. */
-export interface Stats {
+export interface WorkerStats {
   readonly submitted: number;
   readonly succeeded: number;
   readonly failed: number;
@@ -37,6 +37,8 @@ export interface Stats {
   readonly redelivered: number;
   /** Messages that were late, unknown, malformed or a stranger's. */
   readonly dropped: number;
+  /** Batches that were sent to a worker; a single call is a batch of one. */
+  readonly batches: number;
 }
 
 /** What a caller says of its request; which batch it goes with is decided here. */
@@ -47,8 +49,15 @@ interface Waiter {
   readonly fields: CallFields;
   readonly frames: readonly Frame[];
   readonly deadline: number | undefined;
+  readonly onSent: (() => void) | undefined;
   readonly resolve: (reply: MessageOf<"result">) => void;
   readonly reject: (error: IsotorchError) => void;
+}
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Hears when the call goes to a worker for the first time. */
+  readonly onSent?: () => void;
 }
 
 export interface SupervisorOptions {
@@ -66,6 +75,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #waiters = new Map<number, Waiter>();
   readonly #timer: NodeJS.Timeout;
+  #batchTimer: NodeJS.Timeout | undefined;
   readonly #stopped: Promise<void>;
   #resolveStopped: () => void = () => undefined;
   #state: State;
@@ -78,7 +88,7 @@ export class Supervisor {
   #memoryCheckedAt = 0;
   /** The first id belongs to the `load`. */
   #lastId = 1;
-  #counts = { submitted: 0, succeeded: 0, failed: 0, redelivered: 0, dropped: 0 };
+  #counts = { submitted: 0, succeeded: 0, failed: 0, redelivered: 0, dropped: 0, batches: 0 };
 
   private constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -121,7 +131,17 @@ export class Supervisor {
     return this.#ready;
   }
 
-  health(): Health {
+  /** Whether a worker is there to take a call at once. */
+  get isUp(): boolean {
+    return this.#state.process === "up" && this.#state.ending === undefined;
+  }
+
+  /** Calls that somebody waits for. */
+  get openCalls(): number {
+    return openCalls(this.#state);
+  }
+
+  health(): WorkerHealth {
     const { process, generation, exits, heardAt, waiting, suspects, flight } = this.#state;
     const silentMs = performance.now() - (this.#session?.heardAt ?? heardAt);
     return {
@@ -137,7 +157,7 @@ export class Supervisor {
     };
   }
 
-  stats(): Stats {
+  stats(): WorkerStats {
     const dropped = this.#counts.dropped + (this.#session?.dropped ?? 0);
     return { ...this.#counts, dropped, starts: this.#state.generation };
   }
@@ -152,7 +172,7 @@ export class Supervisor {
     type: Waiter["type"],
     fields: Waiter["fields"],
     frames: readonly Frame[],
-    { signal }: { readonly signal?: AbortSignal } = {},
+    { signal, onSent }: RequestOptions = {},
   ): Promise<MessageOf<"result">> {
     if (signal?.aborted === true) return Promise.reject(abortError(signal));
     this.#lastId += 1;
@@ -160,7 +180,7 @@ export class Supervisor {
     this.#counts.submitted += 1;
     const deadline = fields.deadlineMs === null ? undefined : performance.now() + fields.deadlineMs;
     const reply = new Promise<MessageOf<"result">>((resolve, reject) => {
-      this.#waiters.set(id, { type, fields, frames, deadline, resolve, reject });
+      this.#waiters.set(id, { type, fields, frames, deadline, onSent, resolve, reject });
     });
     const onAbort = (): void => {
       if (signal !== undefined) this.#reject(id, abortError(signal));
@@ -169,7 +189,7 @@ export class Supervisor {
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     const bytes = frames.reduce((sum, frame) => sum + frame.data.byteLength, 0);
-    this.#feed({ type: "submit", id, bytes });
+    this.#feed({ type: "submit", id, bytes, single: type === "decode" });
     return reply.finally(() => signal?.removeEventListener("abort", onAbort));
   }
 
@@ -205,6 +225,15 @@ export class Supervisor {
       this.#resolveStopped();
     } else if (openCalls(this.#state) > 0 || this.#state.process === "starting") this.#timer.ref();
     else this.#timer.unref();
+    this.#wake();
+  }
+
+  /** An incomplete batch that waits for company has its own timer: ticks are too far apart. */
+  #wake(): void {
+    clearTimeout(this.#batchTimer);
+    const at = wakeAt(this.#state, this.#options.policy);
+    if (at === undefined) return;
+    this.#batchTimer = setTimeout(() => this.#feed({ type: "due" }), Math.max(0, at - performance.now()));
   }
 
   #perform(effect: Effect): void {
@@ -212,7 +241,7 @@ export class Supervisor {
       case "spawn":
         return void this.#spawn(effect.generation);
       case "send":
-        return void this.#send(effect.id);
+        return void this.#send(effect.id, effect.following);
       case "fail":
         return this.#reject(effect.id, this.#errorFor(effect.failure));
       case "ping":
@@ -245,7 +274,7 @@ export class Supervisor {
       // Asked to stop in the very moment in which it became ready.
       if (starting.signal.aborted) void session.close(0);
       this.#ready = session.ready;
-      this.#feed({ type: "ready", generation });
+      this.#feed({ type: "ready", generation, maxBatch: session.ready.maxBatch });
       this.#firstStart?.resolve();
       const { code } = await session.exited;
       this.#ended(session);
@@ -272,7 +301,7 @@ export class Supervisor {
     if (this.#session === session) this.#session = undefined;
   }
 
-  async #send(id: number): Promise<void> {
+  async #send(id: number, following: number): Promise<void> {
     const waiter = this.#waiters.get(id);
     const session = this.#session;
     const generation = this.#state.generation;
@@ -281,9 +310,11 @@ export class Supervisor {
       this.#counts.redelivered += 1;
     if (waiter === undefined) return this.#feed({ type: "answered", id, generation });
     const { type, frames, deadline } = waiter;
+    waiter.onSent?.();
+    if (following === 0) this.#counts.batches += 1;
     const deadlineMs = deadline === undefined ? null : Math.max(0, deadline - performance.now());
     try {
-      const reply = await session.request(type, fieldsOf(waiter, deadlineMs), frames, id);
+      const reply = await session.request(type, fieldsOf(waiter, deadlineMs, following), frames, id);
       this.#settle(id)?.resolve(reply);
       if (this.#state.generation === generation) this.#counts.succeeded += 1;
     } catch (error) {
@@ -308,39 +339,12 @@ export class Supervisor {
   }
 
   #errorFor(failure: Failure): IsotorchError {
-    const cause = this.#lastFailure;
-    const details = {
-      ...(cause !== undefined && { cause }),
-      ...(cause?.stderr !== undefined && { stderr: cause.stderr }),
-      ...(cause?.traceback !== undefined && { traceback: cause.traceback }),
-    };
-    const retryAfterMs = Math.max(TICK_MS, Math.ceil(this.#state.retryAt - performance.now()));
-    switch (failure) {
-      case "closed":
-        return closedError();
-      case "queue-full":
-        return new IsotorchError("QUEUE_FULL", "The queue is full.", { retryAfterMs: this.#typicalMs() });
-      case "circuit-open":
-        return new IsotorchError(
-          "CIRCUIT_OPEN",
-          "The worker crashed too often and is left alone for a while.",
-          {
-            ...details,
-            retryAfterMs,
-          },
-        );
-      case "poison":
-        return new IsotorchError("POISON_INPUT", "The worker died twice with this picture alone.", details);
-      case "died":
-        return cause ?? new IsotorchError("WORKER_DIED", "The worker died.");
-      case "failed":
-        return cause ?? new IsotorchError("WORKER_START_FAILED", "The worker cannot be started.");
-    }
-  }
-
-  /** A guess at when a place in the queue will be free: what the worker is known to need for one request. */
-  #typicalMs(): number {
-    return Math.ceil(this.#ready?.warmupMs ?? 1_000);
+    return failureOf(failure, {
+      cause: this.#lastFailure,
+      // What the worker is known to need for one picture.
+      roomInMs: Math.ceil(this.#ready?.warmupMs ?? 1_000),
+      retryInMs: Math.max(TICK_MS, Math.ceil(this.#state.retryAt - performance.now())),
+    });
   }
 
   #tick(): void {
@@ -357,40 +361,10 @@ export class Supervisor {
   }
 }
 
-function fieldsOf({ type, fields }: Waiter, deadlineMs: number | null): Fields<"infer"> | Fields<"decode"> {
-  return { ...fields, deadlineMs, ...(type === "infer" && { following: 0 }) } as Fields<"infer">;
-}
-
-/** Errors that another start would repeat: configuration, imports, checkpoint, protocol. */
-const FATAL = new Set([
-  "INVALID_OPTION",
-  "ENVIRONMENT_NOT_FOUND",
-  "ENVIRONMENT_BROKEN",
-  "DEVICE_UNAVAILABLE",
-  "WEIGHTS_NOT_FOUND",
-  "CHECKPOINT_CORRUPT",
-  "CHECKPOINT_MISMATCH",
-  "CHECKPOINT_UNTRUSTED",
-  "PROTOCOL_ERROR",
-]);
-
-function isFatal(error: IsotorchError | undefined): boolean {
-  return error !== undefined && FATAL.has(error.code);
-}
-
-function asError(thrown: unknown): IsotorchError {
-  if (thrown instanceof IsotorchError) return thrown;
-  return new IsotorchError("WORKER_START_FAILED", "The worker failed in an unexpected way.", {
-    cause: thrown,
-  });
-}
-
-/** Resident memory of a process, bytes; 0 where it cannot be told (only Linux tells it here). */
-function residentBytes(pid: number | undefined): number {
-  try {
-    const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);
-    return pages * 4096;
-  } catch {
-    return 0;
-  }
+function fieldsOf(
+  { type, fields }: Waiter,
+  deadlineMs: number | null,
+  following: number,
+): Fields<"infer"> | Fields<"decode"> {
+  return { ...fields, deadlineMs, ...(type === "infer" && { following }) } as Fields<"infer">;
 }

@@ -38,7 +38,10 @@ const INFO: WorkerInfo = {
     std: [0.229, 0.224, 0.225],
     interpolation: "bilinear",
   },
+  handoff: "tensor",
+  maxBatch: 1,
   warmupMs: 100,
+  workers: [],
 };
 const DOG = { name: "dog.jpg", sha256: "d".repeat(64) };
 const CAT = { name: "cat.jpg", sha256: "c".repeat(64) };

@@ -37,9 +37,10 @@ export class Machine {
     return { generation: this.state.generation };
   }
 
-  up(): this {
+  /** @param maxBatch pictures that the worker takes at once. */
+  up(maxBatch = 1): this {
     this.feed({ type: "start" });
-    this.feed({ type: "ready", ...this.generation });
+    this.feed({ type: "ready", maxBatch, ...this.generation });
     return this;
   }
 
@@ -66,6 +67,18 @@ export class Machine {
 
   sent(): number[] {
     return this.effects.flatMap((effect) => (effect.type === "send" ? [effect.id] : []));
+  }
+
+  /** The calls that were sent, batch by batch. */
+  batches(): number[][] {
+    const batches: number[][] = [];
+    let open: number[] = [];
+    for (const effect of this.effects) {
+      if (effect.type !== "send") continue;
+      open.push(effect.id);
+      if (effect.following === 0) batches.push(open.splice(0));
+    }
+    return batches;
   }
 
   failures(): Record<number, string> {

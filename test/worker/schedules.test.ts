@@ -12,9 +12,12 @@ function schedule(seed: number): void {
     maxExits: random.integer(0, 8),
     maxRequests: random.integer(1, 12),
     maxInFlight: random.integer(1, 3),
+    batchSize: random.integer(0, 4),
+    batchDelayMs: chance(0.3) ? random.integer(1, 500) : 0,
     idleShutdownMs: chance(0.3) ? 3_000 : 0,
     redelivery: chance(0.8) ? "once" : "never",
   });
+  const maxBatch = random.integer(1, 6);
   const outcomes = new Map<number, number>();
   const executions = new Map<number, number>();
   const submitted = new Set<number>();
@@ -36,7 +39,11 @@ function schedule(seed: number): void {
         if (cancelled.has(effect.id)) throw new Error("a cancelled call was sent");
       } else if (effect.type === "fail") settle(effect.id);
     }
-    if (machine.state.flight.length > machine.policy.maxInFlight) throw new Error("too many in flight");
+    const sizes = new Map<number, number>();
+    for (const { batch } of machine.state.flight) sizes.set(batch, (sizes.get(batch) ?? 0) + 1);
+    if (sizes.size > machine.policy.maxInFlight) throw new Error("too many batches in flight");
+    const largest = Math.min(maxBatch, machine.policy.batchSize || maxBatch);
+    if (Math.max(0, ...sizes.values()) > largest) throw new Error("a batch that is too large");
   };
   const exit = (fatal: boolean): void => {
     if (alive === 0) return;
@@ -45,15 +52,16 @@ function schedule(seed: number): void {
   };
   const step = (id: number): void => {
     const { flight, process, asked } = machine.state;
-    const call = flight[0];
+    const call = flight[random.integer(0, Math.max(0, flight.length - 1))];
     const at = random.next();
     if (at < 0.3 && !closed) {
       submitted.add(id);
-      feed({ type: "submit", id, bytes: 10 });
+      feed({ type: "submit", id, bytes: 10, single: chance(0.2) });
     } else if (at < 0.55 && call !== undefined && alive > 0) {
       if (!call.settled) settle(call.id);
       feed({ type: "answered", id: call.id, ...machine.generation });
-    } else if (at < 0.7 && alive > 0 && process !== "up") feed({ type: "ready", ...machine.generation });
+    } else if (at < 0.7 && alive > 0 && process !== "up")
+      feed({ type: "ready", maxBatch, ...machine.generation });
     else if (at < 0.75 || (asked && at < 0.9)) exit(chance(0.02));
     else if (at < 0.8) {
       const open = [...submitted].filter((one) => !outcomes.has(one));
@@ -81,7 +89,7 @@ function schedule(seed: number): void {
     const { flight, process, asked } = machine.state;
     const call = flight[0];
     if (alive > 0 && asked) exit(false);
-    else if (alive > 0 && process !== "up") feed({ type: "ready", ...machine.generation });
+    else if (alive > 0 && process !== "up") feed({ type: "ready", maxBatch, ...machine.generation });
     else if (call !== undefined) {
       if (!call.settled) settle(call.id);
       feed({ type: "answered", id: call.id, ...machine.generation });

@@ -62,7 +62,7 @@ export function startStub(options: StubOptions = {}): Promise<Supervisor> {
 
 /** Sends a text as a picture; the answer is a digest of it. */
 export async function ask(
-  supervisor: Supervisor,
+  supervisor: Pick<Supervisor, "request">,
   text: string,
   { signal, deadlineMs = null }: { readonly signal?: AbortSignal; readonly deadlineMs?: number | null } = {},
 ): Promise<number | undefined> {

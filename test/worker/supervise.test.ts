@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { openCalls } from "../../src/worker/supervise.ts";
+import { openCalls, wakeAt } from "../../src/worker/supervise.ts";
 import { Machine } from "./machine.ts";
 
 describe("a worker that dies", () => {
@@ -193,6 +193,84 @@ describe("limits", () => {
     machine.feed({ type: "answered", id: 1, generation: 1 });
     machine.feed({ type: "exit", fatal: true, generation: 1 });
     expect(machine.state).toEqual(before);
+  });
+});
+
+describe("batches", () => {
+  const ids = (count: number, from = 1): number[] =>
+    Array.from({ length: count }, (_, index) => from + index);
+
+  test("an idle worker gets its first call at once, and what came meanwhile together", () => {
+    const machine = new Machine().up(8);
+    machine.submit(...ids(7));
+    expect(machine.batches()).toEqual([[1], [2]]);
+    machine.answer(1);
+    expect(machine.batches()).toEqual([[1], [2], [3, 4, 5]]);
+    machine.answer(2);
+    expect(machine.batches()).toEqual([[1], [2], [3, 4, 5], [6, 7]]);
+  });
+
+  test("no more than two are at the worker, and none is larger than worker and option allow", () => {
+    for (const [batchSize, largest] of [
+      [0, 4],
+      [3, 3],
+      [100, 4],
+    ] as const) {
+      const machine = new Machine({ batchSize });
+      machine.submit(...ids(20));
+      machine.feed({ type: "ready", maxBatch: 4, ...machine.generation });
+      expect(machine.batches().map((batch) => batch.length)).toEqual([largest, largest]);
+      machine.answer(1);
+      expect(machine.batches()).toHaveLength(2);
+    }
+  });
+
+  test("one that is not full waits for company as long as it was told to, and no longer", () => {
+    const machine = new Machine({ batchDelayMs: 20 }).up(4);
+    machine.submit(1, 2);
+    expect(machine.batches()).toEqual([]);
+    expect(wakeAt(machine.state, machine.policy)).toBe(machine.now + 20);
+    machine.now += 20;
+    machine.feed({ type: "due" });
+    expect(machine.batches()).toEqual([[1, 2]]);
+    machine.submit(3, 4, 5, 6);
+    expect(machine.batches()).toEqual([
+      [1, 2],
+      [3, 4, 5, 6],
+    ]);
+  });
+
+  test("that die with the worker are redelivered one by one, each alone", () => {
+    const machine = new Machine();
+    machine.submit(...ids(5));
+    machine.feed({ type: "ready", maxBatch: 8, ...machine.generation });
+    expect(machine.batches()).toEqual([
+      [1, 2, 3],
+      [4, 5],
+    ]);
+    machine.crash();
+    machine.restarted();
+    for (const id of ids(5)) machine.answer(id);
+    expect(machine.batches().slice(2)).toEqual([[1], [2], [3], [4], [5]]);
+    expect(machine.failures()).toEqual({});
+  });
+
+  test("a decode shares none, and the order stays", () => {
+    const machine = new Machine();
+    for (const id of ids(5)) machine.feed({ type: "submit", id, bytes: 10, single: id === 3 });
+    machine.feed({ type: "ready", maxBatch: 8, ...machine.generation });
+    expect(machine.batches()).toEqual([[1, 2], [3]]);
+  });
+
+  test("have a limit of bytes, so that the worker can keep two", () => {
+    const machine = new Machine();
+    const bytes = 20 * 1024 * 1024;
+    for (const id of ids(4)) machine.feed({ type: "submit", id, bytes });
+    machine.feed({ type: "ready", maxBatch: 8, ...machine.generation });
+    expect(machine.batches()).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
   });
 });
 

@@ -195,6 +195,38 @@ describe("callers", () => {
   });
 });
 
+describe("batches", () => {
+  test("callers that wait are sent together, and each gets its own answer", async () => {
+    const supervisor = await start({ fault: "batches", workMs: 20 });
+    const texts = Array.from({ length: 24 }, (_, index) => `picture ${index}`);
+    expect(await Promise.all(texts.map((text) => ask(supervisor, text)))).toEqual(texts.map(digest));
+    const sizes = lines().flatMap((line) => (line.startsWith("batch ") ? [Number(line.slice(6))] : []));
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(24);
+    expect(Math.max(...sizes)).toBe(8);
+    expect(supervisor.stats()).toMatchObject({ succeeded: 24, batches: sizes.length });
+  });
+
+  test("a delay collects what comes apart", async () => {
+    const supervisor = await start({ fault: "batches", policy: { batchDelayMs: 150, batchSize: 3 } });
+    const answers = [ask(supervisor, "a")];
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    answers.push(ask(supervisor, "b"));
+    expect(await Promise.all(answers)).toEqual([digest("a"), digest("b")]);
+    expect(lines()).toContain("batch 2");
+  });
+
+  test("one poisonous picture fails alone; its whole batch is answered", async () => {
+    const supervisor = await start({ fault: "batches", policy: { batchDelayMs: 60_000, batchSize: 4 } });
+    const texts = ["fault:sigkill poison", "b", "c", "d"];
+    const results = await Promise.allSettled(texts.map((text) => ask(supervisor, text)));
+    expect(results[0]).toMatchObject({ status: "rejected", reason: { code: "POISON_INPUT" } });
+    expect(results.slice(1)).toEqual(
+      texts.slice(1).map((text) => ({ status: "fulfilled", value: digest(text) })),
+    );
+    expect(texts.map((text) => countOf(runOf(text)))).toEqual([2, 1, 1, 1]);
+  });
+});
+
 describe("memory", () => {
   test("an idle worker is stopped, and the next call starts one", async () => {
     const supervisor = await start({ policy: { idleShutdownMs: 100 } });
