@@ -11,7 +11,15 @@ const { python } = await findEnvironment();
 if (run(python, ["-c", "import pytest"], "ignore") !== 0) {
   const byApt = python.startsWith("/usr/bin/") && existsSync("/usr/bin/apt-get") && process.getuid?.() === 0;
   const [file, ...args] = byApt
-    ? ["apt-get", "install", "-y", "--no-install-recommends", "python3-pytest"]
+    ? [
+        "apt-get",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+        "install",
+        "-y",
+        "--no-install-recommends",
+        "python3-pytest",
+      ]
     : [python, "-m", "pip", "install", "pytest"];
   process.stderr.write(`> Installing pytest: ${[file, ...args].join(" ")}\n`);
   if (run(file, args, "ignore") !== 0) {

@@ -25,6 +25,12 @@ export async function startOurs(options) {
   }
 }
 
+/** isotorch with a worker that has no network: for what concerns the controller alone. */
+export function startWithStub({ info, options }) {
+  process.env.ISOTORCH_BENCH_PYTHON = info.executable;
+  return startOurs({ ...options, python: path("stub-python") });
+}
+
 /** Plain PyTorch with the same checkpoint and the same threads. */
 export async function startPlain({ info }) {
   const child = startChild([info.executable, "-I", path("plain_server.py")], PASSIVE);

@@ -3,11 +3,15 @@ import { pytest, vitest } from "./mutation.mjs";
 
 const SUPERVISE = "src/worker/supervise.ts";
 const SUPERVISOR = "src/worker/supervisor.ts";
+const BATCH = "src/worker/batch.ts";
+const POOL = "src/worker/pool.ts";
 const PROCESS = "src/worker/process.ts";
 const SESSION = "src/worker/session.ts";
 const PY = "python/isotorch_worker";
 const POLICY_TEST = "test/worker/supervise.test.ts";
 const SUPERVISOR_TEST = "test/worker/supervisor.test.ts";
+const SCHEDULES_TEST = "test/worker/schedules.test.ts";
+const POOL_TEST = "test/worker/pool.test.ts";
 const SESSION_TEST = "test/worker/session.test.ts";
 const PROCESS_GUARD = "test/worker/process.guard.test.ts";
 const GUARDS = "test/python/test_guards.py";
@@ -25,8 +29,8 @@ export const policy = [
   vitest(
     "quarantine",
     SUPERVISE,
-    `suspects.length > 0 || flight.some((call) => call.executions > 1);`,
-    "false;",
+    `  if (suspects.length > 0) return flight.length === 0 ? sendBatch(state, "suspects", 1, at) : [state, []];`,
+    `  if (suspects.length > 0) return sendBatch(state, "suspects", suspects.length, at);`,
     POLICY_TEST,
   ),
   vitest(
@@ -57,10 +61,27 @@ export const policy = [
   vitest(
     "one call in flight beside another",
     SUPERVISE,
-    `at.policy.maxInFlight - flight.length`,
+    `maxInFlight - new Set(flight.map(({ batch }) => batch)).size`,
     "1e9",
     POLICY_TEST,
   ),
+  vitest(
+    "company for a call that runs again",
+    SUPERVISE,
+    `  if (flight.some((call) => call.executions > 1)) return [state, []];\n`,
+    "",
+    SCHEDULES_TEST,
+  ),
+  vitest("size of a batch", BATCH, ` || count === maxSize`, "", POLICY_TEST),
+  vitest("bytes of a batch", BATCH, ` && bytes <= MAX_BATCH_BYTES`, "", POLICY_TEST),
+  vitest(
+    "wait for company",
+    BATCH,
+    `limits.maxDelayMs ? 0 : full`,
+    `limits.maxDelayMs ? full : full`,
+    POLICY_TEST,
+  ),
+  vitest("a sent call stays with its worker", POOL, `sent || signal`, `signal`, POOL_TEST),
   vitest(
     "fatal exit codes",
     SUPERVISOR,

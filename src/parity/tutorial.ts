@@ -100,7 +100,7 @@ async function withoutEval(tensor: Float32Array, info: WorkerInfo, signal?: Abor
 
 function refuseOtherThanText(image: string, { device }: ClassifierOptions): void {
   if (device !== undefined && device !== "cpu" && device !== "auto") {
-    throw new IsotorchError("INVALID_OPTION", `The tutorial runs on the CPU, not on ${device}.`, {
+    throw new IsotorchError("INVALID_OPTION", `The tutorial runs on the CPU, not on ${String(device)}.`, {
       hint: "Leave --device out; `isotorch parity` compares devices.",
     });
   }

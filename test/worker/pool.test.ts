@@ -82,6 +82,12 @@ test("a worker whose circuit is open, or whose queue is full, is passed over", a
   expect(runs("b")).toBe(1);
 });
 
+test("a call that was sent goes to no other worker: its poison kills only the one that has it", async () => {
+  const two = await startPool([{ name: "a" }, { name: "b" }]);
+  expect(await codeOf(ask(two, "fault:sigkill"))).toBe("POISON_INPUT");
+  expect([runs("a"), runs("b")]).toEqual([2, 0]);
+});
+
 test("where none can take a call, the last reason is the caller's", async () => {
   const full = { maxRequests: 1 };
   const two = await startPool([
