@@ -1,22 +1,10 @@
 /** The whole path from a picture to its classes; it is joined here and nowhere else. */
-import { decoderFor } from "./image/format.ts";
-import { preprocessPixels } from "./image/preprocess.ts";
-import { resizeAndCrop } from "./image/resample.ts";
-import { loadImage } from "./image/source.ts";
-import type { ImageInput, LoadedImage, Pixels } from "./image/source.ts";
-import { pixelsToTensor } from "./image/tensor.ts";
+import { pictures } from "./image/pool.ts";
+import type { ImageInput, Pixels } from "./image/source.ts";
 import type { Tensor } from "./image/tensor.ts";
 import { withinDeadline } from "./deadline.ts";
-import {
-  checkedTensor,
-  decodeRequest,
-  decodedPixels,
-  encodedPayload,
-  pixelsOf,
-  pixelsPayload,
-  tensorPayload,
-} from "./handoff.ts";
-import type { Payload } from "./handoff.ts";
+import { decodeRequest, decodedPixels, payloadOf, tensorOf } from "./handoff.ts";
+import type { Hands } from "./handoff.ts";
 import { chooseLabels, readLabels } from "./labels.ts";
 import { PictureByPicture } from "./lists.ts";
 import { topOf } from "./result.ts";
@@ -90,7 +78,13 @@ export interface Classifier extends AsyncDisposable {
 export async function createClassifier(options?: ClassifierOptions): Promise<Classifier> {
   const resolved = resolveClassifierOptions(options);
   const listeners = new Set<(phase: Phase) => void>();
-  return new LocalClassifier(await open(resolved, listeners), resolved, listeners);
+  const leavePictures = pictures.enter();
+  try {
+    return new LocalClassifier(await open(resolved, listeners), resolved, listeners, leavePictures);
+  } catch (error) {
+    await leavePictures();
+    throw error;
+  }
 }
 
 /** A worker with the labels that belong to its answers. */
@@ -120,23 +114,30 @@ class LocalClassifier extends PictureByPicture implements Classifier {
   #reloading: Promise<void> = Promise.resolve();
   #closed = false;
   readonly #listeners: Set<(phase: Phase) => void>;
+  readonly #leavePictures: () => Promise<void>;
 
-  constructor(worker: Opened, options: ResolvedClassifierOptions, listeners: Set<(phase: Phase) => void>) {
+  constructor(
+    worker: Opened,
+    options: ResolvedClassifierOptions,
+    listeners: Set<(phase: Phase) => void>,
+    leavePictures: () => Promise<void>,
+  ) {
     super();
     this.#worker = worker;
     this.#options = options;
     this.#listeners = listeners;
+    this.#leavePictures = leavePictures;
   }
 
   async classifyDetailed(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult> {
     const call = resolveClassifyOptions(options);
     return withinDeadline(call, async (signal) => {
       const clock = new Stopwatch();
-      const loaded = await loadImage(image, { signal });
-      clock.lap("read");
       // A reload meanwhile must not mix one worker's preprocessing with another one's answer.
       const worker = this.#worker;
-      const payload = await this.#payload(worker, loaded, call, signal, clock);
+      const hands = handsOf(worker, call, signal);
+      const payload = await payloadOf(image, call, this.#options.handoff, hands);
+      clock.lap("picture");
       const { logits, probabilities, tensor, timings } = call.include;
       const include = [
         ...(logits === true ? ["logits"] : []),
@@ -156,20 +157,14 @@ class LocalClassifier extends PictureByPicture implements Classifier {
         ...(probabilities === true && { probabilities: floatsOf(frameOf(reply, "probabilities")) }),
         ...(tensor === true && payload.tensor !== undefined && { tensor: payload.tensor }),
         ...(call.include.pixels === true && payload.pixels !== undefined && { pixels: payload.pixels }),
-        ...(timings === true && { timings: { ...clock.laps, ...reply.fields.timings } }),
+        ...(timings === true && { timings: { ...payload.laps, ...clock.laps, ...reply.fields.timings } }),
       };
     });
   }
 
   async preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
     const call = resolveClassifyOptions(options);
-    return withinDeadline(call, async (signal) => {
-      const loaded = await loadImage(image, { signal });
-      const worker = this.#worker;
-      const { spec } = worker.supervisor.ready;
-      if (loaded.kind === "tensor") return checkedTensor(loaded.tensor, spec);
-      return preprocessPixels(await pixelsOf(loaded, call, pillowIn(worker, call, signal)), spec);
-    });
+    return withinDeadline(call, (signal) => tensorOf(image, call, handsOf(this.#worker, call, signal)));
   }
 
   models(): Promise<string[]> {
@@ -203,6 +198,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     this.#closed = true;
     await this.#worker.supervisor.close(drainMs);
     await this.#reloading;
+    await this.#leavePictures();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -220,36 +216,15 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     this.#options = resolved;
     await before.supervisor.close();
   }
-
-  /** What crosses to the worker: the tensor, the cropped pixels, or the file where only Pillow reads it as Pillow does. */
-  async #payload(
-    worker: Opened,
-    loaded: LoadedImage,
-    call: ResolvedClassifyOptions,
-    signal: AbortSignal,
-    clock: Stopwatch,
-  ): Promise<Payload> {
-    const { spec } = worker.supervisor.ready;
-    if (loaded.kind === "tensor") return tensorPayload(checkedTensor(loaded.tensor, spec));
-    const { handoff } = this.#options;
-    const asStored = call.exif === "ignore" && call.icc === "ignore" && call.mode === "convert-rgb";
-    const wanted = call.include.tensor === true || call.include.pixels === true;
-    const encoded = loaded.kind === "encoded" && asStored ? loaded.bytes : undefined;
-    const goesEncoded =
-      encoded !== undefined && (handoff === "encoded" || decoderFor(encoded).decoder === "worker");
-    if (goesEncoded && !wanted) return encodedPayload(encoded);
-    const pixels = await pixelsOf(loaded, call, pillowIn(worker, call, signal));
-    clock.lap("decode");
-    const cropped = resizeAndCrop(pixels, spec);
-    const tensor = pixelsToTensor(cropped, spec);
-    clock.lap("preprocess");
-    if (goesEncoded && handoff === "encoded") return { ...encodedPayload(encoded), tensor, pixels };
-    return { ...(handoff === "pixels" ? pixelsPayload(cropped) : tensorPayload(tensor)), tensor, pixels };
-  }
 }
 
-/** Pillow's picture of these bytes, by way of the worker. */
-function pillowIn({ supervisor }: StartedWorker, call: ResolvedClassifyOptions, signal: AbortSignal) {
-  return async (bytes: Uint8Array): Promise<Pixels> =>
-    decodedPixels(await supervisor.request(...decodeRequest(bytes, call), { signal }));
+/** A thread prepares the picture; what only Pillow decodes, the worker does. */
+function handsOf({ supervisor }: StartedWorker, call: ResolvedClassifyOptions, signal: AbortSignal): Hands {
+  return {
+    spec: supervisor.ready.spec,
+    signal,
+    prepare: (job) => pictures.run(job, signal),
+    pillow: async (bytes: Uint8Array): Promise<Pixels> =>
+      decodedPixels(await supervisor.request(...decodeRequest(bytes, call), { signal })),
+  };
 }
