@@ -4,6 +4,7 @@ import type { ViteUserConfig } from "vitest/config";
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: "test/build.ts",
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // Two real workers side by side fight for the same cores.

@@ -1,4 +1,4 @@
-// Compiles src/ to dist/ and links the command, so that `npx isotorch` works in a checkout as it does installed.
+// Compiles src/ and its WebAssembly to dist/, and links the command, so that `npx isotorch` works in a checkout as it does installed.
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -6,10 +6,12 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(root);
 rmSync("dist", { recursive: true, force: true });
-const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], {
-  stdio: "inherit",
-});
-if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+run("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json");
+run(
+  "node_modules/assemblyscript/bin/asc.js",
+  "src/image/assembly/kernel.ts",
+  ...["--outFile", "dist/image/kernel.wasm", "-O3", "--noAssert", "--runtime", "stub", "--enable", "simd"],
+);
 
 const main = "dist/cli/main.js";
 const link = "node_modules/.bin/isotorch";
@@ -18,4 +20,9 @@ mkdirSync("node_modules/.bin", { recursive: true });
 if (process.platform !== "win32" && !existsSync(link)) {
   rmSync(link, { force: true });
   symlinkSync(`../../${main}`, link);
+}
+
+function run(...command) {
+  const { status } = spawnSync(process.execPath, command, { stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
 }

@@ -18,8 +18,10 @@ const COPIED = [
   "python",
   "models",
   "examples",
+  "scripts",
   "package.json",
   "tsconfig.json",
+  "tsconfig.build.json",
   "vitest.config.ts",
 ];
 

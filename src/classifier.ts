@@ -1,22 +1,10 @@
 /** The whole path from a picture to its classes; it is joined here and nowhere else. */
-import { decoderFor } from "./image/format.ts";
-import { preprocessPixels } from "./image/preprocess.ts";
-import { resizeAndCrop } from "./image/resample.ts";
-import { loadImage } from "./image/source.ts";
-import type { ImageInput, LoadedImage, Pixels } from "./image/source.ts";
-import { pixelsToTensor } from "./image/tensor.ts";
+import { pictures } from "./image/pool.ts";
+import type { ImageInput, Pixels } from "./image/source.ts";
 import type { Tensor } from "./image/tensor.ts";
 import { withinDeadline } from "./deadline.ts";
-import {
-  checkedTensor,
-  decodeRequest,
-  decodedPixels,
-  encodedPayload,
-  pixelsOf,
-  pixelsPayload,
-  tensorPayload,
-} from "./handoff.ts";
-import type { Payload } from "./handoff.ts";
+import { decodeRequest, decodedPixels, payloadOf, tensorOf } from "./handoff.ts";
+import type { Hands } from "./handoff.ts";
 import { StageTimes } from "./histogram.ts";
 import type { Histogram } from "./histogram.ts";
 import { chooseLabels, readLabels } from "./labels.ts";
@@ -45,8 +33,8 @@ export type { Classification, DetailedResult } from "./result.ts";
 /** Counts and times since the start. */
 export interface Stats extends WorkerStats {
   /**
-   * Where the time of the answered calls went: `total`, of it `read`, `decode`, `preprocess` and `worker`, and of that the
-   * worker's own `queue`, `prepare`, `forward` and `rank`.
+   * Where the time of the answered calls went: `total`, of it `picture` and `worker`; `picture` is `read`, `decode`,
+   * `preprocess` and waiting for a thread, `worker` its own `queue`, `prepare`, `forward` and `rank`, and the way there.
    */
   readonly stages: Readonly<Record<string, Histogram>>;
 }
@@ -103,7 +91,13 @@ export interface Classifier extends AsyncDisposable {
 export async function createClassifier(options?: ClassifierOptions): Promise<Classifier> {
   const resolved = resolveClassifierOptions(options);
   const listeners = new Set<(phase: Phase) => void>();
-  return new LocalClassifier(await open(resolved, listeners), resolved, listeners);
+  const leavePictures = pictures.enter();
+  try {
+    return new LocalClassifier(await open(resolved, listeners), resolved, listeners, leavePictures);
+  } catch (error) {
+    await leavePictures();
+    throw error;
+  }
 }
 
 /** A worker with the labels that belong to its answers. */
@@ -136,12 +130,19 @@ class LocalClassifier extends PictureByPicture implements Classifier {
   #closed = false;
   readonly #times = new StageTimes();
   readonly #listeners: Set<(phase: Phase) => void>;
+  readonly #leavePictures: () => Promise<void>;
 
-  constructor(worker: Opened, options: ResolvedClassifierOptions, listeners: Set<(phase: Phase) => void>) {
+  constructor(
+    worker: Opened,
+    options: ResolvedClassifierOptions,
+    listeners: Set<(phase: Phase) => void>,
+    leavePictures: () => Promise<void>,
+  ) {
     super();
     this.#worker = worker;
     this.#options = options;
     this.#listeners = listeners;
+    this.#leavePictures = leavePictures;
   }
 
   /** Two batches for each worker, and two pictures that are decoded meanwhile; no more than half a queue. */
@@ -155,11 +156,11 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     const call = resolveClassifyOptions(options);
     return withinDeadline(call, async (signal) => {
       const clock = new Stopwatch();
-      const loaded = await loadImage(image, { signal });
-      clock.lap("read");
       // A reload meanwhile must not mix one worker's preprocessing with another one's answer.
       const worker = this.#worker;
-      const payload = await this.#payload(worker, loaded, call, signal, clock);
+      const hands = handsOf(worker, call, signal);
+      const payload = await payloadOf(image, call, worker.handoff, hands);
+      clock.lap("picture");
       const { logits, probabilities, tensor, timings } = call.include;
       const include = [
         ...(logits === true ? ["logits"] : []),
@@ -173,7 +174,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
         { signal },
       );
       clock.lap("worker");
-      const laps = { ...clock.laps, ...reply.fields.timings };
+      const laps = { ...payload.laps, ...clock.laps, ...reply.fields.timings };
       this.#times.record({ ...laps, total: clock.total });
       return {
         top: topOf(reply, labels),
@@ -188,13 +189,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
 
   async preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
     const call = resolveClassifyOptions(options);
-    return withinDeadline(call, async (signal) => {
-      const loaded = await loadImage(image, { signal });
-      const worker = this.#worker;
-      const { spec } = worker.pool.ready;
-      if (loaded.kind === "tensor") return checkedTensor(loaded.tensor, spec);
-      return preprocessPixels(await pixelsOf(loaded, call, pillowIn(worker, call, signal)), spec);
-    });
+    return withinDeadline(call, (signal) => tensorOf(image, call, handsOf(this.#worker, call, signal)));
   }
 
   models(): Promise<string[]> {
@@ -228,6 +223,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     this.#closed = true;
     await this.#worker.pool.close(drainMs);
     await this.#reloading;
+    await this.#leavePictures();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -245,36 +241,15 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     this.#options = resolved;
     await before.pool.close();
   }
-
-  /** What crosses to the worker: the tensor, the cropped pixels, or the file where only Pillow reads it as Pillow does. */
-  async #payload(
-    worker: Opened,
-    loaded: LoadedImage,
-    call: ResolvedClassifyOptions,
-    signal: AbortSignal,
-    clock: Stopwatch,
-  ): Promise<Payload> {
-    const { spec } = worker.pool.ready;
-    if (loaded.kind === "tensor") return tensorPayload(checkedTensor(loaded.tensor, spec));
-    const { handoff } = worker;
-    const asStored = call.exif === "ignore" && call.icc === "ignore" && call.mode === "convert-rgb";
-    const wanted = call.include.tensor === true || call.include.pixels === true;
-    const encoded = loaded.kind === "encoded" && asStored ? loaded.bytes : undefined;
-    const goesEncoded =
-      encoded !== undefined && (handoff === "encoded" || decoderFor(encoded).decoder === "worker");
-    if (goesEncoded && !wanted) return encodedPayload(encoded);
-    const pixels = await pixelsOf(loaded, call, pillowIn(worker, call, signal));
-    clock.lap("decode");
-    const cropped = resizeAndCrop(pixels, spec);
-    const tensor = pixelsToTensor(cropped, spec);
-    clock.lap("preprocess");
-    if (goesEncoded && handoff === "encoded") return { ...encodedPayload(encoded), tensor, pixels };
-    return { ...(handoff === "pixels" ? pixelsPayload(cropped) : tensorPayload(tensor)), tensor, pixels };
-  }
 }
 
-/** Pillow's picture of these bytes, by way of the worker. */
-function pillowIn({ pool }: StartedWorkers, call: ResolvedClassifyOptions, signal: AbortSignal) {
-  return async (bytes: Uint8Array): Promise<Pixels> =>
-    decodedPixels(await pool.request(...decodeRequest(bytes, call), { signal }));
+/** A thread prepares the picture; what only Pillow decodes, the worker does. */
+function handsOf({ pool }: StartedWorkers, call: ResolvedClassifyOptions, signal: AbortSignal): Hands {
+  return {
+    spec: pool.ready.spec,
+    signal,
+    prepare: (job) => pictures.run(job, signal),
+    pillow: async (bytes: Uint8Array): Promise<Pixels> =>
+      decodedPixels(await pool.request(...decodeRequest(bytes, call), { signal })),
+  };
 }

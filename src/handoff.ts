@@ -1,31 +1,91 @@
-/** What crosses to the worker: from a loaded picture to one payload frame. */
+/** What crosses to the worker: from an input to one payload frame. */
 import { IsotorchError } from "./errors.ts";
-import { decode } from "./image/decode.ts";
-import { decoderFor } from "./image/format.ts";
 import type { InputSpec } from "./image/geometry.ts";
-import type { LoadedImage, Pixels } from "./image/source.ts";
+import type { Job, Prepared, Want } from "./image/prepare.ts";
+import { locateImage } from "./image/source.ts";
+import type { ImageInput, Located, Pixels } from "./image/source.ts";
 import type { Tensor } from "./image/tensor.ts";
 import type { Handoff, ResolvedClassifyOptions } from "./options.ts";
 import { frameOf } from "./worker/wire.ts";
 import type { Fields, Frame, MessageOf } from "./worker/wire.ts";
 
-/**
- * Decoded RGB pixels: by sharp where its bits are proven to be Pillow's, by Pillow itself elsewhere. Pillow has the
- * last word on damage: it reads some files that sharp refuses.
- */
-export async function pixelsOf(
-  loaded: Exclude<LoadedImage, { kind: "tensor" }>,
+/** Who does what for one call. */
+export interface Hands {
+  readonly spec: InputSpec;
+  readonly signal: AbortSignal;
+  /** Prepares a picture: in a thread, or right here. */
+  readonly prepare: (job: Job, signal: AbortSignal) => Promise<Prepared>;
+  /** Pillow's picture of a file. */
+  readonly pillow: (bytes: Uint8Array) => Promise<Pixels>;
+}
+
+/** What the network would see. @throws IsotorchError what is wrong with the input. */
+export async function tensorOf(
+  image: ImageInput,
   call: ResolvedClassifyOptions,
-  pillow: (bytes: Uint8Array) => Promise<Pixels>,
-): Promise<Pixels> {
-  if (loaded.kind === "pixels") return loaded.pixels;
-  if (decoderFor(loaded.bytes).decoder === "worker") return pillow(loaded.bytes);
-  try {
-    return await decode(loaded.bytes, call);
-  } catch (error) {
-    if (error instanceof IsotorchError && error.code === "DECODE_FAILED") return pillow(loaded.bytes);
-    throw error;
-  }
+  hands: Hands,
+): Promise<Tensor> {
+  const located = await locateImage(image, { signal: hands.signal });
+  if (located.kind === "tensor") return checkedTensor(located.tensor, hands.spec);
+  const { tensor } = await madeOf(located, call, hands, { ...NOTHING, tensor: true }, false);
+  return present(tensor);
+}
+
+/**
+ * The tensor, the cropped pixels, or the file where only Pillow reads it as Pillow does; with what the call includes.
+ *
+ * @throws IsotorchError what is wrong with the input.
+ */
+export async function payloadOf(
+  image: ImageInput,
+  call: ResolvedClassifyOptions,
+  handoff: Handoff,
+  hands: Hands,
+): Promise<Payload> {
+  const located = await locateImage(image, { signal: hands.signal });
+  if (located.kind === "tensor") return tensorPayload(checkedTensor(located.tensor, hands.spec));
+  const asStored = call.exif === "ignore" && call.icc === "ignore" && call.mode === "convert-rgb";
+  const mayGoEncoded = asStored && located.kind !== "pixels";
+  const goesEncoded = handoff === "encoded" && mayGoEncoded;
+  const { tensor = false, pixels = false } = call.include;
+  const want: Want = {
+    encoded: goesEncoded,
+    pixels,
+    cropped: handoff === "pixels",
+    tensor: tensor || (handoff !== "pixels" && !goesEncoded),
+  };
+  const made = await madeOf(located, call, hands, want, mayGoEncoded && !tensor && !pixels);
+  const { kind, encoded, cropped, laps } = made;
+  const along = { laps, tensor: made.tensor, pixels: made.pixels };
+  if (kind === "encoded" || goesEncoded) return { ...along, ...encodedPayload(present(encoded)) };
+  if (handoff === "pixels") return { ...along, ...pixelsPayload(present(cropped)) };
+  return { ...along, ...tensorPayload(present(made.tensor)) };
+}
+
+const NOTHING: Want = { encoded: false, pixels: false, cropped: false, tensor: false };
+
+/** Decoded by sharp where its bits are proven to be Pillow's, by Pillow itself elsewhere. */
+async function madeOf(
+  source: Exclude<Located, { kind: "tensor" }>,
+  { exif, icc, mode }: ResolvedClassifyOptions,
+  { spec, signal, prepare, pillow }: Hands,
+  want: Want,
+  fileWillDo: boolean,
+): Promise<Prepared> {
+  const job: Job = { source, spec, decode: { exif, icc, mode }, fileWillDo, want };
+  const made = await prepare(job, signal);
+  const { kind, encoded } = made;
+  if (kind !== "pillow") return made;
+  const started = performance.now();
+  const pixels = await pillow(present(encoded));
+  const laps = { ...made.laps, decode: performance.now() - started };
+  const rest = await prepare({ ...job, source: { kind: "pixels", pixels } }, signal);
+  return { ...rest, ...(want.encoded && encoded && { encoded }), laps: { ...laps, ...rest.laps } };
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("the preparation left out what was asked for");
+  return value;
 }
 
 /** A `decode` request: what Pillow reads in these bytes. */
@@ -44,7 +104,7 @@ export function decodedPixels(reply: MessageOf<"result">): Pixels {
 }
 
 /** @throws IsotorchError `BAD_TENSOR` unless the shape is `[1,3,crop,crop]`. */
-export function checkedTensor(tensor: Tensor, { crop }: InputSpec): Tensor {
+function checkedTensor(tensor: Tensor, { crop }: InputSpec): Tensor {
   const expected = [1, 3, crop, crop];
   if (tensor.shape.join() === expected.join()) return tensor;
   throw new IsotorchError(
@@ -57,21 +117,23 @@ export function checkedTensor(tensor: Tensor, { crop }: InputSpec): Tensor {
 export interface Payload {
   readonly handoff: Handoff;
   readonly frame: Frame;
-  readonly tensor?: Tensor;
-  readonly pixels?: Pixels;
+  readonly tensor?: Tensor | undefined;
+  readonly pixels?: Pixels | undefined;
+  /** Milliseconds of each step of its preparation. */
+  readonly laps?: Readonly<Record<string, number>>;
 }
 
-export function tensorPayload(tensor: Tensor): Payload {
+function tensorPayload(tensor: Tensor): Payload {
   const { buffer, byteOffset, byteLength } = tensor.data;
   const data = new Uint8Array(buffer, byteOffset, byteLength);
   return { handoff: "tensor", frame: { name: "tensor", dtype: "<f4", shape: tensor.shape, data }, tensor };
 }
 
-export function pixelsPayload({ data, width, height }: Pixels): Payload {
+function pixelsPayload({ data, width, height }: Pixels): Payload {
   return { handoff: "pixels", frame: { name: "pixels", dtype: "|u1", shape: [1, height, width, 3], data } };
 }
 
-export function encodedPayload(bytes: Uint8Array): Payload {
+function encodedPayload(bytes: Uint8Array): Payload {
   return { handoff: "encoded", frame: encodedFrame(bytes) };
 }
 

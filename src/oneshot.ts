@@ -2,9 +2,8 @@
 import { createClassifier } from "./classifier.ts";
 import type { Classification, Classifier } from "./classifier.ts";
 import { withinDeadline } from "./deadline.ts";
-import { checkedTensor, decodeRequest, decodedPixels, pixelsOf } from "./handoff.ts";
-import { preprocessPixels } from "./image/preprocess.ts";
-import { loadImage } from "./image/source.ts";
+import { decodeRequest, decodedPixels, tensorOf } from "./handoff.ts";
+import { pictures } from "./image/pool.ts";
 import type { ImageInput, Pixels } from "./image/source.ts";
 import type { Tensor } from "./image/tensor.ts";
 import { resolveClassifierOptions, resolveClassifyOptions, splitOptions } from "./options.ts";
@@ -66,10 +65,7 @@ export async function preprocess(
   const [ofClassifier, ofCall] = splitOptions(options);
   const { transforms = "IMAGENET1K_V1" } = resolveClassifierOptions(ofClassifier);
   const call = resolveClassifyOptions(ofCall);
-  const spec = specOf(transforms);
-  return withinDeadline(call, async (signal) => {
-    const loaded = await loadImage(image, { signal });
-    if (loaded.kind === "tensor") return checkedTensor(loaded.tensor, spec);
+  return withinDeadline(call, (signal) => {
     const pillow = async (bytes: Uint8Array): Promise<Pixels> => {
       const session = await startDecoder({ ...ofClassifier, signal });
       try {
@@ -78,6 +74,7 @@ export async function preprocess(
         await session.close();
       }
     };
-    return preprocessPixels(await pixelsOf(loaded, call, pillow), spec);
+    const prepare = pictures.run.bind(pictures);
+    return tensorOf(image, call, { spec: specOf(transforms), signal, prepare, pillow });
   });
 }

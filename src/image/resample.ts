@@ -1,9 +1,4 @@
-import {
-  type Coefficients,
-  type CoefficientSource,
-  pillowCoefficients,
-  PRECISION_BITS,
-} from "./coefficients.ts";
+import { type Coefficients, type CoefficientSource, pillowCoefficients } from "./coefficients.ts";
 import {
   cropOffset,
   type InputSpec,
@@ -12,9 +7,8 @@ import {
   resizedSize,
   type Size,
 } from "./geometry.ts";
-
-/** A half in fixed point: makes the final shift round to nearest. */
-const HALF = 1 << (PRECISION_BITS - 1);
+import { kernelOf } from "./kernel.ts";
+import { Layout, packColumns, packRows, roundUp } from "./layout.ts";
 
 /** Where a crop lies along one axis. */
 interface Span {
@@ -77,6 +71,9 @@ function spanOf(size: number, crop: number): Span {
     : { from: offset, count: crop, pad: 0 };
 }
 
+/** Source bytes that are in the kernel's memory at a time: they stay in the processor's cache between copy and use. */
+const BAND_BYTES = 64 * 1024;
+
 /**
  * Pillow's integer resampler, 8 bits per channel: a horizontal pass, rounded to 8 bits, then a vertical pass.
  * Method: Pillow, `src/libImaging/Resample.c`.
@@ -91,64 +88,47 @@ function resample(
 ): Pixels {
   const columns = coefficients(pixels.width, size.width, across.from, across.count, interpolation);
   const rows = coefficients(pixels.height, size.height, down.from, down.count, interpolation);
-  const firstRow = rows.start[0] ?? 0;
-  const last = down.count - 1;
-  const endRow = last < 0 ? 0 : rows.start[last]! + rows.length[last]!;
-  const narrow = horizontal(pixels, columns, firstRow, endRow);
-  return {
-    data: vertical(narrow, across.count * 3, rows, firstRow),
-    width: across.count,
-    height: down.count,
-  };
+  const [left, right] = extent(columns);
+  const [top, bottom] = extent(rows);
+  const width = across.count * 3;
+  // The horizontal pass writes a byte beyond each row, the vertical pass takes 16 bytes at a time.
+  const stride = roundUp(width + 1);
+  const columnWeights = packColumns(columns, left);
+  const rowWeights = packRows(rows, top, stride);
+
+  const rowBytes = (right - left) * 3;
+  const bandRows = Math.max(4, Math.trunc(BAND_BYTES / rowBytes) & ~3);
+  const layout = new Layout();
+  const columnsAt = layout.place(columnWeights.byteLength);
+  const rowsAt = layout.place(rowWeights.byteLength);
+  const bandAt = layout.place((bandRows + 3) * rowBytes + 64);
+  const narrowAt = layout.place((bottom - top + 4) * stride);
+  const targetAt = layout.place(down.count * width + 16);
+
+  const kernel = kernelOf(layout.bytes);
+  const memory = new Uint8Array(kernel.memory.buffer);
+  memory.set(bytesOf(columnWeights), columnsAt);
+  memory.set(bytesOf(rowWeights), rowsAt);
+  for (let y = top; y < bottom; y += bandRows) {
+    const count = Math.min(bandRows, bottom - y);
+    for (let row = 0; row < count; row++) {
+      const source = ((y + row) * pixels.width + left) * 3;
+      memory.set(pixels.data.subarray(source, source + rowBytes), bandAt + row * rowBytes);
+    }
+    const target = narrowAt + (y - top) * stride;
+    kernel.horizontal(bandAt, rowBytes, count, columnsAt, across.count, target, stride);
+  }
+  kernel.vertical(narrowAt, stride, rowsAt, down.count, targetAt, width);
+  const data = memory.slice(targetAt, targetAt + down.count * width);
+  return { data, width: across.count, height: down.count };
 }
 
-/** Rows `firstRow` to `endRow - 1` at their new width. */
-function horizontal(pixels: Pixels, columns: Coefficients, firstRow: number, endRow: number): Uint8Array {
-  const { data, width } = pixels;
-  const { start, length, weights, taps } = columns;
-  const count = start.length;
-  const out = new Uint8ClampedArray((endRow - firstRow) * count * 3);
-  let target = 0;
-  for (let y = firstRow; y < endRow; y++) {
-    const row = y * width * 3;
-    for (let x = 0; x < count; x++) {
-      let source = row + start[x]! * 3;
-      let weightAt = x * taps;
-      const end = weightAt + length[x]!;
-      let red = HALF;
-      let green = HALF;
-      let blue = HALF;
-      for (; weightAt < end; weightAt++, source += 3) {
-        const weight = weights[weightAt]!;
-        red = (red + Math.imul(weight, data[source]!)) | 0;
-        green = (green + Math.imul(weight, data[source + 1]!)) | 0;
-        blue = (blue + Math.imul(weight, data[source + 2]!)) | 0;
-      }
-      out[target] = red >> PRECISION_BITS;
-      out[target + 1] = green >> PRECISION_BITS;
-      out[target + 2] = blue >> PRECISION_BITS;
-      target += 3;
-    }
-  }
-  return new Uint8Array(out.buffer);
+/** First source position that is read, and the one after the last. */
+function extent({ start, length }: Coefficients): [first: number, end: number] {
+  const last = start.length - 1;
+  return last < 0 ? [0, 0] : [start[0]!, start[last]! + length[last]!];
 }
 
-/** The rows at their new height. `firstRow` is the source row that `narrow` starts with, `stride` its bytes per row. */
-function vertical(narrow: Uint8Array, stride: number, rows: Coefficients, firstRow: number): Uint8Array {
-  const { start, length, weights, taps } = rows;
-  const count = start.length;
-  const out = new Uint8ClampedArray(count * stride);
-  const sums = new Int32Array(stride);
-  for (let y = 0; y < count; y++) {
-    sums.fill(HALF);
-    // Row by row and not column by column: memory is read in the order in which it lies.
-    for (let k = 0; k < length[y]!; k++) {
-      const weight = weights[y * taps + k]!;
-      const source = (start[y]! - firstRow + k) * stride;
-      for (let i = 0; i < stride; i++) sums[i] = sums[i]! + Math.imul(weight, narrow[source + i]!);
-    }
-    const target = y * stride;
-    for (let i = 0; i < stride; i++) out[target + i] = sums[i]! >> PRECISION_BITS;
-  }
-  return new Uint8Array(out.buffer);
+function bytesOf({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

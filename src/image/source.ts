@@ -36,6 +36,9 @@ export type LoadedImage =
   | { readonly kind: "pixels"; readonly pixels: Pixels }
   | { readonly kind: "tensor"; readonly tensor: Tensor };
 
+/** An input at hand, or the path of a file that is to be read where it is decoded. */
+export type Located = LoadedImage | { readonly kind: "file"; readonly path: string };
+
 export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Most bytes of an encoded picture. @default 20 MiB */
@@ -52,14 +55,38 @@ export const MAX_ENCODED_BYTES: number = 20 * 1024 * 1024;
  * it), `BAD_TENSOR`, `ABORTED`.
  */
 export async function loadImage(input: ImageInput, options: LoadOptions = {}): Promise<LoadedImage> {
-  const bounds = { maxBytes: options.maxBytes ?? MAX_ENCODED_BYTES, signal: options.signal };
+  const located = await locateImage(input, options);
+  return located.kind === "file" ? { kind: "encoded", bytes: readImageFile(located.path, options) } : located;
+}
+
+/** {@link loadImage}, but a file is only named. */
+export async function locateImage(input: ImageInput, options: LoadOptions = {}): Promise<Located> {
+  const bounds = boundsOf(options);
   throwIfAborted(bounds.signal);
   if (isObject(input) && "shape" in input) return { kind: "tensor", tensor: checkTensor(input) };
   if (isObject(input) && ("width" in input || "channels" in input)) {
     return { kind: "pixels", pixels: checkPixels(input) };
   }
-  const bytes = await loadBytes(input, bounds);
-  if (bytes.length > 0) return { kind: "encoded", bytes };
+  const path = pathOf(input);
+  if (path !== undefined) return { kind: "file", path };
+  return { kind: "encoded", bytes: notEmpty(await loadBytes(input, bounds)) };
+}
+
+/**
+ * The bytes of a picture file. Blocks while it reads.
+ *
+ * @throws IsotorchError `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, `INPUT_TOO_LARGE`, `UNSUPPORTED_FORMAT` (nothing in it), `ABORTED`.
+ */
+export function readImageFile(path: string, options: LoadOptions = {}): Uint8Array {
+  return notEmpty(readFileBounded(path, boundsOf(options)));
+}
+
+function boundsOf({ maxBytes = MAX_ENCODED_BYTES, signal }: LoadOptions): Bounds {
+  return { maxBytes, signal };
+}
+
+function notEmpty(bytes: Uint8Array): Uint8Array {
+  if (bytes.length > 0) return bytes;
   throw new IsotorchError("UNSUPPORTED_FORMAT", "not a picture that can be read: the input is empty", {
     hint: "check how it was written or sent: it has no bytes",
   });
@@ -69,8 +96,28 @@ function isObject(input: unknown): input is object {
   return typeof input === "object" && input !== null;
 }
 
+/** The input that loads as this did: a stream can be read only once. */
+export function asInput(image: LoadedImage): ImageInput {
+  switch (image.kind) {
+    case "encoded":
+      return image.bytes;
+    case "pixels":
+      return { ...image.pixels, channels: 3 };
+    case "tensor":
+      return image.tensor;
+  }
+}
+
+/** The path, where the input is one or a `file:` URL. */
+function pathOf(input: unknown): string | undefined {
+  if (input instanceof URL) return input.protocol === "file:" ? localPath(input) : undefined;
+  if (typeof input !== "string" || input === "") return undefined;
+  if (!/^(https?|file|data):/i.test(input)) return input;
+  return URL.canParse(input) ? pathOf(new URL(input)) : undefined;
+}
+
 async function loadBytes(input: unknown, bounds: Bounds): Promise<Uint8Array> {
-  if (typeof input === "string") return loadString(input, bounds);
+  if (typeof input === "string") return loadUrl(addressOf(input), bounds);
   if (input instanceof URL) return loadUrl(input, bounds);
   if (input instanceof Uint8Array) return whole(input, bounds);
   if (input instanceof ArrayBuffer) return whole(new Uint8Array(input), bounds);
@@ -92,14 +139,13 @@ function whole(bytes: Uint8Array, { maxBytes }: Bounds): Uint8Array {
   return bytes.buffer instanceof ArrayBuffer ? bytes : new Uint8Array(bytes);
 }
 
-function loadString(input: string, bounds: Bounds): Promise<Uint8Array> {
+function addressOf(input: string): URL {
   if (input === "") {
     throw new IsotorchError("INVALID_INPUT", "the path is empty", {
       hint: "give the path or URL of a picture",
     });
   }
-  if (!/^(https?|file|data):/i.test(input)) return readFileBounded(input, bounds);
-  if (URL.canParse(input)) return loadUrl(new URL(input), bounds);
+  if (URL.canParse(input)) return new URL(input);
   throw new IsotorchError("INVALID_INPUT", `not a valid URL: ${input.slice(0, 200)}`, {
     hint: "check the address",
   });
@@ -107,8 +153,6 @@ function loadString(input: string, bounds: Bounds): Promise<Uint8Array> {
 
 function loadUrl(url: URL, bounds: Bounds): Promise<Uint8Array> {
   switch (url.protocol) {
-    case "file:":
-      return readFileBounded(pathOf(url), bounds);
     case "http:":
     case "https:":
     case "data:":
@@ -120,7 +164,7 @@ function loadUrl(url: URL, bounds: Bounds): Promise<Uint8Array> {
   }
 }
 
-function pathOf(url: URL): string {
+function localPath(url: URL): string {
   try {
     return fileURLToPath(url);
   } catch (cause) {

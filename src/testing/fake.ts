@@ -3,7 +3,7 @@ import { withinDeadline } from "../deadline.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { StageTimes } from "../histogram.ts";
 import { readHeader } from "../image/format.ts";
-import { loadImage } from "../image/source.ts";
+import { asInput, loadImage } from "../image/source.ts";
 import type { ImageInput, LoadedImage } from "../image/source.ts";
 import type { Tensor } from "../image/tensor.ts";
 import { nearest } from "../nearest.ts";
@@ -115,8 +115,7 @@ class FakeClassifier extends PictureByPicture implements Classifier {
     const call = resolveClassifyOptions(options);
     return withinDeadline(call, async (signal) => {
       const { preprocessed } = await import("./pixels.ts");
-      const loaded = await loadImage(image, { signal });
-      return (await preprocessed(loaded, call, this.#transforms())).tensor;
+      return preprocessed(image, call, this.#transforms(), signal);
     });
   }
 
@@ -199,7 +198,7 @@ class FakeClassifier extends PictureByPicture implements Classifier {
         ? await answered(answer, shown, options)
         : replay(entries, loaded, call);
     const result = this.#shaped(given, call);
-    return wanted && loaded !== undefined ? this.#withPixels(result, loaded, call) : result;
+    return wanted && loaded !== undefined ? this.#withPixels(result, loaded, call, signal) : result;
   }
 
   /** A given answer as the real classifier would give it: best first, cut to `topK`, with what was asked for. */
@@ -227,12 +226,13 @@ class FakeClassifier extends PictureByPicture implements Classifier {
     result: DetailedResult,
     loaded: LoadedImage,
     call: ResolvedClassifyOptions,
+    signal: AbortSignal,
   ): Promise<DetailedResult> {
-    const { preprocessed } = await import("./pixels.ts");
-    const { tensor, pixels } = await preprocessed(loaded, call, this.#transforms());
+    const { included } = await import("./pixels.ts");
+    const { tensor, pixels } = await included(asInput(loaded), call, this.#transforms(), signal);
     return {
       ...result,
-      ...(call.include.tensor === true && { tensor }),
+      ...(call.include.tensor === true && tensor !== undefined && { tensor }),
       ...(call.include.pixels === true && pixels !== undefined && { pixels }),
     };
   }

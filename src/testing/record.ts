@@ -1,7 +1,7 @@
 import type { Classifier, DetailedResult, Stats } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
 import { withinDeadline } from "../deadline.ts";
-import { loadImage } from "../image/source.ts";
+import { asInput, loadImage } from "../image/source.ts";
 import type { ImageInput, LoadedImage } from "../image/source.ts";
 import type { Tensor } from "../image/tensor.ts";
 import { resolveClassifyOptions } from "../options.ts";
@@ -113,16 +113,5 @@ async function existing(file: string | URL): Promise<Map<string, CassetteEntry>>
   } catch (error) {
     if (error instanceof IsotorchError && error.code === "INPUT_NOT_FOUND") return new Map();
     throw error;
-  }
-}
-
-function asInput(image: LoadedImage): ImageInput {
-  switch (image.kind) {
-    case "encoded":
-      return image.bytes;
-    case "pixels":
-      return { ...image.pixels, channels: 3 };
-    case "tensor":
-      return image.tensor;
   }
 }

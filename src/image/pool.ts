@@ -1,0 +1,198 @@
+/** Threads that prepare pictures, so that the event loop of the program stays free. */
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import { IsotorchError, abortError, messageOf } from "../errors.ts";
+import { built } from "./built.ts";
+import { type Carried, revive } from "./carried.ts";
+import type { Job, Prepared } from "./prepare.ts";
+
+export type ToThread = { readonly id: number; readonly job: Job } | { readonly abort: number };
+export type FromThread =
+  | { readonly id: number; readonly prepared: Prepared }
+  | { readonly id: number; readonly error: Carried };
+
+/** Pictures in a thread at a time: sharp decodes them beside the thread, in as many threads as Node gives it (4). */
+const AT_A_TIME = Math.min(4, Math.max(2, availableParallelism()));
+
+interface Call {
+  readonly job: Job;
+  readonly signal: AbortSignal;
+  resolve(prepared: Prepared): void;
+  reject(error: Error): void;
+}
+
+/** One thread and the pictures that it has. */
+class Thread {
+  readonly #worker = new Worker(built("thread.js"), { name: "isotorch pictures", execArgv: [] });
+  readonly #calls = new Map<number, Call>();
+  readonly #onIdle: (() => void)[] = [];
+  #next = 0;
+  #ended = false;
+
+  /** @param freed is called whenever a place has become free. @param died once it has ended by itself. */
+  constructor(freed: () => void, died: () => void) {
+    this.#worker.unref();
+    this.#worker.on("message", (reply: FromThread) => {
+      this.#settle(reply);
+      freed();
+    });
+    const onEnd = (cause: unknown): void => {
+      if (this.#ended) return;
+      this.#ended = true;
+      died();
+      const calls = [...this.#calls.values()];
+      this.#calls.clear();
+      for (const call of calls) call.reject(death(cause));
+    };
+    this.#worker.once("error", onEnd);
+    this.#worker.once("exit", (code) => onEnd(new Error(`exit code ${code}`)));
+  }
+
+  get free(): boolean {
+    return this.#calls.size < AT_A_TIME;
+  }
+
+  start(call: Call): void {
+    const id = this.#next++;
+    this.#calls.set(id, call);
+    this.#worker.ref();
+    const message: ToThread = { id, job: ownMemory(call.job) };
+    this.#worker.postMessage(message, memoryOf(message.job));
+    call.signal.addEventListener("abort", () => this.#abort(id), { once: true });
+  }
+
+  /** Lets it finish what it has, then ends it. */
+  async end(): Promise<void> {
+    if (this.#calls.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    this.#ended = true;
+    await this.#worker.terminate();
+  }
+
+  #settle(reply: FromThread): void {
+    const call = this.#calls.get(reply.id);
+    this.#calls.delete(reply.id);
+    if (this.#calls.size === 0) {
+      this.#worker.unref();
+      for (const resolve of this.#onIdle.splice(0)) resolve();
+    }
+    if ("prepared" in reply) call?.resolve(reply.prepared);
+    else call?.reject(revive(reply.error));
+  }
+
+  /** The caller hears of it at once; the place is free when the thread has noticed. */
+  #abort(id: number): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    call.reject(abortError(call.signal));
+    const message: ToThread = { abort: id };
+    this.#worker.postMessage(message);
+  }
+}
+
+/** First come, first served; threads start when there is something to do. */
+export class Pool {
+  readonly #size: number;
+  readonly #waiting: Call[] = [];
+  #threads: readonly Thread[] = [];
+  #users = 0;
+
+  /** @param size most threads. */
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  /**
+   * Prepares a picture in a thread.
+   *
+   * @throws IsotorchError as `prepare`; `WORKER_DIED` when the thread ended; what the signal's reason says.
+   */
+  run(job: Job, signal: AbortSignal): Promise<Prepared> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) throw abortError(signal);
+      const call: Call = { job, signal, resolve, reject };
+      signal.addEventListener("abort", () => this.#forget(call), { once: true });
+      this.#waiting.push(call);
+      this.#serve();
+    });
+  }
+
+  /**
+   * Starts a thread, which takes a while to load its decoder, and keeps it until the function that is returned is called.
+   * That ends the threads once they have done what they have, unless somebody else keeps them.
+   */
+  enter(): () => Promise<void> {
+    this.#users += 1;
+    if (this.#threads.length === 0) this.#add();
+    let left: Promise<void> | undefined;
+    return () => (left ??= this.#leave());
+  }
+
+  async #leave(): Promise<void> {
+    this.#users -= 1;
+    if (this.#users > 0) return;
+    const threads = this.#threads;
+    this.#threads = [];
+    await Promise.all(threads.map((thread) => thread.end()));
+  }
+
+  #serve(): void {
+    for (;;) {
+      const call = this.#waiting[0];
+      if (call === undefined) return;
+      const thread = this.#threads.find(({ free }) => free) ?? this.#add();
+      if (thread === undefined) return;
+      this.#waiting.shift();
+      thread.start(call);
+    }
+  }
+
+  #add(): Thread | undefined {
+    if (this.#threads.length >= this.#size) return undefined;
+    const thread: Thread = new Thread(
+      () => this.#serve(),
+      () => {
+        this.#threads = this.#threads.filter((other) => other !== thread);
+        this.#serve();
+      },
+    );
+    this.#threads = [...this.#threads, thread];
+    return thread;
+  }
+
+  #forget(call: Call): void {
+    const at = this.#waiting.indexOf(call);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    call.reject(abortError(call.signal));
+  }
+}
+
+/** The threads of this process. */
+export const pictures: Pool = new Pool(1);
+
+/** The job with memory that may be handed over: what the caller gave stays the caller's. */
+function ownMemory(job: Job): Job {
+  const { source } = job;
+  if (source.kind === "file") return job;
+  if (source.kind === "encoded")
+    return { ...job, source: { ...source, bytes: new Uint8Array(source.bytes) } };
+  const { pixels } = source;
+  return { ...job, source: { ...source, pixels: { ...pixels, data: new Uint8Array(pixels.data) } } };
+}
+
+function memoryOf({ source }: Job): ArrayBuffer[] {
+  if (source.kind === "file") return [];
+  const { buffer } = source.kind === "encoded" ? source.bytes : source.pixels.data;
+  return buffer instanceof ArrayBuffer ? [buffer] : [];
+}
+
+function death(cause: unknown): IsotorchError {
+  return new IsotorchError(
+    "WORKER_DIED",
+    `The thread that prepared the picture ended: ${messageOf(cause)}.`,
+    {
+      hint: "Call again: another thread takes its place. If it ends too, the picture may need more memory than there is.",
+      cause,
+    },
+  );
+}
