@@ -16,21 +16,21 @@ const AT_A_TIME = Math.min(4, Math.max(2, availableParallelism()));
 
 interface Call {
   readonly job: Job;
-  readonly signal: AbortSignal;
   resolve(prepared: Prepared): void;
   reject(error: Error): void;
 }
 
 /** One thread and the pictures that it has. */
 class Thread {
-  readonly #worker = new Worker(built("thread.js"), { name: "isotorch pictures", execArgv: [] });
+  readonly #worker: Worker;
   readonly #calls = new Map<number, Call>();
   readonly #onIdle: (() => void)[] = [];
   #next = 0;
   #ended = false;
 
   /** @param freed is called whenever a place has become free. @param died once it has ended by itself. */
-  constructor(freed: () => void, died: () => void) {
+  constructor(program: URL, freed: () => void, died: () => void) {
+    this.#worker = new Worker(program, { name: "isotorch pictures", execArgv: [] });
     this.#worker.unref();
     this.#worker.on("message", (reply: FromThread) => {
       this.#settle(reply);
@@ -58,7 +58,15 @@ class Thread {
     this.#worker.ref();
     const message: ToThread = { id, job: ownMemory(call.job) };
     this.#worker.postMessage(message, memoryOf(message.job));
-    call.signal.addEventListener("abort", () => this.#abort(id), { once: true });
+  }
+
+  /** Tells the thread, if the call is here; its place is free when the thread has answered. */
+  abort(call: Call): void {
+    for (const [id, other] of this.#calls) {
+      if (other !== call) continue;
+      const message: ToThread = { abort: id };
+      this.#worker.postMessage(message);
+    }
   }
 
   /** Lets it finish what it has, then ends it. */
@@ -78,27 +86,20 @@ class Thread {
     if ("prepared" in reply) call?.resolve(reply.prepared);
     else call?.reject(revive(reply.error));
   }
-
-  /** The caller hears of it at once; the place is free when the thread has noticed. */
-  #abort(id: number): void {
-    const call = this.#calls.get(id);
-    if (call === undefined) return;
-    call.reject(abortError(call.signal));
-    const message: ToThread = { abort: id };
-    this.#worker.postMessage(message);
-  }
 }
 
 /** First come, first served; threads start when there is something to do. */
 export class Pool {
   readonly #size: number;
-  readonly #waiting: Call[] = [];
+  readonly #program: URL;
+  #waiting: Call[] = [];
   #threads: readonly Thread[] = [];
   #users = 0;
 
-  /** @param size most threads. */
-  constructor(size: number) {
+  /** @param size most threads. @param program what they run. */
+  constructor(size: number, program: URL = built("thread.js")) {
     this.#size = size;
+    this.#program = program;
   }
 
   /**
@@ -106,14 +107,24 @@ export class Pool {
    *
    * @throws IsotorchError as `prepare`; `WORKER_DIED` when the thread ended; what the signal's reason says.
    */
-  run(job: Job, signal: AbortSignal): Promise<Prepared> {
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) throw abortError(signal);
-      const call: Call = { job, signal, resolve, reject };
-      signal.addEventListener("abort", () => this.#forget(call), { once: true });
-      this.#waiting.push(call);
-      this.#serve();
-    });
+  async run(job: Job, signal: AbortSignal): Promise<Prepared> {
+    if (signal.aborted) throw abortError(signal);
+    let onAbort = (): void => undefined;
+    try {
+      return await new Promise((resolve, reject) => {
+        const call: Call = { job, resolve, reject };
+        onAbort = () => {
+          reject(abortError(signal));
+          this.#waiting = this.#waiting.filter((other) => other !== call);
+          for (const thread of this.#threads) thread.abort(call);
+        };
+        signal.addEventListener("abort", onAbort, { once: true });
+        this.#waiting.push(call);
+        this.#serve();
+      });
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
   }
 
   /**
@@ -149,6 +160,7 @@ export class Pool {
   #add(): Thread | undefined {
     if (this.#threads.length >= this.#size) return undefined;
     const thread: Thread = new Thread(
+      this.#program,
       () => this.#serve(),
       () => {
         this.#threads = this.#threads.filter((other) => other !== thread);
@@ -157,13 +169,6 @@ export class Pool {
     );
     this.#threads = [...this.#threads, thread];
     return thread;
-  }
-
-  #forget(call: Call): void {
-    const at = this.#waiting.indexOf(call);
-    if (at < 0) return;
-    this.#waiting.splice(at, 1);
-    call.reject(abortError(call.signal));
   }
 }
 
