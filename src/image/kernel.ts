@@ -13,14 +13,7 @@ export interface Kernel {
     target: number,
     targetStride: number,
   ): void;
-  vertical(
-    source: number,
-    stride: number,
-    rows: number,
-    count: number,
-    target: number,
-    width: number,
-  ): void;
+  vertical(source: number, stride: number, rows: number, count: number, target: number, width: number): void;
   planes(source: number, count: number, table: number, target: number): void;
 }
 

@@ -65,7 +65,7 @@ class Thread {
     for (const [id, other] of this.#calls) {
       if (other !== call) continue;
       const message: ToThread = { abort: id };
-      this.#worker.postMessage(message);
+      this.#worker.postMessage(message, []);
     }
   }
 
@@ -179,7 +179,8 @@ export const pictures: Pool = new Pool(1);
 function ownMemory(job: Job): Job {
   const { source } = job;
   if (source.kind === "file") return job;
-  if (source.kind === "encoded") return { ...job, source: { ...source, bytes: new Uint8Array(source.bytes) } };
+  if (source.kind === "encoded")
+    return { ...job, source: { ...source, bytes: new Uint8Array(source.bytes) } };
   const { pixels } = source;
   return { ...job, source: { ...source, pixels: { ...pixels, data: new Uint8Array(pixels.data) } } };
 }
@@ -191,8 +192,12 @@ function memoryOf({ source }: Job): ArrayBuffer[] {
 }
 
 function death(cause: unknown): IsotorchError {
-  return new IsotorchError("WORKER_DIED", `The thread that prepared the picture ended: ${messageOf(cause)}.`, {
-    hint: "Call again: another thread takes its place. If it ends too, the picture may need more memory than there is.",
-    cause,
-  });
+  return new IsotorchError(
+    "WORKER_DIED",
+    `The thread that prepared the picture ended: ${messageOf(cause)}.`,
+    {
+      hint: "Call again: another thread takes its place. If it ends too, the picture may need more memory than there is.",
+      cause,
+    },
+  );
 }

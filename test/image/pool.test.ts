@@ -79,11 +79,16 @@ describe("a thread that dies", () => {
   it.each(["exit", "throw"])(
     "by %s fails only the pictures that it had, and another takes its place",
     async (how) => {
-      const fates = ["a", how, "b", "c", "d", "e", "f"].map((path) => failureOf(jobOf(file(path)), never, dying));
+      const fates = ["a", how, "b", "c", "d", "e", "f"].map((path) =>
+        failureOf(jobOf(file(path)), never, dying),
+      );
       const codes = (await Promise.all(fates)).map((fate) => (fate as { code: string }).code);
       expect(codes[1]).toBe("WORKER_DIED");
       expect(codes.slice(4)).toEqual(["none", "none", "none"]);
-      expect(await fates[1]).toMatchObject({ cause: expect.any(Error), hint: expect.stringContaining("again") });
+      expect(await fates[1]).toMatchObject({
+        cause: expect.any(Error),
+        hint: expect.stringContaining("again"),
+      });
     },
   );
 
