@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -152,5 +153,28 @@ describe("a picture prepared in a thread", () => {
       "encoded",
       "laps",
     ]);
+  });
+});
+
+describe("a program", () => {
+  const index = JSON.stringify(new URL("../../dist/index.js", import.meta.url));
+  const run = (body: string) => {
+    const script = `import { preprocess } from ${index}; const image = ${JSON.stringify(DOG)}; ${body}`;
+    const { status, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      encoding: "utf8",
+      timeout: 30_000,
+    });
+    return { status, stdout };
+  };
+
+  it("that preprocessed a picture ends by itself", () => {
+    const { status, stdout } = run("console.log((await preprocess(image)).shape.join());");
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "1,3,224,224\n" });
+  });
+
+  it("that ends while pictures are prepared ends with its own exit code", () => {
+    const body =
+      "for (let i = 0; i < 9; i++) void preprocess(image); setTimeout(() => process.exit(3), 100);";
+    expect(run(body).status).toBe(3);
   });
 });
