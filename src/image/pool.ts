@@ -43,6 +43,7 @@ class Thread {
       const calls = [...this.#calls.values()];
       this.#calls.clear();
       for (const call of calls) call.reject(death(cause));
+      this.#idle();
     };
     this.#worker.once("error", onEnd);
     this.#worker.once("exit", (code) => onEnd(new Error(`exit code ${code}`)));
@@ -54,10 +55,16 @@ class Thread {
 
   start(call: Call): void {
     const id = this.#next++;
+    try {
+      const message: ToThread = { id, job: ownMemory(call.job) };
+      this.#worker.postMessage(message, memoryOf(message.job));
+    } catch (error) {
+      // Too little memory for a copy, which is this call's trouble alone.
+      call.reject(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
     this.#calls.set(id, call);
     this.#worker.ref();
-    const message: ToThread = { id, job: ownMemory(call.job) };
-    this.#worker.postMessage(message, memoryOf(message.job));
   }
 
   /** Tells the thread, if the call is here; its place is free when the thread has answered. */
@@ -79,12 +86,14 @@ class Thread {
   #settle(reply: FromThread): void {
     const call = this.#calls.get(reply.id);
     this.#calls.delete(reply.id);
-    if (this.#calls.size === 0) {
-      this.#worker.unref();
-      for (const resolve of this.#onIdle.splice(0)) resolve();
-    }
+    if (this.#calls.size === 0) this.#idle();
     if ("prepared" in reply) call?.resolve(reply.prepared);
     else call?.reject(revive(reply.error));
+  }
+
+  #idle(): void {
+    this.#worker.unref();
+    for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 }
 
