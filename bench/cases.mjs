@@ -17,10 +17,12 @@ import { median, slope, worstStep } from "./lib/statistics.mjs";
 const PLAIN = "plain PyTorch";
 const ORT = "onnxruntime-node fp32";
 const MEMORY_PICTURES = 10_000;
+/** The event loop may be this late, ms. */
+const LATE = 20;
 /** Falls below this are falls; what is above is measurement. */
 const STEADY = 0.97;
 
-export const CASES = { bridge, exact, fused, precisions, preprocess, cold, memory, callers };
+export const CASES = { bridge, exact, fused, precisions, preprocess, loop, cold, memory, callers };
 
 async function bridge(bench) {
   const image = await picture(1280, 720, 1);
@@ -118,6 +120,28 @@ async function preprocess(bench) {
       const where = pinned.length > 0 ? "both on the same core" : "not pinned to a core: there is no taskset";
       const note = `processor time, one thread, ${where}; wall time was ${median(wall).toFixed(2)} x that`;
       rows.push(measured(title, "pictures/s per core", pairs, atLeast(1.2), { note }));
+    }
+    return rows;
+  });
+}
+
+async function loop(bench) {
+  const { width, height } = SIZES.at(-1);
+  const path = await picture(width, height, 1);
+  return together([() => startOurs(bench.options)], async ([ours]) => {
+    const rows = [];
+    for (const classified of [false, true]) {
+      const paths = Array.from({ length: bench.quick ? 8 : 24 }, () => path);
+      const worst = [];
+      const once = async () => {
+        const { p99, max } = await ours.ask({ do: "delay", paths, classified });
+        worst.push(max);
+        return p99;
+      };
+      const pairs = await rounds(bench.quick ? 2 : 5, once, () => LATE);
+      const title = `event loop delay, p99, while 12-megapixel JPEGs are ${classified ? "classified" : "preprocessed"}, against ${LATE} ms`;
+      const note = `${paths.length} at once; the longest delay of a round was ${median(worst).toFixed(1)} ms in the median`;
+      rows.push(measured(title, "ms", pairs, atMost(1), { note }));
     }
     return rows;
   });

@@ -1,5 +1,6 @@
 // isotorch as one of the competitors: a process of its own, asked in lines of JSON. Times are milliseconds.
 import { readFile } from "node:fs/promises";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { createClassifier, preprocess } from "../dist/index.js";
 import { answerLines } from "./lib/child.mjs";
 import { peakOf } from "./lib/machine.mjs";
@@ -72,6 +73,16 @@ await answerLines({
   /** The worker's largest resident size so far, MiB. */
   peak() {
     return { peak: peakOf(classifier.info().pid) };
+  },
+
+  /** How late the event loop is while all of these pictures are prepared, or classified: the 99th percentile. */
+  async delay({ paths, classified }) {
+    const histogram = monitorEventLoopDelay({ resolution: 1 });
+    histogram.enable();
+    if (classified) await classifier.classify(paths);
+    else await Promise.all(paths.map((path) => classifier.preprocess(path)));
+    histogram.disable();
+    return { p99: histogram.percentile(99) / 1e6, max: histogram.max / 1e6 };
   },
 
   /** Decode and preprocess, no network: processor time and wall time. */

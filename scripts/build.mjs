@@ -7,11 +7,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(root);
 rmSync("dist", { recursive: true, force: true });
 run("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json");
-run(
-  "node_modules/assemblyscript/bin/asc.js",
-  "src/image/assembly/kernel.ts",
-  ...["--outFile", "dist/image/kernel.wasm", "-O3", "--noAssert", "--runtime", "stub", "--enable", "simd"],
-);
+const asc = "--outFile dist/image/kernel.wasm -O3 --noAssert --runtime stub --enable simd".split(" ");
+run("node_modules/assemblyscript/bin/asc.js", "src/image/assembly/kernel.ts", ...asc);
 
 const main = "dist/cli/main.js";
 const link = "node_modules/.bin/isotorch";

@@ -14,6 +14,7 @@ import { MUTATIONS } from "./chaos/mutations.mjs";
 const LIMIT_MS = 180_000;
 const COPIED = [
   "src",
+  "dist",
   "test",
   "python",
   "models",

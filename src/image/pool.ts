@@ -16,21 +16,21 @@ const AT_A_TIME = Math.min(4, Math.max(2, availableParallelism()));
 
 interface Call {
   readonly job: Job;
-  readonly signal: AbortSignal;
   resolve(prepared: Prepared): void;
   reject(error: Error): void;
 }
 
 /** One thread and the pictures that it has. */
 class Thread {
-  readonly #worker = new Worker(built("thread.js"), { name: "isotorch pictures", execArgv: [] });
+  readonly #worker: Worker;
   readonly #calls = new Map<number, Call>();
   readonly #onIdle: (() => void)[] = [];
   #next = 0;
   #ended = false;
 
   /** @param freed is called whenever a place has become free. @param died once it has ended by itself. */
-  constructor(freed: () => void, died: () => void) {
+  constructor(program: URL, freed: () => void, died: () => void) {
+    this.#worker = new Worker(program, { name: "isotorch pictures", execArgv: [] });
     this.#worker.unref();
     this.#worker.on("message", (reply: FromThread) => {
       this.#settle(reply);
@@ -43,6 +43,7 @@ class Thread {
       const calls = [...this.#calls.values()];
       this.#calls.clear();
       for (const call of calls) call.reject(death(cause));
+      this.#idle();
     };
     this.#worker.once("error", onEnd);
     this.#worker.once("exit", (code) => onEnd(new Error(`exit code ${code}`)));
@@ -54,11 +55,25 @@ class Thread {
 
   start(call: Call): void {
     const id = this.#next++;
+    try {
+      const message: ToThread = { id, job: ownMemory(call.job) };
+      this.#worker.postMessage(message, memoryOf(message.job));
+    } catch (error) {
+      // Too little memory for a copy, which is this call's trouble alone.
+      call.reject(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
     this.#calls.set(id, call);
     this.#worker.ref();
-    const message: ToThread = { id, job: ownMemory(call.job) };
-    this.#worker.postMessage(message, memoryOf(message.job));
-    call.signal.addEventListener("abort", () => this.#abort(id), { once: true });
+  }
+
+  /** Tells the thread, if the call is here; its place is free when the thread has answered. */
+  abort(call: Call): void {
+    for (const [id, other] of this.#calls) {
+      if (other !== call) continue;
+      const message: ToThread = { abort: id };
+      this.#worker.postMessage(message, []);
+    }
   }
 
   /** Lets it finish what it has, then ends it. */
@@ -71,34 +86,29 @@ class Thread {
   #settle(reply: FromThread): void {
     const call = this.#calls.get(reply.id);
     this.#calls.delete(reply.id);
-    if (this.#calls.size === 0) {
-      this.#worker.unref();
-      for (const resolve of this.#onIdle.splice(0)) resolve();
-    }
+    if (this.#calls.size === 0) this.#idle();
     if ("prepared" in reply) call?.resolve(reply.prepared);
     else call?.reject(revive(reply.error));
   }
 
-  /** The caller hears of it at once; the place is free when the thread has noticed. */
-  #abort(id: number): void {
-    const call = this.#calls.get(id);
-    if (call === undefined) return;
-    call.reject(abortError(call.signal));
-    const message: ToThread = { abort: id };
-    this.#worker.postMessage(message);
+  #idle(): void {
+    this.#worker.unref();
+    for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 }
 
 /** First come, first served; threads start when there is something to do. */
 export class Pool {
   readonly #size: number;
-  readonly #waiting: Call[] = [];
+  readonly #program: URL;
+  #waiting: Call[] = [];
   #threads: readonly Thread[] = [];
   #users = 0;
 
-  /** @param size most threads. */
-  constructor(size: number) {
+  /** @param size most threads. @param program what they run. */
+  constructor(size: number, program: URL = built("thread.js")) {
     this.#size = size;
+    this.#program = program;
   }
 
   /**
@@ -106,14 +116,24 @@ export class Pool {
    *
    * @throws IsotorchError as `prepare`; `WORKER_DIED` when the thread ended; what the signal's reason says.
    */
-  run(job: Job, signal: AbortSignal): Promise<Prepared> {
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) throw abortError(signal);
-      const call: Call = { job, signal, resolve, reject };
-      signal.addEventListener("abort", () => this.#forget(call), { once: true });
-      this.#waiting.push(call);
-      this.#serve();
-    });
+  async run(job: Job, signal: AbortSignal): Promise<Prepared> {
+    if (signal.aborted) throw abortError(signal);
+    let onAbort = (): void => undefined;
+    try {
+      return await new Promise((resolve, reject) => {
+        const call: Call = { job, resolve, reject };
+        onAbort = () => {
+          reject(abortError(signal));
+          this.#waiting = this.#waiting.filter((other) => other !== call);
+          for (const thread of this.#threads) thread.abort(call);
+        };
+        signal.addEventListener("abort", onAbort, { once: true });
+        this.#waiting.push(call);
+        this.#serve();
+      });
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
   }
 
   /**
@@ -149,6 +169,7 @@ export class Pool {
   #add(): Thread | undefined {
     if (this.#threads.length >= this.#size) return undefined;
     const thread: Thread = new Thread(
+      this.#program,
       () => this.#serve(),
       () => {
         this.#threads = this.#threads.filter((other) => other !== thread);
@@ -157,13 +178,6 @@ export class Pool {
     );
     this.#threads = [...this.#threads, thread];
     return thread;
-  }
-
-  #forget(call: Call): void {
-    const at = this.#waiting.indexOf(call);
-    if (at < 0) return;
-    this.#waiting.splice(at, 1);
-    call.reject(abortError(call.signal));
   }
 }
 

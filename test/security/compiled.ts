@@ -25,6 +25,7 @@ export function compiled(...folders: readonly string[]): string {
   const args = [compiler, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", join(home, "dist")];
   try {
     execFileSync(process.execPath, args, { stdio: "pipe" });
+    copyFileSync(join(ROOT, "dist/image/kernel.wasm"), join(home, "dist/image/kernel.wasm"));
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;

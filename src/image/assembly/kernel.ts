@@ -10,29 +10,31 @@ const LOW_BITS: i32 = 15;
 const PRECISION_BITS: i32 = 22;
 
 /** A half in fixed point: makes the final shift round to nearest. */
-// @ts-ignore: decorator
-@inline
 function half(): v128 {
   return i32x4.splat(1 << (PRECISION_BITS - 1));
 }
 
 /** Sums of low and high products, rounded to integers. */
-// @ts-ignore: decorator
-@inline
 function rounded(low: v128, high: v128): v128 {
   return i32x4.shr_s(i32x4.add(low, i32x4.shl(high, LOW_BITS)), PRECISION_BITS);
 }
 
+/** The sum with the products of a pair of taps and their weights added, in each of four lanes. */
+function plusPair(sum: v128, taps: v128, weights: v128): v128 {
+  return i32x4.add(sum, i32x4.dot_i16x8_s(taps, weights));
+}
+
+/** The same for two pairs. */
+function plusPairs(sum: v128, first: v128, ofFirst: v128, second: v128, ofSecond: v128): v128 {
+  return plusPair(plusPair(sum, first, ofFirst), second, ofSecond);
+}
+
 /** Pixels 0 and 1 of 16 bytes R G B R G B …, as 16-bit lanes R0 R1 G0 G1 B0 B1 0 0. */
-// @ts-ignore: decorator
-@inline
 function firstPair(pixels: v128): v128 {
   return i8x16.swizzle(pixels, i8x16(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1));
 }
 
 /** Pixels 2 and 3 in the same way. */
-// @ts-ignore: decorator
-@inline
 function secondPair(pixels: v128): v128 {
   return i8x16.swizzle(pixels, i8x16(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1));
 }
@@ -61,8 +63,14 @@ export function horizontal(
       let pixels = source + load<u32>(at);
       let groups = load<i32>(at, 4);
       at += 8;
-      let low0 = half(), low1 = half(), low2 = half(), low3 = half();
-      let high0 = i32x4.splat(0), high1 = high0, high2 = high0, high3 = high0;
+      let low0 = half(),
+        low1 = half(),
+        low2 = half(),
+        low3 = half();
+      let high0 = i32x4.splat(0),
+        high1 = high0,
+        high2 = high0,
+        high3 = high0;
       for (; groups > 0; groups--) {
         const lowFirst = v128.load32_splat(at);
         const lowSecond = v128.load32_splat(at, 4);
@@ -72,23 +80,23 @@ export function horizontal(
         let row = v128.load(pixels);
         let first = firstPair(row);
         let second = secondPair(row);
-        low0 = i32x4.add(i32x4.add(low0, i32x4.dot_i16x8_s(first, lowFirst)), i32x4.dot_i16x8_s(second, lowSecond));
-        high0 = i32x4.add(i32x4.add(high0, i32x4.dot_i16x8_s(first, highFirst)), i32x4.dot_i16x8_s(second, highSecond));
+        low0 = plusPairs(low0, first, lowFirst, second, lowSecond);
+        high0 = plusPairs(high0, first, highFirst, second, highSecond);
         row = v128.load(pixels + sourceStride);
         first = firstPair(row);
         second = secondPair(row);
-        low1 = i32x4.add(i32x4.add(low1, i32x4.dot_i16x8_s(first, lowFirst)), i32x4.dot_i16x8_s(second, lowSecond));
-        high1 = i32x4.add(i32x4.add(high1, i32x4.dot_i16x8_s(first, highFirst)), i32x4.dot_i16x8_s(second, highSecond));
+        low1 = plusPairs(low1, first, lowFirst, second, lowSecond);
+        high1 = plusPairs(high1, first, highFirst, second, highSecond);
         row = v128.load(pixels + sourceStride * 2);
         first = firstPair(row);
         second = secondPair(row);
-        low2 = i32x4.add(i32x4.add(low2, i32x4.dot_i16x8_s(first, lowFirst)), i32x4.dot_i16x8_s(second, lowSecond));
-        high2 = i32x4.add(i32x4.add(high2, i32x4.dot_i16x8_s(first, highFirst)), i32x4.dot_i16x8_s(second, highSecond));
+        low2 = plusPairs(low2, first, lowFirst, second, lowSecond);
+        high2 = plusPairs(high2, first, highFirst, second, highSecond);
         row = v128.load(pixels + sourceStride * 3);
         first = firstPair(row);
         second = secondPair(row);
-        low3 = i32x4.add(i32x4.add(low3, i32x4.dot_i16x8_s(first, lowFirst)), i32x4.dot_i16x8_s(second, lowSecond));
-        high3 = i32x4.add(i32x4.add(high3, i32x4.dot_i16x8_s(first, highFirst)), i32x4.dot_i16x8_s(second, highSecond));
+        low3 = plusPairs(low3, first, lowFirst, second, lowSecond);
+        high3 = plusPairs(high3, first, highFirst, second, highSecond);
         pixels += 12;
       }
       const narrow = i8x16.narrow_i16x8_u(
@@ -130,8 +138,14 @@ export function vertical(
     for (let x: usize = 0; x < width; x += 16) {
       let weights = at;
       let bytes = first + x;
-      let low0 = half(), low1 = half(), low2 = half(), low3 = half();
-      let high0 = i32x4.splat(0), high1 = high0, high2 = high0, high3 = high0;
+      let low0 = half(),
+        low1 = half(),
+        low2 = half(),
+        low3 = half();
+      let high0 = i32x4.splat(0),
+        high1 = high0,
+        high2 = high0,
+        high3 = high0;
       for (let k = 0; k < pairs; k++) {
         const low = v128.load32_splat(weights);
         const high = v128.load32_splat(weights, 4);
@@ -140,19 +154,38 @@ export function vertical(
         const lower = v128.load(bytes + stride);
         bytes += stride * 2;
         const left = i8x16.shuffle(upper, lower, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-        const right = i8x16.shuffle(upper, lower, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        const right = i8x16.shuffle(
+          upper,
+          lower,
+          8,
+          24,
+          9,
+          25,
+          10,
+          26,
+          11,
+          27,
+          12,
+          28,
+          13,
+          29,
+          14,
+          30,
+          15,
+          31,
+        );
         let taps = i16x8.extend_low_i8x16_u(left);
-        low0 = i32x4.add(low0, i32x4.dot_i16x8_s(taps, low));
-        high0 = i32x4.add(high0, i32x4.dot_i16x8_s(taps, high));
+        low0 = plusPair(low0, taps, low);
+        high0 = plusPair(high0, taps, high);
         taps = i16x8.extend_high_i8x16_u(left);
-        low1 = i32x4.add(low1, i32x4.dot_i16x8_s(taps, low));
-        high1 = i32x4.add(high1, i32x4.dot_i16x8_s(taps, high));
+        low1 = plusPair(low1, taps, low);
+        high1 = plusPair(high1, taps, high);
         taps = i16x8.extend_low_i8x16_u(right);
-        low2 = i32x4.add(low2, i32x4.dot_i16x8_s(taps, low));
-        high2 = i32x4.add(high2, i32x4.dot_i16x8_s(taps, high));
+        low2 = plusPair(low2, taps, low);
+        high2 = plusPair(high2, taps, high);
         taps = i16x8.extend_high_i8x16_u(right);
-        low3 = i32x4.add(low3, i32x4.dot_i16x8_s(taps, low));
-        high3 = i32x4.add(high3, i32x4.dot_i16x8_s(taps, high));
+        low3 = plusPair(low3, taps, low);
+        high3 = plusPair(high3, taps, high);
       }
       v128.store(
         target + x,

@@ -1,0 +1,180 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { IsotorchError } from "../../src/errors.ts";
+import { decode } from "../../src/image/decode.ts";
+import { Pool } from "../../src/image/pool.ts";
+import type { Job } from "../../src/image/prepare.ts";
+import { preprocessPixels } from "../../src/image/preprocess.ts";
+import { chunk, packedText, png, pngOfSize } from "../security/bombs.ts";
+import { bytesOf, differences, Random, SPEC_V1 } from "./random.ts";
+
+const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
+const DOG = join(EXAMPLES, "dog.webp");
+const never = new AbortController().signal;
+const pool = new Pool(1);
+const leave = pool.enter();
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "isotorch-pool-"));
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await leave();
+});
+
+function jobOf(source: Job["source"], want: Partial<Job["want"]> = { tensor: true }): Job {
+  const nothing = { encoded: false, pixels: false, cropped: false, tensor: false };
+  return { source, spec: SPEC_V1, decode: {}, fileWillDo: false, want: { ...nothing, ...want } };
+}
+const file = (path: string): Job["source"] => ({ kind: "file", path });
+const encoded = (bytes: Uint8Array): Job["source"] => ({ kind: "encoded", bytes });
+
+const failureOf = (job: Job, signal = never, of = pool): Promise<unknown> =>
+  of.run(job, signal).then(
+    () => ({ code: "none" }),
+    (error: unknown) => error,
+  );
+
+describe("an error crosses to the caller as it is:", () => {
+  const bombs: [string, Uint8Array, string][] = [
+    ["a pixel bomb", pngOfSize(14_000, 14_000), "INPUT_TOO_LARGE"],
+    ["a text bomb", png(chunk("zTXt", packedText("zTXt", 100e6))), "INPUT_TOO_LARGE"],
+    ["an SVG drawing", Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'), "UNSUPPORTED_FORMAT"],
+  ];
+  it.each(bombs)("%s", async (_, bytes, code) => {
+    const error = await failureOf(jobOf(encoded(bytes)));
+    expect(error).toBeInstanceOf(IsotorchError);
+    expect(error).toMatchObject({ code, hint: expect.any(String) });
+  });
+
+  it("a file that is not there, with the system's error as its cause", async () => {
+    const error = await failureOf(jobOf(file(join(folder, "none.jpg"))));
+    expect(error).toBeInstanceOf(IsotorchError);
+    expect(error).toMatchObject({
+      code: "INPUT_NOT_FOUND",
+      message: `There is no file ${join(folder, "none.jpg")}.`,
+      hint: "check the path",
+      cause: { code: "ENOENT", message: expect.stringContaining("ENOENT") },
+    });
+  });
+
+  it("damage that decoders only warn of is left to Pillow, with the file", async () => {
+    const whole = readFileSync(join(EXAMPLES, "landscape.jpg"));
+    const tables = whole.indexOf(Buffer.from("ffc4", "hex"));
+    const rubbish = Buffer.concat([whole.subarray(0, tables), Buffer.alloc(64, 1), whole.subarray(tables)]);
+    for (const bytes of [rubbish, whole.subarray(0, whole.length >> 1)]) {
+      const { kind, encoded: back, tensor } = await pool.run(jobOf(encoded(bytes)), never);
+      expect([kind, tensor]).toEqual(["pillow", undefined]);
+      expect(differences(back ?? new Uint8Array(), bytes)).toBe(0);
+    }
+  });
+});
+
+describe("a thread that dies", () => {
+  const dying = new Pool(1, new URL("../fixtures/threads/dying.mjs", import.meta.url));
+
+  it.each(["exit", "throw"])(
+    "by %s fails only the pictures that it had, and another takes its place",
+    async (how) => {
+      const fates = ["a", how, "b", "c", "d", "e", "f"].map((path) =>
+        failureOf(jobOf(file(path)), never, dying),
+      );
+      const codes = (await Promise.all(fates)).map((fate) => (fate as { code: string }).code);
+      expect(codes[1]).toBe("WORKER_DIED");
+      expect(codes.slice(4)).toEqual(["none", "none", "none"]);
+      expect(await fates[1]).toMatchObject({
+        cause: expect.any(Error),
+        hint: expect.stringContaining("again"),
+      });
+    },
+  );
+
+  afterAll(() => dying.enter()());
+});
+
+describe("an aborted call", () => {
+  it("ends at once, waiting or running, and leaves the others alone", async () => {
+    const reason = new Error("changed my mind");
+    const controllers = Array.from({ length: 12 }, () => new AbortController());
+    const calls = controllers.map(({ signal }) => failureOf(jobOf(file(DOG)), signal));
+    controllers.forEach((controller, i) => i % 2 === 0 && controller.abort(reason));
+    const ends = await Promise.all(calls);
+    ends.forEach((end, i) =>
+      expect(end).toMatchObject(i % 2 === 0 ? { code: "ABORTED", cause: reason } : { code: "none" }),
+    );
+    expect(await failureOf(jobOf(file(DOG)), AbortSignal.abort(reason))).toMatchObject({ code: "ABORTED" });
+  });
+});
+
+describe("a picture prepared in a thread", () => {
+  it("has the bits that it has when prepared here, whatever it came as", async () => {
+    const bytes = new Uint8Array(readFileSync(DOG));
+    const pixels = await decode(bytes);
+    const want = bytesOf(preprocessPixels(pixels, SPEC_V1).data);
+    writeFileSync(join(folder, "copy"), bytes);
+    const sources: Job["source"][] = [
+      file(DOG),
+      file(join(folder, "copy")),
+      encoded(bytes),
+      { kind: "pixels", pixels },
+    ];
+    for (const source of sources) {
+      const { tensor } = await pool.run(jobOf(source), never);
+      expect(differences(bytesOf(tensor!.data), want)).toBe(0);
+      expect(tensor!.shape).toEqual([1, 3, 224, 224]);
+    }
+  });
+
+  it("leaves the caller the memory that the caller gave", async () => {
+    const around = new Uint8Array(readFileSync(DOG).length + 7);
+    const bytes = around.subarray(7);
+    bytes.set(readFileSync(DOG));
+    const picture = new Random(9).pixels(300, 200);
+    await pool.run(jobOf(encoded(bytes)), never);
+    await pool.run(jobOf({ kind: "pixels", pixels: picture }), never);
+    expect([bytes.length, picture.data.length]).toEqual([readFileSync(DOG).length, 300 * 200 * 3]);
+  });
+
+  it("gives what was asked for and nothing else", async () => {
+    const all = { encoded: true, pixels: true, cropped: true, tensor: true };
+    const made = await pool.run(jobOf(file(DOG), all), never);
+    expect(Object.keys(made).toSorted()).toEqual(
+      ["cropped", "encoded", "kind", "laps", "pixels", "tensor"].toSorted(),
+    );
+    expect(Object.keys(made.laps)).toEqual(["read", "decode", "preprocess"]);
+    const { cropped } = await pool.run(jobOf(file(DOG), { cropped: true }), never);
+    expect(differences(cropped!.data, made.cropped!.data)).toBe(0);
+    expect(Object.keys(await pool.run(jobOf(file(DOG), { encoded: true }), never))).toEqual([
+      "kind",
+      "encoded",
+      "laps",
+    ]);
+  });
+});
+
+describe("a program", () => {
+  const index = JSON.stringify(new URL("../../dist/index.js", import.meta.url));
+  const run = (body: string) => {
+    const script = `import { preprocess } from ${index}; const image = ${JSON.stringify(DOG)}; ${body}`;
+    const { status, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      encoding: "utf8",
+      timeout: 30_000,
+    });
+    return { status, stdout };
+  };
+
+  it("that preprocessed a picture ends by itself", () => {
+    const { status, stdout } = run("console.log((await preprocess(image)).shape.join());");
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "1,3,224,224\n" });
+  });
+
+  it("that ends while pictures are prepared ends with its own exit code", () => {
+    const body =
+      "for (let i = 0; i < 9; i++) void preprocess(image); setTimeout(() => process.exit(3), 100);";
+    expect(run(body).status).toBe(3);
+  });
+});
