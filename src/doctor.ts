@@ -31,7 +31,7 @@ export interface Problem {
 /** Looks at everything that `createClassifier(options)` would use, without starting a worker. */
 export async function diagnose(options: ClassifierOptions): Promise<Diagnosis> {
   const resolved = resolveClassifierOptions(options);
-  const candidates = await listCandidates(resolved);
+  const candidates = await listCandidates({ ...resolved, anew: true });
   const chosen = candidates.find((candidate) => candidate.accepted);
   const problems: Problem[] = [];
   let python: Diagnosis["python"] = null;

@@ -35,6 +35,7 @@ def probe(imports: bool = False) -> dict[str, Any]:
         "prefix": sys.prefix,
         "versions": versions,
         "missing": [module for module, version in versions.items() if version is None],
+        "watch": watched_files(),
     }
     if imports:
         errors: dict[str, str] = {}
@@ -58,6 +59,24 @@ def installed_version(module: str) -> str | None:
         return metadata.version(PACKAGES[module])
     except metadata.PackageNotFoundError:
         return _written_version(spec.origin) or "unknown"
+
+
+def watched_files() -> list[str]:
+    """Absolute paths whose size or time of change tells that this answer is out of date.
+
+    Installing or removing a package changes a directory of ``sys.path``; one that is changed in place, its own file.
+    """
+    own = str(Path(__file__).resolve().parent.parent)
+    files = [sys.executable, str(Path(sys.prefix, "pyvenv.cfg"))]
+    files += [entry for entry in sys.path if entry and entry != own and Path(entry).is_absolute()]
+    for module in PACKAGES:
+        try:
+            spec = find_spec(module)
+        except (ImportError, ValueError):
+            continue
+        if spec is not None and spec.origin is not None:
+            files.append(spec.origin)
+    return list(dict.fromkeys(file for file in files if file))
 
 
 def runtime_versions() -> dict[str, str]:

@@ -54,7 +54,7 @@ export async function setup(request: SetupRequest, machine: Machine): Promise<Se
 
 /** What would be chosen anyhow, or the named interpreter if it fits. An environment that is only named is left alone. */
 async function alreadyThere(python: string | undefined, { at }: Machine): Promise<Environment | undefined> {
-  const candidates = await listCandidates({ at, ...(python !== undefined && { python }) });
+  const candidates = await listCandidates({ at, anew: true, ...(python !== undefined && { python }) });
   return candidates.find((candidate) => candidate.accepted)?.environment;
 }
 
@@ -90,7 +90,7 @@ async function probeResult(plan: Plan, { at }: Machine): Promise<Environment> {
     );
   }
   try {
-    return await findEnvironment({ python, at });
+    return await findEnvironment({ python, at, anew: true });
   } catch (cause) {
     if (!(cause instanceof IsotorchError)) throw cause;
     throw new IsotorchError("SETUP_FAILED", `The new environment does not fit. ${cause.message}`, {

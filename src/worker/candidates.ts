@@ -21,34 +21,42 @@ export const ENVIRONMENT_NAME = "isotorch";
 /**
  * Every interpreter that may serve without being asked for, in order: the one that `setup` recorded, conda-family
  * prefixes, the active virtual environment, the system's, those on the PATH. No interpreter is named twice.
- * Prefixes and system interpreters that do not exist are left out, except those that something names.
+ * Prefixes and system interpreters that do not exist are left out, except those that something names. Nothing is
+ * looked for before it is asked for.
  */
-export async function places(at: Surroundings): Promise<Place[]> {
+export async function* places(at: Surroundings): AsyncGenerator<Place> {
+  const seen = new Set<string>();
+  for await (const place of everyPlace(at)) {
+    const identity = await identityOf(place.python, at);
+    if (!seen.has(identity)) yield place;
+    seen.add(identity);
+  }
+}
+
+async function* everyPlace(at: Surroundings): AsyncGenerator<Place> {
   const { environ, path } = at;
-  const list: Place[] = [];
   const record = await readRecord(at);
-  if (record) list.push({ python: record.python, kind: "recorded", source: `setup (${record.via})` });
+  if (record) yield { python: record.python, kind: "recorded", source: `setup (${record.via})` };
 
   const active = environ["CONDA_PREFIX"];
   if (active && path.isAbsolute(active)) {
-    list.push({ python: condaPython(active, at), kind: "conda", source: "CONDA_PREFIX" });
+    yield { python: condaPython(active, at), kind: "conda", source: "CONDA_PREFIX" };
   }
   for (const prefix of await condaPrefixes(ENVIRONMENT_NAME, at)) {
     const python = condaPython(prefix, at);
-    if (await isFile(python)) list.push({ python, kind: "conda", source: prefix });
+    if (await isFile(python)) yield { python, kind: "conda", source: prefix };
   }
 
   const venv = environ["VIRTUAL_ENV"];
   if (venv && path.isAbsolute(venv)) {
-    list.push({ python: venvPython(venv, at), kind: "system", source: "VIRTUAL_ENV" });
+    yield { python: venvPython(venv, at), kind: "system", source: "VIRTUAL_ENV" };
   }
   const names = at.platform === "win32" ? ["python.exe", "python3.exe"] : ["python3", "python"];
   const onPath = searchDirectories(at).flatMap((folder) => names.map((name) => path.join(folder, name)));
   for (const python of [...at.systemPythons, ...onPath]) {
     const source = at.systemPythons.includes(python) ? "system" : "PATH";
-    if (await isFile(python)) list.push({ python, kind: "system", source });
+    if (await isFile(python)) yield { python, kind: "system", source };
   }
-  return withoutRepeats(list, at);
 }
 
 /** The interpreter inside a virtual environment. */
@@ -68,17 +76,6 @@ export async function whichCommand(name: string, at: Surroundings): Promise<stri
     }
   }
   return undefined;
-}
-
-async function withoutRepeats(list: readonly Place[], at: Surroundings): Promise<Place[]> {
-  const seen = new Set<string>();
-  const kept: Place[] = [];
-  for (const place of list) {
-    const identity = await identityOf(place.python, at);
-    if (!seen.has(identity)) kept.push(place);
-    seen.add(identity);
-  }
-  return kept;
 }
 
 /** A virtual environment's interpreter is a link to the system's, yet not the same environment. */

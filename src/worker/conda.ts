@@ -1,6 +1,5 @@
-import { readdir, readFile } from "node:fs/promises";
-import { isRecord, parseRecord } from "./json.ts";
-import { type Surroundings, searchPath } from "./surroundings.ts";
+import { readFile } from "node:fs/promises";
+import type { Surroundings } from "./surroundings.ts";
 
 /** Installation directories of the conda family, under the home directory unless absolute. */
 const HOME_ROOTS = [
@@ -14,43 +13,10 @@ const HOME_ROOTS = [
   ".pixi",
 ];
 const POSIX_ROOTS = ["/opt/conda", "/opt/miniforge3", "/opt/miniconda3", "/opt/anaconda3"];
-const UNSET = "***unset***";
 
 /** The interpreter inside a conda prefix. */
 export function condaPython(prefix: string, { platform, path }: Surroundings): string {
   return platform === "win32" ? path.join(prefix, "python.exe") : path.join(prefix, "bin", "python");
-}
-
-/** The directories that activation puts in front of the PATH, first first. */
-export function activationPaths(prefix: string, { platform, path }: Surroundings): string[] {
-  if (platform !== "win32") return [path.join(prefix, "bin")];
-  const inside = ["Library/mingw-w64/bin", "Library/usr/bin", "Library/bin", "Scripts", "bin"];
-  return [prefix, ...inside.map((entry) => path.join(prefix, ...entry.split("/")))];
-}
-
-/**
- * What `conda activate` would set, as data: `PATH`, `CONDA_PREFIX`, `CONDA_DEFAULT_ENV`, the packages' variables
- * (`etc/conda/env_vars.d`, by file name) and over them the user's (`conda-meta/state`). Empty for a prefix without
- * `conda-meta`. Activation scripts are not run, and a file that is not JSON is passed over, as conda does.
- */
-export async function activationVariables(prefix: string, at: Surroundings): Promise<Record<string, string>> {
-  const { path, environ } = at;
-  if ((await namesIn(path.join(prefix, "conda-meta"))) === undefined) return {};
-  const variables: Record<string, string> = {};
-  const folder = path.join(prefix, "etc", "conda", "env_vars.d");
-  for (const name of ((await namesIn(folder)) ?? []).toSorted()) {
-    if (name.endsWith(".json")) assignStrings(variables, await readJson(path.join(folder, name)));
-  }
-  const state = await readJson(path.join(prefix, "conda-meta", "state"));
-  assignStrings(variables, state["env_vars"]);
-
-  const current = searchPath(environ);
-  const front = activationPaths(prefix, at);
-  variables[current.name] = [...front, ...(current.value ? [current.value] : [])].join(path.delimiter);
-  variables["CONDA_PREFIX"] = prefix;
-  variables["CONDA_DEFAULT_ENV"] =
-    path.basename(path.dirname(prefix)) === "envs" ? path.basename(prefix) : prefix;
-  return variables;
 }
 
 /**
@@ -86,20 +52,4 @@ export function condaRoots(at: Surroundings): string[] {
 function envsDirectories({ environ, path }: Surroundings): string[] {
   const listed = `${environ["CONDA_ENVS_PATH"] ?? ""}${path.delimiter}${environ["CONDA_ENVS_DIRS"] ?? ""}`;
   return listed.split(path.delimiter).filter((folder) => path.isAbsolute(folder));
-}
-
-async function namesIn(folder: string): Promise<string[] | undefined> {
-  return readdir(folder).catch(() => undefined);
-}
-
-async function readJson(file: string): Promise<Record<string, unknown>> {
-  return parseRecord(await readFile(file, "utf8").catch(() => ""));
-}
-
-function assignStrings(into: Record<string, string>, values: unknown): void {
-  if (!isRecord(values)) return;
-  for (const [name, value] of Object.entries(values)) {
-    if (value === UNSET) delete into[name];
-    else if (typeof value === "string" || typeof value === "number") into[name] = String(value);
-  }
 }
