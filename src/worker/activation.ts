@@ -1,5 +1,7 @@
 /** What `conda activate` would do to the environment of a process, as data. */
 import { readdir, readFile } from "node:fs/promises";
+import { askManager, runScripts, type Told } from "./activators.ts";
+import { isCondaPrefix } from "./conda.ts";
 import { isRecord, parseRecord } from "./json.ts";
 import { type Surroundings, searchPath } from "./surroundings.ts";
 
@@ -25,32 +27,35 @@ export function activationPaths(prefix: string, { platform, path }: Surroundings
 }
 
 /**
- * What `conda activate` would set, as data: `PATH`, `CONDA_PREFIX`, `CONDA_DEFAULT_ENV`, the packages' variables
- * (`etc/conda/env_vars.d`, by file name) and over them the user's (`conda-meta/state`). Nothing for a prefix without
- * `conda-meta`. A file that is not JSON is passed over, as conda does.
+ * What `conda activate` would set, as data. Where the manager tells it as JSON (`conda shell.posix+json activate`,
+ * `pixi shell-hook --json`), what it tells; else the packages' variables (`etc/conda/env_vars.d`, by file name) and
+ * over them the user's (`conda-meta/state`), with `CONDA_PREFIX` and `CONDA_DEFAULT_ENV`. On top of either what the
+ * scripts of `etc/conda/activate.d` set. Nothing for a prefix without `conda-meta`. A file that is not JSON is passed
+ * over, as conda does.
  */
 export async function activationOf(prefix: string, at: Surroundings): Promise<Activation> {
   const { path } = at;
   const meta = path.join(prefix, "conda-meta");
-  if ((await namesIn(meta)) === undefined) return { ...NO_ACTIVATION, watch: [meta] };
+  if (!(await isCondaPrefix(prefix, at))) return { ...NO_ACTIVATION, watch: [meta] };
   const folder = path.join(prefix, "etc", "conda", "env_vars.d");
+  const scripts = path.join(prefix, "etc", "conda", "activate.d");
   const state = path.join(meta, "state");
-  const files = ((await namesIn(folder)) ?? [])
-    .filter((name) => name.endsWith(".json"))
-    .toSorted()
-    .map((name) => path.join(folder, name));
-  const variables: Record<string, string> = {};
-  for (const file of files) assignStrings(variables, await readJson(file));
-  assignStrings(variables, (await readJson(state))["env_vars"]);
-  variables["CONDA_PREFIX"] = prefix;
-  variables["CONDA_DEFAULT_ENV"] =
-    path.basename(path.dirname(prefix)) === "envs" ? path.basename(prefix) : prefix;
-  return { variables, front: activationPaths(prefix, at), watch: [meta, folder, state, ...files] };
+  const files = (await namesIn(folder)).filter((name) => name.endsWith(".json"));
+  const watch = [meta, state, folder, scripts];
+  for (const name of files) watch.push(path.join(folder, name));
+  for (const name of await namesIn(scripts)) watch.push(path.join(scripts, name));
+  const told = (await askManager(prefix, at)) ?? (await fromFiles(prefix, files, at));
+  const run = told.hasRunScripts ? undefined : await runScripts(prefix, told, at);
+  return {
+    variables: { ...told.variables, ...run?.variables },
+    front: [...(run?.front ?? []), ...told.front],
+    watch,
+  };
 }
 
 /** The variables of an activation, with the search path of this machine behind its directories. */
 export function activated(
-  { variables, front }: Activation,
+  { variables, front }: Pick<Activation, "variables" | "front">,
   { environ, path }: Surroundings,
 ): Record<string, string> {
   if (front.length === 0) return { ...variables };
@@ -59,8 +64,21 @@ export function activated(
   return { ...variables, [current.name]: value };
 }
 
-async function namesIn(folder: string): Promise<string[] | undefined> {
-  return readdir(folder).catch(() => undefined);
+async function fromFiles(prefix: string, files: readonly string[], at: Surroundings): Promise<Told> {
+  const { path } = at;
+  const variables: Record<string, string> = {};
+  for (const name of files.toSorted()) {
+    assignStrings(variables, await readJson(path.join(prefix, "etc", "conda", "env_vars.d", name)));
+  }
+  assignStrings(variables, (await readJson(path.join(prefix, "conda-meta", "state")))["env_vars"]);
+  variables["CONDA_PREFIX"] = prefix;
+  variables["CONDA_DEFAULT_ENV"] =
+    path.basename(path.dirname(prefix)) === "envs" ? path.basename(prefix) : prefix;
+  return { variables, front: activationPaths(prefix, at), hasRunScripts: false };
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
 }
 
 async function readJson(file: string): Promise<Record<string, unknown>> {

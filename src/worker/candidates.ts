@@ -1,6 +1,7 @@
 import { realpath, stat } from "node:fs/promises";
-import { condaPrefixes, condaPython } from "./conda.ts";
+import { condaPrefixes, condaPython, everyPrefix, isCondaPrefix, prefixOf } from "./conda.ts";
 import { readRecord } from "./recorded.ts";
+import { registeredPythons } from "./registry.ts";
 import { searchDirectories, type Surroundings } from "./surroundings.ts";
 
 /** Where an environment came from. */
@@ -19,8 +20,9 @@ export interface Place {
 export const ENVIRONMENT_NAME = "isotorch";
 
 /**
- * Every interpreter that may serve without being asked for, in order: the one that `setup` recorded, conda-family
- * prefixes, the active virtual environment, the system's, those on the PATH. No interpreter is named twice.
+ * Every interpreter that may serve without being asked for, in order: the one that `setup` recorded, the active conda
+ * environment, those named isotorch, the active virtual environment, the system's, those on the PATH, and last what
+ * else the conda family or Windows' registry has on this machine. No interpreter is named twice.
  * Prefixes and system interpreters that do not exist are left out, except those that something names. Nothing is
  * looked for before it is asked for.
  */
@@ -44,7 +46,10 @@ async function* everyPlace(at: Surroundings): AsyncGenerator<Place> {
   }
   for (const prefix of await condaPrefixes(ENVIRONMENT_NAME, at)) {
     const python = condaPython(prefix, at);
-    if (await isFile(python)) yield { python, kind: "conda", source: prefix };
+    // One that was left half made is named, so that it is told why it is passed over.
+    if ((await isFile(python)) || (await isCondaPrefix(prefix, at))) {
+      yield { python, kind: "conda", source: prefix };
+    }
   }
 
   const venv = environ["VIRTUAL_ENV"];
@@ -56,6 +61,14 @@ async function* everyPlace(at: Surroundings): AsyncGenerator<Place> {
   for (const python of [...at.systemPythons, ...onPath]) {
     const source = at.systemPythons.includes(python) ? "system" : "PATH";
     if (await isFile(python)) yield { python, kind: "system", source };
+  }
+  for (const prefix of await everyPrefix(at)) {
+    const python = condaPython(prefix, at);
+    if (await isFile(python)) yield { python, kind: "conda", source: prefix };
+  }
+  for (const python of await registeredPythons(at)) {
+    const kind = (await isCondaPrefix(prefixOf(python, at), at)) ? "conda" : "system";
+    if (await isFile(python)) yield { python, kind, source: "the registry" };
   }
 }
 

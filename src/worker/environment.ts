@@ -1,8 +1,9 @@
 import { stat } from "node:fs/promises";
 import { IsotorchError } from "../errors.ts";
 import { type EnvironmentKind, type Place, places, venvPython, whichCommand } from "./candidates.ts";
-import { activated, activationOf } from "./activation.ts";
-import { condaPrefixes, condaPython } from "./conda.ts";
+import { activated, activationOf, NO_ACTIVATION } from "./activation.ts";
+import { condaPrefixes, condaPython, prefixOf } from "./conda.ts";
+import { type PrefixContents, readPrefix, refusalOf } from "./prefix.ts";
 import { askPython, judge, type ProbeRefusal } from "./probe.ts";
 import { forget, recall, remember, type Remembered } from "./remembered.ts";
 import { surroundings, type Surroundings } from "./surroundings.ts";
@@ -38,8 +39,10 @@ export interface EnvironmentOptions {
 }
 
 /** An interpreter that was looked at: fit, or refused with the reason, one clause. */
-export type Candidate = Place &
-  (
+export type Candidate = Place & {
+  /** What `conda-meta` says, for an environment of the conda family. */
+  readonly contents: PrefixContents | undefined;
+} & (
     | { readonly accepted: true; readonly environment: Environment }
     | { readonly accepted: false; readonly reason: string; readonly exists: boolean }
   );
@@ -91,13 +94,18 @@ export async function forgetEnvironment(
 
 async function examine(place: Place, options: EnvironmentOptions, at: Surroundings): Promise<Candidate> {
   const recalled = options.anew ? undefined : await recall(place.python, at);
+  const contents = recalled ? undefined : await readPrefix(prefixOf(place.python, at), at);
+  const refused = contents && refusalOf(contents);
+  if (refused) return { ...place, contents, accepted: false, reason: refused, exists: true };
   const said = recalled ?? (await ask(place, options, at));
-  if ("fit" in said) return { ...place, accepted: false, reason: said.reason, exists: said.exists };
-  const outcome = judge(said.answer);
-  if (!outcome.fit) return { ...place, accepted: false, reason: outcome.reason, exists: outcome.exists };
+  const outcome = "fit" in said ? said : judge(said.answer);
+  if ("fit" in said || !outcome.fit) {
+    const { reason, exists } = outcome as ProbeRefusal;
+    return { ...place, contents, accepted: false, reason, exists };
+  }
   const variables = activated(said.activation, at);
   const environment = { ...outcome.probe, kind: place.kind, variables, recalled: recalled !== undefined };
-  return { ...place, accepted: true, environment };
+  return { ...place, contents, accepted: true, environment };
 }
 
 async function ask(
@@ -116,7 +124,8 @@ async function ask(
     });
   }
   if ("fit" in answer) return answer;
-  const said = { answer, activation: await activationOf(answer.prefix, at) };
+  const isFit = judge(answer).fit;
+  const said = { answer, activation: isFit ? await activationOf(answer.prefix, at) : NO_ACTIVATION };
   await remember(python, said, at);
   return said;
 }

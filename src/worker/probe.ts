@@ -45,7 +45,8 @@ export interface ProbeOptions {
 
 /** The oldest Python that the worker runs on. */
 export const OLDEST_PYTHON = "3.9";
-const OLDEST_TORCH = "1.12";
+/** The oldest PyTorch that has what the worker uses. */
+export const OLDEST_TORCH = "1.12";
 const VERSION_LINE = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
 
 /**
