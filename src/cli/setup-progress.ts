@@ -11,8 +11,8 @@ export interface Output {
 
 /** What shows progress, and takes the bar away before something else is written. */
 export interface ProgressBar {
-  show(progress: SetupProgress): void;
-  clear(): void;
+  readonly show: (progress: SetupProgress) => void;
+  readonly clear: () => void;
 }
 
 /** @param output usually `process.stderr`. */

@@ -45,7 +45,7 @@ export interface CondaPlan {
 /** A step as one would type it. */
 export function typed({ file, args, env = {} }: Step): string {
   const assignments = Object.entries(env).map(([name, value]) => `${name}=${quoted(value)}`);
-  return [...assignments, quoted(file), ...args.map(quoted)].join(" ");
+  return [...assignments, quoted(file), ...args.map((word) => quoted(word))].join(" ");
 }
 
 /** The `SETUP_FAILED` for a way that this machine does not have. */

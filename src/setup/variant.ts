@@ -52,10 +52,17 @@ export async function chooseVariant(
     : { variant: "cuda", why: `${gpu.name} is ${sm}, which CUDA 11.3 does not know` };
 }
 
+/** A GPU as `nvidia-smi` tells of it. */
+export interface Gpu {
+  readonly name: string;
+  /** Such as `6.1`. */
+  readonly capability: string;
+  /** Such as `472.39`. */
+  readonly driver: string;
+}
+
 /** The first GPU that `nvidia-smi` lists; `undefined` where there is no driver or no GPU. */
-export async function firstGpu(
-  at: Surroundings,
-): Promise<{ readonly name: string; readonly capability: string; readonly driver: string } | undefined> {
+export async function firstGpu(at: Surroundings): Promise<Gpu | undefined> {
   const tool = await whichCommand("nvidia-smi", at);
   if (!tool) return undefined;
   const query = ["--query-gpu=name,compute_cap,driver_version", "--format=csv,noheader"];

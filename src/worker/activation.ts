@@ -11,13 +11,15 @@ export interface Activation {
   readonly variables: Readonly<Record<string, string>>;
   /** Directories that go in front of the search path, first first; none for an environment that is not conda's. */
   readonly front: readonly string[];
+  /** What went wrong, so that something may be missing here: a sentence; `null` where nothing did. */
+  readonly complaint: string | null;
   /** Absolute paths whose change tells that this is out of date. */
   readonly watch: readonly string[];
 }
 
 const UNSET = "***unset***";
 /** For an environment that needs none. */
-export const NO_ACTIVATION: Activation = { variables: {}, front: [], watch: [] };
+export const NO_ACTIVATION: Activation = { variables: {}, front: [], complaint: null, watch: [] };
 
 /** The directories that activation puts in front of the PATH, first first. */
 export function activationPaths(prefix: string, { platform, path }: Surroundings): string[] {
@@ -49,6 +51,7 @@ export async function activationOf(prefix: string, at: Surroundings): Promise<Ac
   return {
     variables: { ...told.variables, ...run?.variables },
     front: [...(run?.front ?? []), ...told.front],
+    complaint: run?.complaint ?? null,
     watch,
   };
 }

@@ -74,15 +74,19 @@ async function askPixi(
   return { variables: Object.fromEntries(kept), front, hasRunScripts: true };
 }
 
-/**
- * What the scripts of `etc/conda/activate.d` change, over what is set already; `undefined` where there are none, or
- * where they cannot be run to their end.
- */
+/** What scripts changed, or why that is not known. */
+export interface ScriptsRun {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly front: readonly string[];
+  readonly complaint: string | null;
+}
+
+/** What the scripts of `etc/conda/activate.d` change, over what is set already; `undefined` where there are none. */
 export async function runScripts(
   prefix: string,
   told: Told,
   at: Surroundings,
-): Promise<{ readonly variables: Record<string, string>; readonly front: readonly string[] } | undefined> {
+): Promise<ScriptsRun | undefined> {
   const { path, platform, environ } = at;
   const folder = path.join(prefix, "etc", "conda", "activate.d");
   const ending = platform === "win32" ? ".bat" : ".sh";
@@ -105,7 +109,10 @@ export async function runScripts(
   });
   if (batch) await rm(batch, { force: true });
   const after = code === 0 ? texts(parseRecord(stdout.split(mark)[1] ?? "")) : {};
-  if (Object.keys(after).length === 0) return undefined;
+  if (Object.keys(after).length === 0) {
+    const complaint = `The activation scripts in ${folder} did not run to their end, and what they set is missing.`;
+    return { variables: {}, front: [], complaint };
+  }
   const changed = Object.entries(after).filter(
     ([name, value]) => before[name] !== value && !SHELL_OWN.has(name) && name !== "ISOTORCH_NODE",
   );
@@ -116,6 +123,7 @@ export async function runScripts(
   return {
     variables: Object.fromEntries(changed.filter(([name]) => name !== search.name)),
     front: added.filter(Boolean),
+    complaint: null,
   };
 }
 

@@ -116,8 +116,9 @@ export function spawned(
   return [environ["ComSpec"] ?? "cmd.exe", ["/d", "/s", "/c", `"${words.join(" ")}"`], true];
 }
 
-/** A word as a POSIX shell reads it back; plain words stay as they are. */
-export function quoted(word: string): string {
+/** A word as the platform's shell reads it back; plain words stay as they are. */
+export function quoted(word: string, platform: NodeJS.Platform = process.platform): string {
+  if (platform === "win32") return /^[\w@%+=:,./\\*-]+$/.test(word) ? word : `"${word}"`;
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 

@@ -19,6 +19,8 @@ export interface Environment {
   readonly versions: Record<string, string>;
   /** Environment variables to set for the worker, over the present ones: conda's activation. Else empty. */
   readonly variables: Record<string, string>;
+  /** What went wrong with its activation, so that a variable may be missing: a sentence, or `null`. */
+  readonly complaint: string | null;
   /** Whether it was not asked this time: it said all this before, and nothing that it depends on has changed. */
   readonly recalled: boolean;
 }
@@ -104,7 +106,8 @@ async function examine(place: Place, options: EnvironmentOptions, at: Surroundin
     return { ...place, contents, accepted: false, reason, exists };
   }
   const variables = activated(said.activation, at);
-  const environment = { ...outcome.probe, kind: place.kind, variables, recalled: recalled !== undefined };
+  const { complaint } = said.activation;
+  const environment = { ...outcome.probe, kind: place.kind, variables, complaint, recalled: !!recalled };
   return { ...place, contents, accepted: true, environment };
 }
 

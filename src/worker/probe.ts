@@ -30,6 +30,8 @@ export interface ProbeAnswer {
   /** By the names that people install: `pillow`, `pyzmq`. */
   readonly versions: Record<string, string>;
   readonly missing: readonly string[];
+  /** Packages that the user's own directory has, which the worker leaves out. */
+  readonly userSite: { readonly path: string; readonly packages: readonly string[] };
   /** Absolute paths whose change tells that the answer is out of date. */
   readonly watch: readonly string[];
 }
@@ -106,15 +108,23 @@ export function judge(answer: ProbeAnswer): ProbeOutcome {
   const { python, executable, prefix, missing } = answer;
   const { torch } = answer.versions;
   if (isOlder(python, OLDEST_PYTHON)) return unfit(tooOld(python));
-  if (missing.length > 0) return unfit(`Python ${python} without ${missing.join(", ")}`);
+  if (missing.length > 0) return unfit(`Python ${python} without ${missing.join(", ")}${elsewhere(answer)}`);
   if (torch && /^\d/.test(torch) && isOlder(torch, OLDEST_TORCH))
     return unfit(`torch ${torch} is older than ${OLDEST_TORCH}`);
   return { fit: true, probe: { python: executable, prefix, versions: { ...answer.versions, python } } };
 }
 
+/** Where what is missing is all the same, in a place that an ordinary `python` sees and the worker leaves out. */
+function elsewhere({ missing, userSite }: ProbeAnswer): string {
+  const there = userSite.packages.filter((name) => missing.includes(name));
+  return there.length > 0
+    ? ` (${there.join(", ")} in the user site ${userSite.path}, which is left out)`
+    : "";
+}
+
 /** An answer as it is printed or was written down; `undefined` for anything else. */
 export function parseAnswer(value: Record<string, unknown>): ProbeAnswer | undefined {
-  const { python, executable, prefix, versions, missing, watch } = value;
+  const { python, executable, prefix, versions, missing, userSite, watch } = value;
   if (typeof python !== "string" || typeof executable !== "string" || typeof prefix !== "string")
     return undefined;
   if (!isRecord(versions) || !Array.isArray(missing)) return undefined;
@@ -127,8 +137,12 @@ export function parseAnswer(value: Record<string, unknown>): ProbeAnswer | undef
     executable,
     prefix,
     versions: known,
-    missing: missing.map((name) => distribution(String(name))),
-    watch: Array.isArray(watch) ? watch.map(String) : [],
+    missing: namesOf(missing).map(distribution),
+    userSite: {
+      path: isRecord(userSite) ? String(userSite["path"]) : "",
+      packages: isRecord(userSite) ? namesOf(userSite["packages"]).map(distribution) : [],
+    },
+    watch: namesOf(watch),
   };
 }
 
@@ -138,6 +152,10 @@ function unfit(reason: string): ProbeRefusal {
 
 function tooOld(version: string): string {
   return `Python ${version} is older than ${OLDEST_PYTHON}`;
+}
+
+function namesOf(list: unknown): string[] {
+  return Array.isArray(list) ? list.map(String) : [];
 }
 
 /** The worker speaks of what it imports, people of what they install. */

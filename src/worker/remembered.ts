@@ -36,6 +36,7 @@ export async function recall(python: string, at: Surroundings): Promise<Remember
     activation: {
       variables: textsOf(activation["variables"]),
       front: Array.isArray(activation["front"]) ? activation["front"].map(String) : [],
+      complaint: typeof activation["complaint"] === "string" ? activation["complaint"] : null,
       watch: [],
     },
   };
