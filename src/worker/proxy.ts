@@ -29,9 +29,14 @@ export async function fetchByProxy(url: string, init: RequestInit): Promise<Resp
   });
   const options = { ...init, dispatcher } as Parameters<typeof undici.fetch>[1];
   return undici.fetch(url, options).catch((cause: unknown) => {
-    const reason: unknown = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause;
-    return Promise.reject(new Error(`by way of the proxy ${shown(proxy.href)}`, { cause: reason }));
+    const error = new Error(`by way of the proxy ${shown(proxy.href)}`, { cause: rootOf(cause) });
+    return Promise.reject(error);
   });
+}
+
+/** What a chain of causes began with: undici wraps a proxy's refusal twice. */
+function rootOf(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
 }
 
 /** An address without its user and password. */
