@@ -31,11 +31,14 @@ const halfMade: Rule = {
   id: "half-made",
   area: "environment",
   level: "warning",
-  looksAt: "whether an earlier `setup` was interrupted",
+  looksAt: "whether an earlier `setup` did not come to its end",
   find: ({ halfMade: prefix }) =>
     prefix === undefined
       ? undefined
-      : { sentence: `An interrupted setup left ${prefix} half made.`, ...bySetup("--via", "conda") },
+      : {
+          sentence: `A setup that did not come to its end left ${prefix} unfinished.`,
+          ...bySetup("--via", "conda"),
+        },
 };
 
 const pythonVersion: Rule = {

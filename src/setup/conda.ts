@@ -53,7 +53,10 @@ export async function removeHalfMade(prefix: string): Promise<void> {
 
 function stepOf({ manager, variant, prefix, verb }: CondaPlan): Step {
   const words = manager.kind === "micromamba" ? [verb] : ["env", verb];
-  const args = [...words, "-p", prefix, "-f", environmentFile(variant)];
+  // `env update` took no prefix for years; the name means the same, because the prefix was looked up by it.
+  const isByName = verb === "update" && manager.kind !== "micromamba";
+  const place = isByName ? ["-n", ENVIRONMENT_NAME] : ["-p", prefix];
+  const args = [...words, ...place, "-f", environmentFile(variant)];
   // conda tells its progress as JSON; mamba and micromamba tell it as text alone.
   if (manager.kind === "conda") args.push("--json");
   // The flag for "yes" differs between the tools and their ages; the variables do not.

@@ -13,7 +13,7 @@ const UNREACHABLE = [
   /certificate verify failed|SSLError/i,
 ];
 const NOT_FOUND =
-  /Unable to locate package|has no installation candidate|No matching distribution|ResolvePackageNotFound|PackagesNotFoundError|nothing provides/i;
+  /Unable to locate package|has no installation candidate|No matching distribution|ResolvePackageNotFound|NoPackagesFoundError|PackagesNotFoundError|nothing provides/i;
 const LOCKED = /Could not get lock|Unable to acquire the dpkg|is another process using it/i;
 const FULL = /No space left on device|Errno 28|not enough free space/i;
 

@@ -199,10 +199,10 @@ describe.skipIf(process.platform === "win32")("setup", () => {
     const python = join(prefix, "bin/python");
     expect(await start(debian(machine)).result).toMatchObject({ via: "conda", environment: { python } });
     expect(await start(debian(machine), { via: "conda" }).result).toMatchObject({ via: "conda" });
-    const words = `-p ${prefix} -f ${environmentFile("cpu")} --json`;
+    const file = environmentFile("cpu");
     expect(log(machine).filter((line) => line.startsWith("CONDA_"))).toEqual([
-      `CONDA_ALWAYS_YES=true conda env create ${words}`,
-      `CONDA_ALWAYS_YES=true conda env update ${words}`,
+      `CONDA_ALWAYS_YES=true conda env create -p ${prefix} -f ${file} --json`,
+      `CONDA_ALWAYS_YES=true conda env update -n isotorch -f ${file} --json`,
     ]);
     const found = await findEnvironment({ at: machine.at });
     expect(found).toMatchObject({

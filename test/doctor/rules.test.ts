@@ -103,7 +103,7 @@ describe("each usual breakage is known by its rule, told once, and comes with th
       "half-made",
       "debian-cpu",
       { halfMade: "/e/isotorch" },
-      /\/e\/isotorch half made/,
+      /\/e\/isotorch unfinished/,
       "npx isotorch setup --via conda",
       "warning",
     ],
