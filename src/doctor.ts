@@ -1,10 +1,13 @@
 /** What is here, what is wrong, and how to mend it. */
-import { PACKAGE_VERSION } from "./version.ts";
+import { gather } from "./doctor/findings.ts";
+import { type Problem, problemsIn } from "./doctor/rules.ts";
 import { resolveClassifierOptions } from "./options.ts";
 import type { ClassifierOptions } from "./options.ts";
-import { listCheckpoints } from "./worker/catalogue.ts";
-import { listCandidates } from "./worker/environment.ts";
-import { examinePython } from "./worker/examine.ts";
+import type { Candidate } from "./worker/environment.ts";
+import { torchBuild } from "./worker/prefix.ts";
+import { PACKAGE_VERSION } from "./version.ts";
+
+export type { Problem } from "./doctor/rules.ts";
 
 export interface Diagnosis {
   readonly isotorch: string;
@@ -12,78 +15,65 @@ export interface Diagnosis {
   /** Every Python that was looked at, in order. The first that is fit is the one that is used. */
   readonly candidates: readonly {
     readonly path: string;
+    /** `explicit`, `recorded`, `conda` or `system`. */
+    readonly kind: Candidate["kind"];
+    /** What names it: an option, a variable, a file, a directory. */
     readonly source: string;
+    readonly accepted: boolean;
+    /** `chosen`, `would do too`, or the reason why not. */
     readonly verdict: string;
+    /** What `conda-meta` says of its PyTorch, such as `torch 1.12.1, CUDA 11.3`; `null` elsewhere. */
+    readonly build: string | null;
   }[];
   /** The one that is used, with what it said of itself after really importing everything; null where none fits. */
-  readonly python: { readonly path: string; readonly facts: Readonly<Record<string, string>> } | null;
+  readonly python: {
+    readonly path: string;
+    readonly facts: Readonly<Record<string, string>>;
+    /** Environment variables that its activation sets, by name. */
+    readonly activation: readonly string[];
+  } | null;
+  /** Where a convolution was computed; null where none was. */
+  readonly kernel: { readonly device: string; readonly name: string; readonly milliseconds: number } | null;
+  readonly gpu: { readonly name: string; readonly capability: string; readonly driver: string } | null;
   readonly checkpoints: readonly { readonly name: string; readonly path: string; readonly here: boolean }[];
   readonly problems: readonly Problem[];
 }
 
-/** One thing that is wrong, and the command or the step that mends it. */
-export interface Problem {
-  readonly area: "environment" | "device" | "checkpoint";
-  readonly sentence: string;
-  readonly mend: string;
-}
-
 /** Looks at everything that `createClassifier(options)` would use, without starting a worker. */
 export async function diagnose(options: ClassifierOptions): Promise<Diagnosis> {
-  const resolved = resolveClassifierOptions(options);
-  const candidates = await listCandidates(resolved);
-  const chosen = candidates.find((candidate) => candidate.accepted);
-  const problems: Problem[] = [];
-  let python: Diagnosis["python"] = null;
-  if (chosen?.accepted === true) {
-    const { facts, failures } = await examinePython(chosen.environment);
-    python = { path: chosen.environment.python, facts };
-    for (const failure of failures) {
-      problems.push({
-        area: "environment",
-        sentence: failure,
-        mend: "Run `npx isotorch setup` to make an environment.",
-      });
-    }
-    problems.push(...[resolved.device].flat().flatMap((device) => deviceProblems(device, facts)));
-  } else {
-    problems.push({
-      area: "environment",
-      sentence: "No Python here can run the worker.",
-      mend: "Run `npx isotorch setup`, or name an interpreter with --python PATH or ISOTORCH_PYTHON.",
-    });
-  }
-  const checkpoints = await listCheckpoints(resolved);
-  problems.push(...checkpointProblems(resolved.weights, checkpoints));
+  const findings = await gather(resolveClassifierOptions(options));
+  const { candidates, environment, examination, gpu, checkpoints } = findings;
   return {
     isotorch: PACKAGE_VERSION,
     node: process.version,
     candidates: candidates.map((candidate) => ({
       path: candidate.python,
+      kind: candidate.kind,
       source: candidate.source,
-      verdict: candidate.accepted ? (candidate === chosen ? "chosen" : "would do too") : candidate.reason,
+      accepted: candidate.accepted,
+      verdict: candidate.accepted
+        ? candidate.environment === environment
+          ? "chosen"
+          : "would do too"
+        : candidate.reason,
+      build: buildOf(candidate),
     })),
-    python,
-    checkpoints,
-    problems,
+    python: environment
+      ? {
+          path: environment.python,
+          facts: examination?.facts ?? {},
+          activation: Object.keys(environment.variables).toSorted(),
+        }
+      : null,
+    kernel: examination?.kernel ?? null,
+    gpu: gpu ?? null,
+    checkpoints: checkpoints.map(({ name, path, here }) => ({ name, path, here })),
+    problems: problemsIn(findings),
   };
 }
 
-function deviceProblems(device: string, facts: Readonly<Record<string, string>>): Problem[] {
-  if (!device.startsWith("cuda") || facts["cudaAvailable"] === "true") return [];
-  const builtWith = facts["cuda"] ?? "none";
-  const sentence = `The device ${device} is not there: this build of PyTorch has CUDA ${builtWith}, and finds no device.`;
-  const mend =
-    builtWith === "none"
-      ? "This is a CPU build. Run `npx isotorch setup --via conda`, which installs the CUDA 11.3 build of env.yml."
-      : "Check the driver with `nvidia-smi`, or use `--device cpu`.";
-  return [{ area: "device", sentence, mend }];
-}
-
-function checkpointProblems(weights: string, checkpoints: Diagnosis["checkpoints"]): Problem[] {
-  const missing = checkpoints.find(({ name, here }) => name === weights && !here);
-  if (missing === undefined) return [];
-  const sentence = `${weights} is not in the cache yet; the first start downloads it.`;
-  const mend = `Run \`npx isotorch models pull ${weights}\`, or put the file at ${missing.path} by hand.`;
-  return [{ area: "checkpoint", sentence, mend }];
+function buildOf({ contents }: Candidate): string | null {
+  if (contents?.torch === undefined) return null;
+  const build = torchBuild(contents);
+  return `torch ${contents.torch}${build ? `, ${build}` : ""}`;
 }

@@ -108,6 +108,11 @@ export interface ClassifierOptions {
    * @default false
    */
   readonly offline?: boolean;
+  /**
+   * Base URL of a mirror of the checkpoints, which has them under torchvision's names. Also `ISOTORCH_WEIGHTS_URL`.
+   * @default torchvision's own servers
+   */
+  readonly mirror?: string;
   /** Hears of downloads and of the phases of the worker's start. */
   readonly onProgress?: (event: ProgressEvent) => void;
   /**
@@ -274,6 +279,7 @@ const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
   ],
   cacheDir: TEXT,
   offline: FLAG,
+  mirror: TEXT,
   onProgress: FUNCTION,
   logger: [
     "an object with debug, info, warn and error",

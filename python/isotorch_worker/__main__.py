@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     try:
         options = _parse(arguments)
         if options.command == "probe":
-            return _probe(options.imports)
+            return _probe(options.device if options.imports else None)
         if options.command == "make":
             return _make(options.seed, options.out, options.threads)
         return _serve()
@@ -57,6 +57,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     make.add_argument("--threads", type=int, default=0)
     probe = commands.add_parser("probe", help="print what this interpreter has, as JSON")
     probe.add_argument("--import", dest="imports", action="store_true")
+    probe.add_argument("--device", default="auto")
     options = parser.parse_args(arguments)
     if options.command == "make" and not (0 <= options.seed < 2**32 and 0 <= options.threads <= 1024):
         raise StartupError("seed: expected 0 to 2^32 - 1; threads: expected 0 to 1024")
@@ -103,10 +104,15 @@ def _make(seed: int, out: Path, threads: int) -> int:
     return 0
 
 
-def _probe(imports: bool) -> int:
+def _probe(device: str | None) -> int:
     from isotorch_worker.probe import probe
 
-    print(json.dumps(probe(imports), ensure_ascii=False))
+    if device is None:
+        print(json.dumps(probe(), ensure_ascii=False))
+    else:
+        from isotorch_worker.examine import examine
+
+        print(json.dumps(examine(device), ensure_ascii=False))
     return 0
 
 

@@ -82,7 +82,7 @@ def _usable_cuda(index: int) -> tuple[torch.device, str]:
     device = torch.device("cuda", index)
     name = torch.cuda.get_device_name(device)
     try:
-        _run_kernel(device)
+        run_kernel(device)
     except RuntimeError as error:
         major, minor = torch.cuda.get_device_capability(device)
         raise DeviceUnavailable(
@@ -102,7 +102,8 @@ def _count_devices() -> tuple[int, str]:
     return count, complaint
 
 
-def _run_kernel(device: torch.device) -> None:
+def run_kernel(device: torch.device) -> None:
+    """Compute a small convolution there; raises RuntimeError where it fails or is wrong."""
     picture = torch.ones(1, 3, 8, 8, device=device)
     kernel = torch.ones(4, 3, 3, 3, device=device)
     answer = torch.nn.functional.conv2d(picture, kernel)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import platform
 import re
+import site
 import sys
 from collections.abc import Callable
 from importlib import metadata
@@ -22,28 +22,18 @@ PACKAGES = {
 }
 
 
-def probe(imports: bool = False) -> dict[str, Any]:
-    """The interpreter and the versions of the packages that the worker needs; ``None`` for a missing one.
-
-    With ``imports`` each package is really imported, and what torch and Pillow were built with is added; a
-    failure is its message under ``errors``, never an exception.
-    """
+def probe() -> dict[str, Any]:
+    """The interpreter and the versions of the packages that the worker needs; ``None`` for a missing one."""
     versions = {module: installed_version(module) for module in PACKAGES}
-    found: dict[str, Any] = {
+    return {
         "python": platform.python_version(),
         "executable": sys.executable,
         "prefix": sys.prefix,
         "versions": versions,
         "missing": [module for module, version in versions.items() if version is None],
+        "userSite": user_site(),
+        "watch": watched_files(),
     }
-    if imports:
-        errors: dict[str, str] = {}
-        found["torch"] = _torch_facts(errors)
-        found["pillow"] = _pillow_facts(errors)
-        for module in PACKAGES:
-            _attempt(errors, module, lambda module=module: importlib.import_module(module))
-        found["errors"] = errors
-    return found
 
 
 def installed_version(module: str) -> str | None:
@@ -58,6 +48,31 @@ def installed_version(module: str) -> str | None:
         return metadata.version(PACKAGES[module])
     except metadata.PackageNotFoundError:
         return _written_version(spec.origin) or "unknown"
+
+
+def watched_files() -> list[str]:
+    """Absolute paths whose size or time of change tells that this answer is out of date.
+
+    Installing or removing a package changes a directory of ``sys.path``; one that is changed in place, its
+    own file.
+    """
+    own = str(Path(__file__).resolve().parent.parent)
+    files = [sys.executable, str(Path(sys.prefix, "pyvenv.cfg"))]
+    files += [entry for entry in sys.path if entry and entry != own and Path(entry).is_absolute()]
+    for module in PACKAGES:
+        try:
+            spec = find_spec(module)
+        except (ImportError, ValueError):
+            continue
+        if spec is not None and spec.origin is not None:
+            files.append(spec.origin)
+    return list(dict.fromkeys(file for file in files if file))
+
+
+def user_site() -> dict[str, Any]:
+    """Packages in the user's own directory: an ordinary ``python`` puts it first, ours leaves it out."""
+    folder = Path(site.getusersitepackages())
+    return {"path": str(folder), "packages": [module for module in PACKAGES if (folder / module).exists()]}
 
 
 def runtime_versions() -> dict[str, str]:
@@ -82,57 +97,12 @@ def runtime_versions() -> dict[str, str]:
         "msgpack": installed_version("msgpack") or "unknown",
         "cuda": str(torch.version.cuda or "none"),
         "cudnn": str(torch.backends.cudnn.version() or "none"),
-        "onednn": _onednn_version(),
-        "cpuCapability": _cpu_capability(),
+        "onednn": onednn_version(),
+        "cpuCapability": cpu_capability(),
         "libjpeg": _jpeg_version(),
         "tf32Matmul": _flag(lambda: torch.backends.cuda.matmul.allow_tf32),
         "tf32Convolution": _flag(lambda: torch.backends.cudnn.allow_tf32),
     }
-
-
-def _torch_facts(errors: dict[str, str]) -> dict[str, Any]:
-    def cuda() -> dict[str, Any]:
-        import torch
-        import torch.version
-
-        available = torch.cuda.is_available()
-        count = torch.cuda.device_count() if available else 0
-        return {
-            "cuda": torch.version.cuda,
-            "cudaAvailable": available,
-            "archList": torch.cuda.get_arch_list(),
-            "devices": [torch.cuda.get_device_name(i) for i in range(count)],
-        }
-
-    def threads() -> int:
-        import torch
-
-        return torch.get_num_threads()
-
-    facts: dict[str, Any] = {}
-    facts.update(_attempt(errors, "cuda", cuda) or {})
-    facts["onednn"] = _attempt(errors, "onednn", _onednn_version)
-    facts["cpuCapability"] = _attempt(errors, "cpuCapability", _cpu_capability)
-    facts["defaultThreads"] = _attempt(errors, "defaultThreads", threads)
-    return facts
-
-
-def _pillow_facts(errors: dict[str, str]) -> dict[str, Any]:
-    def features() -> dict[str, Any]:
-        from PIL import features
-
-        codecs = {name: features.version(name) for name in ("jpg", "jpg_2000", "zlib", "libtiff", "webp")}
-        return {**codecs, "libjpegTurbo": features.version("libjpeg_turbo")}
-
-    return _attempt(errors, "pillow", features) or {}
-
-
-def _attempt(errors: dict[str, str], name: str, action: Callable[[], Any]) -> Any:
-    try:
-        return action()
-    except Exception as error:
-        errors[name] = f"{type(error).__name__}: {error}"
-        return None
 
 
 def _written_version(origin: str | None) -> str | None:
@@ -149,14 +119,16 @@ def _written_version(origin: str | None) -> str | None:
     return None
 
 
-def _onednn_version() -> str:
+def onednn_version() -> str:
+    """The version of oneDNN in this PyTorch, or ``"none"``. Imports torch."""
     import torch
 
     match = re.search(r"MKL-DNN v([\w.]+)", torch.__config__.show())
     return match.group(1) if match else "none"
 
 
-def _cpu_capability() -> str:
+def cpu_capability() -> str:
+    """The instructions that PyTorch takes here, such as ``AVX2``. Imports torch."""
     import torch
 
     match = re.search(r"CPU capability usage: (\S+)", torch.__config__.show())

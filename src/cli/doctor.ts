@@ -1,46 +1,117 @@
 /** `isotorch doctor` */
+import { applyFix, described } from "../doctor/fix.ts";
 import { diagnose } from "../doctor.ts";
-import type { Diagnosis } from "../doctor.ts";
+import type { Diagnosis, Problem } from "../doctor.ts";
+import { IsotorchError } from "../errors.ts";
+import type { ClassifierOptions } from "../options.ts";
+import { confirm } from "./confirm.ts";
 import { classifierOptions, parseFlags } from "./flags.ts";
 import { EXIT } from "./exit.ts";
+import { progressBar } from "./setup-progress.ts";
 
 export const help: string = `isotorch doctor : what was found, what is wrong, and how to mend it
 
-  isotorch doctor [--json] [--python PATH | --env NAME|PREFIX] [--device D] [--weights W] [--cache-dir DIR]
+  isotorch doctor [--python PATH | --env NAME|PREFIX] [--device D] [--weights W] [--cache-dir DIR]
+  isotorch doctor --fix
 
-Looks at every Python that could run the worker and says why each was taken or refused, imports PyTorch in the
-chosen one, runs a small kernel on the device, and looks for checkpoints. Exit code 3 when no environment fits
-or it is broken, 4 when the device is not there, 0 otherwise.
+Looks at every Python that could run the worker and says why each was taken or refused, imports everything in the
+chosen one, computes a convolution on the device, and looks for checkpoints. Each problem comes with the command
+that mends it. Exit code 3 when no environment fits or it is broken, 4 when the device is not there, 0 otherwise.
+
+  --fix    do what can be done safely: make an environment, change one that isotorch made, fetch weights, drop a
+           stale record. Says what it does first; asks on a terminal, and does not ask elsewhere
+  --json   one object on stdout; docs/environments.md has its fields
 `;
 
 /** @returns 0, 3 (environment) or 4 (device). */
-export async function run(argv: readonly string[]): Promise<number> {
+export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const { values } = parseFlags(argv, {
     python: { type: "string" },
     env: { type: "string" },
     device: { type: "string" },
     weights: { type: "string" },
     "cache-dir": { type: "string" },
+    offline: { type: "boolean" },
+    fix: { type: "boolean" },
     json: { type: "boolean" },
   });
-  const diagnosis = await diagnose(classifierOptions(values));
-  process.stdout.write(values["json"] === true ? `${JSON.stringify(diagnosis)}\n` : text(diagnosis));
-  const broken = diagnosis.problems.map(({ area }) => area);
+  const options = classifierOptions(values);
+  let diagnosis = await diagnose(options);
+  if (values["fix"] === true) {
+    if (values["json"] !== true) process.stdout.write(text(diagnosis));
+    if (await mendAll(diagnosis, options, signal)) diagnosis = await diagnose(options);
+    if (values["json"] !== true) process.stdout.write(`\n${problemLines(diagnosis).join("\n")}\n`);
+  } else if (values["json"] !== true) {
+    process.stdout.write(text(diagnosis));
+  }
+  if (values["json"] === true) process.stdout.write(`${JSON.stringify(diagnosis)}\n`);
+  const broken = diagnosis.problems.filter(({ level }) => level === "error").map(({ area }) => area);
   if (broken.includes("environment")) return EXIT.environment;
   return broken.includes("device") ? EXIT.device : EXIT.ok;
 }
 
-function text({ isotorch, node, candidates, python, checkpoints, problems }: Diagnosis): string {
+/** @returns whether anything was done. */
+async function mendAll(
+  diagnosis: Diagnosis,
+  options: ClassifierOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const bar = progressBar(process.stderr);
+  const write = (line: string): void => {
+    bar.clear();
+    process.stderr.write(`${line}\n`);
+  };
+  const done = new Set<string>();
+  for (const { sentence, mend, fix } of diagnosis.problems) {
+    const what = fix && described(fix, mend);
+    if (!fix || !what || done.has(what)) continue;
+    // One new environment answers every problem that asks for one.
+    if (fix.does === "setup" && [...done].some((other) => other.startsWith("npx isotorch setup"))) continue;
+    write(`\n${sentence}\n> ${what}`);
+    if (!(await confirm("Do that?", true, signal))) continue;
+    done.add(what);
+    const report = { say: write, echo: write, onProgress: bar.show, signal };
+    try {
+      await applyFix(fix, options, report);
+    } catch (error) {
+      if (!(error instanceof IsotorchError) || error.code === "ABORTED") throw error;
+      write(`  ${error.message}\n  ${error.hint}`);
+    } finally {
+      bar.clear();
+    }
+  }
+  if (done.size === 0) write("\nNothing here can be mended by itself.");
+  return done.size > 0;
+}
+
+function text(diagnosis: Diagnosis): string {
+  const { isotorch, node, candidates, python, kernel, gpu, checkpoints } = diagnosis;
   const lines = [`isotorch ${isotorch}, Node ${node}`, "", "Python, in the order in which it is looked for:"];
-  for (const { path, source, verdict } of candidates) lines.push(`  ${path} (${source}): ${verdict}`);
+  for (const { path, source, verdict, build } of candidates)
+    lines.push(`  ${path} (${source}): ${verdict}${build === null ? "" : ` [${build}]`}`);
   if (python !== null) {
     lines.push("", `Chosen: ${python.path}`);
     for (const [name, value] of Object.entries(python.facts)) lines.push(`  ${name.padEnd(16)}${value}`);
+    if (python.activation.length > 0)
+      lines.push(`  ${"activation".padEnd(16)}${python.activation.join(", ")}`);
   }
+  lines.push(
+    "",
+    `GPU: ${gpu === null ? "nvidia-smi finds none" : `${gpu.name}, ${gpu.capability}, driver ${gpu.driver}`}`,
+  );
+  if (kernel !== null)
+    lines.push(`Computed on ${kernel.device} (${kernel.name}) in ${kernel.milliseconds} ms`);
   lines.push("", "Checkpoints:");
   for (const { name, path, here } of checkpoints)
     lines.push(`  ${name.padEnd(16)}${here ? "here" : "not here"}  ${path}`);
-  lines.push("", problems.length === 0 ? "Nothing is wrong." : "What is wrong, and how to mend it:");
-  for (const { sentence, mend } of problems) lines.push(`  - ${sentence}`, `    ${mend}`);
-  return `${lines.join("\n")}\n`;
+  return `${[...lines, "", ...problemLines(diagnosis)].join("\n")}\n`;
+}
+
+function problemLines({ problems }: Diagnosis): string[] {
+  if (problems.length === 0) return ["Nothing is wrong."];
+  const lines = ({ sentence, mend, rule, level }: Problem): string[] => [
+    `  - ${level === "warning" ? "(warning) " : ""}${sentence} [${rule}]`,
+    `    ${mend}`,
+  ];
+  return ["What is wrong, and how to mend it:", ...problems.flatMap(lines)];
 }

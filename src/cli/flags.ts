@@ -24,6 +24,7 @@ export const CLASSIFIER_FLAGS: Flags = {
   labels: { type: "string" },
   "cache-dir": { type: "string" },
   offline: { type: "boolean" },
+  mirror: { type: "string" },
 };
 
 /** Flags that say how a picture is read. */
@@ -48,6 +49,7 @@ export const CLASSIFIER_FLAGS_HELP: string = `Network:
 Environment:
   --python PATH        this interpreter and no other      --env NAME|PREFIX  this conda environment
   --cache-dir DIR      where checkpoints are kept         --offline          never download
+  --mirror URL         where checkpoints are downloaded from, instead of torchvision's servers
 `;
 
 export const IMAGE_FLAGS_HELP: string = `Pictures:
@@ -96,6 +98,7 @@ export function classifierOptions(values: Values): ClassifierOptions {
     labels: values["labels"],
     cacheDir: values["cache-dir"],
     offline: values["offline"],
+    mirror: values["mirror"],
     onProgress: process.stderr.isTTY ? showProgress : undefined,
   };
   return defined(options); // the values are checked by createClassifier()

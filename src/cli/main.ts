@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
     () => import("./manifest.ts"),
   ],
   models: ["known checkpoints; fetch one, or make an untrained one", () => import("./models.ts")],
+  cache: ["the checkpoints on this disk: list, verify, clear", () => import("./cache.ts")],
 };
 
 const USAGE = `isotorch: torchvision's resnet101 from TypeScript, with the same answer as PyTorch

@@ -18,6 +18,8 @@ export const help: string = `isotorch models : the checkpoints that isotorch kno
   --out FILE       where to write it
   --threads N      PyTorch's threads while making it
   --cache-dir DIR  where checkpoints are kept (default: torchvision's place)
+  --mirror URL     download from here instead of torchvision's servers (also ISOTORCH_WEIGHTS_URL)
+  --offline        never download
   --python PATH, --env NAME|PREFIX, --json
 `;
 
@@ -31,6 +33,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     python: { type: "string" },
     env: { type: "string" },
     offline: { type: "boolean" },
+    mirror: { type: "string" },
     json: { type: "boolean" },
   });
   const options = classifierOptions(values);

@@ -13,7 +13,7 @@ const UNREACHABLE = [
   /certificate verify failed|SSLError/i,
 ];
 const NOT_FOUND =
-  /Unable to locate package|has no installation candidate|No matching distribution|ResolvePackageNotFound|PackagesNotFoundError|nothing provides/i;
+  /Unable to locate package|has no installation candidate|No matching distribution|ResolvePackageNotFound|NoPackagesFoundError|PackagesNotFoundError|nothing provides/i;
 const LOCKED = /Could not get lock|Unable to acquire the dpkg|is another process using it/i;
 const FULL = /No space left on device|Errno 28|not enough free space/i;
 
@@ -76,14 +76,20 @@ export function stepFailure(
           "Try another way: isotorch setup --via venv",
         );
   }
-  const last = said
-    .trim()
-    .split("\n")
-    .findLast((line) => /error|^E:/i.test(line))
-    ?.trim();
+  const last = messageInJson(result.stdout) ?? said.trim().split("\n").findLast(isComplaint)?.trim();
   const status = result.code === null ? "was killed" : `ended with exit status ${result.code}`;
   return fail(
     `\`${command}\` ${status}${last ? ` (${last.slice(0, 300)})` : ""}.`,
     `Run it by hand to see all of it: ${command}`,
   );
+}
+
+function isComplaint(line: string): boolean {
+  return /error|^E:/i.test(line);
+}
+
+/** The sentence in the report that `conda --json` ends with. */
+function messageInJson(stdout: string): string | undefined {
+  const text = /"message": ("(?:[^"\\]|\\.)*")/.exec(stdout)?.[1];
+  return text === undefined ? undefined : String(JSON.parse(text)).trim().split("\n")[0];
 }

@@ -1,21 +1,31 @@
 import { IsotorchError } from "../errors.ts";
-import { runCommand } from "../worker/command.ts";
-import { condaPython } from "../worker/conda.ts";
+import { type CommandResult, runCommand } from "../worker/command.ts";
 import { type Environment, findEnvironment, listCandidates } from "../worker/environment.ts";
 import { recordFile, writeRecord } from "../worker/recorded.ts";
+import type { Surroundings } from "../worker/surroundings.ts";
 import { isUnreachable, stepFailure } from "./failure.ts";
-import { condaEnvironment, type Machine, makePlan, type Plan, typed, type Way } from "./plan.ts";
+import { removeHalfMade } from "./conda.ts";
+import { forgetMaking, noteMaking, onlySetup } from "./making.ts";
+import type { Machine } from "./machine.ts";
+import { type Plan, type Step, typed, type Way } from "./plan.ts";
+import { progressReader, type SetupProgress } from "./progress.ts";
+import type { Variant } from "./variant.ts";
+import { makePlan } from "./ways.ts";
 
 /** What `setup` is asked to do, and where it tells what it does. */
 export interface SetupRequest {
   readonly via?: Way;
   /** An interpreter: used as it is where it fits, else the base of a virtual environment. */
   readonly python?: string;
+  /** Which of the conda environments. @default by the GPU */
+  readonly variant?: Variant;
   readonly dryRun?: boolean;
   /** What is said to the user, one line each. */
   readonly say: (line: string) => void;
   /** What the tools print, one line each. */
   readonly echo: (line: string) => void;
+  /** How far the conda family has come; the lines that told it are not echoed. */
+  readonly onProgress?: (progress: SetupProgress) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -34,63 +44,85 @@ export interface SetupResult {
  * before it does it. Rejects with `SETUP_FAILED`, `INVALID_OPTION` or `ABORTED`.
  */
 export async function setup(request: SetupRequest, machine: Machine): Promise<SetupResult> {
-  const { via, python, dryRun, say } = request;
-  const found = via === undefined ? await alreadyThere(python, machine) : undefined;
+  const { via, python, variant, dryRun, say } = request;
+  const found = via === undefined && variant === undefined ? await alreadyThere(python, machine) : undefined;
   if (found) {
     say(`Found a fitting environment: ${describe(found)}`);
     return finish("found", [], found, request, machine);
   }
-  const plan = await makePlan({ ...(via && { via }), ...(python !== undefined && { python }) }, machine);
+  const asked = { ...(via && { via }), ...(python !== undefined && { python }), ...(variant && { variant }) };
+  const plan = await makePlan(asked, machine);
   const commands = plan.steps.map(typed);
   say(`${dryRun ? "Would make" : "Making"} an environment via ${plan.via} (${plan.why}):`);
+  const half = plan.conda?.removes;
+  if (half !== undefined)
+    say(`  remove ${half}, which an interrupted setup left half made; its downloads are kept`);
   for (const command of commands) say(`  ${command}`);
   if (dryRun) return { via: plan.via, commands, environment: null, record: null };
 
   await carryOut(plan, request, machine);
   const environment = await probeResult(plan, machine);
+  await forgetMaking(machine.at);
   say(`Made a fitting environment: ${describe(environment)}`);
   return finish(plan.via, commands, environment, request, machine);
 }
 
 /** What would be chosen anyhow, or the named interpreter if it fits. An environment that is only named is left alone. */
 async function alreadyThere(python: string | undefined, { at }: Machine): Promise<Environment | undefined> {
-  const candidates = await listCandidates({ at, ...(python !== undefined && { python }) });
+  const candidates = await listCandidates({ at, anew: true, ...(python !== undefined && { python }) });
   return candidates.find((candidate) => candidate.accepted)?.environment;
 }
 
 async function carryOut(plan: Plan, request: SetupRequest, { at }: Machine): Promise<void> {
-  let wasUnreachable = false;
-  for (const step of plan.steps) {
-    const result = await runCommand(step.file, step.args, {
-      env: { ...at.environ, ...step.env },
-      onLine: request.echo,
-      ...(request.signal && { signal: request.signal }),
-    });
-    if (result.outcome === "aborted") {
-      throw new IsotorchError("ABORTED", "The setup was interrupted; nothing was recorded.", {
-        hint: `Start it again with: isotorch setup --via ${plan.via}`,
-      });
+  const lock = await onlySetup(at);
+  try {
+    const { conda } = plan;
+    if (conda?.removes !== undefined) await removeHalfMade(conda.removes);
+    if (conda) await noteMaking({ prefix: conda.prefix, verb: conda.verb }, at);
+    let wasUnreachable = false;
+    for (const step of plan.steps) {
+      const result = await runStep(step, plan, request, at);
+      if (result.outcome === "aborted") throw interrupted(plan);
+      wasUnreachable ||= isUnreachable(result);
+      if (result.code !== 0 && !step.mayFail) throw stepFailure(plan.via, step, result, wasUnreachable);
     }
-    wasUnreachable ||= isUnreachable(result);
-    if (result.code !== 0 && !step.mayFail) throw stepFailure(plan.via, step, result, wasUnreachable);
+  } finally {
+    await lock.release();
   }
 }
 
+function runStep(
+  step: Step,
+  { conda }: Plan,
+  { echo, onProgress, signal }: SetupRequest,
+  at: Surroundings,
+): Promise<CommandResult> {
+  const read = conda && progressReader(conda.manager.kind);
+  return runCommand(step.file, step.args, {
+    env: { ...at.environ, ...step.env },
+    onLine: (line, stream) => {
+      const progress = read?.(line);
+      if (progress) onProgress?.(progress);
+      // What remains of conda's JSON is its report at the end, of which a failure is told in a sentence.
+      else if (conda?.manager.kind !== "conda" || stream === "stderr") echo(line);
+    },
+    // The conda family takes its half-done transaction back when it is interrupted, which needs a moment.
+    ...(conda && { politeSignal: "SIGINT", politeMs: 15_000 }),
+    ...(signal && { signal }),
+  });
+}
+
+function interrupted({ via, conda }: Plan): IsotorchError {
+  const kept = conda ? " What was downloaded is kept; the next setup goes on from there." : "";
+  return new IsotorchError("ABORTED", `The setup was interrupted; nothing was recorded.${kept}`, {
+    hint: `Start it again with: isotorch setup --via ${via}${conda ? ` --variant ${conda.variant}` : ""}`,
+  });
+}
+
 async function probeResult(plan: Plan, { at }: Machine): Promise<Environment> {
-  const tool = plan.steps[0]?.file ?? "";
-  const prefix = plan.python === undefined ? await condaEnvironment(tool, at) : undefined;
-  const python = plan.python ?? (prefix && condaPython(prefix, at));
-  if (!python) {
-    throw new IsotorchError(
-      "SETUP_FAILED",
-      `${tool} ended well, but it does not list the environment that it made.`,
-      {
-        hint: `Look for it with \`${tool} env list\`, then: isotorch setup --python PREFIX/bin/python`,
-      },
-    );
-  }
+  const { python } = plan;
   try {
-    return await findEnvironment({ python, at });
+    return await findEnvironment({ python, at, anew: true });
   } catch (cause) {
     if (!(cause instanceof IsotorchError)) throw cause;
     throw new IsotorchError("SETUP_FAILED", `The new environment does not fit. ${cause.message}`, {

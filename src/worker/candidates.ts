@@ -1,6 +1,7 @@
 import { realpath, stat } from "node:fs/promises";
-import { condaPrefixes, condaPython } from "./conda.ts";
+import { condaPrefixes, condaPython, everyPrefix, isCondaPrefix, prefixOf } from "./conda.ts";
 import { readRecord } from "./recorded.ts";
+import { registeredPythons } from "./registry.ts";
 import { searchDirectories, type Surroundings } from "./surroundings.ts";
 
 /** Where an environment came from. */
@@ -19,36 +20,56 @@ export interface Place {
 export const ENVIRONMENT_NAME = "isotorch";
 
 /**
- * Every interpreter that may serve without being asked for, in order: the one that `setup` recorded, conda-family
- * prefixes, the active virtual environment, the system's, those on the PATH. No interpreter is named twice.
- * Prefixes and system interpreters that do not exist are left out, except those that something names.
+ * Every interpreter that may serve without being asked for, in order: the one that `setup` recorded, the active conda
+ * environment, those named isotorch, the active virtual environment, the system's, those on the PATH, and last what
+ * else the conda family or Windows' registry has on this machine. No interpreter is named twice.
+ * Prefixes and system interpreters that do not exist are left out, except those that something names. Nothing is
+ * looked for before it is asked for.
  */
-export async function places(at: Surroundings): Promise<Place[]> {
+export async function* places(at: Surroundings): AsyncGenerator<Place> {
+  const seen = new Set<string>();
+  for await (const place of everyPlace(at)) {
+    const identity = await identityOf(place.python, at);
+    if (!seen.has(identity)) yield place;
+    seen.add(identity);
+  }
+}
+
+async function* everyPlace(at: Surroundings): AsyncGenerator<Place> {
   const { environ, path } = at;
-  const list: Place[] = [];
   const record = await readRecord(at);
-  if (record) list.push({ python: record.python, kind: "recorded", source: `setup (${record.via})` });
+  if (record) yield { python: record.python, kind: "recorded", source: `setup (${record.via})` };
 
   const active = environ["CONDA_PREFIX"];
   if (active && path.isAbsolute(active)) {
-    list.push({ python: condaPython(active, at), kind: "conda", source: "CONDA_PREFIX" });
+    yield { python: condaPython(active, at), kind: "conda", source: "CONDA_PREFIX" };
   }
   for (const prefix of await condaPrefixes(ENVIRONMENT_NAME, at)) {
     const python = condaPython(prefix, at);
-    if (await isFile(python)) list.push({ python, kind: "conda", source: prefix });
+    // One that was left half made is named, so that it is told why it is passed over.
+    if ((await isFile(python)) || (await isCondaPrefix(prefix, at))) {
+      yield { python, kind: "conda", source: prefix };
+    }
   }
 
   const venv = environ["VIRTUAL_ENV"];
   if (venv && path.isAbsolute(venv)) {
-    list.push({ python: venvPython(venv, at), kind: "system", source: "VIRTUAL_ENV" });
+    yield { python: venvPython(venv, at), kind: "system", source: "VIRTUAL_ENV" };
   }
   const names = at.platform === "win32" ? ["python.exe", "python3.exe"] : ["python3", "python"];
   const onPath = searchDirectories(at).flatMap((folder) => names.map((name) => path.join(folder, name)));
   for (const python of [...at.systemPythons, ...onPath]) {
     const source = at.systemPythons.includes(python) ? "system" : "PATH";
-    if (await isFile(python)) list.push({ python, kind: "system", source });
+    if (await isFile(python)) yield { python, kind: "system", source };
   }
-  return withoutRepeats(list, at);
+  for (const prefix of await everyPrefix(at)) {
+    const python = condaPython(prefix, at);
+    if (await isFile(python)) yield { python, kind: "conda", source: prefix };
+  }
+  for (const python of await registeredPythons(at)) {
+    const kind = (await isCondaPrefix(prefixOf(python, at), at)) ? "conda" : "system";
+    if (await isFile(python)) yield { python, kind, source: "the registry" };
+  }
 }
 
 /** The interpreter inside a virtual environment. */
@@ -68,17 +89,6 @@ export async function whichCommand(name: string, at: Surroundings): Promise<stri
     }
   }
   return undefined;
-}
-
-async function withoutRepeats(list: readonly Place[], at: Surroundings): Promise<Place[]> {
-  const seen = new Set<string>();
-  const kept: Place[] = [];
-  for (const place of list) {
-    const identity = await identityOf(place.python, at);
-    if (!seen.has(identity)) kept.push(place);
-    seen.add(identity);
-  }
-  return kept;
 }
 
 /** A virtual environment's interpreter is a link to the system's, yet not the same environment. */

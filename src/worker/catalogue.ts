@@ -8,6 +8,8 @@ export interface CatalogueEntry {
   readonly name: string;
   readonly url: string;
   readonly path: string;
+  /** Size of the whole file; `null` where it is not known. */
+  readonly bytes: number | null;
   /** Whether a file is at `path`; its hash is checked when it is loaded. */
   readonly here: boolean;
 }
@@ -19,10 +21,10 @@ export async function listCheckpoints(
 ): Promise<CatalogueEntry[]> {
   const folder = resolve(cacheDir ?? checkpointDirectory(surroundings()));
   return Promise.all(
-    Object.entries(knownCheckpoints(model)).map(async ([name, { url }]) => {
+    Object.entries(knownCheckpoints(model)).map(async ([name, { url, bytes }]) => {
       const path = join(folder, basename(new URL(url).pathname));
       const found = await stat(path).catch(() => undefined);
-      return { name, url, path, here: found?.isFile() === true };
+      return { name, url, path, bytes, here: found?.isFile() === true };
     }),
   );
 }

@@ -35,6 +35,8 @@ export interface CheckpointOptions {
   readonly cacheDir?: string;
   /** Never download. @default whether ISOTORCH_OFFLINE is 1 */
   readonly offline?: boolean;
+  /** Base URL of a mirror of the checkpoints. @default process.env.ISOTORCH_WEIGHTS_URL, else torchvision's servers */
+  readonly mirror?: string;
   /** Full SHA-256 of the checkpoint, 64 hex digits. */
   readonly sha256?: string;
   /** Load a file of one's own without a hash. @default false */
@@ -145,7 +147,7 @@ async function named(weights: string, options: CheckpointOptions): Promise<Check
     await download({
       ...known,
       name: weights,
-      url: mirrored(known.url, file),
+      url: mirrored(known.url, file, options.mirror),
       target: path,
       sha256: asked ?? known.sha256,
       ...(onProgress && { onProgress }),
@@ -195,26 +197,24 @@ function notThere(weights: string, path: string, url: string): IsotorchError {
   );
 }
 
-/** The same file at the mirror that `ISOTORCH_WEIGHTS_URL` names, where it names one. */
-function mirrored(url: string, file: string): string {
-  const base = process.env["ISOTORCH_WEIGHTS_URL"];
+/** The same file at the mirror that the option or `ISOTORCH_WEIGHTS_URL` names, where either does. */
+function mirrored(url: string, file: string, mirror: string | undefined): string {
+  const base = mirror ?? process.env["ISOTORCH_WEIGHTS_URL"];
   if (!base) return url;
   const whole = `${base.replace(/\/+$/, "")}/${file}`;
   if (URL.canParse(whole) && /^https?:/.test(whole)) return whole;
-  throw new IsotorchError(
-    "INVALID_OPTION",
-    `ISOTORCH_WEIGHTS_URL is ${JSON.stringify(base)}, expected an http URL.`,
-    {
-      hint: "As in ISOTORCH_WEIGHTS_URL=https://mirror.example/models",
-    },
-  );
+  const name = mirror === undefined ? "ISOTORCH_WEIGHTS_URL" : "`mirror`";
+  throw new IsotorchError("INVALID_OPTION", `${name} is ${JSON.stringify(base)}, expected an http URL.`, {
+    hint: "As in https://mirror.example/models, below which the file has torchvision's name",
+  });
 }
 
 function cachePath(url: string, options: Pick<CheckpointOptions, "cacheDir">): string {
   return join(directory(options), basename(new URL(url).pathname));
 }
 
-function directory(options: Pick<CheckpointOptions, "cacheDir">): string {
+/** Where checkpoints are kept: as asked, else where torchvision keeps them. */
+export function directory(options: Pick<CheckpointOptions, "cacheDir">): string {
   return resolve(options.cacheDir ?? checkpointDirectory(surroundings()));
 }
 

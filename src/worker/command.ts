@@ -10,8 +10,12 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
   /** Called with each complete line, without its line end, as it is printed. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
-  /** Kills the process group when it fires. */
+  /** Ends the process group when it fires. */
   readonly signal?: AbortSignal;
+  /** What the group is asked to end with. @default "SIGTERM" */
+  readonly politeSignal?: NodeJS.Signals;
+  /** Milliseconds from asking to SIGKILL. @default 2_000 */
+  readonly politeMs?: number;
 }
 
 /** How a command ended. `stdout` and `stderr` hold the last 256 KiB of each. */
@@ -38,12 +42,14 @@ export function runCommand(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
-  const { env, timeoutMs, onLine, signal } = options;
+  const { env, timeoutMs, onLine, signal, politeSignal = "SIGTERM", politeMs = POLITE_MS } = options;
   if (signal?.aborted) return Promise.resolve({ outcome: "aborted", code: null, stdout: "", stderr: "" });
   let child: ChildProcess;
   try {
-    child = spawn(file, args, {
+    const [program, words, verbatim] = spawned(file, args);
+    child = spawn(program, words, {
       ...(env && { env }),
+      windowsVerbatimArguments: verbatim,
       stdio: ["ignore", "pipe", "pipe"],
       detached: process.platform !== "win32",
       windowsHide: true,
@@ -61,13 +67,17 @@ export function runCommand(
     const end = (why: "timed-out" | "aborted"): void => {
       if (outcome !== "exited") return;
       outcome = why;
-      killGroup(child, "SIGTERM");
-      timers.push(setTimeout(() => killGroup(child, "SIGKILL"), POLITE_MS));
+      killGroup(child, politeSignal);
+      timers.push(setTimeout(() => killGroup(child, "SIGKILL"), politeMs));
     };
+    // A process that ends at once, as at a second Ctrl-C, leaves nobody behind who goes on working.
+    const abandon = (): void => killGroup(child, "SIGKILL");
+    process.once("exit", abandon);
     const abort = (): void => end("aborted");
     const finish = (result: CommandResult): void => {
       for (const timer of timers) clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
+      process.off("exit", abandon);
       resolve(result);
     };
     signal?.addEventListener("abort", abort, { once: true });
@@ -88,8 +98,27 @@ export function runCommand(
   });
 }
 
-/** A word as a POSIX shell reads it back; plain words stay as they are. */
-export function quoted(word: string): string {
+/**
+ * What is really spawned for a command: a `.bat` or `.cmd`, which Windows runs only by way of `cmd.exe`, is given to
+ * it with every word quoted. `verbatim` tells that the words are as they go to the system.
+ */
+export function spawned(
+  file: string,
+  args: readonly string[],
+  { platform, environ }: { platform: NodeJS.Platform; environ: NodeJS.ProcessEnv } = {
+    platform: process.platform,
+    environ: process.env,
+  },
+): [file: string, args: string[], verbatim: boolean] {
+  const isBatch = platform === "win32" && /\.(?:bat|cmd)$/i.test(file);
+  if (!isBatch) return [file, [...args], false];
+  const words = [file, ...args].map((word) => `"${word.replaceAll('"', '""')}"`);
+  return [environ["ComSpec"] ?? "cmd.exe", ["/d", "/s", "/c", `"${words.join(" ")}"`], true];
+}
+
+/** A word as the platform's shell reads it back; plain words stay as they are. */
+export function quoted(word: string, platform: NodeJS.Platform = process.platform): string {
+  if (platform === "win32") return /^[\w@%+=:,./\\*-]+$/.test(word) ? word : `"${word}"`;
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 

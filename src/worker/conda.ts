@@ -1,8 +1,8 @@
+/** Where the conda family keeps its environments on this machine. Nothing is started to find them. */
 import { readdir, readFile } from "node:fs/promises";
-import { isRecord, parseRecord } from "./json.ts";
-import { type Surroundings, searchPath } from "./surroundings.ts";
+import type { Surroundings } from "./surroundings.ts";
 
-/** Installation directories of the conda family, under the home directory unless absolute. */
+/** Installation directories of the conda family, under the home directory. */
 const HOME_ROOTS = [
   "miniforge3",
   "mambaforge",
@@ -12,59 +12,88 @@ const HOME_ROOTS = [
   ".local/share/mamba",
   ".conda",
   ".pixi",
+  "opt/miniconda3",
+  "opt/anaconda3",
 ];
 const POSIX_ROOTS = ["/opt/conda", "/opt/miniforge3", "/opt/miniconda3", "/opt/anaconda3"];
-const UNSET = "***unset***";
+/** Where Homebrew puts them. */
+const MAC_ROOTS = ["/opt/homebrew", "/usr/local"].flatMap((brew) => [
+  ...["miniforge", "mambaforge", "miniconda"].map((cask) => `${brew}/Caskroom/${cask}/base`),
+  `${brew}/anaconda3`,
+  `${brew}/miniconda3`,
+]);
+/** Under the directories of Windows that programs are installed in, for one user or for all. */
+const WINDOWS_ROOTS = [
+  "miniforge3",
+  "mambaforge",
+  "miniconda3",
+  "anaconda3",
+  "mamba",
+  "Continuum\\anaconda3",
+  "Continuum\\miniconda3",
+];
+/** Under the system drive: what Chocolatey does, and what people do by hand. */
+const DRIVE_ROOTS = [
+  "miniforge3",
+  "miniconda3",
+  "anaconda3",
+  "tools\\miniforge3",
+  "tools\\miniconda3",
+  "tools\\Anaconda3",
+];
+const SCOOP_ROOTS = ["miniforge", "miniconda3", "anaconda3"];
 
 /** The interpreter inside a conda prefix. */
 export function condaPython(prefix: string, { platform, path }: Surroundings): string {
   return platform === "win32" ? path.join(prefix, "python.exe") : path.join(prefix, "bin", "python");
 }
 
-/** The directories that activation puts in front of the PATH, first first. */
-export function activationPaths(prefix: string, { platform, path }: Surroundings): string[] {
-  if (platform !== "win32") return [path.join(prefix, "bin")];
-  const inside = ["Library/mingw-w64/bin", "Library/usr/bin", "Library/bin", "Scripts", "bin"];
-  return [prefix, ...inside.map((entry) => path.join(prefix, ...entry.split("/")))];
+/** The conda prefix that an interpreter would be of. */
+export function prefixOf(python: string, { platform, path }: Surroundings): string {
+  return platform === "win32" ? path.dirname(python) : path.dirname(path.dirname(python));
 }
 
 /**
- * What `conda activate` would set, as data: `PATH`, `CONDA_PREFIX`, `CONDA_DEFAULT_ENV`, the packages' variables
- * (`etc/conda/env_vars.d`, by file name) and over them the user's (`conda-meta/state`). Empty for a prefix without
- * `conda-meta`. Activation scripts are not run, and a file that is not JSON is passed over, as conda does.
- */
-export async function activationVariables(prefix: string, at: Surroundings): Promise<Record<string, string>> {
-  const { path, environ } = at;
-  if ((await namesIn(path.join(prefix, "conda-meta"))) === undefined) return {};
-  const variables: Record<string, string> = {};
-  const folder = path.join(prefix, "etc", "conda", "env_vars.d");
-  for (const name of ((await namesIn(folder)) ?? []).toSorted()) {
-    if (name.endsWith(".json")) assignStrings(variables, await readJson(path.join(folder, name)));
-  }
-  const state = await readJson(path.join(prefix, "conda-meta", "state"));
-  assignStrings(variables, state["env_vars"]);
-
-  const current = searchPath(environ);
-  const front = activationPaths(prefix, at);
-  variables[current.name] = [...front, ...(current.value ? [current.value] : [])].join(path.delimiter);
-  variables["CONDA_PREFIX"] = prefix;
-  variables["CONDA_DEFAULT_ENV"] =
-    path.basename(path.dirname(prefix)) === "envs" ? path.basename(prefix) : prefix;
-  return variables;
-}
-
-/**
- * Every prefix in which an environment of this name may live, in the order in which they are tried: the roots
- * that the environment variables name, the usual installation directories, `~/.conda/environments.txt`.
+ * Every prefix in which an environment of this name may live, in the order in which they are tried: the directories
+ * that variables and `.condarc` name, the projects of pixi around the working directory, the roots that the
+ * environment variables name, the usual installation directories, `~/.conda/environments.txt`.
  */
 export async function condaPrefixes(name: string, at: Surroundings): Promise<string[]> {
-  const { path, home } = at;
-  const found = condaRoots(at).map((root) => path.join(root, "envs", name));
-  found.unshift(...envsDirectories(at).map((folder) => path.join(folder, name)));
-  const list = await readFile(path.join(home, ".conda", "environments.txt"), "utf8").catch(() => "");
-  const listed = list.split(/\r?\n/).map((line) => line.trim());
-  found.push(...listed.filter((line) => path.isAbsolute(line) && path.basename(line) === name));
+  const { path } = at;
+  const folders = [
+    ...environmentFolders(at),
+    ...(await condarcFolders(at)),
+    ...pixiFolders(at),
+    ...condaRoots(at).map((root) => path.join(root, "envs")),
+  ];
+  const found = folders.map((folder) => path.join(folder, name));
+  found.push(...(await listedPrefixes(at)).filter((prefix) => path.basename(prefix) === name));
   return [...new Set(found)];
+}
+
+/** Every prefix on this machine that can be found without starting anything, whatever its name; each exists. */
+export async function everyPrefix(at: Surroundings): Promise<string[]> {
+  const { path } = at;
+  const roots = condaRoots(at);
+  const folders = [
+    ...environmentFolders(at),
+    ...(await condarcFolders(at)),
+    ...pixiFolders(at),
+    ...roots.map((root) => path.join(root, "envs")),
+  ];
+  const found = await Promise.all(
+    [...new Set(folders)].map(async (folder) =>
+      ((await namesIn(folder)) ?? []).toSorted().map((name) => path.join(folder, name)),
+    ),
+  );
+  const all = [...new Set([...found.flat(), ...(await listedPrefixes(at)), ...roots])];
+  const isConda = await Promise.all(all.map((prefix) => isCondaPrefix(prefix, at)));
+  return all.filter((_prefix, place) => isConda[place]);
+}
+
+/** Whether a directory is an environment of the conda family, finished or not. */
+export async function isCondaPrefix(prefix: string, { path }: Surroundings): Promise<boolean> {
+  return (await namesIn(path.join(prefix, "conda-meta"))) !== undefined;
 }
 
 /** Installation roots of conda, mamba, micromamba and pixi that this machine names or usually has. */
@@ -75,31 +104,61 @@ export function condaRoots(at: Surroundings): string[] {
   if (environ["CONDA_EXE"]) roots.push(path.dirname(path.dirname(environ["CONDA_EXE"])));
   roots.push(...HOME_ROOTS.map((root) => path.join(home, ...root.split("/"))));
   if (platform === "win32") {
-    const shared = [environ["LOCALAPPDATA"], environ["ProgramData"]].filter((base) => base !== undefined);
-    for (const base of shared) roots.push(...HOME_ROOTS.slice(0, 4).map((root) => path.join(base, root)));
+    const shared = [environ["LOCALAPPDATA"], environ["APPDATA"], environ["ProgramData"]];
+    for (const base of shared) if (base) roots.push(...WINDOWS_ROOTS.map((root) => path.join(base, root)));
+    const drive = `${environ["SystemDrive"] ?? "C:"}\\`;
+    roots.push(...DRIVE_ROOTS.map((root) => path.join(drive, root)));
+    roots.push(...SCOOP_ROOTS.map((root) => path.join(home, "scoop", "apps", root, "current")));
   } else {
-    roots.push(...POSIX_ROOTS);
+    roots.push(...POSIX_ROOTS, ...(platform === "darwin" ? MAC_ROOTS : []));
   }
   return [...new Set(roots.filter((root) => root !== undefined).filter((root) => path.isAbsolute(root)))];
 }
 
-function envsDirectories({ environ, path }: Surroundings): string[] {
+function environmentFolders({ environ, path }: Surroundings): string[] {
   const listed = `${environ["CONDA_ENVS_PATH"] ?? ""}${path.delimiter}${environ["CONDA_ENVS_DIRS"] ?? ""}`;
   return listed.split(path.delimiter).filter((folder) => path.isAbsolute(folder));
 }
 
+/** `.pixi/envs` of the working directory and of those above it. */
+function pixiFolders({ cwd, path }: Surroundings): string[] {
+  const folders: string[] = [];
+  for (let folder = cwd; ; folder = path.dirname(folder)) {
+    folders.push(path.join(folder, ".pixi", "envs"));
+    if (path.dirname(folder) === folder) return folders;
+  }
+}
+
+/** The `envs_dirs` of the configuration files that belong to the user. */
+async function condarcFolders({ home, environ, path }: Surroundings): Promise<string[]> {
+  const files = [
+    path.join(home, ".condarc"),
+    path.join(home, ".conda", ".condarc"),
+    path.join(environ["XDG_CONFIG_HOME"] ?? path.join(home, ".config"), "conda", ".condarc"),
+    path.join(home, ".mambarc"),
+  ];
+  const texts = await Promise.all(files.map((file) => readFile(file, "utf8").catch(() => "")));
+  return texts
+    .flatMap(foldersInCondarc)
+    .map((folder) => folder.replace(/^~(?=[\\/])/, home))
+    .filter((folder) => path.isAbsolute(folder));
+}
+
+/** The items of the YAML list `envs_dirs`, in its block form; the only form that conda itself writes. */
+function foldersInCondarc(text: string): string[] {
+  const list = /^envs_(?:dirs|path):[^\S\n]*\r?\n((?:[^\S\n]*-.*(?:\n|$))+)/m.exec(text)?.[1] ?? "";
+  return [...list.matchAll(/^\s*-\s*(["']?)(.+?)\1\s*$/gm)].map((item) => item[2] ?? "");
+}
+
+/** `~/.conda/environments.txt`, in which conda, mamba and micromamba note every environment that they make. */
+async function listedPrefixes({ home, path }: Surroundings): Promise<string[]> {
+  const list = await readFile(path.join(home, ".conda", "environments.txt"), "utf8").catch(() => "");
+  return list
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => path.isAbsolute(line));
+}
+
 async function namesIn(folder: string): Promise<string[] | undefined> {
   return readdir(folder).catch(() => undefined);
-}
-
-async function readJson(file: string): Promise<Record<string, unknown>> {
-  return parseRecord(await readFile(file, "utf8").catch(() => ""));
-}
-
-function assignStrings(into: Record<string, string>, values: unknown): void {
-  if (!isRecord(values)) return;
-  for (const [name, value] of Object.entries(values)) {
-    if (value === UNSET) delete into[name];
-    else if (typeof value === "string" || typeof value === "number") into[name] = String(value);
-  }
 }

@@ -1,8 +1,11 @@
 import { stat } from "node:fs/promises";
 import { IsotorchError } from "../errors.ts";
 import { type EnvironmentKind, type Place, places, venvPython, whichCommand } from "./candidates.ts";
-import { activationVariables, condaPrefixes, condaPython } from "./conda.ts";
-import { probePython } from "./probe.ts";
+import { activated, activationOf, NO_ACTIVATION } from "./activation.ts";
+import { condaPrefixes, condaPython, prefixOf } from "./conda.ts";
+import { type PrefixContents, readPrefix, refusalOf } from "./prefix.ts";
+import { askPython, judge, type ProbeRefusal } from "./probe.ts";
+import { forget, recall, remember, type Remembered } from "./remembered.ts";
 import { surroundings, type Surroundings } from "./surroundings.ts";
 
 /** A Python that can run the worker. */
@@ -16,6 +19,10 @@ export interface Environment {
   readonly versions: Record<string, string>;
   /** Environment variables to set for the worker, over the present ones: conda's activation. Else empty. */
   readonly variables: Record<string, string>;
+  /** What went wrong with its activation, so that a variable may be missing: a sentence, or `null`. */
+  readonly complaint: string | null;
+  /** Whether it was not asked this time: it said all this before, and nothing that it depends on has changed. */
+  readonly recalled: boolean;
 }
 
 /** What the search is told. */
@@ -26,14 +33,18 @@ export interface EnvironmentOptions {
   readonly env?: string;
   /** Milliseconds that one interpreter may take to answer. @default 10_000 */
   readonly probeTimeoutMs?: number;
+  /** Ask every interpreter anew, whatever it said before. @default false */
+  readonly anew?: boolean;
   readonly signal?: AbortSignal;
   /** Another machine to look at, for tests. */
   readonly at?: Partial<Surroundings>;
 }
 
 /** An interpreter that was looked at: fit, or refused with the reason, one clause. */
-export type Candidate = Place &
-  (
+export type Candidate = Place & {
+  /** What `conda-meta` says, for an environment of the conda family. */
+  readonly contents: PrefixContents | undefined;
+} & (
     | { readonly accepted: true; readonly environment: Environment }
     | { readonly accepted: false; readonly reason: string; readonly exists: boolean }
   );
@@ -51,7 +62,7 @@ export async function findEnvironment(options: EnvironmentOptions = {}): Promise
   const asked = await askedFor(options, at);
   if (asked) return mustFit(await examine(asked, options, at));
   const refused: string[] = [];
-  for (const place of await places(at)) {
+  for await (const place of places(at)) {
     const candidate = await examine(place, options, at);
     if (candidate.accepted) return candidate.environment;
     refused.push(`\n  ${candidate.python} (${candidate.source}): ${candidate.reason}`);
@@ -70,15 +81,44 @@ export async function findEnvironment(options: EnvironmentOptions = {}): Promise
 export async function listCandidates(options: EnvironmentOptions = {}): Promise<Candidate[]> {
   const at = surroundings(options.at);
   const asked = await askedFor(options, at);
-  const list = asked ? [asked] : await places(at);
+  const list: Place[] = asked ? [asked] : [];
+  if (!asked) for await (const place of places(at)) list.push(place);
   return Promise.all(list.map((place) => examine(place, options, at)));
 }
 
+/** An environment that was recalled has failed: what it said before is thrown away, so that it is asked again. */
+export async function forgetEnvironment(
+  { python }: Environment,
+  options: EnvironmentOptions = {},
+): Promise<void> {
+  await forget(python, surroundings(options.at));
+}
+
 async function examine(place: Place, options: EnvironmentOptions, at: Surroundings): Promise<Candidate> {
-  const { signal } = options;
-  const outcome = await probePython(place.python, {
+  const recalled = options.anew ? undefined : await recall(place.python, at);
+  const contents = recalled ? undefined : await readPrefix(prefixOf(place.python, at), at);
+  const refused = contents && refusalOf(contents);
+  if (refused) return { ...place, contents, accepted: false, reason: refused, exists: true };
+  const said = recalled ?? (await ask(place, options, at));
+  const outcome = "fit" in said ? said : judge(said.answer);
+  if ("fit" in said || !outcome.fit) {
+    const { reason, exists } = outcome as ProbeRefusal;
+    return { ...place, contents, accepted: false, reason, exists };
+  }
+  const variables = activated(said.activation, at);
+  const { complaint } = said.activation;
+  const environment = { ...outcome.probe, kind: place.kind, variables, complaint, recalled: !!recalled };
+  return { ...place, contents, accepted: true, environment };
+}
+
+async function ask(
+  { python }: Place,
+  { signal, probeTimeoutMs }: EnvironmentOptions,
+  at: Surroundings,
+): Promise<Remembered | ProbeRefusal> {
+  const answer = await askPython(python, {
     env: at.environ,
-    ...(options.probeTimeoutMs !== undefined && { timeoutMs: options.probeTimeoutMs }),
+    ...(probeTimeoutMs !== undefined && { timeoutMs: probeTimeoutMs }),
     ...(signal && { signal }),
   });
   if (signal?.aborted) {
@@ -86,10 +126,11 @@ async function examine(place: Place, options: EnvironmentOptions, at: Surroundin
       cause: signal.reason,
     });
   }
-  if (!outcome.fit) return { ...place, accepted: false, reason: outcome.reason, exists: outcome.exists };
-  const { python, prefix, versions } = outcome.probe;
-  const variables = await activationVariables(prefix, at);
-  return { ...place, accepted: true, environment: { python, kind: place.kind, prefix, versions, variables } };
+  if ("fit" in answer) return answer;
+  const isFit = judge(answer).fit;
+  const said = { answer, activation: isFit ? await activationOf(answer.prefix, at) : NO_ACTIVATION };
+  await remember(python, said, at);
+  return said;
 }
 
 function mustFit(candidate: Candidate): Environment {

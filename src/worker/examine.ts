@@ -1,43 +1,130 @@
-/** What an environment really has, found out by importing everything. For `doctor`; takes seconds. */
+/** What an environment really can, found out by importing everything and computing something. Takes seconds. */
 import { runCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
-import { isRecord } from "./json.ts";
+import { isRecord, parseRecord } from "./json.ts";
 import { WORKER_SCRIPT } from "./script.ts";
 
+/** What the examination found. What failed is missing and has its reason among the `errors`. */
 export interface Examination {
   /** Versions and build facts by name, as text. */
   readonly facts: Readonly<Record<string, string>>;
-  /** One sentence for each import that failed. */
-  readonly failures: readonly string[];
+  /** What failed, by what was attempted: a module's name, `cuda`, `kernel`, `numpyBridge`, `python`. */
+  readonly errors: Readonly<Record<string, string>>;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly machine: {
+    readonly system: string;
+    readonly processor: string;
+    readonly bits: number;
+    readonly translated: boolean;
+  };
+  readonly userSite: { readonly path: string; readonly packages: readonly string[] };
+  /** What PyTorch was built with; `undefined` where it cannot be imported. */
+  readonly cuda:
+    | {
+        /** Such as `11.3`; `null` for a CPU build. */
+        readonly builtFor: string | null;
+        readonly available: boolean;
+        readonly warnings: readonly string[];
+        /** Such as `sm_61`; empty where no device answers. */
+        readonly archList: readonly string[];
+        readonly devices: readonly string[];
+        /** Such as `6.1`, one for each device. */
+        readonly capabilities: readonly string[];
+      }
+    | undefined;
+  /** The convolution that was computed; `undefined` where it failed. */
+  readonly kernel:
+    | {
+        readonly device: string;
+        readonly name: string;
+        readonly reason: string;
+        readonly milliseconds: number;
+      }
+    | undefined;
 }
 
 const IMPORT_TIMEOUT_MS = 120_000;
 
-export async function examinePython({ python, variables }: Environment): Promise<Examination> {
+/** Examines an environment. `device` is what was asked for: `auto`, `cpu`, `cuda` or `cuda:N`. Never rejects. */
+export async function examinePython(
+  { python, variables }: Environment,
+  device: string,
+): Promise<Examination> {
   const { code, outcome, stdout, stderr } = await runCommand(
     python,
-    ["-I", "-u", WORKER_SCRIPT, "probe", "--import"],
+    ["-I", "-u", WORKER_SCRIPT, "probe", "--import", "--device", device],
     { env: { ...process.env, ...variables }, timeoutMs: IMPORT_TIMEOUT_MS },
   );
-  const answer: unknown = code === 0 ? JSON.parse(stdout.trim().split("\n").at(-1) ?? "") : undefined;
-  if (!isRecord(answer)) {
-    const said = stderr.trim().split("\n").at(-1) ?? "";
-    return {
-      facts: {},
-      failures: [`Importing PyTorch ended with ${outcome} (${code ?? "a signal"}): ${said}.`],
-    };
-  }
-  const { errors, versions, torch, pillow, ...rest } = answer;
-  const facts = { ...texts(rest), ...texts(versions), ...texts(torch), ...texts(pillow) };
-  const failures = Object.entries(texts(errors)).map(([name, text]) => `Importing ${name} failed: ${text}.`);
-  return { facts, failures };
+  const answer = code === 0 ? parseRecord(stdout.trim().split("\n").at(-1) ?? "") : {};
+  if (isRecord(answer["errors"])) return parseExamination(answer);
+  const said = stderr.trim().split("\n").at(-1) ?? "";
+  const ended = `importing everything ended with ${outcome} (${code ?? "a signal"})${said && `: ${said}`}`;
+  return parseExamination({ errors: { python: ended } });
+}
+
+/** An answer of the worker's `probe --import`, as it prints it. */
+export function parseExamination(answer: Record<string, unknown>): Examination {
+  const { errors, versions, machine, userSite, torch, kernel, pillow, watch: _, ...rest } = answer;
+  const [computer, cuda, ran] = [record(machine), record(torch), record(kernel)];
+  return {
+    facts: {
+      ...texts(rest),
+      ...texts(versions),
+      ...texts(computer),
+      ...texts(cuda),
+      ...(isRecord(torch) && cuda["cuda"] === null && { cuda: "none" }),
+      ...texts(pillow),
+      ...(isRecord(kernel) && {
+        kernel: `${String(ran["device"])} (${String(ran["name"])}) in ${String(ran["milliseconds"])} ms: ${String(ran["reason"])}`,
+      }),
+    },
+    errors: texts(errors),
+    versions: texts(versions),
+    machine: {
+      system: text(computer["system"]),
+      processor: text(computer["processor"]),
+      bits: Number(computer["bits"] ?? 64),
+      translated: computer["translated"] === true,
+    },
+    userSite: { path: text(record(userSite)["path"]), packages: list(record(userSite)["packages"]) },
+    cuda: isRecord(torch)
+      ? {
+          builtFor: typeof cuda["cuda"] === "string" ? cuda["cuda"] : null,
+          available: cuda["cudaAvailable"] === true,
+          warnings: list(cuda["cudaWarnings"]),
+          archList: list(cuda["archList"]),
+          devices: list(cuda["devices"]),
+          capabilities: list(cuda["capabilities"]),
+        }
+      : undefined,
+    kernel: isRecord(kernel)
+      ? {
+          device: String(ran["device"]),
+          name: String(ran["name"]),
+          reason: String(ran["reason"]),
+          milliseconds: Number(ran["milliseconds"]),
+        }
+      : undefined,
+  };
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return isRecord(value) ? value : {};
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function list(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
 }
 
 function texts(value: unknown): Record<string, string> {
   if (!isRecord(value)) return {};
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([, item]) => item !== null && !(Array.isArray(item) && item.length === 0))
+      .filter(([, item]) => item !== null && !isRecord(item) && !(Array.isArray(item) && item.length === 0))
       .map(([name, item]) => [name, Array.isArray(item) ? item.join(", ") : String(item)]),
   );
 }

@@ -12,10 +12,29 @@ export interface Probe {
   readonly versions: Record<string, string>;
 }
 
-/** A fit interpreter, or the reason, one clause, why it is not fit. */
-export type ProbeOutcome =
-  | { readonly fit: true; readonly probe: Probe }
-  | { readonly fit: false; readonly reason: string; readonly exists: boolean };
+/** The reason, one clause, why an interpreter is not fit. */
+export interface ProbeRefusal {
+  readonly fit: false;
+  readonly reason: string;
+  readonly exists: boolean;
+}
+
+/** A fit interpreter, or why it is not. */
+export type ProbeOutcome = { readonly fit: true; readonly probe: Probe } | ProbeRefusal;
+
+/** What an interpreter said, as it said it. */
+export interface ProbeAnswer {
+  readonly python: string;
+  readonly executable: string;
+  readonly prefix: string;
+  /** By the names that people install: `pillow`, `pyzmq`. */
+  readonly versions: Record<string, string>;
+  readonly missing: readonly string[];
+  /** Packages that the user's own directory has, which the worker leaves out. */
+  readonly userSite: { readonly path: string; readonly packages: readonly string[] };
+  /** Absolute paths whose change tells that the answer is out of date. */
+  readonly watch: readonly string[];
+}
 
 /** How an interpreter is probed. */
 export interface ProbeOptions {
@@ -28,14 +47,18 @@ export interface ProbeOptions {
 
 /** The oldest Python that the worker runs on. */
 export const OLDEST_PYTHON = "3.9";
-const OLDEST_TORCH = "1.12";
+/** The oldest PyTorch that has what the worker uses. */
+export const OLDEST_TORCH = "1.12";
 const VERSION_LINE = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
 
 /**
- * Asks an interpreter, without importing torch, whether it can run the worker: its version and the distributions
- * that it has. Takes about 100 ms, at most `timeoutMs`.
+ * Asks an interpreter, without importing torch, what it has: its version and the distributions that the worker
+ * needs. Takes about 100 ms, at most `timeoutMs`. Where there is no answer, the refusal says why.
  */
-export async function probePython(python: string, options: ProbeOptions = {}): Promise<ProbeOutcome> {
+export async function askPython(
+  python: string,
+  options: ProbeOptions = {},
+): Promise<ProbeAnswer | ProbeRefusal> {
   const found = await stat(python).catch(() => undefined);
   if (!found) return { fit: false, reason: "does not exist", exists: false };
   if (!found.isFile()) return unfit("is not a file");
@@ -45,8 +68,9 @@ export async function probePython(python: string, options: ProbeOptions = {}): P
   if (result.outcome === "aborted") return unfit("the search was aborted");
   if (result.outcome === "timed-out") return unfit(`did not answer within ${run.timeoutMs / 1000} s`);
 
-  const answer = parseAnswer(result.stdout);
-  if (answer) return judge(python, answer);
+  // Site customisations may print before it.
+  const answer = parseAnswer(parseRecord(result.stdout.trim().split("\n").at(-1) ?? ""));
+  if (answer) return { ...answer, executable: answer.executable || python };
   // An old Python cannot even parse the worker, so its version is asked in words that any Python knows.
   const version = await pythonVersion(python, options);
   if (version && isOlder(version, OLDEST_PYTHON)) return unfit(tooOld(version));
@@ -79,37 +103,28 @@ function numbersOf(version: string): number[] {
   return (/^\d+(\.\d+)*/.exec(version)?.[0] ?? "0").split(".").map(Number);
 }
 
-function judge(asked: string, answer: Answer): ProbeOutcome {
+/** Whether an interpreter that answered can run the worker. */
+export function judge(answer: ProbeAnswer): ProbeOutcome {
+  const { python, executable, prefix, missing } = answer;
   const { torch } = answer.versions;
-  if (isOlder(answer.python, OLDEST_PYTHON)) return unfit(tooOld(answer.python));
-  if (answer.missing.length > 0) return unfit(`Python ${answer.python} without ${answer.missing.join(", ")}`);
+  if (isOlder(python, OLDEST_PYTHON)) return unfit(tooOld(python));
+  if (missing.length > 0) return unfit(`Python ${python} without ${missing.join(", ")}${elsewhere(answer)}`);
   if (torch && /^\d/.test(torch) && isOlder(torch, OLDEST_TORCH))
     return unfit(`torch ${torch} is older than ${OLDEST_TORCH}`);
-  const versions = { ...answer.versions, python: answer.python };
-  return { fit: true, probe: { python: answer.executable || asked, prefix: answer.prefix, versions } };
+  return { fit: true, probe: { python: executable, prefix, versions: { ...answer.versions, python } } };
 }
 
-function unfit(reason: string): ProbeOutcome {
-  return { fit: false, reason, exists: true };
+/** Where what is missing is all the same, in a place that an ordinary `python` sees and the worker leaves out. */
+function elsewhere({ missing, userSite }: ProbeAnswer): string {
+  const there = userSite.packages.filter((name) => missing.includes(name));
+  return there.length > 0
+    ? ` (${there.join(", ")} in the user site ${userSite.path}, which is left out)`
+    : "";
 }
 
-function tooOld(version: string): string {
-  return `Python ${version} is older than ${OLDEST_PYTHON}`;
-}
-
-interface Answer {
-  readonly python: string;
-  readonly executable: string;
-  readonly prefix: string;
-  readonly versions: Record<string, string>;
-  readonly missing: readonly string[];
-}
-
-/** The last line of the output that is the probe's answer: site customisations may print before it. */
-function parseAnswer(stdout: string): Answer | undefined {
-  const { python, executable, prefix, versions, missing } = parseRecord(
-    stdout.trim().split("\n").at(-1) ?? "",
-  );
+/** An answer as it is printed or was written down; `undefined` for anything else. */
+export function parseAnswer(value: Record<string, unknown>): ProbeAnswer | undefined {
+  const { python, executable, prefix, versions, missing, userSite, watch } = value;
   if (typeof python !== "string" || typeof executable !== "string" || typeof prefix !== "string")
     return undefined;
   if (!isRecord(versions) || !Array.isArray(missing)) return undefined;
@@ -122,8 +137,25 @@ function parseAnswer(stdout: string): Answer | undefined {
     executable,
     prefix,
     versions: known,
-    missing: missing.map((name) => distribution(String(name))),
+    missing: namesOf(missing).map(distribution),
+    userSite: {
+      path: isRecord(userSite) ? String(userSite["path"]) : "",
+      packages: isRecord(userSite) ? namesOf(userSite["packages"]).map(distribution) : [],
+    },
+    watch: namesOf(watch),
   };
+}
+
+function unfit(reason: string): ProbeRefusal {
+  return { fit: false, reason, exists: true };
+}
+
+function tooOld(version: string): string {
+  return `Python ${version} is older than ${OLDEST_PYTHON}`;
+}
+
+function namesOf(list: unknown): string[] {
+  return Array.isArray(list) ? list.map(String) : [];
 }
 
 /** The worker speaks of what it imports, people of what they install. */

@@ -1,7 +1,6 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { parseRecord } from "./json.ts";
+import { parseRecord, writeJson } from "./json.ts";
 import { configDirectory, type Surroundings } from "./surroundings.ts";
 
 /** The environment that `isotorch setup` chose, as it stands in `environment.json`. */
@@ -36,13 +35,9 @@ export async function readRecord(at: Surroundings): Promise<RecordedEnvironment 
  */
 export async function writeRecord(record: RecordedEnvironment, at: Surroundings): Promise<void> {
   const file = recordFile(at);
-  const temporary = `${file}.${process.pid}-${randomBytes(4).toString("hex")}`;
   try {
-    await mkdir(configDirectory(at), { recursive: true });
-    await writeFile(temporary, `${JSON.stringify(record, undefined, 2)}\n`, { flag: "wx" });
-    await rename(temporary, file);
+    await writeJson(file, record);
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
     throw new IsotorchError(
       "SETUP_FAILED",
       `The environment could not be recorded in ${file}: ${messageOf(cause)}`,

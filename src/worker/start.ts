@@ -1,10 +1,11 @@
 /** From resolved options to a worker that is ready: environment, checkpoint, session. */
+import { availableParallelism } from "node:os";
+import { isDeepStrictEqual } from "node:util";
 import { IsotorchError } from "../errors.ts";
 import type { Handoff, ResolvedClassifierOptions, TransformsName } from "../options.ts";
-import { availableParallelism } from "node:os";
 import { resolveCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { findEnvironment } from "./environment.ts";
+import { findEnvironment, forgetEnvironment } from "./environment.ts";
 import type { Environment, EnvironmentOptions } from "./environment.ts";
 import { placementsOf } from "./placement.ts";
 import type { Placement } from "./placement.ts";
@@ -76,8 +77,26 @@ export async function startWorkers(
   options: ResolvedClassifierOptions,
   onPhase: (phase: Phase) => void,
 ): Promise<StartedWorkers> {
-  const { signal, logger, onProgress } = options;
   const environment = await findEnvironment(options);
+  try {
+    return await startIn(environment, options, onPhase);
+  } catch (error) {
+    const isBroken = error instanceof IsotorchError && error.code === "ENVIRONMENT_BROKEN";
+    if (!isBroken || !environment.recalled) throw error;
+    // What it said before may no longer be true; it is asked once more, and what it says now decides.
+    await forgetEnvironment(environment);
+    const asked = await findEnvironment(options);
+    if (isDeepStrictEqual({ ...asked, recalled: true }, environment)) throw error;
+    return startIn(asked, options, onPhase);
+  }
+}
+
+async function startIn(
+  environment: Environment,
+  options: ResolvedClassifierOptions,
+  onPhase: (phase: Phase) => void,
+): Promise<StartedWorkers> {
+  const { signal, logger, onProgress } = options;
   const checkpoint = await resolveCheckpoint(options.weights, options);
   const { maxSize = 0, maxDelayMs = 0 } = options.batch ?? {};
   const policy: SupervisionPolicy = {

@@ -1,6 +1,7 @@
 import { type FileHandle, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { parseRecord } from "./json.ts";
+import { fetchByProxy } from "./proxy.ts";
 
 /** One attempt to bring the rest of a file. */
 export interface Transfer {
@@ -87,7 +88,9 @@ export async function transfer(task: Transfer): Promise<TransferOutcome> {
   }
 }
 
+/** What another attempt would not change is thrown on at once. */
 function asError(thrown: unknown): Error {
+  if (thrown instanceof IsotorchError) throw thrown;
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
@@ -115,7 +118,7 @@ async function heldPart(part: string, url: string): Promise<HeldPart> {
 async function fetchPart(url: string, held: HeldPart, signal: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { "accept-encoding": "identity" };
   if (held.bytes > 0) Object.assign(headers, { range: `bytes=${held.bytes}-`, "if-range": held.validator });
-  return fetch(url, { headers, signal });
+  return fetchByProxy(url, { headers, signal });
 }
 
 async function rememberValidator(part: string, url: string, response: Response): Promise<void> {
@@ -165,7 +168,8 @@ function isUnreachable(error: Error): boolean {
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   const code = cause instanceof Error && "code" in cause ? `${String(cause.code)} ` : "";
-  return cause === undefined ? messageOf(error) : `${code}${messageOf(cause)}`.trim();
+  const by = messageOf(error).startsWith("by way of") ? `, ${messageOf(error)}` : "";
+  return cause === undefined ? messageOf(error) : `${code}${messageOf(cause)}${by}`.trim();
 }
 
 function webPage(url: string): IsotorchError {

@@ -3,8 +3,8 @@ import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { run } from "../../src/cli/setup.ts";
-import type { Machine } from "../../src/setup/plan.ts";
-import { ENV_FILE } from "../../src/setup/plan.ts";
+import type { Machine } from "../../src/setup/machine.ts";
+import { environmentFile } from "../../src/setup/variant.ts";
 import { setup, type SetupRequest, type SetupResult } from "../../src/setup/setup.ts";
 import { findEnvironment } from "../../src/worker/environment.ts";
 import { recordFile } from "../../src/worker/recorded.ts";
@@ -195,24 +195,32 @@ describe.skipIf(process.platform === "win32")("setup", () => {
     await machine.tool("apt-get");
     await machine.tool("conda");
     await machine.python(join(machine.bin, "python"), "no-torch");
-    const python = join(machine.root, "conda/envs/isotorch/bin/python");
+    const prefix = join(machine.root, "conda/envs/isotorch");
+    const python = join(prefix, "bin/python");
     expect(await start(debian(machine)).result).toMatchObject({ via: "conda", environment: { python } });
     expect(await start(debian(machine), { via: "conda" }).result).toMatchObject({ via: "conda" });
-    expect(log(machine)).toEqual([
-      `CONDA_ALWAYS_YES=true conda env create -n isotorch -f ${ENV_FILE}`,
-      `CONDA_ALWAYS_YES=true conda env update -n isotorch -f ${ENV_FILE}`,
+    const file = environmentFile("cpu");
+    expect(log(machine).filter((line) => line.startsWith("CONDA_"))).toEqual([
+      `CONDA_ALWAYS_YES=true conda env create -p ${prefix} -f ${file} --json`,
+      `CONDA_ALWAYS_YES=true conda env update -n isotorch -f ${file} --json`,
     ]);
     const found = await findEnvironment({ at: machine.at });
-    expect(found).toMatchObject({ kind: "recorded", variables: { CONDA_DEFAULT_ENV: "isotorch" } });
+    expect(found).toMatchObject({
+      kind: "recorded",
+      variables: { CONDA_DEFAULT_ENV: "isotorch", FROM_CONDA: "yes" },
+    });
+    expect(found.variables).not.toHaveProperty("CONDA_PROMPT_MODIFIER");
   });
 
-  test("speaks micromamba's own words, and leaves conda alone where CUDA 11.3 was never built", async () => {
+  test("speaks micromamba's own words, and leaves conda alone where nothing was built for the machine", async () => {
     await using machine = await testMachine();
     await machine.tool("conda", "micromamba");
     await machine.python(join(machine.bin, "python3"), "no-torch");
     const dry = await start(debian(machine), { dryRun: true }).result;
-    expect(dry.commands).toEqual([expect.stringMatching(/micromamba'? create -n isotorch -f /)]);
-    const arm = await start(debian(machine, { arch: "arm64", isRoot: false }), { dryRun: true }).result;
+    expect(dry.commands).toEqual([
+      expect.stringMatching(/micromamba'? create -p .*isotorch'? -f \S+env\.cpu\.yml$/),
+    ]);
+    const arm = await start(debian(machine, { arch: "riscv64", isRoot: false }), { dryRun: true }).result;
     expect(arm.via).toBe("venv");
   });
 

@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join, win32 } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { activationPaths, activationVariables, condaPython, condaRoots } from "../../src/worker/conda.ts";
+import { activationOf, activationPaths } from "../../src/worker/activation.ts";
+import { condaPython, condaRoots } from "../../src/worker/conda.ts";
 import { findEnvironment, listCandidates } from "../../src/worker/environment.ts";
 import { isOlder } from "../../src/worker/probe.ts";
 import { recordFile, writeRecord } from "../../src/worker/recorded.ts";
@@ -232,7 +233,7 @@ describe("paths on Windows", () => {
 
   test("no system interpreter is assumed, and a prefix that is not conda's sets nothing", async () => {
     expect(at.systemPythons).toEqual([]);
-    expect(await activationVariables("D:\\e", at)).toEqual({});
+    expect(await activationOf("D:\\e", at)).toMatchObject({ variables: {}, front: [] });
   });
 });
 

@@ -1,0 +1,81 @@
+/** Everything that the rules of `doctor` look at, gathered once. */
+import { access, constants, stat, statfs } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import type { ResolvedClassifierOptions } from "../options.ts";
+import { readMaking } from "../setup/making.ts";
+import { firstGpu, type Gpu } from "../setup/variant.ts";
+import { type CatalogueEntry, listCheckpoints } from "../worker/catalogue.ts";
+import { type Candidate, type Environment, listCandidates } from "../worker/environment.ts";
+import { type Examination, examinePython } from "../worker/examine.ts";
+import { findManager, type Manager } from "../worker/managers.ts";
+import { readRecord, type RecordedEnvironment } from "../worker/recorded.ts";
+import { checkpointDirectory, surroundings } from "../worker/surroundings.ts";
+
+/** What was found. Tests put in another machine's. */
+export interface Findings {
+  readonly platform: NodeJS.Platform;
+  /** The processor that Node was built for, as Node names it. */
+  readonly arch: string;
+  /** The device that was asked for. */
+  readonly device: string;
+  readonly weights: string;
+  /** Every Python, in the order in which it is tried. */
+  readonly candidates: readonly Candidate[];
+  /** The one that is used; `undefined` where none fits. */
+  readonly environment: Environment | undefined;
+  readonly examination: Examination | undefined;
+  readonly record: RecordedEnvironment | undefined;
+  /** The prefix that an interrupted setup left half made. */
+  readonly halfMade: string | undefined;
+  /** The manager that would install something, where there is one. */
+  readonly manager: Manager | undefined;
+  /** The first GPU that `nvidia-smi` lists. */
+  readonly gpu: Gpu | undefined;
+  readonly checkpoints: readonly CatalogueEntry[];
+  readonly cache: Cache;
+}
+
+/** The directory of checkpoints, or the nearest one above that exists. */
+export interface Cache {
+  readonly directory: string;
+  readonly isWritable: boolean;
+  /** Bytes; `undefined` where the system does not tell. */
+  readonly free: number | undefined;
+}
+
+/** Looks at this machine: starts every Python anew and imports everything in the one that is used. */
+export async function gather(options: ResolvedClassifierOptions): Promise<Findings> {
+  const at = surroundings();
+  // Of several workers, the first one's device.
+  const [device = "auto"] = [options.device].flat();
+  const candidates = await listCandidates({ ...options, anew: true });
+  const environment = candidates.find((candidate) => candidate.accepted)?.environment;
+  return {
+    platform: process.platform,
+    arch: process.arch,
+    device,
+    weights: options.weights,
+    candidates,
+    environment,
+    examination: environment && (await examinePython(environment, device)),
+    record: await readRecord(at),
+    halfMade: (await readMaking(at))?.prefix,
+    manager: await findManager(at),
+    gpu: await firstGpu(at),
+    checkpoints: await listCheckpoints(options),
+    cache: await cacheAt(resolve(options.cacheDir ?? checkpointDirectory(at))),
+  };
+}
+
+async function cacheAt(directory: string): Promise<Cache> {
+  let existing = directory;
+  while (dirname(existing) !== existing && !(await stat(existing).catch(() => undefined))) {
+    existing = dirname(existing);
+  }
+  const isWritable = await access(existing, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  const system = await statfs(existing).catch(() => undefined);
+  return { directory, isWritable, free: system && system.bavail * system.bsize };
+}

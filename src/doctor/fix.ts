@@ -1,0 +1,75 @@
+/** Does what `doctor` can do by itself, and nothing that a user would have to undo. */
+import { rm } from "node:fs/promises";
+import { IsotorchError } from "../errors.ts";
+import type { ClassifierOptions } from "../options.ts";
+import { thisMachine } from "../setup/machine.ts";
+import type { Way } from "../setup/plan.ts";
+import { setup } from "../setup/setup.ts";
+import type { SetupProgress } from "../setup/progress.ts";
+import type { Variant } from "../setup/variant.ts";
+import { resolveCheckpoint } from "../worker/checkpoint.ts";
+import { runCommand } from "../worker/command.ts";
+import { recordFile } from "../worker/recorded.ts";
+import { memoryFile } from "../worker/remembered.ts";
+import { surroundings } from "../worker/surroundings.ts";
+import type { Fix } from "./rule.ts";
+
+/** Where a fix tells what it does. */
+export interface FixReport {
+  readonly say: (line: string) => void;
+  readonly echo: (line: string) => void;
+  readonly onProgress: (progress: SetupProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+/** What a fix is going to do, one clause. */
+export function described(fix: Fix, mend: string): string {
+  switch (fix.does) {
+    case "setup":
+    case "run":
+      return mend;
+    case "download":
+      return `download ${fix.weights}`;
+    case "forget-record":
+      return `remove the record ${recordFile(surroundings())}; the environment itself is left alone`;
+  }
+}
+
+/** Applies one fix. Rejects with the error of what it does, `SETUP_FAILED` for a command that fails, or `ABORTED`. */
+export async function applyFix(fix: Fix, options: ClassifierOptions, report: FixReport): Promise<void> {
+  const at = surroundings();
+  switch (fix.does) {
+    case "setup": {
+      const [via, variant] = [valueOf("--via", fix.args), valueOf("--variant", fix.args)];
+      await setup(
+        { ...report, ...(via && { via: via as Way }), ...(variant && { variant: variant as Variant }) },
+        await thisMachine(at),
+      );
+      return;
+    }
+    case "run": {
+      const { code, outcome } = await runCommand(fix.file, fix.args, {
+        onLine: report.echo,
+        signal: report.signal,
+      });
+      if (outcome === "aborted") throw new IsotorchError("ABORTED", "The mending was interrupted.");
+      if (code !== 0) {
+        throw new IsotorchError("SETUP_FAILED", `${fix.file} ended with exit status ${code ?? "unknown"}.`, {
+          hint: "What it printed says why; `isotorch doctor` says what is still wrong",
+        });
+      }
+      return;
+    }
+    case "download":
+      await resolveCheckpoint(fix.weights, { ...options, signal: report.signal });
+      return;
+    case "forget-record":
+      await rm(recordFile(at), { force: true });
+      await rm(memoryFile(at), { force: true });
+  }
+}
+
+function valueOf(flag: string, args: readonly string[]): string | undefined {
+  const place = args.indexOf(flag);
+  return place === -1 ? undefined : args[place + 1];
+}

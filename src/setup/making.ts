@@ -1,0 +1,56 @@
+/** The note that an environment is being made, by which a later setup knows what was left half made. */
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { IsotorchError, messageOf } from "../errors.ts";
+import { parseRecord, writeJson } from "../worker/json.ts";
+import { type FileLock, tryLock } from "../worker/lock.ts";
+import { configDirectory, type Surroundings } from "../worker/surroundings.ts";
+
+/** What is being made. */
+export interface Making {
+  readonly prefix: string;
+  readonly verb: "create" | "update";
+}
+
+/** The note of a setup that is at work, or that did not come to its end. */
+export async function readMaking(at: Surroundings): Promise<Making | undefined> {
+  const { prefix, verb } = parseRecord(await readFile(noteFile(at), "utf8").catch(() => ""));
+  if (typeof prefix !== "string" || !at.path.isAbsolute(prefix)) return undefined;
+  return { prefix, verb: verb === "create" ? "create" : "update" };
+}
+
+/** Notes what is about to be made. Rejects with `SETUP_FAILED` where the note cannot be written. */
+export async function noteMaking(making: Making, at: Surroundings): Promise<void> {
+  await writeJson(noteFile(at), making).catch((cause: unknown) => {
+    throw unwritable(cause, at);
+  });
+}
+
+/** It has come to its end. */
+export async function forgetMaking(at: Surroundings): Promise<void> {
+  await rm(noteFile(at), { force: true });
+}
+
+/** Lets one setup at a time make an environment. Rejects with `SETUP_FAILED` while another one is at work. */
+export async function onlySetup(at: Surroundings): Promise<FileLock> {
+  const file = at.path.join(configDirectory(at), "setup.lock");
+  const lock = await mkdir(configDirectory(at), { recursive: true })
+    .then(() => tryLock(file))
+    .catch((cause: unknown) => {
+      throw unwritable(cause, at);
+    });
+  if (lock) return lock;
+  throw new IsotorchError("SETUP_FAILED", "Another isotorch setup is at work.", {
+    hint: `Wait for it. Where there is none, remove its lock: ${file}`,
+  });
+}
+
+function noteFile(at: Surroundings): string {
+  return at.path.join(configDirectory(at), "making.json");
+}
+
+function unwritable(cause: unknown, at: Surroundings): IsotorchError {
+  return new IsotorchError("SETUP_FAILED", `${configDirectory(at)} cannot be written: ${messageOf(cause)}`, {
+    hint: "Set ISOTORCH_CONFIG_DIR to a directory that can be written",
+    cause,
+  });
+}

@@ -1,0 +1,45 @@
+/** `fetch` by way of the proxy that the environment names; Node 20's own looks at none of the variables. */
+import { IsotorchError } from "../errors.ts";
+
+const VARIABLE = /^(?:(?:https?|all)_proxy|npm_config_(?:https?_)?proxy)$/i;
+
+/** The proxy for an address by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case; else `undefined`. */
+export async function proxyFor(url: string): Promise<URL | undefined> {
+  // Without any of them, which is usual, nothing is loaded.
+  if (!Object.keys(process.env).some((name) => VARIABLE.test(name) && process.env[name])) return undefined;
+  const { getProxyForUrl } = await import("proxy-from-env");
+  const proxy = getProxyForUrl(url);
+  if (proxy === "") return undefined;
+  if (URL.canParse(proxy) && /^https?:$/.test(new URL(proxy).protocol)) return new URL(proxy);
+  throw new IsotorchError("DOWNLOAD_FAILED", `The proxy for ${url} is no http address: ${shown(proxy)}.`, {
+    hint: "As in HTTPS_PROXY=http://proxy.example:3128; NO_PROXY names what needs none",
+  });
+}
+
+/** Fetches an http or https address, by way of its proxy where it has one. Rejects as `fetch` does. */
+export async function fetchByProxy(url: string, init: RequestInit): Promise<Response> {
+  const proxy = await proxyFor(url);
+  if (!proxy) return fetch(url, init);
+  const undici = await import("undici");
+  const dispatcher = new undici.ProxyAgent({
+    uri: proxy.href,
+    // A plain http address is asked of the proxy itself, which many proxies allow where they allow no tunnel.
+    proxyTunnel: url.startsWith("https:"),
+    keepAliveTimeout: 1,
+  });
+  const options = { ...init, dispatcher } as Parameters<typeof undici.fetch>[1];
+  return undici.fetch(url, options).catch((cause: unknown) => {
+    const error = new Error(`by way of the proxy ${shown(proxy.href)}`, { cause: rootOf(cause) });
+    return Promise.reject(error);
+  });
+}
+
+/** What a chain of causes began with: undici wraps a proxy's refusal twice. */
+function rootOf(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
+}
+
+/** An address without its user and password. */
+function shown(address: string): string {
+  return address.replace(/\/\/[^@/]*@/, "//").replace(/\/$/, "");
+}

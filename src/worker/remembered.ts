@@ -1,0 +1,100 @@
+/**
+ * What interpreters said when they were last asked, so that a start need not start Python to ask again. An answer
+ * counts while nothing that it depends on has changed; it is thrown away otherwise.
+ */
+import { readFile, stat } from "node:fs/promises";
+import { PACKAGE_VERSION } from "../version.ts";
+import type { Activation } from "./activation.ts";
+import { isRecord, parseRecord, writeJson } from "./json.ts";
+import { parseAnswer, type ProbeAnswer } from "./probe.ts";
+import { configDirectory, type Surroundings } from "./surroundings.ts";
+
+/** An interpreter's answer with the activation of its environment. */
+export interface Remembered {
+  readonly answer: ProbeAnswer;
+  readonly activation: Activation;
+}
+
+/** The oldest answers go when there are more. */
+const KEPT = 32;
+
+/** The file that holds the answers. */
+export function memoryFile(at: Surroundings): string {
+  return at.path.join(configDirectory(at), "interpreters.json");
+}
+
+/** What an interpreter said last; `undefined` where it was never asked or something has changed since. */
+export async function recall(python: string, at: Surroundings): Promise<Remembered | undefined> {
+  const entry = (await readMemory(at))[python];
+  if (!isRecord(entry) || entry["isotorch"] !== PACKAGE_VERSION) return undefined;
+  const { answer, activation, stamp } = entry;
+  if (!isRecord(answer) || !isRecord(activation) || !isRecord(stamp)) return undefined;
+  const parsed = parseAnswer(answer);
+  if (!parsed || parsed.watch.length === 0 || !(await stillFits(stamp))) return undefined;
+  return {
+    answer: parsed,
+    activation: {
+      variables: textsOf(activation["variables"]),
+      front: Array.isArray(activation["front"]) ? activation["front"].map(String) : [],
+      complaint: typeof activation["complaint"] === "string" ? activation["complaint"] : null,
+      watch: [],
+    },
+  };
+}
+
+/** Writes an answer down. A place that cannot be written costs later starts a probe, and nothing else. */
+export async function remember(
+  python: string,
+  { answer, activation }: Remembered,
+  at: Surroundings,
+): Promise<void> {
+  if (answer.watch.length === 0) return;
+  const stamp = await stampOf([python, ...answer.watch, ...activation.watch]);
+  const entry = { isotorch: PACKAGE_VERSION, answer, activation, stamp };
+  const others = Object.entries(await readMemory(at)).filter(([name]) => name !== python);
+  await write([...others, [python, entry]], at);
+}
+
+/** Throws away what an interpreter said: it has turned out to be wrong. */
+export async function forget(python: string, at: Surroundings): Promise<void> {
+  const entries = Object.entries(await readMemory(at));
+  await write(
+    entries.filter(([name, entry]) => name !== python && executableOf(entry) !== python),
+    at,
+  );
+}
+
+async function readMemory(at: Surroundings): Promise<Record<string, unknown>> {
+  return parseRecord(await readFile(memoryFile(at), "utf8").catch(() => ""));
+}
+
+async function write(entries: readonly [string, unknown][], at: Surroundings): Promise<void> {
+  await writeJson(memoryFile(at), Object.fromEntries(entries.slice(-KEPT))).catch(() => {});
+}
+
+async function stampOf(files: readonly string[]): Promise<Record<string, string>> {
+  const unique = [...new Set(files)];
+  return Object.fromEntries(await Promise.all(unique.map(async (file) => [file, await markOf(file)])));
+}
+
+async function stillFits(stamp: Record<string, unknown>): Promise<boolean> {
+  const marks = await Promise.all(
+    Object.entries(stamp).map(async ([file, mark]) => (await markOf(file)) === mark),
+  );
+  return marks.length > 0 && marks.every(Boolean);
+}
+
+/** Size, time of change and number of a file, links followed; `-` where there is none. */
+async function markOf(file: string): Promise<string> {
+  const found = await stat(file).catch(() => undefined);
+  return found ? `${found.size} ${found.mtimeMs} ${found.ino}` : "-";
+}
+
+function executableOf(entry: unknown): unknown {
+  return isRecord(entry) && isRecord(entry["answer"]) ? entry["answer"]["executable"] : undefined;
+}
+
+function textsOf(values: unknown): Record<string, string> {
+  if (!isRecord(values)) return {};
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
+}

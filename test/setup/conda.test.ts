@@ -1,0 +1,224 @@
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { Machine } from "../../src/setup/machine.ts";
+import type { SetupProgress } from "../../src/setup/progress.ts";
+import { setup, type SetupRequest, type SetupResult } from "../../src/setup/setup.ts";
+import { recordFile } from "../../src/worker/recorded.ts";
+import { configDirectory } from "../../src/worker/surroundings.ts";
+import { testMachine, type TestMachine } from "../fixtures/environments/machine.ts";
+
+type Kind = "conda" | "mamba" | "micromamba";
+
+async function condaMachine(kind: Kind, environ: NodeJS.ProcessEnv = {}): Promise<TestMachine> {
+  const machine = await testMachine(environ);
+  await machine.tool("conda", kind);
+  await machine.python(join(machine.bin, "python"), "no-torch");
+  return machine;
+}
+
+function linux(machine: TestMachine, environ: NodeJS.ProcessEnv = {}): Machine {
+  const at = { ...machine.at, environ: { ...machine.at.environ, ...environ } };
+  return { at, isRoot: false, osRelease: "", distributionPython: "", arch: "x64" };
+}
+
+interface Run {
+  readonly said: string[];
+  readonly progress: SetupProgress[];
+  readonly result: Promise<SetupResult>;
+}
+
+function run(machine: Machine, request: Partial<SetupRequest> = {}): Run {
+  const said: string[] = [];
+  const progress: SetupProgress[] = [];
+  const result = setup(
+    {
+      via: "conda",
+      say: (line) => void said.push(line),
+      echo: () => undefined,
+      onProgress: (event) => void progress.push(event),
+      ...request,
+    },
+    machine,
+  );
+  return { said, progress, result };
+}
+
+function log(machine: TestMachine): string[] {
+  const file = join(machine.root, "log");
+  return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+}
+
+/** Interrupts a setup when its manager has written this to its log. */
+async function interruptAt(machine: TestMachine, line: string): Promise<void> {
+  const stop = new AbortController();
+  const slow = linux(machine, { ISOTORCH_STANDIN_PAUSE: "0.05" });
+  const { result } = run(slow, { signal: stop.signal });
+  const watch = setInterval(() => {
+    if (log(machine).some((written) => written.startsWith(line))) stop.abort();
+  }, 5);
+  await expect(result.finally(() => clearInterval(watch))).rejects.toMatchObject({
+    code: "ABORTED",
+    message: expect.stringContaining("the next setup goes on from there"),
+    hint: "Start it again with: isotorch setup --via conda --variant cpu",
+  });
+}
+
+describe.skipIf(process.platform === "win32")("an interrupted setup", () => {
+  test.each(["conda", "micromamba"] as const)(
+    "of %s ends its manager, is told apart from a whole one, and goes on from its downloads",
+    async (kind) => {
+      await using machine = await condaMachine(kind);
+      const prefix = join(machine.root, "conda/envs/isotorch");
+      await interruptAt(machine, `${kind} linked numpy`);
+      expect(log(machine).at(-1)).toBe(`${kind} interrupted`);
+      expect(existsSync(recordFile(machine.at))).toBe(false);
+      expect(existsSync(join(prefix, "conda-meta"))).toBe(true);
+
+      const { said, result } = run(linux(machine));
+      expect(await result).toMatchObject({ via: "conda", environment: { prefix } });
+      expect(said[1]).toBe(
+        `  remove ${prefix}, which an interrupted setup left half made; its downloads are kept`,
+      );
+      expect(said[2]).toContain("create");
+      const downloads = log(machine).filter((line) => line.includes("downloaded"));
+      expect(downloads).toHaveLength(7);
+      expect(new Set(downloads).size).toBe(7);
+      expect(existsSync(join(configDirectory(machine.at), "making.json"))).toBe(false);
+    },
+  );
+
+  test("in the middle of the downloads fetches only the rest", async () => {
+    await using machine = await condaMachine("mamba");
+    await interruptAt(machine, "mamba downloaded pillow");
+    const before = log(machine).filter((line) => line.includes("downloaded")).length;
+    expect(before).toBeLessThan(7);
+    await run(linux(machine)).result;
+    expect(log(machine).filter((line) => line.includes("downloaded"))).toHaveLength(7);
+  });
+
+  test("of an environment that is brought up to date never removes it", async () => {
+    await using machine = await condaMachine("conda");
+    await run(linux(machine)).result;
+    await writeFile(
+      join(configDirectory(machine.at), "making.json"),
+      JSON.stringify({ prefix: join(machine.root, "conda/envs/isotorch"), verb: "update" }),
+    );
+    const { said, result } = run(linux(machine));
+    await result;
+    expect(said[1]).toContain("env update");
+  });
+
+  test("that had made everything but its last line is brought up to date instead of made anew", async () => {
+    await using machine = await condaMachine("conda");
+    await run(linux(machine)).result;
+    const note = { prefix: join(machine.root, "conda/envs/isotorch"), verb: "create" };
+    await writeFile(join(configDirectory(machine.at), "making.json"), JSON.stringify(note));
+    const { said, result } = run(linux(machine));
+    await result;
+    expect(said[1]).toContain("env update");
+  });
+
+  test("says with --dry-run what it would remove, and removes nothing", async () => {
+    await using machine = await condaMachine("conda");
+    await interruptAt(machine, "conda downloaded numpy");
+    const { said, result } = run(linux(machine), { dryRun: true });
+    await result;
+    expect(said[1]).toContain("left half made");
+    expect(existsSync(join(machine.root, "conda/envs/isotorch/conda-meta"))).toBe(true);
+  });
+});
+
+describe.skipIf(process.platform === "win32")("what is not ours", () => {
+  test("a directory in the way that no conda made is left alone, and named", async () => {
+    await using machine = await condaMachine("conda");
+    const prefix = join(machine.root, "conda/envs/isotorch");
+    await mkdir(prefix, { recursive: true });
+    await writeFile(join(prefix, "thesis.txt"), "years of work");
+    await expect(run(linux(machine)).result).rejects.toMatchObject({
+      code: "SETUP_FAILED",
+      message: `${prefix} is in the way: it is not an environment of conda.`,
+    });
+    expect(await readFile(join(prefix, "thesis.txt"), "utf8")).toBe("years of work");
+  });
+
+  test("a setup that is at work is waited for, not disturbed", async () => {
+    await using machine = await condaMachine("conda");
+    const slow = run(linux(machine, { ISOTORCH_STANDIN_PAUSE: "0.1" }));
+    while (log(machine).length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    await expect(run(linux(machine)).result).rejects.toMatchObject({
+      code: "SETUP_FAILED",
+      message: "Another isotorch setup is at work.",
+    });
+    expect(await slow.result).toMatchObject({ via: "conda" });
+  });
+});
+
+describe.skipIf(process.platform === "win32")("a failure of the manager", () => {
+  test.each([
+    ["unreachable", "The conda channels could not be reached.", "HTTPS_PROXY"],
+    ["full", "The disk is full.", "Make room"],
+    ["unsolvable", "(Encountered problems while solving:)", "Run it by hand"],
+  ])("%s is one sentence", async (net, message, hint) => {
+    await using machine = await condaMachine("conda", { ISOTORCH_STANDIN_NET: net });
+    await expect(run(linux(machine)).result).rejects.toMatchObject({
+      code: "SETUP_FAILED",
+      message: expect.stringContaining(message),
+      hint: expect.stringContaining(hint),
+    });
+  });
+
+  test("that does not say where its environments are is told as that", async () => {
+    await using machine = await testMachine();
+    await machine.python(join(machine.bin, "conda"), "broken");
+    await expect(run(linux(machine)).result).rejects.toMatchObject({
+      code: "SETUP_FAILED",
+      message: expect.stringContaining("does not say where its environments are (error while loading"),
+    });
+  });
+});
+
+describe.skipIf(process.platform === "win32")("the variant", () => {
+  test.each([
+    ["Quadro P2000, 6.1, 472.39", "cu113", "env.yml, because Quadro P2000 is sm_61"],
+    ["NVIDIA GeForce RTX 4090, 8.9, 550.54", "cu113", "env.yml, because NVIDIA GeForce RTX 4090 is sm_89"],
+    [
+      "NVIDIA H100, 9.0, 550.54",
+      "cuda",
+      "env.cuda.yml, because NVIDIA H100 is sm_90, which CUDA 11.3 does not know",
+    ],
+    ["", "cpu", "env.cpu.yml, because nvidia-smi finds no NVIDIA GPU"],
+  ])("for %j is %s", async (gpu, variant, why) => {
+    await using machine = await condaMachine("micromamba");
+    const tool = join(machine.bin, "nvidia-smi");
+    await writeFile(tool, gpu === "" ? "#!/bin/sh\nexit 9\n" : `#!/bin/sh\necho "${gpu}"\n`, { mode: 0o755 });
+    const { said, result } = run(linux(machine), { dryRun: true });
+    expect((await result).commands[0]).toContain(why.split(",")[0]);
+    expect(said[0]).toBe(`Would make an environment via conda (asked for; ${why}):`);
+    const asked = run(linux(machine), { dryRun: true, variant: variant === "cpu" ? "cuda" : "cpu" });
+    expect((await asked.result).commands[0]).toContain(variant === "cpu" ? "env.cuda.yml" : "env.cpu.yml");
+  });
+
+  test("is none of apt's or venv's business", async () => {
+    await using machine = await condaMachine("conda");
+    await expect(run(linux(machine), { via: "venv", variant: "cpu" }).result).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      hint: "isotorch setup --via conda --variant cpu",
+    });
+  });
+});
+
+describe.skipIf(process.platform === "win32")("progress", () => {
+  test.each(["conda", "mamba", "micromamba"] as const)("of %s goes from nothing to the end", async (kind) => {
+    await using machine = await condaMachine(kind);
+    const { progress, result } = run(linux(machine));
+    await result;
+    const values = progress.flatMap((event) => event.progress ?? []);
+    expect(values).toEqual(values.toSorted((a, b) => a - b));
+    expect(values.at(-1)).toBe(100);
+    const finished = progress.filter((event) => event.phase === "downloading" && event.finished);
+    expect(finished).toHaveLength(7);
+    expect(finished.at(-2)?.name).toMatch(/^pytorch/);
+  });
+});
