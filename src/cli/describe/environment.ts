@@ -1,0 +1,81 @@
+/** The commands about the environment and the checkpoints. */
+import type { Description } from "../description.ts";
+import { NETWORK, PYTHON } from "./shared.ts";
+
+const CACHE = {
+  "cache-dir": { value: "DIR", about: "where checkpoints are kept (default: torchvision's place)" },
+};
+
+export const SETUP: Description = {
+  summary: "finds a Python environment with PyTorch, or makes one, and records it",
+  usage: "",
+  examples: [
+    "isotorch setup",
+    "isotorch setup --dry-run",
+    "isotorch setup --via venv --python /usr/bin/python3.11",
+  ],
+  text: `Where an environment fits already, it is recorded and nothing is installed. Else one is made, first match wins:
+conda-family from env.yml (PyTorch 1.12.1, CUDA 11.3); the distribution's packages for root on Debian and
+Ubuntu; a virtual environment. What is going to be run is printed before it is run.`,
+  groups: [
+    {
+      flags: {
+        via: {
+          value: "WAY",
+          choices: ["apt", "venv", "conda"],
+          about: "make one in this way (apt, venv or conda), also where one fits already",
+        },
+        python: {
+          value: "FILE",
+          about: "use this interpreter if it fits, else make a virtual environment from it",
+        },
+        "dry-run": { about: "print what would be done" },
+        json: { about: 'one object on stdout: {"via","commands","environment","record"}' },
+      },
+    },
+  ],
+};
+
+export const DOCTOR: Description = {
+  summary: "what was found, what is wrong, and how to mend it",
+  usage: "",
+  examples: ["isotorch doctor", "isotorch doctor --device cuda --json"],
+  text: `Looks at every Python that could run the worker and says why each was taken or refused, imports PyTorch in the
+chosen one, runs a small kernel on the device, and looks for checkpoints.`,
+  groups: [
+    {
+      flags: {
+        ...PYTHON,
+        device: NETWORK.flags["device"]!,
+        weights: NETWORK.flags["weights"]!,
+        ...CACHE,
+        json: { about: "one object" },
+      },
+    },
+  ],
+  end: "Exit codes: 3 when no environment fits or it is broken, 4 when the device is not there, 0 otherwise.",
+};
+
+export const MODELS: Description = {
+  summary: "the checkpoints that isotorch knows; fetch one, or make an untrained one",
+  usage: "[list|pull|make]",
+  examples: [
+    "isotorch models",
+    "isotorch models pull IMAGENET1K_V1            # download and verify it",
+    "isotorch models make --seed 0 --out FILE.pth  # a real, untrained checkpoint, made offline",
+  ],
+  actions: ["list", "pull", "make"],
+  groups: [
+    {
+      flags: {
+        seed: { value: "N", about: "of the initialisation (default 0)" },
+        out: { value: "FILE", about: "where to write it" },
+        threads: { value: "N", about: "PyTorch's threads while making it" },
+        ...CACHE,
+        ...PYTHON,
+        offline: { about: "never download" },
+        json: { about: "one object per line" },
+      },
+    },
+  ],
+};
