@@ -42,8 +42,7 @@ function values(name: string, description: Description): string[] {
 /** What may stand elsewhere: flags, and the command's own words in the first place. */
 function places(name: string, description: Description): string {
   const flags = Object.keys(flagsOf(description)).map((flag) => `--${flag}`);
-  const actions = description.actions ?? [];
-  const first =
-    actions.length > 0 ? `      '${name} 2 '*) words="${[...actions, ...flags].join(" ")}" ;;\n` : "";
-  return `${first}      '${name} '*' -'*) words="${[...flags, "--help"].join(" ")}" ;;`;
+  const { actions } = description;
+  const first = actions ? `\n      '${name} 2 '*) words="${actions.join(" ")}" ;;` : "";
+  return `      '${name} '*' -'*) words="${[...flags, "--help"].join(" ")}" ;;${first}`;
 }
