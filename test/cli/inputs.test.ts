@@ -31,7 +31,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 async function all(pictures: AsyncIterable<Named>): Promise<string[]> {
   const found: string[] = [];
   for await (const picture of pictures) {
-    const name = relative(folder, picture.name);
+    const name = relative(folder, picture.name).replaceAll("\\", "/");
     found.push("error" in picture ? `${name}: ${picture.error.code}` : name);
   }
   return found;

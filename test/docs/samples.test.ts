@@ -186,7 +186,7 @@ describe("the recipe works:", () => {
     const { POST } = (await import(compiledOf("docs-recipes-md/app/classify/route.ts"))) as {
       POST: (request: Request) => Promise<Response>;
     };
-    const ask = (body: BodyInit): Promise<Response> =>
+    const ask = (body: Buffer | string): Promise<Response> =>
       POST(new Request("http://localhost/classify", { method: "POST", body }));
     expect(await (await ask(PHOTO)).json()).toMatchObject([{ label: "golden retriever" }, {}, {}, {}, {}]);
     expect((await ask("Not a picture.")).status).toBe(422);

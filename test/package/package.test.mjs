@@ -39,12 +39,12 @@ function run(cwd, file, args, code = 0) {
   return result.stdout;
 }
 
-test("publint has no remark, and every way of importing it finds its types", () => {
+void test("publint has no remark, and every way of importing it finds its types", () => {
   run(ROOT, bin("publint"), ["--strict", tarball]);
   run(ROOT, bin("attw"), [tarball, "--profile", "esm-only"]);
 });
 
-test("it is as small as the README says, with nothing in it that is not needed", () => {
+void test("it is as small as the README says, with nothing in it that is not needed", () => {
   const [, limit] = /under (\d+) kB/.exec(readFileSync(join(ROOT, "README.md"), "utf8"));
   assert.ok(statSync(tarball).size < Number(limit) * 1000, `${statSync(tarball).size} bytes`);
   const needless = files.filter((path) =>
@@ -65,7 +65,7 @@ const PROGRAM = `import { ERROR_CODES, IsotorchError, createClassifier, preproce
 import { createFakeClassifier } from "isotorch/testing";
 `;
 
-test("it is used from TypeScript, its declarations checked as strictly as can be", () => {
+void test("it is used from TypeScript, its declarations checked as strictly as can be", () => {
   writeFileSync(
     join(project, "program.ts"),
     `${PROGRAM}import type { Classification, Classifier, Tensor } from "isotorch";
@@ -96,7 +96,7 @@ console.log(best?.label, tensor.shape, ERROR_CODES.length, open, IsotorchError);
   run(project, process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", project]);
 });
 
-test("it is used from JavaScript, and preprocesses without Python", () => {
+void test("it is used from JavaScript, and preprocesses without Python", () => {
   writeFileSync(
     join(project, "program.mjs"),
     `${PROGRAM}const tensor = await preprocess("photo.jpg");
@@ -111,7 +111,7 @@ console.log(error instanceof IsotorchError, ERROR_CODES.includes(error.code));
   assert.equal(printed, '[[1,3,224,224],true,"golden retriever","function"]\ntrue true\n');
 });
 
-test("the command runs: its version, its help, its completion, a picture's tensor", () => {
+void test("the command runs: its version, its help, its completion, a picture's tensor", () => {
   const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
   assert.equal(run(project, "npx", ["isotorch", "--version"]), `${version}\n`);
   assert.match(run(project, "npx", ["isotorch", "--help"]), /^ {2}classify +\S/m);
@@ -120,7 +120,7 @@ test("the command runs: its version, its help, its completion, a picture's tenso
   assert.equal(statSync(join(project, "photo.npy")).size, 128 + 602_112);
 });
 
-test("classify says what is missing where there is no Python, and answers where there is one with PyTorch", (t) => {
+void test("classify says what is missing where there is no Python, and answers where there is one with PyTorch", (t) => {
   const refused = run(
     project,
     "npx",
