@@ -3,7 +3,7 @@ import type { Classification, DetailedResult } from "../classifier.ts";
 import type { IsotorchError } from "../errors.ts";
 import { bar, styled } from "./terminal.ts";
 import type { ThumbnailKind } from "./terminal.ts";
-import { besideThumbnail } from "./thumbnail.ts";
+import { besideThumbnail, THUMBNAIL_WIDTH } from "./thumbnail.ts";
 
 export type Answer =
   | { readonly name: string; readonly result: DetailedResult }
@@ -62,11 +62,15 @@ export const tsv: Writer = { head: tsvRow(COLUMNS), of: (answer) => rowsOf(answe
 /** What a table may use. */
 export interface Look {
   readonly isTerminal: boolean;
+  /** Characters in a line of the terminal. @default 80 */
+  readonly columns?: number | undefined;
   readonly isColoured: boolean;
   readonly thumbnails?: ThumbnailKind | undefined;
 }
 
+/** Characters of the longest bar, and of a percentage with all its digits. */
 const BAR = 24;
+const PERCENT = 18;
 
 /** A name and its classes below it; what failed goes to stderr. */
 export function table(look: Look): Writer {
@@ -93,11 +97,21 @@ function shown(name: string, { isTerminal }: Look): string {
 }
 
 /** Label and percentage; every digit is shown, as Python prints a float32 as a float. */
-function linesOf(top: readonly Classification[], { isTerminal, isColoured }: Look): string[] {
-  const width = Math.max(...top.map(({ label }) => label.length));
+function linesOf(top: readonly Classification[], look: Look): string[] {
+  const width = Math.max(...top.map(({ label }) => widthOf(label)));
+  const left = look.thumbnails === undefined ? 0 : THUMBNAIL_WIDTH;
+  const length = Math.min(BAR, (look.columns ?? 80) - left - width - PERCENT - 6);
   return top.map(({ label, percent, score }) => {
-    const drawn = bar(score, BAR).padEnd(BAR);
-    const inked = isTerminal ? `${styled("green", drawn, isColoured)}  ` : "";
-    return `  ${label.padEnd(width)}  ${inked}${percent}`;
+    const padded = label + "".padEnd(width - widthOf(label));
+    const hasBar = look.isTerminal && length >= 4;
+    const drawn = hasBar ? `${styled("green", bar(score, length).padEnd(length), look.isColoured)}  ` : "";
+    return `  ${padded}  ${drawn}${percent}`;
   });
+}
+
+/** Columns that a text takes in a terminal: Chinese, Japanese and Korean characters take two. */
+function widthOf(text: string): number {
+  const wide =
+    /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]/g;
+  return text.length + (text.match(wide)?.length ?? 0);
 }

@@ -162,6 +162,7 @@ function lookOf(values: Values): Look {
   const { stdout } = process;
   return {
     isTerminal: stdout.isTTY,
+    columns: stdout.columns,
     isColoured: isColoured(stdout),
     thumbnails: how === "auto" ? thumbnailsOf(stdout) : how === "off" ? undefined : how,
   };

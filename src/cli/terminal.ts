@@ -3,7 +3,7 @@ import { styleText } from "node:util";
 
 /** A stream to which people or programs listen. */
 type Screen = Pick<NodeJS.WriteStream, "write" | "once"> &
-  Partial<Pick<NodeJS.WriteStream, "isTTY" | "getColorDepth">>;
+  Partial<Pick<NodeJS.WriteStream, "isTTY" | "columns" | "getColorDepth">>;
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -17,9 +17,12 @@ export function isColoured(screen: Screen, env: Variables = process.env): boolea
 
 export type ThumbnailKind = "kitty" | "iterm" | "blocks";
 
+/** Columns below which there is no room for a picture beside the text. */
+const NARROW = 60;
+
 /** How pictures can be shown there: by a protocol of the terminal, by truecolor characters, or not at all. */
 export function thumbnailsOf(screen: Screen, env: Variables = process.env): ThumbnailKind | undefined {
-  if (screen.isTTY !== true || !isColoured(screen, env)) return undefined;
+  if (screen.isTTY !== true || !isColoured(screen, env) || (screen.columns ?? 80) < NARROW) return undefined;
   // A multiplexer swallows what it does not know.
   const isDirect = env["TMUX"] === undefined && env["STY"] === undefined;
   if (isDirect && (env["KITTY_WINDOW_ID"] !== undefined || /kitty|ghostty/.test(env["TERM"] ?? "")))

@@ -7,6 +7,8 @@ import type { ThumbnailKind } from "./terminal.ts";
 /** Its place, in characters; a character is about twice as high as wide. */
 const COLUMNS = 22;
 const ROWS = 8;
+/** With the gap before the text. */
+export const THUMBNAIL_WIDTH: number = COLUMNS + 2;
 const ESC = "\x1b";
 
 /** The lines of text with the picture at their left. */
@@ -22,7 +24,7 @@ export function besideThumbnail(pixels: Pixels, lines: readonly string[], kind: 
   }
   // Room is made first, so that the picture does not scroll away from under its text.
   const room = `${"\n".repeat(rows)}${ESC}[${rows}A`;
-  const text = right.map((line) => `\r${ESC}[${COLUMNS + 2}C${line}\n`).join("");
+  const text = right.map((line) => `\r${ESC}[${THUMBNAIL_WIDTH}C${line}\n`).join("");
   return `${room}${kind === "kitty" ? kitty(pixels) : iterm(pixels)}${text}`;
 }
 

@@ -116,6 +116,24 @@ test("a table on a terminal has bars; a file's name cannot speak to the terminal
   expect(coloured).toContain("\x1b[32m████");
 });
 
+test("the lines fit into the terminal, and Chinese labels are as wide as they look", () => {
+  const top = ["金毛寻回犬", "tench"].map((label, index) => ({
+    label,
+    index,
+    score: 0.5,
+    percent: 33.333335876464844,
+  }));
+  const answer = { name: "a.jpg", result: { top } };
+  const lines = (columns: number): string[] =>
+    table({ isTerminal: true, isColoured: false, columns }).of(answer).trimEnd().split("\n").slice(1);
+  expect(lines(50)).toEqual([
+    `  金毛寻回犬  ${"█".repeat(8).padEnd(16)}  33.333335876464844`,
+    `  tench       ${"█".repeat(8).padEnd(16)}  33.333335876464844`,
+  ]);
+  expect(lines(36)[1]).toBe("  tench       33.333335876464844");
+  expect(lines(200)[1]).toHaveLength(2 + 10 + 2 + 24 + 2 + 18);
+});
+
 /** Measures of a PNG whose rows can be inflated. */
 function sizeOfPng(base64: string): { width: number; height: number } {
   const png = Buffer.from(base64, "base64");

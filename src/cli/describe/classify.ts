@@ -61,6 +61,7 @@ sorted by path.`,
     NETWORK,
     ENVIRONMENT,
   ],
-  end: `Bars, colours and thumbnails are for terminals; NO_COLOR leaves them out and FORCE_COLOR keeps the colours in a pipe.
+  end: `Bars, colours and thumbnails are for terminals. NO_COLOR leaves colours and thumbnails out, FORCE_COLOR keeps colours
+in a pipe.
 Exit codes: 0, 1 when some picture failed, 130 after Ctrl-C.`,
 };
