@@ -58,7 +58,6 @@ export abstract class PictureByPicture {
       } catch (reason) {
         [isEnded, failure] = [true, { reason }];
       }
-      taking = undefined;
       return "taken";
     };
     try {
@@ -68,7 +67,10 @@ export abstract class PictureByPicture {
         if (taking === undefined && oldest === undefined) break;
         // Whichever comes first: a source that pauses holds no answer back.
         const first = await Promise.race([taking, oldest].filter((promise) => promise !== undefined));
-        if (first === "taken") continue;
+        if (first === "taken") {
+          taking = undefined;
+          continue;
+        }
         void running.shift();
         yield first;
       }

@@ -27,7 +27,10 @@ export const NETWORK: FlagGroup = {
       choices: ["exact", "fused", "bf16", "fp16"],
       about: "exact (default: every bit of plain PyTorch), fused, bf16 or fp16",
     },
-    batch: { value: "N", about: "pictures that a worker takes at once at most; 0 (default) = its own choice" },
+    batch: {
+      value: "N",
+      about: "pictures that a worker takes at once at most; 0 (default) = its own choice",
+    },
     threads: { value: "N", about: "PyTorch's CPU threads; they belong to the answer's last bits" },
     handoff: {
       value: "KIND",
