@@ -78,7 +78,7 @@ function checkIsotorch([name = "", ...args]: readonly string[]): void {
 }
 
 describe("the command lines are good in", () => {
-  const shells = BLOCKS.filter(({ language }) => /^(sh|console|powershell)$/.test(language));
+  const shells = BLOCKS.filter(({ language }) => /^(sh|console|powershell|bat)$/.test(language));
   test.each(shells.map((block) => [block.place, block] as const))("%s", (_, block) => {
     const lines = linesOf(block);
     expect(lines.length).toBeGreaterThan(0);

@@ -6,7 +6,7 @@ import { ERROR_CODES, IsotorchError } from "../../src/errors.ts";
 import { BLOCKS, PAGES, ROOT, textOf } from "./blocks.ts";
 
 /** What is done with the blocks of each language; another language needs a decision, here. */
-const CHECKED = new Set(["ts", "sh", "console", "powershell", "json", "text", "mermaid"]);
+const CHECKED = new Set(["ts", "sh", "console", "powershell", "bat", "json", "text", "mermaid", ""]);
 
 test("every code block is checked, or says why not", () => {
   const unknown = BLOCKS.filter(({ language, notRun }) => !CHECKED.has(language) && notRun === undefined);
