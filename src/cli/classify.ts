@@ -35,30 +35,34 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
       ...(format === "table" && look.thumbnails !== undefined && { pixels: true }),
     },
   };
-  // Before the start of the worker: what comes meanwhile is not missed.
-  const coming = typeof watch === "string" ? watchFolder(watch, signal) : undefined;
-  await using classifier = await createClassifier({ ...classifierOptions(values), signal });
-  clearProgress();
-  sayUntrained(classifier);
-
-  const state: Run = { classifier, options, writer, failed: false, names: [] };
-  await print(writer.head ?? "");
-  await answerAll(
-    state,
-    picturesFrom(positionals, from, values["null"] === true, signal),
-    manifest !== undefined,
-  );
-  // One by one: the next picture may come in an hour.
-  if (coming) for await (const path of coming) await answerAll(state, [{ name: path, image: path }], false);
-  if (typeof manifest === "string") {
-    const hashed = await hashPictures(
-      state.names.map((path) => ({ name: path, path })),
-      signal,
-    );
-    const info = classifier.info();
-    await writeManifest(manifest, createManifest(info, { handoff: info.handoff, pictures: hashed }));
+  const over = new AbortController();
+  try {
+    // Before the start of the worker: what comes meanwhile is not missed.
+    const coming =
+      typeof watch === "string" ? watchFolder(watch, AbortSignal.any([signal, over.signal])) : undefined;
+    await using classifier = await createClassifier({ ...classifierOptions(values), signal });
+    clearProgress();
+    sayUntrained(classifier);
+    const state: Run = { classifier, options, writer, failed: false, names: [] };
+    await print(writer.head ?? "");
+    const given = picturesFrom(positionals, from, values["null"] === true, signal);
+    await answerAll(state, given, manifest !== undefined);
+    // One by one: the next picture may come in an hour.
+    if (coming) for await (const path of coming) await answerAll(state, [{ name: path, image: path }], false);
+    if (typeof manifest === "string") await writeManifestOf(state, manifest, signal);
+    return state.failed ? EXIT.input : EXIT.ok;
+  } finally {
+    over.abort();
   }
-  return state.failed ? EXIT.input : EXIT.ok;
+}
+
+async function writeManifestOf({ names, classifier }: Run, file: string, signal: AbortSignal): Promise<void> {
+  const pictures = await hashPictures(
+    names.map((path) => ({ name: path, path })),
+    signal,
+  );
+  const info = classifier.info();
+  await writeManifest(file, createManifest(info, { handoff: info.handoff, pictures }));
 }
 
 interface Run {
@@ -116,13 +120,13 @@ async function* picturesFrom(
   signal: AbortSignal,
 ): AsyncGenerator<Named, void, undefined> {
   for (const argument of positionals) {
-    for await (const picture of picturesOf(argument)) {
+    for await (const picture of picturesOf(argument, signal)) {
       if (signal.aborted) return;
       yield picture;
     }
   }
   if (typeof from !== "string") return;
-  for await (const picture of listed(from, isNul)) {
+  for await (const picture of listed(from, isNul, signal)) {
     if (signal.aborted) return;
     yield picture;
   }

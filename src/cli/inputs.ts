@@ -16,9 +16,15 @@ export type Named =
   | { readonly name: string; readonly image: ImageInput }
   | { readonly name: string; readonly error: IsotorchError };
 
-/** The pictures that an argument stands for. */
-export async function* picturesOf(argument: string): AsyncGenerator<Named, void, undefined> {
-  if (argument === "-") return yield { name: argument, image: readStdin() };
+/** The pictures that an argument stands for. The signal ends waiting for stdin. */
+export async function* picturesOf(
+  argument: string,
+  signal?: AbortSignal,
+): AsyncGenerator<Named, void, undefined> {
+  if (argument === "-") {
+    signal?.addEventListener("abort", () => process.stdin.destroy(), { once: true });
+    return yield { name: argument, image: readStdin() };
+  }
   if (/^(https?|file|data):/i.test(argument)) return yield { name: argument, image: argument };
   const facts = await stat(argument).catch(() => undefined);
   // A file may be called a[1].jpg: what is there is meant, and a pattern is what is not there.
@@ -76,10 +82,16 @@ function slashes(path: string): string {
  * The entries of a list, as they come: one per line, or each ended by NUL. Empty lines are passed over.
  *
  * @param file its path; `-` is stdin.
+ * @param signal ends it, also while the next entry is waited for.
  * @throws IsotorchError `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, `INVALID_INPUT` for NUL in a list of lines.
  */
-export async function* listed(file: string, isNul: boolean): AsyncGenerator<Named, void, undefined> {
+export async function* listed(
+  file: string,
+  isNul: boolean,
+  signal?: AbortSignal,
+): AsyncGenerator<Named, void, undefined> {
   const source = file === "-" ? process.stdin : createReadStream(file);
+  signal?.addEventListener("abort", () => source.destroy(), { once: true });
   const end = isNul ? "\0" : "\n";
   let rest = "";
   try {
@@ -92,6 +104,7 @@ export async function* listed(file: string, isNul: boolean): AsyncGenerator<Name
     }
   } catch (cause) {
     if (cause instanceof IsotorchError) throw cause;
+    if (signal?.aborted) return;
     const code = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "INPUT_NOT_FOUND" : "INPUT_UNREADABLE";
     throw new IsotorchError(code, `The list ${file} cannot be read: ${messageOf(cause)}`, { cause });
   }

@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PassThrough } from "node:stream";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { listed, picturesOf } from "../../src/cli/inputs.ts";
 import type { Named } from "../../src/cli/inputs.ts";
 import { codeOf } from "../failure.ts";
@@ -117,5 +118,18 @@ describe("a list", () => {
     };
     expect(await codeOf(read(join(folder, "missing")))).toBe("INPUT_NOT_FOUND");
     expect(await codeOf(read(folder))).toBe("INPUT_UNREADABLE");
+  });
+
+  test("on stdin that pauses is ended by the signal", async () => {
+    const stdin = new PassThrough();
+    vi.spyOn(process, "stdin", "get").mockReturnValue(stdin as unknown as typeof process.stdin);
+    const stop = new AbortController();
+    const list = listed("-", false, stop.signal);
+    stdin.write("first.jpg\n");
+    expect((await list.next()).value).toMatchObject({ name: "first.jpg" });
+    const next = list.next();
+    stop.abort();
+    expect(await next).toEqual({ done: true, value: undefined });
+    vi.restoreAllMocks();
   });
 });
