@@ -45,15 +45,47 @@ export abstract class PictureByPicture {
     options?: ClassifyOptions,
   ): AsyncGenerator<PromiseSettledResult<DetailedResult>, void, undefined> {
     resolveClassifyOptions(options);
+    const source = iteratorOf(images);
     const running: Promise<PromiseSettledResult<DetailedResult>>[] = [];
-    for await (const image of images) {
-      running.push(settled(this.classifyDetailed(image, options)));
-      if (running.length < this.ahead) continue;
-      const oldest = running.shift();
-      if (oldest !== undefined) yield await oldest;
+    let failure: { readonly reason: unknown } | undefined;
+    let isEnded = false;
+    let taking: Promise<"taken"> | undefined;
+    const take = async (): Promise<"taken"> => {
+      try {
+        const next = await source.next();
+        if (next.done === true) isEnded = true;
+        else running.push(settled(this.classifyDetailed(next.value, options)));
+      } catch (reason) {
+        [isEnded, failure] = [true, { reason }];
+      }
+      return "taken";
+    };
+    try {
+      for (;;) {
+        if (!isEnded && running.length < this.ahead) taking ??= take();
+        const [oldest] = running;
+        if (taking === undefined && oldest === undefined) break;
+        // Whichever comes first: a source that pauses holds no answer back.
+        const first = await Promise.race([taking, oldest].filter((promise) => promise !== undefined));
+        if (first === "taken") {
+          taking = undefined;
+          continue;
+        }
+        void running.shift();
+        yield first;
+      }
+      if (failure !== undefined) throw failure.reason;
+    } finally {
+      const returned = isEnded ? undefined : Promise.resolve(source.return?.());
+      // A source that is being waited for cannot be ended; it is let go.
+      if (taking === undefined) await returned;
+      else void returned?.catch(() => undefined);
     }
-    for (const rest of running) yield await rest;
   }
+}
+
+function iteratorOf<T>(items: Iterable<T> | AsyncIterable<T>): Iterator<T> | AsyncIterator<T> {
+  return Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
 }
 
 function isList(image: ImageInput | readonly ImageInput[]): image is readonly ImageInput[] {

@@ -3,34 +3,16 @@ import { IsotorchError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { type CacheEntry, listCache, removeEntry, verifyEntry } from "../worker/cache.ts";
 import { confirm } from "./confirm.ts";
+import { CACHE_COMMAND } from "./describe/environment.ts";
+import { parserOf } from "./description.ts";
 import { EXIT } from "./exit.ts";
 import { parseFlags } from "./flags.ts";
-
-export const help: string = `isotorch cache : the checkpoints on this disk
-
-  isotorch cache ls                     what is there
-  isotorch cache verify [NAME…]         reads every file and checks its SHA-256
-  isotorch cache clear                  removes half downloads and untrained checkpoints, which isotorch alone uses
-  isotorch cache clear IMAGENET1K_V1    removes that one; PyTorch itself uses the same file
-  isotorch cache clear --all            removes everything that isotorch knows, and nothing else in the directory
-
-  --yes            do not ask; needed where there is no terminal to ask at
-  --cache-dir DIR  where checkpoints are kept (default: torchvision's place)
-  --json           one object on stdout
-
-Exit code 1 when a file is damaged.
-`;
 
 const ACTIONS = ["ls", "verify", "clear"] as const;
 
 /** @returns 0, or 1 for a damaged file or a refused removal. */
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
-  const { values, positionals } = parseFlags(argv, {
-    all: { type: "boolean" },
-    yes: { type: "boolean" },
-    "cache-dir": { type: "string" },
-    json: { type: "boolean" },
-  });
+  const { values, positionals } = parseFlags(argv, parserOf(CACHE_COMMAND));
   const [asked = "ls", ...names] = positionals;
   const action = ACTIONS.find((known) => known === asked);
   if (!action) {

@@ -1,133 +1,186 @@
 /** `isotorch classify IMAGE…` */
 import { createClassifier } from "../classifier.ts";
-import type { Classification, DetailedResult } from "../classifier.ts";
+import type { Classifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
 import type { ImageInput } from "../image/source.ts";
 import type { ClassifyOptions } from "../options.ts";
 import { createManifest, hashPictures, writeManifest } from "../parity/manifest.ts";
-import {
-  CLASSIFIER_FLAGS,
-  CLASSIFIER_FLAGS_HELP,
-  IMAGE_FLAGS,
-  IMAGE_FLAGS_HELP,
-  classifierOptions,
-  imageOptions,
-  parseFlags,
-  wholeNumber,
-} from "./flags.ts";
+import { csv, jsonl, table, tsv } from "./answers.ts";
+import type { Answer, Look, Writer } from "./answers.ts";
+import { CLASSIFY, FORMATS, INCLUDABLE, THUMBNAILS } from "./describe/classify.ts";
+import { parserOf } from "./description.ts";
+import { classifierOptions, imageOptions, oneOf, parseFlags, wholeNumber } from "./flags.ts";
+import type { Values } from "./flags.ts";
 import { EXIT } from "./exit.ts";
-import { readStdin } from "./stdin.ts";
-
-const INCLUDABLE = ["logits", "probabilities", "tensor", "timings"];
-
-export const help: string = `isotorch classify IMAGE… : the best classes of each picture
-
-  isotorch classify dog.jpg
-  isotorch classify *.jpg --json > answers.jsonl
-  isotorch classify dog.jpg --weights mine.pth --trust-checkpoint --include logits --json
-  cat dog.jpg | isotorch classify -
-
-IMAGE is a path, an http(s): or data: URL, or - for stdin.
-
-  --top-k N            how many classes (default 5; 0 = all)
-  --include LIST       of ${INCLUDABLE.join(", ")}; shown with --json
-  --json               one object per line: {"input","top":[{"label","index","score","percent"}]}
-                       or {"input","error":{"code","message"}}
-  --timeout MS         per picture (default 30000)
-  --manifest FILE      write what is needed to reproduce the run (pictures must be files)
-${IMAGE_FLAGS_HELP}${CLASSIFIER_FLAGS_HELP}`;
+import { listed, picturesOf } from "./inputs.ts";
+import type { Named } from "./inputs.ts";
+import { clearProgress } from "./progress.ts";
+import { isColoured, print, thumbnailsOf } from "./terminal.ts";
+import { watchFolder } from "./watch.ts";
 
 /** @returns 0, or 1 when some picture failed. */
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
-  const { values, positionals } = parseFlags(argv, {
-    ...CLASSIFIER_FLAGS,
-    ...IMAGE_FLAGS,
-    "top-k": { type: "string" },
-    include: { type: "string" },
-    timeout: { type: "string" },
-    manifest: { type: "string" },
-    json: { type: "boolean" },
-  });
-  if (positionals.length === 0) {
-    throw new IsotorchError("INVALID_OPTION", "No picture was given.", { hint: "isotorch classify dog.jpg" });
-  }
+  const { values, positionals } = parseFlags(argv, parserOf(CLASSIFY));
+  const { from, watch, manifest } = values;
+  refuseContradictions(positionals, values);
+  const format = formatOf(values);
+  const look = lookOf(values);
+  const writer: Writer = { table: table(look), jsonl, csv, tsv }[format];
   const options: ClassifyOptions = {
     ...imageOptions(values),
     ...(values["top-k"] !== undefined && { topK: wholeNumber("top-k", values["top-k"]) }),
     ...(values["timeout"] !== undefined && { timeoutMs: wholeNumber("timeout", values["timeout"]) }),
-    include: included(values["include"]),
+    include: {
+      ...included(values["include"]),
+      ...(format === "table" && look.thumbnails !== undefined && { pixels: true }),
+    },
   };
-  await using classifier = await createClassifier({ ...classifierOptions(values), signal });
-  const untrained = classifier.info().weights.trained === false;
-  if (untrained)
-    process.stderr.write(
-      `${classifier.info().weights.name}: an untrained network, its labels mean nothing.\n`,
-    );
-  const show = values["json"] === true ? showJson : showTable;
-  let failed = false;
-  let at = 0;
-  for await (const result of classifier.classifyStream(imagesOf(positionals, signal), options)) {
-    const input = positionals[at++] ?? "";
-    if (result.status === "rejected") failed = true;
-    show(input, result);
+  const over = new AbortController();
+  try {
+    // Before the start of the worker: what comes meanwhile is not missed.
+    const coming =
+      typeof watch === "string" ? watchFolder(watch, AbortSignal.any([signal, over.signal])) : undefined;
+    await using classifier = await createClassifier({ ...classifierOptions(values), signal });
+    clearProgress();
+    sayUntrained(classifier);
+    const state: Run = { classifier, options, writer, failed: false, names: [] };
+    await print(writer.head ?? "");
+    const given = picturesFrom(positionals, from, values["null"] === true, signal);
+    await answerAll(state, given, manifest !== undefined);
+    // One by one: the next picture may come in an hour.
+    if (coming) for await (const path of coming) await answerAll(state, [{ name: path, image: path }], false);
+    if (typeof manifest === "string") await writeManifestOf(state, manifest, signal);
+    return state.failed ? EXIT.input : EXIT.ok;
+  } finally {
+    over.abort();
   }
-  if (typeof values["manifest"] === "string") {
-    const pictures = await hashPictures(
-      positionals.map((path) => ({ name: path, path })),
-      signal,
-    );
-    const info = classifier.info();
-    await writeManifest(values["manifest"], createManifest(info, { handoff: info.handoff, pictures }));
-  }
-  return failed ? EXIT.input : EXIT.ok;
 }
 
-/** The pictures one by one; after a signal no more are begun, and those in work are still answered. */
-function* imagesOf(inputs: readonly string[], signal: AbortSignal): Generator<ImageInput, void, undefined> {
-  for (const input of inputs) {
-    if (signal.aborted) return;
-    yield input === "-" ? readStdin() : input;
+async function writeManifestOf({ names, classifier }: Run, file: string, signal: AbortSignal): Promise<void> {
+  const pictures = await hashPictures(
+    names.map((path) => ({ name: path, path })),
+    signal,
+  );
+  const info = classifier.info();
+  await writeManifest(file, createManifest(info, { handoff: info.handoff, pictures }));
+}
+
+interface Run {
+  readonly classifier: Classifier;
+  readonly options: ClassifyOptions;
+  readonly writer: Writer;
+  failed: boolean;
+  /** Of the pictures, where a manifest wants them. */
+  readonly names: string[];
+}
+
+/** Answers in the order of the pictures; only those that are in work are in memory. */
+async function answerAll(
+  state: Run,
+  pictures: AsyncIterable<Named> | Iterable<Named>,
+  isRemembered: boolean,
+): Promise<void> {
+  const waiting: Named[] = [];
+  const show = async (answer: Answer): Promise<void> => {
+    if ("error" in answer) state.failed = true;
+    await print(state.writer.of(answer));
+    await print(state.writer.aside?.(answer) ?? "", process.stderr);
+  };
+  const showFailed = async (): Promise<void> => {
+    for (let first = waiting[0]; first !== undefined && "error" in first; first = waiting[0]) {
+      waiting.shift();
+      await show(first);
+    }
+  };
+  const images = (async function* (): AsyncGenerator<ImageInput, void, undefined> {
+    for await (const picture of pictures) {
+      waiting.push(picture);
+      if (isRemembered) state.names.push(picture.name);
+      if ("image" in picture) yield picture.image;
+      else if (waiting.length === 1) await showFailed();
+    }
+  })();
+  for await (const result of state.classifier.classifyStream(images, state.options)) {
+    await showFailed();
+    const name = waiting.shift()?.name ?? "";
+    await show(
+      result.status === "fulfilled"
+        ? { name, result: result.value }
+        : { name, error: asError(result.reason) },
+    );
   }
+  await showFailed();
+}
+
+/** After a signal no more pictures are begun, and those in work are still answered. */
+async function* picturesFrom(
+  positionals: readonly string[],
+  from: unknown,
+  isNul: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<Named, void, undefined> {
+  for (const argument of positionals) {
+    for await (const picture of picturesOf(argument, signal)) {
+      if (signal.aborted) return;
+      yield picture;
+    }
+  }
+  if (typeof from !== "string") return;
+  for await (const picture of listed(from, isNul, signal)) {
+    if (signal.aborted) return;
+    yield picture;
+  }
+}
+
+function refuseContradictions(positionals: readonly string[], values: Values): void {
+  const refuse = (message: string, hint = "`isotorch classify --help` has examples"): never => {
+    throw new IsotorchError("INVALID_OPTION", message, { hint });
+  };
+  const { from, watch, manifest } = values;
+  if (positionals.length === 0 && from === undefined && watch === undefined)
+    refuse("No picture was given.", "isotorch classify dog.jpg");
+  if (values["null"] === true && from === undefined) refuse("--null belongs to --from.");
+  if (manifest !== undefined && watch !== undefined)
+    refuse("--manifest is written at the end, and --watch has none.");
+  if (positionals.filter((argument) => argument === "-").length + (from === "-" ? 1 : 0) > 1)
+    refuse("stdin can be read only once.");
+}
+
+function formatOf(values: Values): (typeof FORMATS)[number] {
+  const asked = [
+    ...(values["format"] === undefined ? [] : [oneOf("format", values["format"], FORMATS)]),
+    ...(values["json"] === true ? (["jsonl"] as const) : []),
+    ...(values["csv"] === true ? (["csv"] as const) : []),
+    ...(values["tsv"] === true ? (["tsv"] as const) : []),
+  ];
+  const [format = "table", ...others] = new Set(asked);
+  if (others.length === 0) return format;
+  throw new IsotorchError(
+    "INVALID_OPTION",
+    `The answers cannot be ${[format, ...others].join(" and ")} at once.`,
+  );
+}
+
+function lookOf(values: Values): Look {
+  const how = oneOf("thumbnails", values["thumbnails"] ?? "auto", THUMBNAILS);
+  const { stdout } = process;
+  return {
+    isTerminal: stdout.isTTY,
+    columns: stdout.columns,
+    isColoured: isColoured(stdout),
+    thumbnails: how === "auto" ? thumbnailsOf(stdout) : how === "off" ? undefined : how,
+  };
 }
 
 function included(list: unknown): NonNullable<ClassifyOptions["include"]> {
   if (typeof list !== "string") return {};
-  const names = list.split(",").map((name) => name.trim());
-  const unknown = names.find((name) => !INCLUDABLE.includes(name));
-  if (unknown !== undefined) {
-    throw new IsotorchError("INVALID_OPTION", `--include knows ${INCLUDABLE.join(", ")}, not "${unknown}".`);
-  }
+  const names = list.split(",").map((name) => oneOf("include", name.trim(), INCLUDABLE));
   return Object.fromEntries(names.map((name) => [name, true]));
 }
 
-function showJson(input: string, result: PromiseSettledResult<DetailedResult>): void {
-  process.stdout.write(`${JSON.stringify({ input, ...asJson(result) })}\n`);
-}
-
-function asJson(result: PromiseSettledResult<DetailedResult>): object {
-  if (result.status === "rejected") return { error: asError(result.reason) };
-  const { logits, probabilities, tensor, ...rest } = result.value;
-  return {
-    ...rest,
-    ...(logits && { logits: [...logits] }),
-    ...(probabilities && { probabilities: [...probabilities] }),
-    ...(tensor && { tensor: { shape: tensor.shape, data: [...tensor.data] } }),
-  };
-}
-
-function showTable(input: string, result: PromiseSettledResult<DetailedResult>): void {
-  if (result.status === "rejected") {
-    const { code, message, hint } = asError(result.reason);
-    process.stderr.write(`${input}\n  ${code}: ${message}\n  ${hint}\n`);
-    return;
-  }
-  process.stdout.write(`${input}\n${tableOf(result.value.top)}`);
-}
-
-/** Rows of label and percentage; every digit is shown, as Python prints a float32 as a float. */
-export function tableOf(top: readonly Classification[]): string {
-  const width = Math.max(...top.map(({ label }) => label.length));
-  return top.map(({ label, percent }) => `  ${label.padEnd(width)}  ${percent}\n`).join("");
+function sayUntrained(classifier: Classifier): void {
+  const { name, trained } = classifier.info().weights;
+  if (trained === false) process.stderr.write(`${name}: an untrained network, its labels mean nothing.\n`);
 }
 
 function asError(reason: unknown): IsotorchError {

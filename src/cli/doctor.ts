@@ -6,35 +6,14 @@ import { IsotorchError } from "../errors.ts";
 import type { ClassifierOptions } from "../options.ts";
 import { confirm } from "./confirm.ts";
 import { classifierOptions, parseFlags } from "./flags.ts";
+import { DOCTOR } from "./describe/environment.ts";
+import { parserOf } from "./description.ts";
 import { EXIT } from "./exit.ts";
 import { progressBar } from "./setup-progress.ts";
 
-export const help: string = `isotorch doctor : what was found, what is wrong, and how to mend it
-
-  isotorch doctor [--python PATH | --env NAME|PREFIX] [--device D] [--weights W] [--cache-dir DIR]
-  isotorch doctor --fix
-
-Looks at every Python that could run the worker and says why each was taken or refused, imports everything in the
-chosen one, computes a convolution on the device, and looks for checkpoints. Each problem comes with the command
-that mends it. Exit code 3 when no environment fits or it is broken, 4 when the device is not there, 0 otherwise.
-
-  --fix    do what can be done safely: make an environment, change one that isotorch made, fetch weights, drop a
-           stale record. Says what it does first; asks on a terminal, and does not ask elsewhere
-  --json   one object on stdout; docs/environments.md has its fields
-`;
-
 /** @returns 0, 3 (environment) or 4 (device). */
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
-  const { values } = parseFlags(argv, {
-    python: { type: "string" },
-    env: { type: "string" },
-    device: { type: "string" },
-    weights: { type: "string" },
-    "cache-dir": { type: "string" },
-    offline: { type: "boolean" },
-    fix: { type: "boolean" },
-    json: { type: "boolean" },
-  });
+  const { values } = parseFlags(argv, parserOf(DOCTOR));
   const options = classifierOptions(values);
   let diagnosis = await diagnose(options);
   if (values["fix"] === true) {

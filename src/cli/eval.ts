@@ -3,45 +3,14 @@ import { IsotorchError } from "../errors.ts";
 import { evaluate } from "../parity/eval.ts";
 import type { EvalFigures, EvalResult } from "../parity/eval.ts";
 import { createManifest, hashPictures, writeManifest } from "../parity/manifest.ts";
-import {
-  CLASSIFIER_FLAGS,
-  CLASSIFIER_FLAGS_HELP,
-  IMAGE_FLAGS,
-  IMAGE_FLAGS_HELP,
-  classifierOptions,
-  imageOptions,
-  parseFlags,
-  wholeNumber,
-} from "./flags.ts";
+import { EVAL } from "./describe/checks.ts";
+import { parserOf } from "./description.ts";
+import { classifierOptions, imageOptions, parseFlags, wholeNumber } from "./flags.ts";
 import { EXIT } from "./exit.ts";
-
-export const help: string = `isotorch eval DIR : top-1 and top-5 accuracy over a folder per class
-
-  isotorch eval val/
-  isotorch eval val/ --resume val.jsonl --json
-
-DIR holds one folder per class, as torchvision's ImageFolder has it, and the figures are those of a plain torchvision
-loop. A folder is named by its class index (DIR/207), by its label (DIR/golden retriever), or there is one for each
-class, whose sorted order is the order of the classes, as with ImageNet's n01440764.
-
-  --resume FILE        keep one JSON line per picture there; the same command goes on where it stopped
-  --manifest FILE      write what is needed to reproduce the run
-  --json               one object
-  --timeout MS         per picture (default 30000)
-${IMAGE_FLAGS_HELP}${CLASSIFIER_FLAGS_HELP}
-A picture that cannot be read is listed, counts for neither figure, and makes the exit code 1.
-`;
 
 /** @returns 0, or 1 when some picture failed. */
 export async function run(argv: readonly string[], signal?: AbortSignal): Promise<number> {
-  const { values, positionals } = parseFlags(argv, {
-    ...CLASSIFIER_FLAGS,
-    ...IMAGE_FLAGS,
-    resume: { type: "string" },
-    manifest: { type: "string" },
-    timeout: { type: "string" },
-    json: { type: "boolean" },
-  });
+  const { values, positionals } = parseFlags(argv, parserOf(EVAL));
   const [directory, ...more] = positionals;
   if (directory === undefined || more.length > 0) {
     throw new IsotorchError("INVALID_OPTION", "`eval` takes one folder.", { hint: "isotorch eval val/" });

@@ -3,62 +3,12 @@ import { parseArgs } from "node:util";
 import type { ParseArgsConfig } from "node:util";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import type { ClassifierOptions, ClassifyOptions, ProgressEvent } from "../options.ts";
+import type { ClassifierOptions, ClassifyOptions } from "../options.ts";
+import { showProgress } from "./progress.ts";
 
 type Flags = NonNullable<ParseArgsConfig["options"]>;
 
-/** Flags that choose the worker and its checkpoint; shared by all commands that start one. */
-export const CLASSIFIER_FLAGS: Flags = {
-  weights: { type: "string" },
-  sha256: { type: "string" },
-  "trust-checkpoint": { type: "boolean" },
-  transforms: { type: "string" },
-  device: { type: "string" },
-  workers: { type: "string" },
-  batch: { type: "string" },
-  precision: { type: "string" },
-  handoff: { type: "string" },
-  threads: { type: "string" },
-  python: { type: "string" },
-  env: { type: "string" },
-  labels: { type: "string" },
-  "cache-dir": { type: "string" },
-  offline: { type: "boolean" },
-  mirror: { type: "string" },
-};
-
-/** Flags that say how a picture is read. */
-export const IMAGE_FLAGS: Flags = {
-  exif: { type: "string" },
-  icc: { type: "string" },
-  mode: { type: "string" },
-};
-
-export const CLASSIFIER_FLAGS_HELP: string = `Network:
-  --weights NAME       IMAGENET1K_V1 (default), IMAGENET1K_V2, a .pth file, or untrained:SEED
-  --sha256 HEX         the full hash of a .pth file of your own
-  --trust-checkpoint   load a .pth file without knowing its hash
-  --transforms NAME    whose preprocessing a .pth file takes: IMAGENET1K_V1 (default) or IMAGENET1K_V2
-  --device D           auto (default), cpu, cuda, cuda:N, or a list such as cuda:0,cuda:1: one worker each
-  --workers N          workers side by side, one per GPU; on a CPU they share its cores
-  --precision P        exact (default: every bit of plain PyTorch), fused, bf16 or fp16
-  --batch N            pictures that a worker takes at once at most; 0 (default) = its own choice
-  --threads N          PyTorch's CPU threads; they belong to the answer's last bits
-  --handoff KIND       tensor (default), pixels or encoded: what crosses to the worker
-  --labels FILE        one label per line instead of the weights' own
-Environment:
-  --python PATH        this interpreter and no other      --env NAME|PREFIX  this conda environment
-  --cache-dir DIR      where checkpoints are kept         --offline          never download
-  --mirror URL         where checkpoints are downloaded from, instead of torchvision's servers
-`;
-
-export const IMAGE_FLAGS_HELP: string = `Pictures:
-  --exif ignore|apply          as stored, as Pillow does (default), or turned upright
-  --icc ignore|to-srgb         stored values, as Pillow does (default), or converted by the profile
-  --mode convert-rgb|strict    convert("RGB") as Pillow does (default), or refuse what is not RGB
-`;
-
-type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+export type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
 
 /** @throws IsotorchError `INVALID_OPTION` for an unknown flag, naming the nearest known one. */
 export function parseFlags(
@@ -127,12 +77,21 @@ export function wholeNumber(flag: string, value: unknown): number {
   );
 }
 
-function defined(options: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+/** @throws IsotorchError `INVALID_OPTION`, naming the nearest known value. */
+export function oneOf<T extends string>(flag: string, value: unknown, known: readonly T[]): T {
+  const found = known.find((candidate) => candidate === value);
+  if (found !== undefined) return found;
+  const meant = nearest(String(value), known);
+  throw new IsotorchError(
+    "INVALID_OPTION",
+    `--${flag} is "${String(value)}", expected ${known.join(", ")}.`,
+    {
+      hint:
+        meant === undefined ? "`--help` shows what this command takes." : `Did you mean --${flag} ${meant}?`,
+    },
+  );
 }
 
-function showProgress({ status, name, progress }: ProgressEvent): void {
-  if (status === "ready" || status === "done") return void process.stderr.write("\r\x1b[2K");
-  const percent = progress === undefined ? "" : ` ${progress.toFixed(0)} %`;
-  process.stderr.write(`\r\x1b[2K${status === "worker" ? "worker: " : ""}${name}${percent}`);
+function defined(options: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

@@ -3,32 +3,10 @@
 import { IsotorchError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { PACKAGE_VERSION } from "../version.ts";
+import { COMMANDS } from "./commands.ts";
+import { helpOf } from "./description.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
-
-interface Command {
-  readonly help: string;
-  /** `signal` fires on Ctrl-C or SIGTERM: finish what is cheap to finish, and return. */
-  run(argv: readonly string[], signal: AbortSignal): Promise<number>;
-}
-
-const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => Promise<Command>]>> = {
-  setup: ["make or find a Python environment with PyTorch", () => import("./setup.ts")],
-  doctor: ["show what was found, what is wrong, and how to mend it", () => import("./doctor.ts")],
-  classify: ["the best classes of pictures", () => import("./classify.ts")],
-  preprocess: ["write the tensor that the network sees, as .npy", () => import("./preprocess.ts")],
-  tutorial: ["the tutorial, replayed as a Python prompt prints it", () => import("./tutorial.ts")],
-  parity: [
-    "compare with plain PyTorch stage by stage, and name the first that differs",
-    () => import("./parity.ts"),
-  ],
-  eval: ["top-1 and top-5 accuracy over a tree of pictures", () => import("./eval.ts")],
-  manifest: [
-    "what is needed to reproduce a run, and what differs between two",
-    () => import("./manifest.ts"),
-  ],
-  models: ["known checkpoints; fetch one, or make an untrained one", () => import("./models.ts")],
-  cache: ["the checkpoints on this disk: list, verify, clear", () => import("./cache.ts")],
-};
+import { clearProgress } from "./progress.ts";
 
 const USAGE = `isotorch: torchvision's resnet101 from TypeScript, with the same answer as PyTorch
 
@@ -37,13 +15,13 @@ const USAGE = `isotorch: torchvision's resnet101 from TypeScript, with the same 
 
 Commands:
 ${Object.entries(COMMANDS)
-  .map(([name, [summary]]) => `  ${name.padEnd(12)}${summary}`)
+  .map(([name, [{ summary }]]) => `  ${name.padEnd(12)}${summary}`)
   .join("\n")}
 
   isotorch COMMAND --help           what it takes, with examples
   isotorch --version
 
-Exit codes: 0 ok, 1 some input failed, 2 usage, 3 environment or checkpoint, 4 device, 5 worker.
+Exit codes: 0 ok, 1 some input failed, 2 usage, 3 environment or checkpoint, 4 device, 5 worker, 130 Ctrl-C.
 `;
 
 async function main([name = "--help", ...argv]: readonly string[]): Promise<number> {
@@ -62,15 +40,17 @@ async function main([name = "--help", ...argv]: readonly string[]): Promise<numb
       hint: meant === undefined ? "`isotorch --help` lists them." : `Did you mean \`isotorch ${meant}\`?`,
     });
   }
-  const command = await entry[1]();
+  const [description, load] = entry;
   if (argv.includes("--help") || argv.includes("-h")) {
-    process.stdout.write(command.help);
+    process.stdout.write(helpOf(name, description));
     return EXIT.ok;
   }
+  const command = await load();
   return command.run(argv, interrupted.signal);
 }
 
 function report(error: unknown): number {
+  clearProgress();
   if (!(error instanceof IsotorchError)) throw error;
   if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ error })}\n`);
   process.stderr.write(`isotorch: ${error.code}: ${error.message}\n`);

@@ -3,21 +3,10 @@ import { IsotorchError } from "../errors.ts";
 import { WEIGHTS_ON_BITS, diffManifests } from "../parity/manifest-diff.ts";
 import type { ManifestDifference, WeightOnBits } from "../parity/manifest-diff.ts";
 import { readManifest } from "../parity/manifest.ts";
+import { MANIFEST_DIFF } from "./describe/checks.ts";
+import { parserOf } from "./description.ts";
 import { parseFlags } from "./flags.ts";
 import { EXIT } from "./exit.ts";
-
-export const help: string = `isotorch manifest diff A B : what differs between two runs
-
-  isotorch classify dog.jpg --manifest here.json
-  isotorch manifest diff here.json there.json
-
-Differences are grouped: those that decide the bits of the answer (picture, weights, preprocessing, device, threads,
-precision), those that may change the last bits (versions of PyTorch and the decoders, CPU), and those that do not.
-
-  --json               {"same","differences":[{"bits","path","a","b"}]}
-
-Exit codes: 0 the same, 1 something differs.
-`;
 
 const TITLES: Readonly<Record<WeightOnBits, string>> = {
   decides: "decides the bits",
@@ -27,7 +16,7 @@ const TITLES: Readonly<Record<WeightOnBits, string>> = {
 
 /** @returns 0, or 1 when something differs. */
 export async function run(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = parseFlags(argv, { json: { type: "boolean" } });
+  const { values, positionals } = parseFlags(argv, parserOf(MANIFEST_DIFF));
   const [action, a, b, ...more] = positionals;
   if (action !== "diff" || a === undefined || b === undefined || more.length > 0) {
     throw new IsotorchError("INVALID_OPTION", "`manifest` knows diff, with two files.", {

@@ -6,36 +6,13 @@ import { listCheckpoints } from "../worker/catalogue.ts";
 import { findEnvironment } from "../worker/environment.ts";
 import { makeUntrained } from "../worker/make.ts";
 import { classifierOptions, parseFlags, wholeNumber } from "./flags.ts";
+import { MODELS } from "./describe/environment.ts";
+import { parserOf } from "./description.ts";
 import { EXIT } from "./exit.ts";
-
-export const help: string = `isotorch models : the checkpoints that isotorch knows, and whether they are here
-
-  isotorch models [--json]
-  isotorch models pull IMAGENET1K_V1            download and verify it
-  isotorch models make --seed 0 --out FILE.pth  a real, untrained checkpoint, made offline
-
-  --seed N         of the initialisation (default 0)
-  --out FILE       where to write it
-  --threads N      PyTorch's threads while making it
-  --cache-dir DIR  where checkpoints are kept (default: torchvision's place)
-  --mirror URL     download from here instead of torchvision's servers (also ISOTORCH_WEIGHTS_URL)
-  --offline        never download
-  --python PATH, --env NAME|PREFIX, --json
-`;
 
 /** @returns 0. */
 export async function run(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = parseFlags(argv, {
-    seed: { type: "string" },
-    out: { type: "string" },
-    threads: { type: "string" },
-    "cache-dir": { type: "string" },
-    python: { type: "string" },
-    env: { type: "string" },
-    offline: { type: "boolean" },
-    mirror: { type: "string" },
-    json: { type: "boolean" },
-  });
+  const { values, positionals } = parseFlags(argv, parserOf(MODELS));
   const options = classifierOptions(values);
   const say = (value: object, text: string): void =>
     void process.stdout.write(values["json"] === true ? `${JSON.stringify(value)}\n` : text);

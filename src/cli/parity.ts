@@ -20,43 +20,15 @@ import { ourSide, Parity } from "../parity/run.ts";
 import type { Compared } from "../parity/run.ts";
 import { PACKAGE_VERSION } from "../version.ts";
 import { EXIT } from "./exit.ts";
-import {
-  CLASSIFIER_FLAGS,
-  CLASSIFIER_FLAGS_HELP,
-  classifierOptions,
-  IMAGE_FLAGS,
-  IMAGE_FLAGS_HELP,
-  imageOptions,
-  parseFlags,
-} from "./flags.ts";
+import { clearProgress } from "./progress.ts";
+import { PARITY } from "./describe/checks.ts";
+import { parserOf } from "./description.ts";
+import { classifierOptions, imageOptions, parseFlags } from "./flags.ts";
 
 /** Pictures that are shown in an HTML report though they are equal: a browser must still open it. */
 const SHOWN_EQUAL = 50;
 
 const HANDOFFS: readonly Handoff[] = ["tensor", "pixels", "encoded"];
-
-export const help: string = `isotorch parity PATH… : stage by stage against plain PyTorch, bit for bit
-
-  isotorch parity dog.jpg
-  isotorch parity pictures/ --handoff all --report parity.html --report parity.xml
-  isotorch parity dog.jpg --against old-torch --rtol 1e-4 --atol 1e-4
-  isotorch parity pictures/ --save golden/        and later, without Python:  isotorch parity --load golden/
-
-PATH is a picture, or a folder that is searched for pictures with all its folders.
-
-  --against WHAT       plain (default): the worker's own interpreter; cpu: the same on the CPU; the path of an
-                       interpreter or environment; the name of a conda environment
-  --handoff KIND       tensor (default), pixels, encoded, or all three
-  --rtol R, --atol A   tolerate this much in float stages, as torch.testing.assert_close does; one given alone
-                       leaves the other at float32's default (${FLOAT32_TOLERANCE.rtol}, ${FLOAT32_TOLERANCE.atol}). Without both, not one bit
-  --report FILE        .json, .md, .html or .xml (JUnit); may be given several times
-  --save DIR           keep the pictures and the reference's arrays
-  --load DIR           compare with what was kept; without Python only the stages before the network
-  --manifest FILE      write what is needed to reproduce the run
-  --network            with --load: start a worker and compare the network's stages too
-  --json               one object per line and picture, and the summary as the last one
-Exit code 0 when nothing diverged, 1 when something did.
-${IMAGE_FLAGS_HELP}${CLASSIFIER_FLAGS_HELP}`;
 
 /** Pictures one by one, and what is known when all are through. */
 interface Source {
@@ -72,19 +44,7 @@ interface Output {
 
 /** @returns 0, or 1 when something diverged. */
 export async function run(argv: readonly string[], signal?: AbortSignal): Promise<number> {
-  const { values, positionals } = parseFlags(argv, {
-    ...CLASSIFIER_FLAGS,
-    ...IMAGE_FLAGS,
-    against: { type: "string" },
-    rtol: { type: "string" },
-    atol: { type: "string" },
-    report: { type: "string", multiple: true },
-    save: { type: "string" },
-    load: { type: "string" },
-    network: { type: "boolean" },
-    manifest: { type: "string" },
-    json: { type: "boolean" },
-  });
+  const { values, positionals } = parseFlags(argv, parserOf(PARITY));
   const { load, save, handoff, ...rest } = values;
   const reports = [rest["report"] ?? []].flat().map(String);
   for (const path of reports) checkReportName(path);
@@ -120,6 +80,7 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
     ...(signal && { signal }),
   };
   await using parity = await Parity.start(parityOptions);
+  clearProgress();
   const { ours, reference, weights } = parity;
   const about = { source: "live" as const, ours, reference, weights };
   const compared = each(

@@ -7,37 +7,15 @@ import type { PublishedRow } from "../parity/tutorial-published.ts";
 import { mendings } from "../parity/tutorial-steps.ts";
 import type { TutorialStep } from "../parity/tutorial-steps.ts";
 import { runTutorial } from "../parity/tutorial.ts";
-import { CLASSIFIER_FLAGS, CLASSIFIER_FLAGS_HELP, classifierOptions, parseFlags } from "./flags.ts";
+import { TUTORIAL } from "./describe/checks.ts";
+import { parserOf } from "./description.ts";
+import { classifierOptions, parseFlags } from "./flags.ts";
 import { EXIT } from "./exit.ts";
-
-export const help: string = `isotorch tutorial IMAGE : the tutorial replayed, as a Python prompt prints it
-
-  isotorch tutorial dog.jpg
-  isotorch tutorial dog.jpg --check            and Python's own text run beside it
-  isotorch tutorial dog.jpg --as-written       without eval(), as the text has it
-  isotorch tutorial --published bobby.jpg      the book's five numbers
-
-Each line after >>> is the tutorial's, its misprints mended; what follows is computed by isotorch. The place in memory
-that Python prints for a picture is left open (at 0x…): it is another in each run.
-
-  --check              run the statements in plain Python too, and compare every output and every bit
-  --as-written         leave eval() out: BatchNorm then normalises with the one picture's statistics
-  --published          compare with the book; IMAGE is its bobby.jpg, the weights must be in the cache
-  --json               one object
-${CLASSIFIER_FLAGS_HELP}
-The tutorial runs on the CPU. --labels defaults to the tutorial's own file, which this package has.
-Exit codes: 0; 1 when an output or a bit differs; 3 when the weights are not there, so that nothing was checked.
-`;
+import { clearProgress } from "./progress.ts";
 
 /** @returns 0, or 1 when something differs. */
 export async function run(argv: readonly string[], signal?: AbortSignal): Promise<number> {
-  const { values, positionals } = parseFlags(argv, {
-    ...CLASSIFIER_FLAGS,
-    check: { type: "boolean" },
-    "as-written": { type: "boolean" },
-    published: { type: "boolean" },
-    json: { type: "boolean" },
-  });
+  const { values, positionals } = parseFlags(argv, parserOf(TUTORIAL));
   const [image, ...more] = positionals;
   const json = values["json"] === true;
   const { labels, ...options } = { ...classifierOptions(values), ...(signal && { signal }) };
@@ -57,6 +35,7 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
   const asWritten = values["as-written"] === true;
   const ofLabels = typeof labels === "string" ? { labels } : {};
   const tutorial = await runTutorial(image, { ...options, ...ofLabels, asWritten });
+  clearProgress();
   const check = values["check"] === true ? await checkTutorial(tutorial, signal) : undefined;
   const { weights, threads } = tutorial.info;
   const changes = mendings(tutorial.facts);

@@ -1,13 +1,10 @@
 /** Which pictures a run takes: the files that were named, and what lies in the folders. */
-import { readdir, readFile, stat } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { readFile, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { readHeader } from "../image/format.ts";
 import { isRecord } from "../worker/json.ts";
-
-const EXTENSIONS: ReadonlySet<string> = new Set(
-  "jpg jpeg jpe jfif png webp gif bmp dib tif tiff ico ppm pgm pbm pnm jp2 j2k jpf jpx".split(" "),
-);
+import { EXTENSIONS, filesUnder, isPictureName } from "./walk.ts";
 
 /**
  * The named files in their order, and every picture under the named folders, sorted by path.
@@ -28,11 +25,9 @@ async function picturesAt(path: string): Promise<string[]> {
     throw new IsotorchError("INPUT_NOT_FOUND", `There is no file or folder ${path}.`, { cause });
   });
   if (!facts.isDirectory()) return [path];
-  const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && EXTENSIONS.has(extname(entry.name).slice(1).toLowerCase()))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .toSorted();
+  const found: string[] = [];
+  for await (const file of filesUnder(path)) if (isPictureName(file)) found.push(file);
+  return found;
 }
 
 /** What kind of picture a file is: as `corpus.json` beside it says, or its format and mode. */

@@ -109,6 +109,8 @@ describe("classify", () => {
   test("no environment is exit code 3, no device 4", () => {
     const none = isotorch(["classify", IMAGE, "--weights", "untrained:0", "--python", "/nowhere/python3"]);
     expect(none).toMatchObject({ status: 3, stderr: expect.stringContaining("ENVIRONMENT_NOT_FOUND") });
+    const watching = isotorch(["classify", "--watch", scratch, "--python", "/nowhere/python3"]);
+    expect(watching, "and nothing keeps it from ending").toMatchObject({ status: 3 });
     const device = isotorch(["classify", IMAGE, ...NETWORK, "--device", "cuda", "--json"]);
     expect(device.status).toBe(4);
     expect(JSON.parse(device.stdout)).toMatchObject({ error: { code: "DEVICE_UNAVAILABLE" } });

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,18 +23,13 @@ afterEach(() => {
 
 /** `isotorch classify` over the same picture a thousand times, with a temporary directory of its own. */
 function classifyMany(): ChildProcess {
-  const network = [
-    "--weights",
-    "untrained:0",
-    "--cache-dir",
-    CACHE_DIR,
-    "--threads",
-    "2",
-    "--python",
-    PYTHON,
-  ];
-  const images = Array.from({ length: 1_000 }, () => IMAGE);
-  return spawn(process.execPath, [MAIN, "classify", "--json", ...network, ...images], {
+  return classify(...Array.from({ length: 1_000 }, () => IMAGE));
+}
+
+function classify(...args: readonly string[]): ChildProcess {
+  const weights = ["--weights", "untrained:0", "--cache-dir", CACHE_DIR];
+  const network = [...weights, "--threads", "2", "--python", PYTHON];
+  return spawn(process.execPath, [MAIN, "classify", "--json", ...network, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, TMPDIR: temporary },
   });
@@ -80,4 +75,20 @@ test("a reader that goes away, as `| head` does, is no failure", async () => {
   const [code] = (await once(child, "close")) as [number | null];
   expect(code).toBe(0);
   await expect.poll(leftOver).toEqual([]);
+});
+
+test("Ctrl-C is how watching a folder ends: what had come is answered, nothing is left", async () => {
+  const inbox = mkdtempSync(join(tmpdir(), "signals-inbox-"));
+  const child = classify("--watch", inbox);
+  await once(child.stderr ?? child, "data"); // that the network is untrained: by now the folder is watched
+  copyFileSync(IMAGE, join(inbox, "come.webp"));
+  expect(JSON.parse(await firstLine(child))).toMatchObject({
+    input: join(inbox, "come.webp"),
+    top: expect.any(Array),
+  });
+  child.kill("SIGINT");
+  const [code] = (await once(child, "close")) as [number | null];
+  expect(code).toBe(130);
+  rmSync(inbox, { recursive: true });
+  expect(leftOver()).toEqual([]);
 });

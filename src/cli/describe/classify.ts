@@ -1,0 +1,67 @@
+import type { Description } from "../description.ts";
+import { ENVIRONMENT, MANIFEST, NETWORK, PICTURES, TIMEOUT } from "./shared.ts";
+
+export const INCLUDABLE = ["logits", "probabilities", "tensor", "timings"] as const;
+export const FORMATS = ["table", "jsonl", "csv", "tsv"] as const;
+export const THUMBNAILS = ["auto", "kitty", "iterm", "blocks", "off"] as const;
+
+export const CLASSIFY: Description = {
+  summary: "the best classes of pictures",
+  usage: "IMAGE…",
+  examples: [
+    "isotorch classify dog.jpg",
+    "isotorch classify holidays/ '*.png' https://example.com/dog.jpg",
+    "isotorch classify *.jpg --json > answers.jsonl",
+    "find . -name '*.jpg' -print0 | isotorch classify --from - --null --csv > answers.csv",
+    "cat dog.jpg | isotorch classify -",
+    "isotorch classify --watch inbox/ --json",
+  ],
+  text: `IMAGE is a file, a pattern (* ? [a-z] {a,b} **), a folder, which is searched with all its folders, an http(s): or
+data: URL, or - for a picture on stdin. Answers come in the order of the pictures; a folder's and a pattern's are
+sorted by path.`,
+  takes: "files",
+  groups: [
+    {
+      flags: {
+        from: {
+          value: "FILE",
+          about:
+            "more pictures: a list with a path or URL per line, taken as it stands; - reads it from stdin",
+        },
+        null: { short: "0", about: "the list's entries end with NUL, as those of find -print0 do" },
+        watch: {
+          value: "DIR",
+          about:
+            "then wait for pictures that come to this folder, each when it is written whole; Ctrl-C ends it",
+        },
+        "top-k": { value: "N", about: "how many classes (default 5; 0 = all)" },
+        format: {
+          value: "FORMAT",
+          choices: FORMATS,
+          about:
+            "table (default); csv or tsv: one row per class; jsonl: one object per picture,\n" +
+            '{"input","top":[{"label","index","score","percent"}]} or {"input","error":{"code","message","hint"}}',
+        },
+        json: { about: "the same as --format jsonl" },
+        csv: { about: "the same as --format csv" },
+        tsv: {
+          about: "the same as --format tsv; \\t, \\n and \\\\ stand for tabs, line ends and backslashes",
+        },
+        include: { value: "LIST", choices: INCLUDABLE, about: `of ${INCLUDABLE.join(", ")}; with --json` },
+        thumbnails: {
+          value: "HOW",
+          choices: THUMBNAILS,
+          about: "auto (default: on a terminal that can), kitty, iterm, blocks (truecolor characters), off",
+        },
+        ...TIMEOUT,
+        ...MANIFEST,
+      },
+    },
+    PICTURES,
+    NETWORK,
+    ENVIRONMENT,
+  ],
+  end: `Bars, colours and thumbnails are for terminals. NO_COLOR leaves colours and thumbnails out, FORCE_COLOR keeps colours
+in a pipe.
+Exit codes: 0, 1 when some picture failed, 130 after Ctrl-C.`,
+};

@@ -1,0 +1,28 @@
+import type { Description } from "../description.ts";
+import { NETWORK, PICTURES, PYTHON } from "./shared.ts";
+
+export const PREPROCESS: Description = {
+  summary: "what the network sees, as .npy",
+  usage: "IMAGE --out FILE.npy",
+  examples: [
+    "isotorch preprocess dog.jpg --out dog.npy",
+    `python -c "import numpy; print(numpy.load('dog.npy').shape)"     # (1, 3, 224, 224), float32`,
+  ],
+  text: `The same bits as torchvision's Resize, CenterCrop, ToTensor and Normalize. No checkpoint is needed, and no
+Python either, unless the picture is of a kind that only Pillow reads as Pillow does.`,
+  takes: "files",
+  groups: [
+    {
+      flags: {
+        out: { value: "FILE", about: "where the array goes" },
+        transforms: {
+          ...NETWORK.flags["transforms"]!,
+          about: "IMAGENET1K_V1 (default, resize 256) or IMAGENET1K_V2 (resize 232)",
+        },
+        json: { about: '{"input","out","shape","dtype"}' },
+        ...PYTHON,
+      },
+    },
+    PICTURES,
+  ],
+};

@@ -1,0 +1,90 @@
+import type { FlagGroup } from "../description.ts";
+
+/** Flags that choose the worker and its checkpoint; shared by all commands that start one. */
+export const NETWORK: FlagGroup = {
+  title: "Network",
+  flags: {
+    weights: {
+      value: "NAME",
+      choices: ["IMAGENET1K_V1", "IMAGENET1K_V2", "untrained:0"],
+      about: "IMAGENET1K_V1 (default), IMAGENET1K_V2, a .pth file, or untrained:SEED",
+    },
+    sha256: { value: "HEX", about: "the full hash of a .pth file of your own" },
+    "trust-checkpoint": { about: "load a .pth file without knowing its hash" },
+    transforms: {
+      value: "NAME",
+      choices: ["IMAGENET1K_V1", "IMAGENET1K_V2"],
+      about: "whose preprocessing a .pth file takes: IMAGENET1K_V1 (default) or IMAGENET1K_V2",
+    },
+    device: {
+      value: "D",
+      choices: ["auto", "cpu", "cuda", "cuda:0"],
+      about: "auto (default), cpu, cuda, cuda:N, or a list such as cuda:0,cuda:1: one worker each",
+    },
+    workers: { value: "N", about: "workers side by side, one per GPU; on a CPU they share its cores" },
+    precision: {
+      value: "P",
+      choices: ["exact", "fused", "bf16", "fp16"],
+      about: "exact (default: every bit of plain PyTorch), fused, bf16 or fp16",
+    },
+    batch: {
+      value: "N",
+      about: "pictures that a worker takes at once at most; 0 (default) = its own choice",
+    },
+    threads: { value: "N", about: "PyTorch's CPU threads; they belong to the answer's last bits" },
+    handoff: {
+      value: "KIND",
+      choices: ["tensor", "pixels", "encoded"],
+      about: "what crosses to the worker: tensor (default on a CPU), pixels (default on a GPU) or encoded",
+    },
+    labels: { value: "FILE", about: "one label per line instead of the weights' own" },
+  },
+};
+
+export const PYTHON: FlagGroup["flags"] = {
+  python: { value: "FILE", about: "this interpreter and no other" },
+  env: { value: "NAME|PREFIX", about: "this conda environment" },
+};
+
+export const MIRROR: FlagGroup["flags"][string] = {
+  value: "URL",
+  about: "where checkpoints are downloaded from, instead of torchvision's servers",
+};
+
+export const ENVIRONMENT: FlagGroup = {
+  title: "Environment",
+  flags: {
+    ...PYTHON,
+    "cache-dir": { value: "DIR", about: "where checkpoints are kept" },
+    offline: { about: "never download" },
+    mirror: MIRROR,
+  },
+};
+
+/** Flags that say how a picture is read. */
+export const PICTURES: FlagGroup = {
+  title: "Pictures",
+  flags: {
+    exif: {
+      value: "WHAT",
+      choices: ["ignore", "apply"],
+      about: "ignore: as stored, as Pillow does (default); apply: turned upright",
+    },
+    icc: {
+      value: "WHAT",
+      choices: ["ignore", "to-srgb"],
+      about: "ignore: stored values, as Pillow does (default); to-srgb: converted by the profile",
+    },
+    mode: {
+      value: "WHAT",
+      choices: ["convert-rgb", "strict"],
+      about: 'convert-rgb: convert("RGB") as Pillow does (default); strict: refuse what is not RGB',
+    },
+  },
+};
+
+export const TIMEOUT: FlagGroup["flags"] = { timeout: { value: "MS", about: "per picture (default 30000)" } };
+
+export const MANIFEST: FlagGroup["flags"] = {
+  manifest: { value: "FILE", about: "write what is needed to reproduce the run (pictures must be files)" },
+};
