@@ -19,6 +19,8 @@ from isotorch_worker.transfer import Transfer
 
 # Batching must win more than a measurement errs.
 _WORTH = 0.97
+# A size that won nothing is tried again after so many batches: the machine may have been busy.
+_PAUSE = 32
 
 Log = Callable[[str, str], None]
 
@@ -58,7 +60,8 @@ class Computer:
         self.limit = MemoryLimit(most)
         self._exact = exact
         self._log = log or (lambda _level, _text: None)
-        self._worth: dict[tuple[int, ...], bool] = {}
+        # For each size and shape that was tried: how many batches it is still left out, 0 where it is used.
+        self._left_out: dict[tuple[int, ...], float] = {}
         self._improved = not (exact and transfer.device.type == "cpu")
 
     @property
@@ -106,16 +109,24 @@ class Computer:
         if not self._improved:
             return 1
         size = power_of_two(min(waiting, self.limit.limit))
-        while size > 1 and not self._worth.get((size, *row.shape), True):
+        while size > 1 and self._is_left_out((size, *row.shape)):
             size //= 2
         return size
+
+    def _is_left_out(self, key: tuple[int, ...]) -> bool:
+        left = self._left_out.get(key, 0)
+        if left > 0:
+            self._left_out[key] = left - 1
+            if left == 1:
+                del self._left_out[key]
+        return left > 0
 
     def _start(self, rows: list[Tensor]) -> Running:
         began = time.perf_counter()
         with torch.inference_mode():
             batch = self.transfer.to_device(rows)
             key = (len(rows), *rows[0].shape)
-            if self._exact and len(rows) > 1 and key not in self._worth:
+            if self._exact and len(rows) > 1 and key not in self._left_out:
                 logits = self._trial(batch, key)
             else:
                 logits = self.network(batch)
@@ -126,28 +137,28 @@ class Computer:
     def _trial(self, batch: Tensor, key: tuple[int, ...]) -> Tensor:
         """The logits of each picture alone; on the side, whether all together give the same, and sooner."""
         size = len(batch)
-        alone, apart_ms = self._timed(
-            lambda: torch.cat([self.network(batch[row : row + 1]) for row in range(size)])
-        )
-        together, together_ms = self._timed(lambda: self.network(batch))
+        single = [self._timed(batch[row : row + 1]) for row in range(size)]
+        alone = torch.cat([logits for logits, _ in single])
+        apart_ms = size * min(ms for _, ms in single)
+        together, together_ms = self._timed(batch)
         equal = torch.equal(alone, together)
         if equal:
             # The first time of a size makes its kernels.
-            together_ms = self._timed(lambda: self.network(batch))[1]
+            together_ms = min(self._timed(batch)[1] for _ in range(2))
         worth = equal and together_ms < apart_ms * _WORTH
-        self._worth[key] = worth
+        self._left_out[key] = 0 if worth else _PAUSE if equal else float("inf")
         self._log(
             "info",
             f"{size} pictures together: {'the same bits as' if equal else 'other bits than'} alone, "
             f"{together_ms / size:.1f} ms each instead of {apart_ms / size:.1f}; from now on "
-            f"{'together' if worth else 'not together'}",
+            f"{'together' if worth else 'not together'}{' for a while' if equal and not worth else ''}",
         )
         return alone
 
-    def _timed(self, compute: Callable[[], Tensor]) -> tuple[Tensor, float]:
+    def _timed(self, batch: Tensor) -> tuple[Tensor, float]:
         began = self.transfer.queue.mark()()
-        result = compute()
-        return result, (self.transfer.queue.mark()() - began) * 1000
+        logits: Tensor = self.network(batch)
+        return logits, (self.transfer.queue.mark()() - began) * 1000
 
     def _forget_memory(self, size: int, error: BaseException) -> None:
         # The traceback holds the frames, and these hold what was allocated until it failed.

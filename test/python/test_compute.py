@@ -137,7 +137,7 @@ def test_exact_computes_together_only_after_a_trial_with_equal_bits_and_a_gain()
     rows = pictures(4)
     expected = torch.cat([Tiny()(row) for row in rows])
     assert torch.equal(torch.cat(answers(made, rows)), expected)
-    assert network.sizes == [1, 1, 1, 1, 4, 4]
+    assert network.sizes == [1, 1, 1, 1, 4, 4, 4]
     assert "the same bits as alone" in said[-1]
     network.sizes.clear()
     assert torch.equal(torch.cat(answers(made, rows)), expected)
@@ -155,12 +155,18 @@ def test_exact_never_answers_with_bits_that_a_batch_changed():
     assert any("other bits than alone" in text for text in said)
 
 
-def test_exact_computes_one_by_one_where_a_batch_wins_nothing():
+def test_exact_computes_one_by_one_where_a_batch_wins_nothing_and_asks_again_later():
     network = SlowTogether()
     made = computer(network, 2, exact=True)
-    for _ in range(2):
+    answers(made, pictures(2))
+    assert network.sizes == [1, 1, 2, 2, 2]
+    network.sizes.clear()
+    for _ in range(32):
         answers(made, pictures(2))
-    assert network.sizes == [1, 1, 2, 2, 1, 1]
+    assert network.sizes == [1, 1] * 32
+    network.sizes.clear()
+    answers(made, pictures(2))
+    assert network.sizes == [1, 1, 2, 2, 2]
 
 
 def test_exact_on_a_cpu_waits_with_trials_until_it_was_improved():

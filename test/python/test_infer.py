@@ -97,6 +97,7 @@ def test_a_tensor_that_is_not_finite_is_refused_and_named(bad):
 
 def test_logits_that_are_not_finite_are_refused():
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 4))
+    torch.nn.init.ones_(network[1].weight)
     with pytest.raises(NonFiniteOutput, match="picture 1 of 2"):
         infer.forward(network, torch.full((2, 3, 2, 2), 3e38), CPU)
 
