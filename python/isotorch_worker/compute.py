@@ -38,9 +38,10 @@ class Computed:
 class Running:
     """``count`` pictures that are being computed together, or that could not be."""
 
-    def __init__(self, count: int, finish: Callable[[], Computed]) -> None:
+    def __init__(self, count: int, started: float, finish: Callable[[], Computed]) -> None:
         self.count = count
-        self.started = time.monotonic()
+        self.started = started
+        """time.monotonic() before anything was done for them."""
         self.finish = finish
         """Waits; raises what torch raised, or OutOfMemory where one picture alone did not fit."""
 
@@ -77,7 +78,12 @@ class Computer:
         if self._improved:
             return
         self._improved = True
-        packed, of = pack(self.network, self.transfer.crop)
+        try:
+            packed, of = pack(self.network, self.transfer.crop)
+        except Exception as error:
+            # What was packed until then gave the same bits; the rest stays as it was.
+            self._log("warning", f"packing the convolutions failed: {type(error).__name__}: {error}")
+            return
         self._log("info", f"{packed} of {of} convolutions are packed, with the same bits as before")
 
     def run(self, rows: list[Tensor]) -> Iterator[Running]:
@@ -91,18 +97,19 @@ class Computer:
         while position < len(rows):
             size = 1 if position < apart else self._size(len(rows) - position, rows[position])
             part = rows[position : position + size]
+            started = time.monotonic()
             try:
-                running = self._start(part)
-            except (RuntimeError, MemoryError) as error:
+                finish = self._start(part)
+            except Exception as error:
                 if is_out_of_memory(error):
                     self._forget_memory(size, error)
                 if size > 1:
                     apart = 0 if is_out_of_memory(error) else position + size
                     continue
-                running = Running(1, _raiser(self._explained(error)))
+                finish = _raiser(self._explained(error))
             else:
                 self.limit.succeeded(size)
-            yield running
+            yield Running(size, started, finish)
             position += size
 
     def _size(self, waiting: int, row: Tensor) -> int:
@@ -121,7 +128,7 @@ class Computer:
                 del self._left_out[key]
         return left > 0
 
-    def _start(self, rows: list[Tensor]) -> Running:
+    def _start(self, rows: list[Tensor]) -> Callable[[], Computed]:
         began = time.perf_counter()
         with torch.inference_mode():
             batch = self.transfer.to_device(rows)
@@ -132,7 +139,7 @@ class Computer:
                 logits = self.network(batch)
             computed = self.transfer.queue.mark()
             fetch = self.transfer.to_host([logits, *order(logits)])
-        return Running(len(rows), lambda: _finish(began, computed, fetch))
+        return lambda: _finish(began, computed, fetch)
 
     def _trial(self, batch: Tensor, key: tuple[int, ...]) -> Tensor:
         """The logits of each picture alone; on the side, whether all together give the same, and sooner."""
@@ -170,7 +177,7 @@ class Computer:
                 "warning", f"not enough memory for {size} pictures together; now at most {self.limit.limit}"
             )
 
-    def _explained(self, error: RuntimeError | MemoryError) -> Exception:
+    def _explained(self, error: Exception) -> Exception:
         if not is_out_of_memory(error):
             return error
         known = OutOfMemory(

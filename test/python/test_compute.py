@@ -216,7 +216,7 @@ def test_an_error_of_one_picture_leaves_its_neighbours_alone():
     class Picky(Tiny):
         def forward(self, batch: Tensor) -> Tensor:
             if bool((batch == 7).any()):
-                raise RuntimeError("I do not like sevens")
+                raise ValueError("I do not like sevens")
             return super().forward(batch)
 
     rows = pictures(4)
@@ -225,7 +225,7 @@ def test_an_error_of_one_picture_leaves_its_neighbours_alone():
     for running in computer(Picky()).run(rows):
         try:
             outcomes.append(len(running.finish().logits))
-        except RuntimeError as error:
+        except ValueError as error:
             outcomes.append(str(error))
     assert outcomes == [1, 1, "I do not like sevens", 1]
 
@@ -241,6 +241,13 @@ def test_two_batches_can_be_under_way_and_each_is_waited_for():
     assert queue.waited == 4
     for rows, logits in zip((first, second), results):
         assert torch.equal(logits, torch.cat([Tiny()(row) for row in rows]))
+
+
+def test_waiting_ends_where_computing_begins():
+    began = time.monotonic()
+    (running,) = computer(SlowAlone()).run(pictures(1))
+    assert 0 <= running.started - began < 0.02
+    assert running.finish().forward >= 20
 
 
 def test_pixels_are_normalised_to_the_same_bits_by_table_as_step_by_step():
