@@ -17,6 +17,7 @@ from typing import Any
 import zmq
 
 from isotorch_worker import lifetime
+from isotorch_worker.batch import belongs
 from isotorch_worker.errors import ProtocolError, ProtocolVersionError, QueueFull, StartupError, WorkerError
 from isotorch_worker.startup import Startup, hello
 from isotorch_worker.wire import MAX_FRAMES, Descriptor, Frames, Message, Payload, clip, decode, encode
@@ -26,6 +27,9 @@ LINGER_MS = 1000
 MAX_RECEIVED_FRAME_BYTES = 64 * 1024 * 1024
 MAX_WAITING = 16
 MAX_WAITING_BYTES = 128 * 1024 * 1024
+BATCHES = 2
+# The requests of a batch are sent in one go; whatever is missing after this will not come.
+GATHER_SECONDS = 1.0
 POLL_MS = 1000
 BEAT_SECONDS = 5.0
 FRAMES_PER_TURN = 64
@@ -44,9 +48,22 @@ class Request:
         return sum(len(payload) for _, payload in self.message.frames.values())
 
     @property
+    def following(self) -> int:
+        """How many requests of its batch are announced behind it."""
+        return self.message.fields.get("following", 0)
+
+    def goes_with(self, previous: Request) -> bool:
+        """Whether it is of the batch of ``previous``, which announced requests behind it."""
+        return self.message.type == "infer" and belongs(self.following, previous.following)
+
+    @property
     def overdue(self) -> bool:
         limit = self.message.fields.get("deadlineMs")
         return limit is not None and (time.monotonic() - self.received) * 1000 >= limit
+
+
+class Stopped(Exception):
+    """The controller asked the worker to stop."""
 
 
 class Channel:
@@ -57,10 +74,13 @@ class Channel:
         self.generation = startup.generation
         self.dropped: Counter[str] = Counter()
         self.stopping = threading.Event()
-        self._waiting: queue.SimpleQueue[Request | WorkerError | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Request | WorkerError | Stopped] = queue.SimpleQueue()
         self._pending: dict[int, Request] = {}
         self._pending_lock = threading.Lock()
         self._loaded = False
+        self._max_waiting = MAX_WAITING
+        self._max_waiting_bytes = MAX_WAITING_BYTES
+        self._set_aside: list[Request | WorkerError | Stopped] = []
         self._context: zmq.Context[Any] = zmq.Context()
         self._dealer = self._connect(startup)
         self._inbox = self._context.socket(zmq.PAIR)
@@ -74,12 +94,41 @@ class Channel:
         self._thread = threading.Thread(target=self._run, name="channel", daemon=True)
         self._thread.start()
 
-    def next(self) -> Request | None:
-        """Wait for work; None means stop. Raises a WorkerError that ends the worker. Main thread only."""
-        item = self._waiting.get()
-        if isinstance(item, WorkerError):
-            raise item
-        return None if item is None or self.stopping.is_set() else item
+    def next(self, wait: bool = True) -> list[Request]:
+        """What is to be done together: one request, or those of a batch that came within a second.
+
+        Empty where nothing waits and ``wait`` is false. Raises Stopped, or the WorkerError that ends the
+        worker. Main thread only.
+        """
+        first = self._take(None if wait else 0.0)
+        if first is None:
+            return []
+        batch = [first]
+        until = time.monotonic() + GATHER_SECONDS
+        while batch[-1].following > 0:
+            try:
+                request = self._take(max(until - time.monotonic(), 0.0))
+            except (Stopped, WorkerError) as end:
+                # Its turn comes after the batch, which is there already.
+                self._set_aside.append(end)
+                break
+            if request is None:
+                break
+            if not request.goes_with(batch[-1]):
+                self._set_aside.append(request)
+                break
+            batch.append(request)
+        return batch
+
+    def make_room(self, pictures: int, picture_bytes: int) -> None:
+        """Hold what two batches need: so many pictures each, of so many bytes."""
+        with self._pending_lock:
+            self._max_waiting = max(MAX_WAITING, BATCHES * pictures)
+            self._max_waiting_bytes = max(MAX_WAITING_BYTES, BATCHES * pictures * picture_bytes)
+
+    def log(self, level: str, text: str) -> None:
+        """Tell the controller's logger. Main thread only."""
+        self.send(Message("log", 0, self.generation, {"level": level, "message": clip(text)}))
 
     def send(self, message: Message) -> None:
         """Hand a message to the thread; waits while the controller reads nothing. Main thread only."""
@@ -103,6 +152,18 @@ class Channel:
         self._outbox.close()
         if not self._thread.is_alive():
             self._context.term()
+
+    def _take(self, timeout: float | None) -> Request | None:
+        """The next in the queue; None when nothing came in time."""
+        try:
+            item = self._set_aside.pop(0) if self._set_aside else self._waiting.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if isinstance(item, Exception):
+            raise item
+        if self.stopping.is_set():
+            raise Stopped
+        return item
 
     def _connect(self, startup: Startup) -> zmq.Socket[Any]:
         dealer = self._context.socket(zmq.DEALER)
@@ -196,7 +257,7 @@ class Channel:
                     self._pending[message.id].cancelled = True
         elif message.type == "stop":
             self.stopping.set()
-            self._waiting.put(None)
+            self._waiting.put(Stopped())
         elif message.type in ("load", "infer", "decode"):
             self._keep(Request(message))
         elif message.type != "pong":
@@ -208,7 +269,7 @@ class Channel:
             known = request.message.id in self._pending
             waiting = len(self._pending)
             size = request.size + sum(other.size for other in self._pending.values())
-            full = waiting >= MAX_WAITING or (waiting > 0 and size > MAX_WAITING_BYTES)
+            full = waiting >= self._max_waiting or (waiting > 0 and size > self._max_waiting_bytes)
             if not known and not full:
                 self._pending[request.message.id] = request
         if known:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
-from isotorch_worker.errors import BadTensor, NonFiniteOutput, OutOfMemory
+from isotorch_worker.errors import BadTensor, NonFiniteOutput
 from isotorch_worker.picture import decode_picture
 
 _MEMORY_PHRASES = ("out of memory", "can't allocate memory", "not enough memory", "CUDNN_STATUS_ALLOC_FAILED")
 
 
-@dataclass(frozen=True)
-class Ranking:
-    """The k best classes of N pictures, best first, on the CPU.
+class Ranking(NamedTuple):
+    """The classes of N pictures, best first.
 
     ``indices`` int64 [N,k]; ``scores`` float32 [N,k] in 0..1; ``percentages`` float32 [N,k] in 0..100;
     ``probabilities`` float32 [N,1000] in 0..1, in class order.
@@ -29,6 +28,12 @@ class Ranking:
     scores: Tensor
     percentages: Tensor
     probabilities: Tensor
+
+    def part(self, rows: slice, top_k: int) -> Ranking:
+        """The ``top_k`` best classes (0 = all) of some of the pictures."""
+        best = slice(top_k or None)
+        indices, scores, percentages = (self[n][rows, best].contiguous() for n in range(3))
+        return Ranking(indices, scores, percentages, self.probabilities[rows])
 
 
 def tensor_from_encoded(data: bytes | bytearray | memoryview, spec: Mapping[str, Any]) -> Tensor:
@@ -48,12 +53,11 @@ def tensor_from_encoded(data: bytes | bytearray | memoryview, spec: Mapping[str,
     return tensor.unsqueeze(0)
 
 
-def tensor_from_pixels(data: bytearray, shape: tuple[int, ...], spec: Mapping[str, Any]) -> Tensor:
+def tensor_from_pixels(pixels: Tensor, spec: Mapping[str, Any]) -> Tensor:
     """float32 [N,3,H,W] from uint8 [N,H,W,3] pixels that are resized and cropped already.
 
     Method: ToTensor and Normalize, step by step in float32, so that the bits are theirs.
     """
-    pixels = torch.frombuffer(data, dtype=torch.uint8).reshape(shape)
     values = pixels.permute(0, 3, 1, 2).contiguous().to(torch.float32).div(255)
     mean = torch.tensor(spec["mean"], dtype=torch.float32).view(3, 1, 1)
     std = torch.tensor(spec["std"], dtype=torch.float32).view(3, 1, 1)
@@ -67,7 +71,10 @@ def tensor_from_floats(data: bytearray, shape: tuple[int, ...]) -> Tensor:
     """
     tensor = torch.frombuffer(data, dtype=torch.float32).reshape(shape)
     # A finite sum has finite terms; only where it is not (it may also overflow) each value is looked at.
-    if bool(torch.isfinite(tensor.sum())):
+    # NumPy's sum, because torch would wake its other threads for it, which takes longer than the sum.
+    with np.errstate(all="ignore"):
+        total = np.frombuffer(data, np.float32).sum()
+    if np.isfinite(total):
         return tensor
     finite = torch.isfinite(tensor).flatten(1).all(dim=1)
     if not bool(finite.all()):
@@ -79,26 +86,24 @@ def tensor_from_floats(data: bytearray, shape: tuple[int, ...]) -> Tensor:
 def forward(network: nn.Module, batch: Tensor, device: torch.device) -> Tensor:
     """Logits, float32 [N,1000] on ``device``, of a batch [N,3,H,W].
 
-    Raises NonFiniteOutput, OutOfMemory, or whatever else torch raises.
+    Raises NonFiniteOutput, or whatever torch raises.
     """
-    try:
-        with torch.inference_mode():
-            logits: Tensor = network(batch.to(device))
-            finite = torch.isfinite(logits).all(dim=1)
-            if not bool(finite.all()):
-                first = int((~finite).nonzero()[0].item())
-                raise NonFiniteOutput(f"the logits of picture {first + 1} of {len(batch)} are not finite")
-            return logits
-    except (RuntimeError, MemoryError) as error:
-        if is_out_of_memory(error):
-            raise OutOfMemory(
-                f"not enough memory on {device} for a batch of {len(batch)}", "use a smaller batch"
-            ) from error
-        raise
+    with torch.inference_mode():
+        logits: Tensor = network(batch.to(device))
+        check_finite(logits)
+        return logits
 
 
-def rank(logits: Tensor, top_k: int) -> Ranking:
-    """The ``top_k`` best classes (0 = all) of logits [N,1000].
+def check_finite(logits: Tensor) -> None:
+    """Raises NonFiniteOutput naming the first picture whose logits, [N,1000], hold NaN or an infinity."""
+    finite = torch.isfinite(logits)
+    if not bool(finite.all()):
+        first = int((~finite.all(dim=1)).nonzero()[0].item())
+        raise NonFiniteOutput(f"the logits of picture {first + 1} of {len(logits)} are not finite")
+
+
+def order(logits: Tensor) -> Ranking:
+    """All classes of logits [N,1000] ranked, on the device where the logits are.
 
     Method: the tutorial's lines, ``softmax(out, dim=1) * 100`` and ``torch.sort(out, descending=True)``, so
     that bits and the order of ties are its own.
@@ -106,13 +111,9 @@ def rank(logits: Tensor, top_k: int) -> Ranking:
     with torch.inference_mode():
         probabilities = torch.nn.functional.softmax(logits, dim=1)
         percentages = probabilities * 100
-        _, order = torch.sort(logits, descending=True)
-        indices = order[:, : top_k or order.shape[1]]
+        _, indices = torch.sort(logits, descending=True)
         return Ranking(
-            indices.contiguous().cpu(),
-            probabilities.gather(1, indices).cpu(),
-            percentages.gather(1, indices).cpu(),
-            probabilities.cpu(),
+            indices, probabilities.gather(1, indices), percentages.gather(1, indices), probabilities
         )
 
 

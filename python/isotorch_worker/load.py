@@ -16,6 +16,8 @@ from isotorch_worker.wire import Message
 if TYPE_CHECKING:
     import torch
 
+    from isotorch_worker.compute import Computer
+
 REPORT_SECONDS = 0.5
 
 
@@ -26,6 +28,7 @@ class Session:
     network: torch.nn.Module
     device: torch.device
     spec: dict[str, Any]
+    computer: Computer
 
 
 def load(channel: Channel, message: Message) -> tuple[Session, Message]:
@@ -42,8 +45,8 @@ def load(channel: Channel, message: Message) -> tuple[Session, Message]:
     # A made checkpoint may not be there yet; any other is read and hashed while torch is imported.
     seed: int | None = wanted["seed"]
     reader = CheckpointReader(path, wanted["sha256"], wanted["trust"]) if seed is None else None
+    from isotorch_worker import compute, infer, model, precision, probe, untrained
     from isotorch_worker import device as devices
-    from isotorch_worker import infer, model, precision, probe, untrained
 
     threads = devices.set_threads(wanted["threads"])
     spec = model.transforms_spec(wanted["transforms"], wanted["model"])
@@ -62,9 +65,14 @@ def load(channel: Channel, message: Message) -> tuple[Session, Message]:
     del data
     model.load_state(network, state)
     del state
-    network = precision.apply_precision(network, wanted["precision"], device).to(device)
+    network = precision.apply_precision(network, wanted["precision"], device, spec["crop"], channel.log)
+    computer = compute.prepare(network, device, spec, wanted["precision"], wanted["maxBatch"], channel.log)
+    channel.make_room(computer.limit.most, 3 * spec["crop"] ** 2 * 4)
+    if (warning := precision.caution(wanted["precision"], device)) is not None:
+        channel.log("warning", warning)
+        device_reason = f"{device_reason}; {warning}"
     progress("warm-up")
-    session = Session(network, device, spec)
+    session = Session(network, device, spec, computer)
     warmup = _warm_up(session, infer.forward)
     fields: dict[str, Any] = {
         "versions": probe.runtime_versions(),
@@ -75,7 +83,7 @@ def load(channel: Channel, message: Message) -> tuple[Session, Message]:
         "precision": wanted["precision"],
         "sha256": sha256,
         "spec": spec,
-        "maxBatch": 1,
+        "maxBatch": computer.limit.most,
         "warmupMs": warmup,
     }
     frames = {

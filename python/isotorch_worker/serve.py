@@ -1,12 +1,14 @@
-"""The loop: load once, then receive -> decode -> infer -> encode -> send, until the controller says stop."""
+"""The loop: load once, then receive -> prepare -> compute -> answer, until the controller says stop."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import TYPE_CHECKING
 
 from isotorch_worker import lifetime
-from isotorch_worker.channel import Channel, Request, error_message
+from isotorch_worker.batch import runs
+from isotorch_worker.channel import Channel, Request, Stopped, error_message
 from isotorch_worker.errors import (
     Aborted,
     Closed,
@@ -18,12 +20,15 @@ from isotorch_worker.errors import (
 )
 from isotorch_worker.load import Session, load
 from isotorch_worker.startup import Startup
-from isotorch_worker.wire import Descriptor, Frames, Message, Payload
+from isotorch_worker.wire import Descriptor, Frames, Message
 
 if TYPE_CHECKING:
-    import torch
+    from isotorch_worker.compute import Running
+    from isotorch_worker.job import Job, Row
 
 RESTART = 1
+# A session that was asked for so many pictures will be asked for more: it pays to prepare for them.
+IMPROVE_AFTER = 3
 
 
 def serve(startup: Startup) -> int:
@@ -34,51 +39,140 @@ def serve(startup: Startup) -> int:
     channel = Channel(startup)
     lifetime.watch_stdin()
     try:
-        return _work(channel)
+        return Worker(channel).work()
     finally:
         channel.close()
 
 
-def _work(channel: Channel) -> int:
-    session: Session | None = None
-    while True:
+class Worker:
+    """Takes requests from a channel in their order and answers each of them once."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._session: Session | None = None
+        self._exit_code: int | None = None
+        self._under_way: deque[tuple[Running, list[Row]]] = deque()
+        self._answers = 0
+
+    def work(self) -> int:
+        """Until the controller says stop, or the process cannot go on; returns its exit code."""
         try:
-            request = channel.next()
+            while self._exit_code is None:
+                requests = self._channel.next(wait=not self._under_way)
+                if requests:
+                    self._turn(requests)
+                else:
+                    self._collect()
+        except Stopped:
+            self._finish()
+            return 0
         except WorkerError as error:
-            channel.send(error_message(error, 0, channel.generation))
+            self._channel.send(error_message(error, 0, self._channel.generation))
             return error.exit_code
-        if request is None:
-            return _refuse_waiting(channel)
-        try:
-            if request.message.type == "load":
-                _expect(session is None, "a second load")
-                session, reply = load(channel, request.message)
+        return self._exit_code
+
+    def _turn(self, requests: list[Request]) -> None:
+        if requests[0].message.type == "infer" and self._session is not None:
+            self._infer(self._session, requests)
+            return
+        # What is under way was here before.
+        self._collect_all()
+        for request in requests:
+            try:
+                if request.message.type == "load":
+                    reply = self._load(request)
+                else:
+                    _check_still_wanted(request)
+                    reply = _decode(request)
+            except Exception as error:
+                self._fail(request, error)
             else:
+                self._answer(request, reply)
+
+    def _load(self, request: Request) -> Message:
+        if self._session is not None:
+            raise ProtocolError("a second load")
+        self._session, reply = load(self._channel, request.message)
+        return reply
+
+    # --- infer ----------------------------------------------------------------------------------------------
+
+    def _infer(self, session: Session, requests: list[Request]) -> None:
+        from isotorch_worker.job import Job
+
+        jobs: list[Job] = []
+        for request in requests:
+            try:
                 _check_still_wanted(request)
-                reply = _answer(session, request)
+                jobs.append(Job(request, session.spec))
+            except Exception as error:
+                self._fail(request, error)
+        for rows in runs((row.key, row) for job in jobs for row in job.rows):
+            begun = 0
+            for running in session.computer.run([row.tensor for row in rows]):
+                self._under_way.append((running, rows[begun : begun + running.count]))
+                begun += running.count
+                while len(self._under_way) >= session.computer.depth:
+                    self._collect()
+
+    def _collect(self) -> None:
+        """Wait for the oldest pictures under way, and answer the requests that are complete with them."""
+        running, rows = self._under_way.popleft()
+        try:
+            computed = running.finish()
         except Exception as error:
-            code = _report(channel, request, error, session)
-            if code is not None:
-                return code
+            for row in rows:
+                self._settle(row.job, error)
+            return
+        for number, row in enumerate(rows):
+            if row.job.add(computed, number, running):
+                self._settle(row.job)
+        self._answers += len(rows)
+        if self._session is not None and self._answers >= IMPROVE_AFTER:
+            self._session.computer.improve()
+
+    def _settle(self, job: Job, error: Exception | None = None) -> None:
+        if job.settled:
+            return
+        job.settled = True
+        try:
+            if error is not None:
+                raise error
+            reply = job.reply()
+        except Exception as problem:
+            self._fail(job.request, problem)
         else:
-            channel.finish(request)
-            channel.send(reply)
+            self._answer(job.request, reply)
 
+    def _collect_all(self) -> None:
+        while self._under_way:
+            self._collect()
 
-def _report(channel: Channel, request: Request, error: Exception, session: Session | None) -> int | None:
-    """Answer with the error; the exit code if the process cannot go on after it."""
-    known = _known(error)
-    channel.finish(request)
-    channel.send(error_message(known, request.message.id, channel.generation))
-    if session is None and request.message.type == "load":
-        return known.exit_code
-    if session is not None and known.code == "WORKER_ERROR":
-        from isotorch_worker.device import is_broken
+    # --- answers --------------------------------------------------------------------------------------------
 
-        # After such an error a CUDA context answers nothing any more; another process gets a new one.
-        if is_broken(session.device):
-            return RESTART
-    return None
+    def _answer(self, request: Request, reply: Message) -> None:
+        self._channel.finish(request)
+        self._channel.send(reply)
+
+    def _fail(self, request: Request, error: Exception) -> None:
+        """Answer with the error, and end the worker where it cannot go on after it."""
+        known = _known(error)
+        self._answer(request, error_message(known, request.message.id, self._channel.generation))
+        if self._session is None:
+            if request.message.type == "load":
+                self._exit_code = known.exit_code
+        elif known.code == "WORKER_ERROR":
+            from isotorch_worker.device import is_broken
+
+            # After such an error a CUDA context answers nothing any more; another process gets a new one.
+            if is_broken(self._session.device):
+                self._exit_code = RESTART
+
+    def _finish(self) -> None:
+        self._collect_all()
+        for request in self._channel.unfinished():
+            error = Closed("the worker was asked to stop before this request's turn came")
+            self._channel.send(error_message(error, request.message.id, self._channel.generation))
 
 
 def _known(error: Exception) -> WorkerError:
@@ -96,13 +190,6 @@ def _known(error: Exception) -> WorkerError:
     return known
 
 
-def _refuse_waiting(channel: Channel) -> int:
-    for request in channel.unfinished():
-        error = Closed("the worker was asked to stop before this request's turn came")
-        channel.send(error_message(error, request.message.id, channel.generation))
-    return 0
-
-
 def _check_still_wanted(request: Request) -> None:
     if request.cancelled:
         raise Aborted("cancelled before its turn came")
@@ -110,78 +197,17 @@ def _check_still_wanted(request: Request) -> None:
         raise DeadlineExceeded("the deadline passed before its turn came")
 
 
-def _expect(condition: bool, otherwise: str) -> None:
-    if not condition:
-        raise ProtocolError(otherwise)
-
-
-# --- infer and decode ---------------------------------------------------------------------------------------
-
-
-def _answer(session: Session | None, request: Request) -> Message:
-    message = request.message
-    timer = _Timer(request.received)
-    if message.type == "decode":
-        return _decode(message, timer)
-    if session is None:
+def _decode(request: Request) -> Message:
+    message, wanted = request.message, request.message.fields
+    if message.type != "decode":
         raise ProtocolError(f"{message.type} came before load")
-    from isotorch_worker import infer
-
-    batch = _batch(message, session.spec)
-    timer.mark("prepare")
-    logits = infer.forward(session.network, batch, session.device)
-    timer.mark("forward")
-    ranking = infer.rank(logits, message.fields["topK"])
-    timer.mark("rank")
-    tensors = [("indices", ranking.indices), ("scores", ranking.scores), ("percentages", ranking.percentages)]
-    if "logits" in message.fields["include"]:
-        tensors.append(("logits", logits.cpu()))
-    if "probabilities" in message.fields["include"]:
-        tensors.append(("probabilities", ranking.probabilities))
-    frames = {name: _frame(name, tensor) for name, tensor in tensors}
-    return Message(
-        "result", message.id, message.generation, {"timings": timer.timings, "batch": len(batch)}, frames
-    )
-
-
-def _decode(message: Message, timer: _Timer) -> Message:
     from isotorch_worker import picture
 
-    wanted = message.fields
+    queue = (time.monotonic() - request.received) * 1000
+    began = time.perf_counter()
     data, shape = picture.decode_pixels(
         message.frames["encoded"][1], wanted["exif"], wanted["icc"], wanted["mode"]
     )
-    timer.mark("decode")
+    timings = {"queue": queue, "decode": (time.perf_counter() - began) * 1000}
     frames: Frames = {"pixels": (Descriptor("pixels", "|u1", shape), data)}
-    return Message("result", message.id, message.generation, {"timings": timer.timings, "batch": 1}, frames)
-
-
-def _batch(message: Message, spec: dict[str, Any]) -> torch.Tensor:
-    from isotorch_worker import infer
-
-    descriptor, payload = message.frames[message.fields["handoff"]]
-    if descriptor.name == "encoded":
-        return infer.tensor_from_encoded(payload, spec)
-    # torch wants memory that may be written; copying 600 KB takes 0.05 ms.
-    data = bytearray(payload)
-    if descriptor.name == "pixels":
-        return infer.tensor_from_pixels(data, descriptor.shape, spec)
-    return infer.tensor_from_floats(data, descriptor.shape)
-
-
-def _frame(name: str, tensor: torch.Tensor) -> tuple[Descriptor, Payload]:
-    dtype = "<i8" if name == "indices" else "<f4"
-    return Descriptor(name, dtype, tuple(tensor.shape)), tensor.numpy().tobytes()
-
-
-class _Timer:
-    """Milliseconds by stage; ``queue`` is the time from receiving to here."""
-
-    def __init__(self, received: float) -> None:
-        self.timings = {"queue": (time.monotonic() - received) * 1000}
-        self._last = time.perf_counter()
-
-    def mark(self, name: str) -> None:
-        now = time.perf_counter()
-        self.timings[name] = (now - self._last) * 1000
-        self._last = now
+    return Message("result", message.id, message.generation, {"timings": timings, "batch": 1}, frames)

@@ -281,10 +281,15 @@ def test_from_load_to_stop(start, checkpoint, jpeg):
     worker.infer(90, "tensor", ("<f4", tensor.shape, tensor.tobytes()))
     worker.infer(91, "tensor", ("<f4", tensor.shape, tensor.tobytes()))
     worker.send("ping", 92)
-    assert worker.receive().type == "pong"
+    assert reply(worker).type == "pong"
     worker.send("stop", 0)
-    assert (worker.receive().type, worker.receive().fields["code"]) == ("result", "CLOSED")
+    assert (reply(worker).type, reply(worker).fields["code"]) == ("result", "CLOSED")
     assert worker.wait() == 0
+
+
+def reply(worker):
+    """The next answer; the worker logs what it learns between them."""
+    return worker.until("result", "error", "pong")
 
 
 def answers_are_plain_pytorchs(worker, checkpoint, jpeg):
@@ -297,7 +302,7 @@ def answers_are_plain_pytorchs(worker, checkpoint, jpeg):
     )
     plain = json.loads(output.stdout)
     worker.infer(10, "encoded", ("|u1", (len(jpeg),), jpeg), include=["logits", "probabilities"])
-    result = worker.receive()
+    result = reply(worker)
     frames = {name: bytes(data) for name, (_, data) in result.frames.items()}
     assert hashlib.sha256(frames["logits"]).hexdigest() == plain["logits_sha256"]
     assert np.frombuffer(frames["indices"], "<i8").tolist() == [top["index"] for top in plain["top5"]]
@@ -311,10 +316,10 @@ def answers_are_plain_pytorchs(worker, checkpoint, jpeg):
 def one_failure_leaves_the_next_request_unharmed(worker):
     tensor = np.full((1, 3, 224, 224), np.nan, np.float32)
     worker.infer(20, "tensor", ("<f4", tensor.shape, tensor.tobytes()))
-    assert worker.receive().fields["code"] == "BAD_TENSOR"
+    assert reply(worker).fields["code"] == "BAD_TENSOR"
     pixels = np.zeros((2, 224, 224, 3), np.uint8)
     worker.infer(21, "pixels", ("|u1", pixels.shape, pixels.tobytes()), topK=0)
-    result = worker.receive()
+    result = reply(worker)
     assert result.frames["indices"][0].shape == (2, 1000)
 
 
@@ -323,9 +328,9 @@ def pings_are_answered_while_the_network_computes(worker):
     worker.infer(30, "tensor", ("<f4", tensor.shape, tensor.tobytes()))
     began = time.monotonic()
     worker.send("ping", 31)
-    assert worker.receive().type == "pong"
+    assert reply(worker).type == "pong"
     assert time.monotonic() - began < 0.5
-    assert worker.receive().id == 30
+    assert reply(worker).id == 30
 
 
 def late_and_cancelled_requests_are_not_computed(worker):
@@ -335,8 +340,8 @@ def late_and_cancelled_requests_are_not_computed(worker):
     worker.infer(41, "tensor", frame)
     worker.infer(42, "tensor", frame, deadlineMs=1)
     worker.send("cancel", 41)
-    replies = [worker.receive() for _ in range(3)]
-    assert [(reply.id, reply.fields.get("code")) for reply in replies] == [
+    replies = [reply(worker) for _ in range(3)]
+    assert [(answer.id, answer.fields.get("code")) for answer in replies] == [
         (40, None),
         (41, "ABORTED"),
         (42, "DEADLINE_EXCEEDED"),
@@ -349,10 +354,10 @@ def too_many_requests_are_refused(worker):
     for request in range(50, 70):
         tensor = slow if request == 50 else small
         worker.infer(request, "tensor", ("<f4", tensor.shape, tensor.tobytes()))
-    replies = [worker.receive() for _ in range(20)]
-    codes = [reply.fields["code"] for reply in replies if reply.type == "error"]
+    replies = [reply(worker) for _ in range(20)]
+    codes = [answer.fields["code"] for answer in replies if answer.type == "error"]
     assert set(codes) == {"QUEUE_FULL"}
-    assert sorted(reply.id for reply in replies) == list(range(50, 70))
+    assert sorted(answer.id for answer in replies) == list(range(50, 70))
 
 
 def test_a_missing_untrained_checkpoint_is_made_the_same_from_its_seed(start, checkpoint, tmp_path):

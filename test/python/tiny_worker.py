@@ -1,0 +1,60 @@
+"""The real worker around a tiny network, to see what happens to batches without computing for seconds.
+
+A picture whose first value is 1e38 has logits that are not finite, one with 13 breaks the network, and with
+two values of 5 in a batch memory runs out. A first value of 3 makes the pass take half a second.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
+
+from isotorch_worker import __main__, serve
+from isotorch_worker.channel import byte_frame
+from isotorch_worker.load import Session
+from isotorch_worker.wire import Message
+
+
+def load(channel, message):
+    import torch
+
+    from isotorch_worker import compute
+
+    class Tiny(torch.nn.Module):
+        def forward(self, batch):
+            first = batch[:, 0, 0, 0]
+            if bool((first == 3).any()):
+                time.sleep(0.5)
+            if bool((first == 13).any()):
+                raise RuntimeError("thirteen")
+            if int((first == 5).sum()) > 1:
+                raise RuntimeError("out of memory")
+            return first[:, None] * torch.linspace(1, 9, 1000)
+
+    device = torch.device("cpu")
+    spec = {"resize": 8, "crop": 8, "mean": [0.0] * 3, "std": [1.0] * 3, "interpolation": "bilinear"}
+    wanted = message.fields["maxBatch"]
+    computer = compute.prepare(Tiny(), device, spec, message.fields["precision"], wanted, channel.log)
+    channel.make_room(computer.limit.most, 8 * 8 * 3 * 4)
+    fields = {
+        "versions": {},
+        "device": "cpu",
+        "deviceName": "cpu",
+        "deviceReason": "asked for",
+        "threads": 1,
+        "precision": message.fields["precision"],
+        "sha256": "0" * 64,
+        "spec": spec,
+        "maxBatch": computer.limit.most,
+        "warmupMs": 0.0,
+    }
+    frames = {**byte_frame("categories", b"[]"), **byte_frame("models", b"[]")}
+    ready = Message("ready", message.id, channel.generation, fields, frames)
+    return Session(Tiny(), device, spec, computer), ready
+
+
+if __name__ == "__main__":
+    serve.load = load
+    os._exit(__main__.main(["serve"]))
