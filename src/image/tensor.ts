@@ -64,11 +64,12 @@ export function pixelsToTensor(pixels: Pixels, spec: Pick<InputSpec, "mean" | "s
   const sourceAt = layout.place(data.length);
   const targetBytes = data.length * Float32Array.BYTES_PER_ELEMENT;
   const targetAt = layout.place(targetBytes);
-  const { memory, planes } = kernelOf(layout.bytes);
-  const bytes = new Uint8Array(memory.buffer);
+  const kernel = kernelOf(layout.bytes);
+  const { buffer } = kernel.memory;
+  const bytes = new Uint8Array(buffer);
   bytes.set(bytesOf(table), tableAt);
   bytes.set(data, sourceAt);
-  planes(sourceAt, width * height, tableAt, targetAt);
-  const out = new Float32Array(memory.buffer.slice(targetAt, targetAt + targetBytes));
+  kernel.planes(sourceAt, width * height, tableAt, targetAt);
+  const out = new Float32Array(buffer.slice(targetAt, targetAt + targetBytes));
   return { data: out, shape: [1, 3, height, width] };
 }
