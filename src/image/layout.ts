@@ -22,6 +22,11 @@ export class Layout {
   }
 }
 
+/** An array as the bytes that it is. */
+export function bytesOf({ buffer, byteOffset, byteLength }: Int32Array | Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
 /**
  * The weights of the horizontal pass. For each output pixel: its first byte in a row that starts with source column
  * `left`, its number of groups of four taps, and four words per group: low parts of taps 0 and 1, of 2 and 3, then the

@@ -8,7 +8,7 @@ import {
   type Size,
 } from "./geometry.ts";
 import { kernelOf } from "./kernel.ts";
-import { Layout, packColumns, packRows, roundUp } from "./layout.ts";
+import { bytesOf, Layout, packColumns, packRows, roundUp } from "./layout.ts";
 
 /** Where a crop lies along one axis. */
 interface Span {
@@ -127,8 +127,4 @@ function resample(
 function extent({ start, length }: Coefficients): [first: number, end: number] {
   const last = start.length - 1;
   return last < 0 ? [0, 0] : [start[0]!, start[last]! + length[last]!];
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }

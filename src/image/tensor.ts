@@ -1,4 +1,6 @@
 import type { InputSpec, Pixels } from "./geometry.ts";
+import { kernelOf } from "./kernel.ts";
+import { bytesOf, Layout } from "./layout.ts";
 
 export type { InputSpec } from "./geometry.ts";
 
@@ -57,12 +59,17 @@ export function normalizationTable(spec: Pick<InputSpec, "mean" | "std">): Float
 export function pixelsToTensor(pixels: Pixels, spec: Pick<InputSpec, "mean" | "std">): Tensor {
   const { data, width, height } = pixels;
   const table = normalizationTable(spec);
-  const plane = width * height;
-  const out = new Float32Array(3 * plane);
-  for (let i = 0, source = 0; i < plane; i++, source += 3) {
-    out[i] = table[data[source]!]!;
-    out[plane + i] = table[256 + data[source + 1]!]!;
-    out[2 * plane + i] = table[512 + data[source + 2]!]!;
-  }
+  const layout = new Layout();
+  const tableAt = layout.place(table.byteLength);
+  const sourceAt = layout.place(data.length);
+  const targetBytes = data.length * Float32Array.BYTES_PER_ELEMENT;
+  const targetAt = layout.place(targetBytes);
+  const kernel = kernelOf(layout.bytes);
+  const { buffer } = kernel.memory;
+  const bytes = new Uint8Array(buffer);
+  bytes.set(bytesOf(table), tableAt);
+  bytes.set(data, sourceAt);
+  kernel.planes(sourceAt, width * height, tableAt, targetAt);
+  const out = new Float32Array(buffer.slice(targetAt, targetAt + targetBytes));
   return { data: out, shape: [1, 3, height, width] };
 }
