@@ -58,10 +58,9 @@ def load(channel: Channel, message: Message) -> tuple[Session, Message]:
     network = model.build(wanted["model"])
     progress("load")
     state = model.unpickle(data)
-    # Three copies of the parameters would be the peak of the process's memory.
-    del data
     model.load_state(network, state)
-    del state
+    # From here on the network alone holds them: one that is copied to a GPU frees the memory here.
+    del data, state
     network = precision.apply_precision(network, wanted["precision"], device).to(device)
     progress("warm-up")
     session = Session(network, device, spec)
@@ -85,7 +84,7 @@ def load(channel: Channel, message: Message) -> tuple[Session, Message]:
     return session, Message("ready", message.id, channel.generation, fields, frames)
 
 
-def _wait(reader: CheckpointReader, progress: Callable[[str, float | None], None]) -> tuple[bytearray, str]:
+def _wait(reader: CheckpointReader, progress: Callable[[str, float | None], None]) -> tuple[memoryview, str]:
     progress("verify", reader.fraction)
     while not reader.wait(REPORT_SECONDS):
         progress("verify", reader.fraction)
