@@ -12,6 +12,7 @@ import {
   decodeRequest,
   decodedPixels,
   encodedPayload,
+  loadDecoder,
   pixelsOf,
   pixelsPayload,
   tensorPayload,
@@ -104,6 +105,8 @@ async function open(
 ): Promise<Opened> {
   const given = await readLabels(options.labels);
   const worker = await startWorker(options, (phase) => {
+    // While Python imports PyTorch there is nothing else to do here; who needs it and cannot load it hears why.
+    if (phase === "loading") loadDecoder().catch(() => undefined);
     for (const listener of listeners) listener(phase);
   });
   try {

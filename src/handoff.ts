@@ -1,6 +1,5 @@
 /** What crosses to the worker: from a loaded picture to one payload frame. */
 import { IsotorchError } from "./errors.ts";
-import { decode } from "./image/decode.ts";
 import { decoderFor } from "./image/format.ts";
 import type { InputSpec } from "./image/geometry.ts";
 import type { LoadedImage, Pixels } from "./image/source.ts";
@@ -21,11 +20,17 @@ export async function pixelsOf(
   if (loaded.kind === "pixels") return loaded.pixels;
   if (decoderFor(loaded.bytes).decoder === "worker") return pillow(loaded.bytes);
   try {
+    const { decode } = await loadDecoder();
     return await decode(loaded.bytes, call);
   } catch (error) {
     if (error instanceof IsotorchError && error.code === "DECODE_FAILED") return pillow(loaded.bytes);
     throw error;
   }
+}
+
+/** The decoder, whose native libraries take as long to load as Python to start: it can be had ready beforehand. */
+export function loadDecoder(): Promise<typeof import("./image/decode.ts")> {
+  return import("./image/decode.ts");
 }
 
 /** A `decode` request: what Pillow reads in these bytes. */

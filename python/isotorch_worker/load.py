@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from isotorch_worker import ahead as imports
+from isotorch_worker.ahead import Ahead
 from isotorch_worker.channel import Channel, byte_frame
 from isotorch_worker.checkpoint import CheckpointReader
 from isotorch_worker.wire import Message
@@ -28,7 +30,7 @@ class Session:
     spec: dict[str, Any]
 
 
-def load(channel: Channel, message: Message) -> tuple[Session, Message]:
+def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tuple[Session, Message]:
     """The session and the `ready` message; raises the WorkerError that says why there is none."""
     wanted = message.fields
     path = Path(wanted["checkpoint"])
@@ -42,6 +44,8 @@ def load(channel: Channel, message: Message) -> tuple[Session, Message]:
     # A made checkpoint may not be there yet; any other is read and hashed while torch is imported.
     seed: int | None = wanted["seed"]
     reader = CheckpointReader(path, wanted["sha256"], wanted["trust"]) if seed is None else None
+    if ahead is not None:
+        ahead.finish()
     from isotorch_worker import device as devices
     from isotorch_worker import infer, model, precision, probe, untrained
 
@@ -61,6 +65,8 @@ def load(channel: Channel, message: Message) -> tuple[Session, Message]:
     model.load_state(network, state)
     # From here on the network alone holds them: one that is copied to a GPU frees the memory here.
     del data, state
+    if wanted["precision"] != "exact":
+        imports.complete()
     network = precision.apply_precision(network, wanted["precision"], device).to(device)
     progress("warm-up")
     session = Session(network, device, spec)

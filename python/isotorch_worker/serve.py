@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from isotorch_worker import lifetime
+from isotorch_worker.ahead import Ahead
 from isotorch_worker.channel import Channel, Request, error_message
 from isotorch_worker.errors import (
     Aborted,
@@ -26,20 +27,22 @@ if TYPE_CHECKING:
 RESTART = 1
 
 
-def serve(startup: Startup) -> int:
+def serve(startup: Startup, ahead: Ahead | None = None) -> int:
     """Serve one controller until it says stop; returns the process's exit code (docs/protocol.md).
+
+    ``ahead`` imports what a load needs already.
 
     Raises StartupError if the endpoint cannot be used.
     """
     channel = Channel(startup)
     lifetime.watch_stdin()
     try:
-        return _work(channel)
+        return _work(channel, ahead)
     finally:
         channel.close()
 
 
-def _work(channel: Channel) -> int:
+def _work(channel: Channel, ahead: Ahead | None) -> int:
     session: Session | None = None
     while True:
         try:
@@ -52,7 +55,7 @@ def _work(channel: Channel) -> int:
         try:
             if request.message.type == "load":
                 _expect(session is None, "a second load")
-                session, reply = load(channel, request.message)
+                session, reply = load(channel, request.message, ahead)
             else:
                 _check_still_wanted(request)
                 reply = _answer(session, request)

@@ -4,7 +4,6 @@ import type { Classification, DetailedResult } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
 import type { ImageInput } from "../image/source.ts";
 import type { ClassifyOptions } from "../options.ts";
-import { createManifest, hashPictures, writeManifest } from "../parity/manifest.ts";
 import {
   CLASSIFIER_FLAGS,
   CLASSIFIER_FLAGS_HELP,
@@ -72,6 +71,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     show(input, result);
   }
   if (typeof values["manifest"] === "string") {
+    const { createManifest, hashPictures, writeManifest } = await import("../parity/manifest.ts");
     const pictures = await hashPictures(
       positionals.map((path) => ({ name: path, path })),
       signal,
