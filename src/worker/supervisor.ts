@@ -76,6 +76,8 @@ export class Supervisor {
   #lastFailure: IsotorchError | undefined;
   #firstStart: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   #memoryCheckedAt = 0;
+  /** How long the last request was at the worker. */
+  #lastMs = 1_000;
   /** The first id belongs to the `load`. */
   #lastId = 1;
   #counts = { submitted: 0, succeeded: 0, failed: 0, redelivered: 0, dropped: 0 };
@@ -282,8 +284,10 @@ export class Supervisor {
     if (waiter === undefined) return this.#feed({ type: "answered", id, generation });
     const { type, frames, deadline } = waiter;
     const deadlineMs = deadline === undefined ? null : Math.max(0, deadline - performance.now());
+    const sentAt = performance.now();
     try {
       const reply = await session.request(type, fieldsOf(waiter, deadlineMs), frames, id);
+      this.#lastMs = performance.now() - sentAt;
       this.#settle(id)?.resolve(reply);
       if (this.#state.generation === generation) this.#counts.succeeded += 1;
     } catch (error) {
@@ -338,9 +342,9 @@ export class Supervisor {
     }
   }
 
-  /** A guess at when a place in the queue will be free: what the worker is known to need for one request. */
+  /** A guess at when a place in the queue will be free: what the worker needed for the last request. */
   #typicalMs(): number {
-    return Math.ceil(this.#ready?.warmupMs ?? 1_000);
+    return Math.ceil(this.#lastMs);
   }
 
   #tick(): void {
