@@ -1,5 +1,6 @@
 /** What crosses to the worker: from a loaded picture to one payload frame. */
 import { IsotorchError } from "./errors.ts";
+import type { decode } from "./image/decode.ts";
 import { decoderFor } from "./image/format.ts";
 import type { InputSpec } from "./image/geometry.ts";
 import type { LoadedImage, Pixels } from "./image/source.ts";
@@ -20,8 +21,8 @@ export async function pixelsOf(
   if (loaded.kind === "pixels") return loaded.pixels;
   if (decoderFor(loaded.bytes).decoder === "worker") return pillow(loaded.bytes);
   try {
-    const { decode } = await loadDecoder();
-    return await decode(loaded.bytes, call);
+    const decoder = await loadDecoder();
+    return await decoder.decode(loaded.bytes, call);
   } catch (error) {
     if (error instanceof IsotorchError && error.code === "DECODE_FAILED") return pillow(loaded.bytes);
     throw error;
@@ -29,7 +30,7 @@ export async function pixelsOf(
 }
 
 /** The decoder, whose native libraries take as long to load as Python to start: it can be had ready beforehand. */
-export function loadDecoder(): Promise<typeof import("./image/decode.ts")> {
+export function loadDecoder(): Promise<{ readonly decode: typeof decode }> {
   return import("./image/decode.ts");
 }
 

@@ -50,7 +50,9 @@ def main(arguments: list[str]) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = _Parser(prog="isotorch_worker", description="The Python half of isotorch.")
     commands = parser.add_subparsers(dest="command")
-    serve = commands.add_parser("serve", help="serve the controller that writes the start-up line to stdin (default)")
+    serve = commands.add_parser(
+        "serve", help="serve the controller that writes the start-up line to stdin (default)"
+    )
     serve.add_argument("--ahead", action="store_true", help="import PyTorch at once: a load will come")
     make = commands.add_parser("make", help="make an untrained checkpoint")
     make.add_argument("--seed", type=int, required=True)

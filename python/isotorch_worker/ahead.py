@@ -1,4 +1,4 @@
-"""PyTorch imported on a thread while the controller is still being heard, and without what no forward pass uses."""
+"""PyTorch imported on a thread while the controller is being heard, without what no forward pass uses."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
 from types import ModuleType
 
-# A fifth of the import, for the kinds of tensors without data and for training sets. torch and torchvision import
-# both for their side effects alone; a second import or any use of them runs them as if they had not been put off.
+# A fifth of the import: kernels of tensors without data, and training sets. torch and torchvision import them for
+# their side effects alone; a second import or any use runs them as if they had not been put off.
 DEFERRED = ("torch._meta_registrations", "torchvision.datasets")
 _MODULES = ("device", "infer", "model", "precision", "probe", "untrained")
 
@@ -51,7 +51,7 @@ class Ahead:
         self._thread.start()
 
     def finish(self) -> None:
-        """Wait for the end. Raises what the import raised: tried again, torch would only say something else."""
+        """Wait for the end. Raises what the import raised: tried again, torch would say something else."""
         self._thread.join()
         if self._error is not None:
             raise self._error

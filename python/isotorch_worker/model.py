@@ -93,7 +93,7 @@ def restricted_unpickler() -> Any:
 
 
 def _in_place(data: memoryview) -> Any:
-    """As torch.load reads an archive, without its copy of the tensors: they lie in it as they are in memory."""
+    """As torch.load reads an archive, without its copy of the tensors: they lie there as in memory."""
     found = records(data)
 
     def persistent_load(identity: Any) -> Any:
@@ -132,7 +132,7 @@ def _copied(data: memoryview) -> Any:
 
 
 def load_state(network: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Make ``state`` the parameters of ``network``, without a copy: every key, every shape, every value finite.
+    """Make ``state`` the parameters of ``network``, uncopied: every key, every shape, every value finite.
 
     BatchNorm's ``num_batches_tracked`` may be absent, as in files from before PyTorch 0.4.1.
     Raises CheckpointMismatch naming the first keys concerned, or CheckpointCorrupt for NaN and infinities.
