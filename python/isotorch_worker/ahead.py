@@ -11,8 +11,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
 from types import ModuleType
 
-# A fifth of the import: kernels of tensors without data, and training sets. torch and torchvision import them for
-# their side effects alone; a second import or any use runs them as if they had not been put off.
+# A fifth of the import: kernels of tensors without data, and training sets. torch and torchvision import
+# them for their side effects alone; a second import or any use runs them as if they had not been put off.
 DEFERRED = ("torch._meta_registrations", "torchvision.datasets")
 _MODULES = ("device", "infer", "model", "precision", "probe", "untrained")
 
