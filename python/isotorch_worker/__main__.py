@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
             return _probe(options.device if options.imports else None)
         if options.command == "make":
             return _make(options.seed, options.out, options.threads)
-        return _serve()
+        return _serve(getattr(options, "ahead", False))
     except WorkerError as error:
         hint = f" ({error.hint})" if error.hint else ""
         print(f"isotorch_worker: {error.message}{hint}", file=sys.stderr)
@@ -50,7 +50,10 @@ def main(arguments: list[str]) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = _Parser(prog="isotorch_worker", description="The Python half of isotorch.")
     commands = parser.add_subparsers(dest="command")
-    commands.add_parser("serve", help="serve the controller that wrote the start-up line to stdin (default)")
+    serve = commands.add_parser(
+        "serve", help="serve the controller that writes the start-up line to stdin (default)"
+    )
+    serve.add_argument("--ahead", action="store_true", help="import PyTorch at once: a load will come")
     make = commands.add_parser("make", help="make an untrained checkpoint")
     make.add_argument("--seed", type=int, required=True)
     make.add_argument("--out", type=Path, required=True)
@@ -64,15 +67,19 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def _serve() -> int:
+def _serve(is_ahead: bool) -> int:
     lifetime.keep_stdout_away()
     lifetime.report_crashes()
     lifetime.die_with_parent()
     lifetime.handle_signals()
+    from isotorch_worker.ahead import Ahead, defer
+
+    defer()
+    ahead = Ahead() if is_ahead else None
     from isotorch_worker.serve import serve
     from isotorch_worker.startup import parse_startup
 
-    return serve(parse_startup(_read_line()))
+    return serve(parse_startup(_read_line()), ahead)
 
 
 def _read_line() -> bytearray:

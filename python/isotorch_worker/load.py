@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from isotorch_worker import ahead as imports
+from isotorch_worker.ahead import Ahead
 from isotorch_worker.channel import Channel, byte_frame
 from isotorch_worker.checkpoint import CheckpointReader
 from isotorch_worker.wire import Message
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from isotorch_worker.compute import Computer
 
 REPORT_SECONDS = 0.5
+_SMALL = 32
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Session:
     computer: Computer
 
 
-def load(channel: Channel, message: Message) -> tuple[Session, Message]:
+def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tuple[Session, Message]:
     """The session and the `ready` message; raises the WorkerError that says why there is none."""
     wanted = message.fields
     path = Path(wanted["checkpoint"])
@@ -45,6 +48,8 @@ def load(channel: Channel, message: Message) -> tuple[Session, Message]:
     # A made checkpoint may not be there yet; any other is read and hashed while torch is imported.
     seed: int | None = wanted["seed"]
     reader = CheckpointReader(path, wanted["sha256"], wanted["trust"]) if seed is None else None
+    if ahead is not None:
+        ahead.finish()
     from isotorch_worker import compute, infer, model, precision, probe, untrained
     from isotorch_worker import device as devices
 
@@ -61,10 +66,11 @@ def load(channel: Channel, message: Message) -> tuple[Session, Message]:
     network = model.build(wanted["model"])
     progress("load")
     state = model.unpickle(data)
-    # Three copies of the parameters would be the peak of the process's memory.
-    del data
     model.load_state(network, state)
-    del state
+    # From here on the network alone holds them: one that is copied to a GPU frees the memory here.
+    del data, state
+    if wanted["precision"] != "exact":
+        imports.complete()
     network = precision.apply_precision(network, wanted["precision"], device, spec["crop"], channel.log)
     computer = compute.prepare(network, device, spec, wanted["precision"], wanted["maxBatch"], channel.log)
     channel.make_room(computer.limit.most, 3 * spec["crop"] ** 2 * 4)
@@ -73,7 +79,7 @@ def load(channel: Channel, message: Message) -> tuple[Session, Message]:
         device_reason = f"{device_reason}; {warning}"
     progress("warm-up")
     session = Session(network, device, spec, computer)
-    warmup = _warm_up(session, infer.forward)
+    warmup = _warm_up(session, infer.forward, wanted["precision"])
     fields: dict[str, Any] = {
         "versions": probe.runtime_versions(),
         "device": str(device),
@@ -93,19 +99,29 @@ def load(channel: Channel, message: Message) -> tuple[Session, Message]:
     return session, Message("ready", message.id, channel.generation, fields, frames)
 
 
-def _wait(reader: CheckpointReader, progress: Callable[[str, float | None], None]) -> tuple[bytearray, str]:
+def _wait(reader: CheckpointReader, progress: Callable[[str, float | None], None]) -> tuple[memoryview, str]:
     progress("verify", reader.fraction)
     while not reader.wait(REPORT_SECONDS):
         progress("verify", reader.fraction)
     return reader.result()
 
 
-def _warm_up(session: Session, forward: Callable[..., torch.Tensor]) -> float:
+def _warm_up(session: Session, forward: Callable[..., torch.Tensor], precision: str) -> float:
+    """Make the device compute; returns the milliseconds that it took.
+
+    On the CPU, at ``exact``, that is one convolution of the network: a whole pass takes as long as a picture
+    and makes the first picture no faster.
+    """
     import torch
 
     size: int = session.spec["crop"]
     started = time.perf_counter()
-    forward(session.network, torch.zeros(1, 3, size, size), session.device).cpu()
+    if session.device.type == "cpu" and precision == "exact":
+        first = next(module for module in session.network.modules() if isinstance(module, torch.nn.Conv2d))
+        with torch.inference_mode():
+            first(torch.zeros(1, 3, _SMALL, _SMALL, dtype=first.weight.dtype)).sum().item()
+    else:
+        forward(session.network, torch.zeros(1, 3, size, size), session.device).cpu()
     return (time.perf_counter() - started) * 1000
 
 

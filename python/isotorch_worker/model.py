@@ -5,8 +5,10 @@ Everything that differs between torch 1.12 and 2.x, or torchvision 0.13 and late
 
 from __future__ import annotations
 
-import inspect
+import importlib
+import io
 import pickle
+import sys
 import warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -18,12 +20,14 @@ import torchvision.models
 from torch import Tensor, nn
 
 from isotorch_worker import safe_pickle
-from isotorch_worker.checkpoint import as_file, read_checkpoint
+from isotorch_worker.checkpoint import as_file, is_archive, read_checkpoint, records
 from isotorch_worker.errors import CheckpointCorrupt, CheckpointMismatch, InvalidOption
 
 WEIGHTS = {"resnet101": "ResNet101_Weights"}
 _COUNTER = ".num_batches_tracked"
 _NAMED_KEYS = 3
+# Of torch's own allocator, and of the records of its archives.
+_ALIGNMENT = 64
 
 
 def build(name: str = "resnet101") -> nn.Module:
@@ -50,22 +54,17 @@ def load_checkpoint(path: Path, sha256: str | None, trust: bool, name: str = "re
     return network
 
 
-def unpickle(data: bytearray) -> Mapping[str, Tensor]:
-    """The state dict in the bytes of a ``.pth`` file, on the CPU.
+def unpickle(data: memoryview) -> Mapping[str, Tensor]:
+    """The state dict in the bytes of a ``.pth`` file, on the CPU; its tensors are views of these bytes.
 
     No code of the file runs: ``weights_only`` where torch has it, an allow-list of names where it has not.
     Raises CheckpointCorrupt, or CheckpointMismatch if the file holds something else than a flat state dict.
     """
-    options: dict[str, Any] = {"map_location": "cpu"}
-    if "weights_only" in inspect.signature(torch.load).parameters:
-        options["weights_only"] = True
-    else:
-        options["pickle_module"] = safe_pickle
     try:
         with warnings.catch_warnings():
             # Old files hold storages of a type that newer versions call deprecated.
             warnings.simplefilter("ignore")
-            state: Any = torch.load(as_file(data), **options)
+            state: Any = _in_place(data) if is_archive(data) else _copied(data)
     except pickle.UnpicklingError as error:
         raise CheckpointCorrupt(
             f"the checkpoint holds more than tensors: {_last_line(error)}",
@@ -85,8 +84,55 @@ def unpickle(data: bytearray) -> Mapping[str, Tensor]:
     return cast("Mapping[str, Tensor]", state)
 
 
+def restricted_unpickler() -> Any:
+    """The module with the ``Unpickler`` of torch.load's ``weights_only``, or with our allow-list on 1.12."""
+    try:
+        return importlib.import_module("torch._weights_only_unpickler")
+    except ModuleNotFoundError:
+        return safe_pickle
+
+
+def _in_place(data: memoryview) -> Any:
+    """As torch.load reads an archive, without its copy of the tensors: they lie there as in memory."""
+    found = records(data)
+
+    def persistent_load(identity: Any) -> Any:
+        _, storage_type, key, _, count = identity
+        dtype = torch.uint8 if storage_type is _untyped_storage() else storage_type.dtype
+        record = found[f"data/{key}"]
+        if count == 0:
+            return torch.empty(0, dtype=dtype).storage()
+        part = data[record.offset : record.offset + record.size]
+        return torch.frombuffer(part, dtype=dtype, count=count).storage()
+
+    def read(name: str) -> bytes:
+        return bytes(data[found[name].offset : found[name].offset + found[name].size])
+
+    if "byteorder" in found and read("byteorder") != sys.byteorder.encode("ascii"):
+        return _copied(data)
+    unpickler = restricted_unpickler().Unpickler(io.BytesIO(read("data.pkl")), encoding="utf-8")
+    unpickler.persistent_load = persistent_load
+    try:
+        return unpickler.load()
+    except RuntimeError as error:
+        # So weights_only refuses a name, and torch.load turns it into this.
+        raise pickle.UnpicklingError(str(error)) from None
+
+
+def _untyped_storage() -> Any:
+    return getattr(torch, "UntypedStorage", None) or getattr(torch, "_UntypedStorage", None)
+
+
+def _copied(data: memoryview) -> Any:
+    unpickler = restricted_unpickler()
+    options: dict[str, Any] = (
+        {"pickle_module": safe_pickle} if unpickler is safe_pickle else {"weights_only": True}
+    )
+    return torch.load(as_file(data), map_location="cpu", **options)
+
+
 def load_state(network: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Copy ``state`` into ``network``: every key, every shape, every value finite.
+    """Make ``state`` the parameters of ``network``, uncopied: every key, every shape, every value finite.
 
     BatchNorm's ``num_batches_tracked`` may be absent, as in files from before PyTorch 0.4.1.
     Raises CheckpointMismatch naming the first keys concerned, or CheckpointCorrupt for NaN and infinities.
@@ -106,10 +152,22 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor]) -> None:
             + "; ".join(_some(what, names) for what, names in found if names)
         )
     for key, value in state.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        if value.is_floating_point() and not _all_finite(value):
             raise CheckpointCorrupt(f"the checkpoint has NaN or infinite values in {key}")
-    # Not strict, for the counters alone: all other keys were compared above.
-    network.load_state_dict(dict(state), strict=False)
+    for key, own in (*network.named_parameters(), *network.named_buffers()):
+        if key in state:
+            own.data = _as_own(state[key], own)
+
+
+def _all_finite(value: Tensor) -> bool:
+    # A finite sum has finite terms; only where it is not (it may also overflow) each value is looked at.
+    return bool(torch.isfinite(value.sum())) or bool(torch.isfinite(value).all())
+
+
+def _as_own(value: Tensor, own: Tensor) -> Tensor:
+    """``value`` as the network would have made it: its dtype, contiguous, aligned as kernels expect it."""
+    value = value.detach().to(own.dtype).contiguous()
+    return value if value.data_ptr() % _ALIGNMENT == 0 else value.clone()
 
 
 def transforms_spec(weights_name: str, name: str = "resnet101") -> dict[str, Any]:

@@ -4,7 +4,6 @@ import type { Classifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
 import type { ImageInput } from "../image/source.ts";
 import type { ClassifyOptions } from "../options.ts";
-import { createManifest, hashPictures, writeManifest } from "../parity/manifest.ts";
 import { csv, jsonl, table, tsv } from "./answers.ts";
 import type { Answer, Look, Writer } from "./answers.ts";
 import { CLASSIFY, FORMATS, INCLUDABLE, THUMBNAILS } from "./describe/classify.ts";
@@ -57,6 +56,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
 }
 
 async function writeManifestOf({ names, classifier }: Run, file: string, signal: AbortSignal): Promise<void> {
+  const { createManifest, hashPictures, writeManifest } = await import("../parity/manifest.ts");
   const pictures = await hashPictures(
     names.map((path) => ({ name: path, path })),
     signal,

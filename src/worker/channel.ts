@@ -5,7 +5,7 @@ import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Router, curveKeyPair } from "zeromq";
+import type { Router } from "zeromq";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { MAX_FRAME_BYTES, decode, encode } from "./wire.ts";
 import type { Message } from "./wire.ts";
@@ -58,7 +58,9 @@ export class Channel {
 
   /** Binds a fresh private endpoint: `ipc://` in a 0700 directory, or loopback tcp with CURVE on Windows. */
   static async open(options: ChannelOptions): Promise<Channel> {
-    const socket = new Router({
+    // Its native library is loaded while Python starts.
+    const { Router: Socket, curveKeyPair } = await import("zeromq");
+    const socket = new Socket({
       linger: 0,
       mandatory: true,
       sendHighWaterMark: HIGH_WATER_MARK,

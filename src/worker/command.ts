@@ -1,3 +1,4 @@
+/** Runs a command and tells how it ended. The only file that imports execa, and not before a command is run. */
 import { spawn, type ChildProcess } from "node:child_process";
 import type { Readable } from "node:stream";
 import { messageOf } from "../errors.ts";
@@ -37,31 +38,34 @@ const PIPES_MS = 1_000;
  * Runs a short-lived command with no stdin, in a process group of its own, and waits until it has ended.
  * Never rejects: a non-zero exit, a missing file, the timeout and the abort are all told by the result.
  */
-export function runCommand(
+export async function runCommand(
   file: string,
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
   const { env, timeoutMs, onLine, signal, politeSignal = "SIGTERM", politeMs = POLITE_MS } = options;
-  if (signal?.aborted) return Promise.resolve({ outcome: "aborted", code: null, stdout: "", stderr: "" });
-  let child: ChildProcess;
-  try {
-    const [program, words, verbatim] = spawned(file, args);
-    child = spawn(program, words, {
-      ...(env && { env }),
-      windowsVerbatimArguments: verbatim,
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: process.platform !== "win32",
-      windowsHide: true,
-    });
-  } catch (error) {
-    // Node throws instead of emitting for a path with a NUL byte and for some resource limits.
-    return Promise.resolve({ outcome: "not-started", code: null, stdout: "", stderr: messageOf(error) });
+  // It takes as long to load as Python to start; a classifier whose Python is known runs no command.
+  const { execa } = await import("execa");
+  if (signal?.aborted) return { outcome: "aborted", code: null, stdout: "", stderr: "" };
+  const [program, words, verbatim] = spawned(file, args);
+  const child = execa(program, words, {
+    ...(env && { env, extendEnv: false }),
+    windowsVerbatimArguments: verbatim,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: process.platform !== "win32",
+    windowsHide: true,
+    buffer: false,
+    reject: false,
+    cleanup: false, // the whole group is ended, not only the child
+  });
+  if (child.pid === undefined) {
+    const { cause, originalMessage } = await child;
+    return { outcome: "not-started", code: null, stdout: "", stderr: originalMessage ?? messageOf(cause) };
   }
   const stdout = collect(child.stdout, (line) => onLine?.(line, "stdout"));
   const stderr = collect(child.stderr, (line) => onLine?.(line, "stderr"));
 
-  return new Promise((resolve) => {
+  return new Promise<CommandResult>((resolve) => {
     let outcome: CommandResult["outcome"] = "exited";
     const timers: NodeJS.Timeout[] = [];
     const end = (why: "timed-out" | "aborted"): void => {
@@ -83,10 +87,6 @@ export function runCommand(
     signal?.addEventListener("abort", abort, { once: true });
     if (timeoutMs !== undefined) timers.push(setTimeout(() => end("timed-out"), timeoutMs));
 
-    child.once("error", (error) => {
-      if (child.pid !== undefined) return;
-      finish({ outcome: "not-started", code: null, stdout: "", stderr: error.message });
-    });
     child.once("exit", () => {
       if (outcome !== "exited") killGroup(child, "SIGKILL");
       // A daemon left behind may hold the pipes for ever; it does not get to hold the caller.

@@ -1,10 +1,8 @@
-/**
- * One operating system process of a worker: start it, watch it, end it with all its descendants.
- * The only file that imports execa.
- */
+/** One operating system process of a worker: start it, watch it, end it with all its descendants. */
+import { spawn } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
-import { execa } from "execa";
 import { IsotorchError, messageOf } from "../errors.ts";
 
 const STDERR_TAIL_BYTES = 64 * 1024;
@@ -25,15 +23,15 @@ export interface WorkerCommand {
   readonly args: readonly string[];
   /** Environment variables to set, over those of this process. */
   readonly variables: Readonly<Record<string, string>>;
-  /** Written to stdin as one line; stdin stays open as the parent watch. */
-  readonly startLine: string;
+  /** Written to stdin as one line as soon as it is known; stdin stays open as the parent watch. */
+  readonly startLine: string | Promise<string>;
 }
 
 export class WorkerProcess {
   readonly pid: number | undefined;
   /** Settles when the process is gone and reaped; never rejects. */
   readonly exited: Promise<WorkerExit>;
-  readonly #child: ReturnType<typeof start>;
+  readonly #child: ChildProcessWithoutNullStreams;
   #tail = "";
   #gone = false;
   #held = true;
@@ -44,7 +42,7 @@ export class WorkerProcess {
     this.#child.stdout.on("data", this.#keep);
     this.#child.stderr.on("data", this.#keep);
     this.#child.stdin.on("error", () => undefined); // a worker that died already shows in `exited`
-    this.#child.stdin.write(`${command.startLine}\n`);
+    void this.#begin(command.startLine);
     this.exited = new Promise((resolve) => {
       const settle = (code: number | null, signal: string | null, cause?: unknown): void => {
         if (this.#gone) return;
@@ -54,11 +52,8 @@ export class WorkerProcess {
         setImmediate(() => resolve({ code, signal, stderr: this.#tail, cause }));
       };
       this.#child.once("exit", settle);
-      this.#child.catch((error: unknown) => settle(null, null, error));
-      void this.#child.then((result) => {
-        if (result.failed && result.exitCode === undefined && result.signal === undefined)
-          settle(null, null, result);
-      });
+      // Of a process that never was; what is said of one that runs (it cannot be signalled) is not its end.
+      this.#child.on("error", (error) => this.pid === undefined && settle(null, null, error));
     });
   }
 
@@ -87,6 +82,12 @@ export class WorkerProcess {
     this.#signalGroup("SIGKILL");
   }
 
+  async #begin(startLine: string | Promise<string>): Promise<void> {
+    // Whoever promised the line deals with its failure, and ends this process.
+    const line = await Promise.resolve(startLine).catch(() => undefined);
+    if (line !== undefined) this.#child.stdin.write(`${line}\n`);
+  }
+
   readonly #keep = (chunk: string): void => {
     this.#tail = (this.#tail + chunk).slice(-STDERR_TAIL_BYTES);
   };
@@ -102,19 +103,19 @@ export class WorkerProcess {
   }
 }
 
-function start(command: WorkerCommand) {
+function start(command: WorkerCommand): ChildProcessWithoutNullStreams {
   try {
-    const child = execa(command.python, [...command.args], {
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "pipe",
-      buffer: false,
-      reject: false,
-      cleanup: false, // the session ends the whole group, not only the child
+    const child = spawn(command.python, command.args, {
+      stdio: "pipe",
       detached: process.platform !== "win32",
       windowsHide: true,
-      env: command.variables,
+      env: { ...process.env, ...command.variables },
     });
+    // Where no pipe could be made (no file descriptor is left) there are none, whatever the types say.
+    if (child.stdin === undefined) {
+      child.once("error", () => undefined);
+      throw new Error("the system gave it no pipes");
+    }
     child.stdout.setEncoding("utf8");
     child.stderr.setEncoding("utf8");
     return child;

@@ -83,6 +83,9 @@ export class Session {
    * `DEVICE_UNAVAILABLE`, `ENVIRONMENT_BROKEN` and so on. Nothing is left behind.
    */
   static async start(options: SessionOptions): Promise<Session> {
+    // Python starts while the socket is opened; it learns of it as soon as there is one.
+    const invitation: PromiseWithResolvers<string> = withResolvers();
+    const workerProcess = new WorkerProcess({ ...options.command, startLine: invitation.promise });
     const channel = await Channel.open({
       generation: options.generation,
       onMessage: (message) => session.#receive(message),
@@ -90,9 +93,13 @@ export class Session {
         session.dropped += 1;
         options.onLog("warning", `dropped ${reason}`);
       },
+    }).catch(async (error: unknown) => {
+      workerProcess.kill();
+      await workerProcess.exited;
+      throw error;
     });
-    const startLine = JSON.stringify(channel.invitation);
-    const session = new Session(options, channel, spawn({ ...options.command, startLine }, channel));
+    invitation.resolve(JSON.stringify(channel.invitation));
+    const session = new Session(options, channel, workerProcess);
     const { signal } = options;
     const abort = (): void => session.#startup.reject(signal && abortError(signal));
     signal?.addEventListener("abort", abort, { once: true });
@@ -340,15 +347,6 @@ export class Session {
         new IsotorchError("WORKER_START_FAILED", message, { hint: "Run `npx isotorch doctor`." }),
       );
     }, ms);
-  }
-}
-
-function spawn(command: WorkerCommand, channel: Channel): WorkerProcess {
-  try {
-    return new WorkerProcess(command);
-  } catch (error) {
-    channel.close();
-    throw error;
   }
 }
 

@@ -110,7 +110,7 @@ async function startIn(
     policy,
     signal,
     session: (generation) => ({
-      command: commandFor(environment),
+      command: commandFor(environment, "--ahead"),
       generation,
       load: {
         model: options.model,
@@ -155,8 +155,11 @@ export async function startDecoder(options: EnvironmentOptions): Promise<Session
   });
 }
 
-function commandFor({ python, variables }: Environment): SessionOptions["command"] {
-  return { python, args: ["-I", "-u", WORKER_SCRIPT, "serve"], variables };
+function commandFor(
+  { python, variables }: Environment,
+  ...flags: readonly string[]
+): SessionOptions["command"] {
+  return { python, args: ["-I", "-u", WORKER_SCRIPT, "serve", ...flags], variables };
 }
 
 function describe(

@@ -86,6 +86,8 @@ export class Supervisor {
   #lastFailure: IsotorchError | undefined;
   #firstStart: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   #memoryCheckedAt = 0;
+  /** How long the last request was at the worker. */
+  #lastMs = 1_000;
   /** The first id belongs to the `load`. */
   #lastId = 1;
   #counts = { submitted: 0, succeeded: 0, failed: 0, redelivered: 0, dropped: 0, batches: 0 };
@@ -313,8 +315,10 @@ export class Supervisor {
     waiter.onSent?.();
     if (following === 0) this.#counts.batches += 1;
     const deadlineMs = deadline === undefined ? null : Math.max(0, deadline - performance.now());
+    const sentAt = performance.now();
     try {
       const reply = await session.request(type, fieldsOf(waiter, deadlineMs, following), frames, id);
+      this.#lastMs = performance.now() - sentAt;
       this.#settle(id)?.resolve(reply);
       if (this.#state.generation === generation) this.#counts.succeeded += 1;
     } catch (error) {
@@ -341,8 +345,8 @@ export class Supervisor {
   #errorFor(failure: Failure): IsotorchError {
     return failureOf(failure, {
       cause: this.#lastFailure,
-      // What the worker is known to need for one picture.
-      roomInMs: Math.ceil(this.#ready?.warmupMs ?? 1_000),
+      // What the worker needed for the last request.
+      roomInMs: Math.ceil(this.#lastMs),
       retryInMs: Math.max(TICK_MS, Math.ceil(this.#state.retryAt - performance.now())),
     });
   }

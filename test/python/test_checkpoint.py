@@ -50,6 +50,7 @@ class Hostile:
 @pytest.mark.parametrize("weights_only", [True, False], ids=["weights_only", "allow-list"])
 def test_a_hostile_pickle_never_runs_even_when_trusted(tmp_path, monkeypatch, zipped, weights_only):
     if not weights_only:
+        monkeypatch.setattr(model, "restricted_unpickler", lambda: safe_pickle)
         monkeypatch.setattr(torch, "load", load_of_torch_1_12)
     marker = tmp_path / "executed"
     path = saved(
@@ -241,6 +242,7 @@ def test_loaded_parameters_and_logits_are_those_of_plain_torchvision(
 ):
     path = saved(plain.state_dict(), tmp_path / "copy.pth", _use_new_zipfile_serialization=zipped)
     if not weights_only:
+        monkeypatch.setattr(model, "restricted_unpickler", lambda: safe_pickle)
         monkeypatch.setattr(torch, "load", load_of_torch_1_12)
     ours = load_checkpoint(path, hashlib.sha256(path.read_bytes()).hexdigest()[:8], trust=False)
     for (name, expected), (ours_name, actual) in zip(plain.state_dict().items(), ours.state_dict().items()):
@@ -249,6 +251,68 @@ def test_loaded_parameters_and_logits_are_those_of_plain_torchvision(
     batch = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         assert torch.equal(plain(batch), ours(batch))
+
+
+def test_parameters_are_views_of_the_verified_bytes(checkpoint):
+    data, _ = read_checkpoint(checkpoint, hashlib.sha256(checkpoint.read_bytes()).hexdigest(), trust=False)
+    network = build()
+    load_state(network, unpickle(data))
+    start = torch.frombuffer(data, dtype=torch.uint8).data_ptr()
+    places = [parameter.data_ptr() - start for parameter in network.parameters()]
+    assert all(0 <= place < len(data) and place % 64 == 0 for place in places)
+
+
+def test_a_view_that_kernels_would_find_unaligned_or_scattered_is_copied():
+    network = nn.Linear(3, 2)
+    values = torch.arange(9.0)
+    state = {"weight": values[1:7].reshape(3, 2).t(), "bias": values[7:].double()}
+    load_state(network, state)
+    assert network.weight.is_contiguous()
+    assert network.weight.data_ptr() % 64 == 0
+    assert network.weight.tolist() == [[1, 3, 5], [2, 4, 6]]
+    assert (network.bias.dtype, network.bias.tolist()) == (torch.float32, [7, 8])
+
+
+@pytest.mark.parametrize("weights_only", [True, False], ids=["weights_only", "allow-list"])
+def test_what_torch_load_reads_is_read_in_place(tmp_path, monkeypatch, weights_only):
+    if not weights_only:
+        monkeypatch.setattr(model, "restricted_unpickler", lambda: safe_pickle)
+    shared = torch.randn(4, 4)
+    values = {
+        "half": torch.randn(3).half(),
+        "bfloat": torch.randn(5).bfloat16(),
+        "double": torch.randn(2, 3).double(),
+        "long": torch.arange(7),
+        "flag": torch.tensor([True, False]),
+        "none": torch.empty(0, 3),
+        "scalar": torch.tensor(2.5),
+        "part": shared[1:, ::2],
+        "whole": shared,
+    }
+    data = memoryview(bytearray(saved(values, tmp_path / "many.pth").read_bytes()))
+    read = unpickle(data)
+    assert list(read) == list(values)
+    for name, value in values.items():
+        assert (read[name].dtype, read[name].stride()) == (value.dtype, value.stride()), name
+        assert torch.equal(read[name], value), name
+
+
+def test_an_archive_whose_record_is_too_short_is_refused(tmp_path):
+    path = saved({"a": torch.zeros(4)}, tmp_path / "whole.pth")
+    short = tmp_path / "short.pth"
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(short, "w") as archive:
+        for name in whole.namelist():
+            archive.writestr(name, whole.read(name)[: 8 if name.endswith("/data/0") else None])
+    with pytest.raises(CheckpointCorrupt, match="cannot be read"):
+        load_checkpoint(short, None, trust=True)
+
+
+def test_an_archive_with_a_name_twice_is_refused(tmp_path):
+    path = saved({"a": torch.zeros(4)}, tmp_path / "whole.pth")
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("whole/data/0", bytes(16))
+    with pytest.raises(CheckpointCorrupt, match="twice"):
+        load_checkpoint(path, None, trust=True)
 
 
 def test_counters_may_be_absent(checkpoint):

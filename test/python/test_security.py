@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import io
 import json
 import os
@@ -89,20 +88,23 @@ def test_a_payload_never_runs_whoever_vouches_for_it(start, evil, vouched, code)
     assert not marker.exists()
 
 
-def test_the_restricted_unpickler_is_asked_for(monkeypatch, checkpoint):
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_the_restricted_unpickler_is_asked_for(monkeypatch, tmp_path, zipped):
+    restricted = model.restricted_unpickler()
+    assert restricted.__name__ in ("torch._weights_only_unpickler", "isotorch_worker.safe_pickle")
     asked = []
-    load = torch.load
+    unpickler = restricted.Unpickler
 
-    def watched(file, **options):
-        asked.append(options)
-        return load(file, **options)
+    class Watched(unpickler):
+        def load(self):
+            asked.append(self)
+            return super().load()
 
-    # As torch.load's own signature says, so that the right branch is taken.
-    monkeypatch.setattr(watched, "__signature__", inspect.signature(load), raising=False)
-    monkeypatch.setattr(torch, "load", watched)
-    model.unpickle(bytearray(checkpoint.read_bytes()))
-    assert len(asked) == 1
-    assert asked[0].get("weights_only") is True or asked[0].get("pickle_module") is model.safe_pickle
+    monkeypatch.setattr(restricted, "Unpickler", Watched)
+    path = tmp_path / "small.pth"
+    torch.save({"a": torch.zeros(2)}, path, _use_new_zipfile_serialization=zipped)
+    model.unpickle(memoryview(bytearray(path.read_bytes())))
+    assert asked
 
 
 def test_what_was_verified_is_what_is_loaded(checkpoint, tmp_path, monkeypatch):
