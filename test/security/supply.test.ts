@@ -39,8 +39,16 @@ test("without their scripts the native libraries load", () => {
   expect(load("msgpackr")).toHaveProperty("pack");
 });
 
-test("the direct dependencies are these five", () => {
-  expect(Object.keys(dependencies).toSorted()).toEqual(["execa", "msgpackr", "picomatch", "sharp", "zeromq"]);
+test("the direct dependencies are these seven", () => {
+  expect(Object.keys(dependencies).toSorted()).toEqual([
+    "execa",
+    "msgpackr",
+    "picomatch",
+    "proxy-from-env",
+    "sharp",
+    "undici",
+    "zeromq",
+  ]);
 });
 
 test("every locked package is known by its hash, and comes from the registry", () => {
