@@ -39,8 +39,15 @@ test("without their scripts the native libraries load", () => {
   expect(load("msgpackr")).toHaveProperty("pack");
 });
 
-test("the direct dependencies are these four", () => {
-  expect(Object.keys(dependencies).toSorted()).toEqual(["execa", "msgpackr", "sharp", "zeromq"]);
+test("the direct dependencies are these six", () => {
+  const six = ["execa", "msgpackr", "proxy-from-env", "sharp", "undici", "zeromq"];
+  expect(Object.keys(dependencies).toSorted()).toEqual(six);
+});
+
+test("what proxies need brings nothing else with it", () => {
+  for (const name of ["proxy-from-env", "undici"]) {
+    expect(packages[`node_modules/${name}`]).not.toHaveProperty("dependencies");
+  }
 });
 
 test("every locked package is known by its hash, and comes from the registry", () => {
