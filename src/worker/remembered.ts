@@ -52,16 +52,13 @@ export async function remember(
   if (answer.watch.length === 0) return;
   const stamp = stampOf([python, ...answer.watch, ...activation.watch]);
   const entry = { isotorch: PACKAGE_VERSION, answer, activation, stamp };
-  const others = Object.entries(await readMemory(at)).filter(([name]) => name !== python);
-  await write([...others, [python, entry]], at);
+  await change(at, (entries) => [...entries.filter(([name]) => name !== python), [python, entry]]);
 }
 
 /** Throws away what an interpreter said: it has turned out to be wrong. */
 export async function forget(python: string, at: Surroundings): Promise<void> {
-  const entries = Object.entries(await readMemory(at));
-  await write(
+  await change(at, (entries) =>
     entries.filter(([name, entry]) => name !== python && executableOf(entry) !== python),
-    at,
   );
 }
 
@@ -69,8 +66,17 @@ async function readMemory(at: Surroundings): Promise<Record<string, unknown>> {
   return parseRecord(await readFile(memoryFile(at), "utf8").catch(() => ""));
 }
 
-async function write(entries: readonly [string, unknown][], at: Surroundings): Promise<void> {
-  await writeJson(memoryFile(at), Object.fromEntries(entries.slice(-KEPT))).catch(() => {});
+type Entries = readonly (readonly [name: string, entry: unknown])[];
+
+let changing: Promise<void> = Promise.resolve();
+
+/** Several interpreters are asked at once; their answers are written one after the other, so that none is lost. */
+function change(at: Surroundings, edit: (entries: Entries) => Entries): Promise<void> {
+  changing = changing.then(async () => {
+    const entries = edit(Object.entries(await readMemory(at))).slice(-KEPT);
+    await writeJson(memoryFile(at), Object.fromEntries(entries)).catch(() => {});
+  });
+  return changing;
 }
 
 function stampOf(files: readonly string[]): Record<string, string> {
