@@ -3,7 +3,7 @@ import { mkdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { resolveClassifierOptions } from "../../src/options.ts";
-import { findEnvironment } from "../../src/worker/environment.ts";
+import { findEnvironment, listCandidates } from "../../src/worker/environment.ts";
 import { writeRecord } from "../../src/worker/recorded.ts";
 import { memoryFile } from "../../src/worker/remembered.ts";
 import { startWorkers } from "../../src/worker/start.ts";
@@ -21,7 +21,7 @@ async function notingPython(machine: TestMachine, is?: string): Promise<string> 
 
 function runs(python: string): string[] {
   const notes = readFileSync(`${python}.runs`, "utf8").trim().split("\n");
-  return notes.filter(Boolean).map((line) => line.split(" ").at(-1) ?? "");
+  return notes.filter(Boolean).map((line) => line.replace(" --ahead", "").split(" ").at(-1) ?? "");
 }
 
 describe.skipIf(process.platform === "win32")("an interpreter that was asked before", () => {
@@ -85,6 +85,16 @@ describe.skipIf(process.platform === "win32")("an interpreter that was asked bef
     expect(await findEnvironment({ python, at: machine.at })).toMatchObject({ recalled: false });
     expect(runs(python)).toEqual(["probe", "probe"]);
     expect(await findEnvironment({ python, at: machine.at })).toMatchObject({ recalled: true });
+  });
+
+  test("with others at the same moment is remembered as they are", async () => {
+    await using machine = await testMachine();
+    const places = ["usr/bin/python3", "bin/python3", "bin/python"].map((place) => join(machine.root, place));
+    for (const python of places) await machine.python(python, "no-torch");
+    await mkdir(join(machine.root, "usr/lib"));
+    await listCandidates({ at: machine.at });
+    const memory: unknown = JSON.parse(await readFile(memoryFile(machine.at), "utf8"));
+    expect(Object.keys(memory as object).toSorted()).toEqual(places.toSorted());
   });
 
   test("is asked each time where nothing can be written down", async () => {
