@@ -90,7 +90,14 @@ function readOptions() {
 function parsed() {
   const text = { type: "string" };
   const many = { type: "string", multiple: true };
-  const options = { only: many, also: many, check: many, keep: text, write: { type: "boolean" }, venvs: text };
+  const options = {
+    only: many,
+    also: many,
+    check: many,
+    keep: text,
+    write: { type: "boolean" },
+    venvs: text,
+  };
   try {
     return parseArgs({ options }).values;
   } catch (error) {

@@ -125,7 +125,14 @@ function parity({ name, python }, [first], folder, flags) {
   rmSync(report, { force: true });
   const pictures = [...EXAMPLES, corpus(first, folder)];
   const checkpoint = ownCheckpoint(first, folder);
-  const result = isotorch(["parity", ...pictures, ...flags, "--report", report, ...network(python, checkpoint)]);
+  const result = isotorch([
+    "parity",
+    ...pictures,
+    ...flags,
+    "--report",
+    report,
+    ...network(python, checkpoint),
+  ]);
   if (!existsSync(report)) throw new Stop(`${name}: the ladder gave no report: ${lastLine(result)}`);
   return JSON.parse(readFileSync(report, "utf8"));
 }

@@ -31,7 +31,7 @@ export class Kept {
 function fingerprint(folders) {
   const hash = createHash("sha256");
   for (const folder of folders) {
-    const names = readdirSync(folder, { recursive: true }).toSorted();
+    const names = readdirSync(folder, { recursive: true }).toSorted((a, b) => (a < b ? -1 : 1));
     for (const name of names.filter((one) => !one.includes("__pycache__"))) {
       const path = join(folder, name);
       if (statSync(path).isFile()) hash.update(path).update(readFileSync(path));

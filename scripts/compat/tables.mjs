@@ -50,16 +50,15 @@ function testsText({ passed, failed, skipped }) {
 
 function plainText({ plains }) {
   return plains
-    .map(
-      ({ checkpoint, answers, differing }) => `${answers - differing} of ${answers} equal (${checkpoint})`,
-    )
+    .map(({ checkpoint, answers, differing }) => `${answers - differing} of ${answers} equal (${checkpoint})`)
     .join("; ");
 }
 
 function verdictsText(verdicts) {
   const said = Object.entries(verdicts).filter(([, count]) => count > 0);
-  const words = { refused: "refused by both", diverged: "diverged" };
-  return said.map(([verdict, count]) => `${count} ${words[verdict] ?? verdict}`).join(", ");
+  return said
+    .map(([verdict, count]) => `${count} ${verdict === "refused" ? "refused by both" : verdict}`)
+    .join(", ");
 }
 
 function betweenTable(first, others) {
