@@ -121,8 +121,7 @@ function largestOf(logits) {
 
 /** The report of `isotorch parity` with the first environment's checkpoint. */
 function parity({ name, python }, [first], folder, flags) {
-  const report = join(folder, "report.json");
-  rmSync(report, { force: true });
+  const path = join(folder, `report-${process.pid}.json`);
   const pictures = [...EXAMPLES, corpus(first, folder)];
   const checkpoint = ownCheckpoint(first, folder);
   const result = isotorch([
@@ -130,11 +129,13 @@ function parity({ name, python }, [first], folder, flags) {
     ...pictures,
     ...flags,
     "--report",
-    report,
+    path,
     ...network(python, checkpoint),
   ]);
-  if (!existsSync(report)) throw new Stop(`${name}: the ladder gave no report: ${lastLine(result)}`);
-  return JSON.parse(readFileSync(report, "utf8"));
+  if (!existsSync(path)) throw new Stop(`${name}: the ladder gave no report: ${lastLine(result)}`);
+  const report = JSON.parse(readFileSync(path, "utf8"));
+  rmSync(path);
+  return report;
 }
 
 /** The checkpoint `untrained:0` as this environment makes it. */

@@ -6,25 +6,28 @@ import { Stop } from "./run.mjs";
 
 export class Kept {
   #path;
-  #results = {};
+  #code = fingerprint(["dist", "python", "test/python"]);
 
   /** Goes on with what is in `folder`, if it was found out about this very code. */
   constructor(folder) {
     this.#path = join(folder, "results.json");
-    const code = fingerprint(["dist", "python", "test/python"]);
-    if (existsSync(this.#path)) this.#results = JSON.parse(readFileSync(this.#path, "utf8"));
-    this.#results.code ??= code;
-    if (this.#results.code === code) return;
+    if (this.#read().code === this.#code) return;
     throw new Stop(`${folder} was kept for another state of the code. Give --keep an empty folder.`, 2);
   }
 
   /** The result called `name`, found out now if it is not there. */
   or(name, find) {
-    if (!Object.hasOwn(this.#results, name)) {
-      this.#results[name] = find();
-      writeFileSync(this.#path, JSON.stringify(this.#results, undefined, 1));
-    }
-    return this.#results[name];
+    const known = this.#read();
+    if (Object.hasOwn(known, name)) return known[name];
+    const result = find();
+    // Read again: another run may have found out something else meanwhile.
+    const results = { ...this.#read(), [name]: result };
+    writeFileSync(this.#path, JSON.stringify(results, undefined, 1));
+    return result;
+  }
+
+  #read() {
+    return existsSync(this.#path) ? JSON.parse(readFileSync(this.#path, "utf8")) : { code: this.#code };
   }
 }
 
