@@ -51,6 +51,12 @@ test("the direct dependencies are these seven", () => {
   ]);
 });
 
+test("what proxies need brings nothing else with it", () => {
+  for (const name of ["proxy-from-env", "undici"]) {
+    expect(packages[`node_modules/${name}`]).not.toHaveProperty("dependencies");
+  }
+});
+
 test("every locked package is known by its hash, and comes from the registry", () => {
   for (const [path, { resolved = "", integrity = "" }] of locked) {
     expect(integrity, path).toMatch(/^sha512-/);
