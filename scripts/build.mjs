@@ -1,6 +1,6 @@
 // Compiles src/ to dist/ and links the command, so that `npx isotorch` works in a checkout as it does installed.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -10,6 +10,7 @@ const tsc = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p"
   stdio: "inherit",
 });
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+cpSync("src/server/page", "dist/server/page", { recursive: true });
 
 const main = "dist/cli/main.js";
 const link = "node_modules/.bin/isotorch";

@@ -231,7 +231,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
   ): Promise<Payload> {
     const { spec } = worker.supervisor.ready;
     if (loaded.kind === "tensor") return tensorPayload(checkedTensor(loaded.tensor, spec));
-    const { handoff } = this.#options;
+    const handoff = call.handoff ?? this.#options.handoff;
     const asStored = call.exif === "ignore" && call.icc === "ignore" && call.mode === "convert-rgb";
     const wanted = call.include.tensor === true || call.include.pixels === true;
     const encoded = loaded.kind === "encoded" && asStored ? loaded.bytes : undefined;

@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<string, readonly [summary: string, load: () => P
     () => import("./manifest.ts"),
   ],
   models: ["known checkpoints; fetch one, or make an untrained one", () => import("./models.ts")],
+  serve: ["an HTTP server with a page, metrics and the Open Inference Protocol", () => import("./serve.ts")],
 };
 
 const USAGE = `isotorch: torchvision's resnet101 from TypeScript, with the same answer as PyTorch
