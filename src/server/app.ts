@@ -20,7 +20,7 @@ const RECEIVE_MS = 60_000;
 
 /** Without routes. */
 export function createApp(parts: Parts): FastifyInstance {
-  const { options, metrics } = parts;
+  const { options } = parts;
   const app = fastify({
     logger: { level: options.logLevel, stream: options.logTo, base: null },
     logController: new LogController({ disableRequestLogging: true }), // `finished` writes one line of its own
@@ -50,21 +50,12 @@ export function createApp(parts: Parts): FastifyInstance {
   const guard = options.token === undefined ? undefined : tokenGuard(options.token);
   app.addHook("onRequest", (request, reply, done) => {
     void reply.headers({ ...SAFE_HEADERS, "x-request-id": request.id });
+    // Fastify's own hook stays silent where the client has gone.
+    reply.raw.once("close", () => finished(request, reply, parts));
     const call = beginCall(request, reply, options.timeoutMs);
     void reply.header("traceparent", traceparent(call.trace));
     if (!OPEN.has(request.routeOptions.url ?? "")) guard?.(request.headers.authorization);
     if (request.headers["content-encoding"] !== undefined) throw mediaTypeProblem();
-    done();
-  });
-  app.addHook("onResponse", (request, reply, done) => {
-    finished(request, reply, parts);
-    done();
-  });
-  app.addHook("onRequestAbort", (request, done) => {
-    const call = callOf(request);
-    call.code ??= "ABORTED";
-    const route = request.routeOptions.url ?? "unmatched";
-    metrics.request({ route, method: request.method, status: "499" }, performance.now() - call.started);
     done();
   });
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
@@ -110,15 +101,17 @@ function refuse(request: IncomingMessage, response: ServerResponse, told: Told):
 
 /** One line and one count for a request that is through. */
 function finished(request: FastifyRequest, reply: FastifyReply, { metrics }: Parts): void {
-  const { trace, started, code } = callOf(request);
+  const isGone = !reply.raw.writableFinished;
+  const { trace, started, code = isGone ? "ABORTED" : undefined } = callOf(request);
+  const status = isGone ? 499 : reply.statusCode;
   const ms = performance.now() - started;
   const route = request.routeOptions.url ?? "unmatched";
   const { method } = request;
-  metrics.request({ route, method, status: String(reply.statusCode) }, ms);
+  metrics.request({ route, method, status: String(status) }, ms);
   const line = {
     method,
     path: pathOf(request),
-    status: reply.statusCode,
+    status,
     ms: Math.round(ms * 10) / 10,
     ...(code !== undefined && { code }),
     traceId: trace.traceId,
@@ -126,7 +119,7 @@ function finished(request: FastifyRequest, reply: FastifyReply, { metrics }: Par
     ...(trace.parentId !== undefined && { parentId: trace.parentId }),
   };
   // Probes and scrapes would drown the rest.
-  const isQuiet = method === "GET" && reply.statusCode < 400;
+  const isQuiet = method === "GET" && status < 400;
   request.log[isQuiet ? "debug" : "info"](line, "answered");
 }
 

@@ -36,6 +36,7 @@ export function beginCall(request: FastifyRequest, reply: FastifyReply, defaultM
     code: undefined,
   };
   calls.set(request, call);
+  // This may throw: by then also a refused request has its call.
   timeoutMs = timeoutOf(request.headers["x-request-timeout-ms"]) ?? defaultMs;
   return call;
 }
