@@ -26,26 +26,27 @@ if (!hasClient()) {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "isotorch-triton-test-"));
+let classifier;
+let server;
 let code = 1;
 try {
-  await using classifier = await createClassifier({ weights: "untrained:0", threads: 2, device: "cpu" });
-  await using server = await createServer({ classifier, port: 0 });
+  classifier = await createClassifier({ weights: "untrained:0", threads: 2, device: "cpu" });
+  server = await createServer({ classifier, port: 0 });
   for (const name of readdirSync("examples/images")) {
     const include = { logits: true, probabilities: true, tensor: true };
-    const { tensor, logits, probabilities, top } = await classifier.classifyDetailed(
-      `examples/images/${name}`,
-      { include },
-    );
-    writeFileSync(join(folder, `${name}.tensor`), tensor.data);
-    writeFileSync(join(folder, `${name}.logits`), logits);
-    writeFileSync(join(folder, `${name}.probabilities`), probabilities);
-    writeFileSync(join(folder, `${name}.json`), JSON.stringify(top));
+    const local = await classifier.classifyDetailed(`examples/images/${name}`, { include });
+    writeFileSync(join(folder, `${name}.tensor`), local.tensor.data);
+    writeFileSync(join(folder, `${name}.logits`), local.logits);
+    writeFileSync(join(folder, `${name}.probabilities`), local.probabilities);
+    writeFileSync(join(folder, `${name}.json`), JSON.stringify(local.top));
   }
   const pid = String(classifier.health().pid);
   const args = ["-X", "utf8", "test/server/triton_client.py", server.url, server.token, folder, pid];
   const child = spawn(python, args, { stdio: "inherit" });
   code = await new Promise((resolve) => child.once("close", resolve));
 } finally {
+  await server?.close();
+  await classifier?.close();
   rmSync(folder, { recursive: true, force: true });
 }
 process.exitCode = code ?? 1;

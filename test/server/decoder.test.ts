@@ -8,7 +8,7 @@ import { codeOf } from "../failure.ts";
 import { isRunning } from "../processes.ts";
 import { DECODER, JPEG } from "./serve.ts";
 
-const PNG = readFileSync(new URL("../../examples/images/fruit.png", import.meta.url));
+const WEBP = readFileSync(new URL("../../examples/images/dog.webp", import.meta.url));
 const MISBEHAVES = new URL("../fixtures/decoders/misbehaves.mjs", import.meta.url);
 
 let pool: DecoderPool | undefined;
@@ -138,7 +138,7 @@ describe("the real decoder", () => {
     const signal = new AbortController().signal;
     const job = { spec: specOf("IMAGENET1K_V1"), ...AS_STORED, want: "crop" } as const;
     expect(await pool!.decode({ ...job, bytes: bmp }, signal)).toEqual({ kind: "pillow", why: "format" });
-    const cut = PNG.subarray(0, PNG.length >> 1);
+    const cut = WEBP.subarray(0, WEBP.length >> 1);
     expect(await pool!.decode({ ...job, bytes: cut }, signal)).toEqual({ kind: "pillow", why: "damage" });
     expect(await codeOf(pool!.decode({ ...job, mode: "strict", bytes: cut }, signal))).toBe("DECODE_FAILED");
   });

@@ -1,9 +1,13 @@
 /** The security list for servers: every control has a test that fails without it. */
 import { connect } from "node:net";
+import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
 import { createServer } from "../../src/server.ts";
+import { createFakeClassifier } from "../../src/testing.ts";
 import { JPEG, TOKEN, closing, errorOf, fake, picture, send, serve } from "./serve.ts";
+
+const WEBP = readFileSync(new URL("../../examples/images/dog.webp", import.meta.url));
 
 describe("who can reach the port:", () => {
   test("it listens on the loopback alone", async () => {
@@ -248,6 +252,28 @@ describe("what is asked for:", () => {
     const reply = await picture(await serve(), { headers: { "content-encoding": "gzip" } });
     expect(reply.status).toBe(415);
   });
+});
+
+test("no picture is decoded in the server's process: the classifier gets tensors, or files for Pillow alone", async () => {
+  const seen: string[] = [];
+  const classifier = closing(
+    await createFakeClassifier((image, { handoff, include }) => {
+      const kind = image instanceof Uint8Array ? "file" : "tensor";
+      seen.push(`${kind} ${handoff ?? "by default"}, tensor ${String(include?.tensor ?? false)}`);
+      return [{ index: 0, score: 1 }];
+    }),
+  );
+  const server = await serve({ classifier });
+  const damaged = WEBP.subarray(0, WEBP.length >> 1);
+  // sharp in the decoder calls this damaged: Pillow has the last word, and nothing here looks at it again.
+  await picture(server, { body: damaged, query: "?include=crop" });
+  await picture(server, { body: damaged });
+  await picture(server);
+  expect(seen).toEqual([
+    "file encoded, tensor false",
+    "file encoded, tensor false",
+    "tensor by default, tensor false",
+  ]);
 });
 
 test("every answer, refusals too, carries the headers that bind a browser", async () => {

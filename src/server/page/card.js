@@ -6,6 +6,14 @@ import { withWords, words } from "./words.js";
 
 /** Pictures that are at the server at a time: the network takes them one after the other anyway. */
 const AT_ONCE = 2;
+/** Another try would end in the same way. */
+const OF_THE_PICTURE = new Set([
+  "UNSUPPORTED_FORMAT",
+  "DECODE_FAILED",
+  "INPUT_TOO_LARGE",
+  "POISON_INPUT",
+  "BAD_REQUEST",
+]);
 const waiting = [];
 let running = 0;
 
@@ -94,7 +102,7 @@ export function card(file, { canCompare, onRemove }) {
       case "answered":
         return [bars(state.answer.top), timeline(state.answer.timings), ...comparing(state.answer.top)];
       case "failed":
-        return [failure(state.error), element("button", { type: "button", onclick: start }, words().again)];
+        return [failure(state.error), ...(OF_THE_PICTURE.has(state.error.code) ? [] : [againButton()])];
       default:
         return [element("p", { class: "fine pulse" }, words()[state.kind])];
     }
@@ -119,6 +127,10 @@ export function card(file, { canCompare, onRemove }) {
       { type: "button", class: "compare", onclick: () => void startComparing() },
       words().compare,
     );
+  }
+
+  function againButton() {
+    return element("button", { type: "button", onclick: start }, words().again);
   }
 
   start();
