@@ -9,9 +9,9 @@ test("a picture as the body gets the command line's object", async () => {
   const server = await serve();
   const { status, json } = await picture(server, { query: "?topK=3" });
   expect(status).toBe(200);
-  expect(Object.keys(json ?? {})).toEqual(["top"]);
+  expect(Object.keys(json)).toEqual(["top"]);
   const expected = await closing(await fake()).classify(await preprocess(JPEG), { topK: 3 });
-  expect(json?.["top"]).toEqual(expected);
+  expect(json["top"]).toEqual(expected);
 });
 
 test("octet-stream is taken too: the first bytes tell what it is", async () => {
@@ -23,17 +23,17 @@ test("include adds logits, probabilities, the tensor, the crop and timings", asy
   const query = "?include=logits,probabilities,tensor,crop,timings&topK=0";
   const { json } = await picture(await serve(), { query });
   const tensor = await preprocess(JPEG);
-  expect(json?.["top"]).toHaveLength(1_000);
-  expect(json?.["tensor"]).toEqual({ shape: [1, 3, 224, 224], data: [...tensor.data] });
+  expect(json["top"]).toHaveLength(1_000);
+  expect(json["tensor"]).toEqual({ shape: [1, 3, 224, 224], data: [...tensor.data] });
   const { logits } = answerOf(tensor) as { logits: Float32Array };
-  expect(json?.["logits"]).toEqual([...logits]);
-  expect(json?.["probabilities"]).toHaveLength(1_000);
-  expect(json?.["crop"]).toMatchObject({
+  expect(json["logits"]).toEqual([...logits]);
+  expect(json["probabilities"]).toHaveLength(1_000);
+  expect(json["crop"]).toMatchObject({
     width: 224,
     height: 224,
     png: expect.stringMatching(/^data:image\/png;base64,iVBOR/),
   });
-  const timings = json?.["timings"] as Record<string, number>;
+  const timings = json["timings"] as Record<string, number>;
   expect(Object.keys(timings)).toEqual(
     expect.arrayContaining(["receive", "handover", "decode", "preprocess", "worker"]),
   );

@@ -106,7 +106,7 @@ describe("metadata:", () => {
       "/v2/nothing",
     ]) {
       const reply = await send(server, path);
-      expect([path, reply.status, typeof reply.json?.["error"]]).toEqual([path, 404, "string"]);
+      expect([path, reply.status, typeof reply.json["error"]]).toEqual([path, 404, "string"]);
     }
   });
 });
@@ -140,7 +140,7 @@ describe("inference:", () => {
         inputs: [{ name: "input", shape: [1, 3, 224, 224], datatype: "FP32", data }],
       });
       expect(json).toMatchObject({ model_name: "resnet101", model_version: "1" });
-      const outputs = json?.["outputs"] as {
+      const outputs = json["outputs"] as {
         name: string;
         data: number[];
         shape: number[];
@@ -204,7 +204,7 @@ describe("inference:", () => {
     });
     const input = bytesOf(tensor(1), tensor(2));
     const { json } = await infer(server, asked(false), input);
-    const [output] = json?.["outputs"] as { shape: number[]; datatype: string; data: string[] }[];
+    const [output] = json["outputs"] as { shape: number[]; datatype: string; data: string[] }[];
     expect([output?.shape, output?.datatype, output?.data.length]).toEqual([[2, 3], "BYTES", 6]);
     const { probabilities } = answerOf({ data: tensor(1), shape: [] }) as { probabilities: Float32Array };
     const best = probabilities.indexOf(Math.max(...probabilities));
@@ -269,16 +269,16 @@ describe("a request is refused with the field that is wrong:", () => {
   test.each(bad)("%s", async (_, request, sentence, binary = bytesOf(tensor(1))) => {
     const reply = await infer(await serve(), request, binary);
     expect(reply.status).toBe(400);
-    expect(reply.json?.["error"]).toMatch(sentence);
+    expect(reply.json["error"]).toMatch(sentence);
     expect(errorOf(reply).code).toMatch(/^(INVALID_INPUT|BAD_TENSOR)$/);
   });
 
   test("JSON that is none, a header length beyond the body, elements that lie", async () => {
     const server = await serve();
     const type = { "content-type": "application/json" };
-    expect((await send(server, INFER, { body: "{", headers: type })).json?.["error"]).toMatch(/JSON/);
+    expect((await send(server, INFER, { body: "{", headers: type })).json["error"]).toMatch(/JSON/);
     const far = { ...type, "inference-header-content-length": "9999" };
-    expect((await send(server, INFER, { body: "{}", headers: far })).json?.["error"]).toMatch(
+    expect((await send(server, INFER, { body: "{}", headers: far })).json["error"]).toMatch(
       /Inference-Header-Content-Length/,
     );
     const lie = Buffer.from([255, 255, 255, 127, 1, 2]);
@@ -288,7 +288,7 @@ describe("a request is refused with the field that is wrong:", () => {
       datatype: "BYTES",
       parameters: { binary_data_size: lie.length },
     };
-    expect((await infer(server, { inputs: [image] }, lie)).json?.["error"]).toMatch(/claims more/);
+    expect((await infer(server, { inputs: [image] }, lie)).json["error"]).toMatch(/claims more/);
   });
 
   test("one bad picture of a batch fails the request with its own reason", async () => {

@@ -63,7 +63,7 @@ describe("the same bits as in a program:", () => {
       );
       const encoded = Buffer.concat([length, bytes]);
       expect((await inferred("image", [1], "BYTES", encoded)).equals(bytesOf(local.logits))).toBe(true);
-      expect((await picture(server, { body: bytes })).json?.["top"]).toEqual(local.top);
+      expect((await picture(server, { body: bytes })).json["top"]).toEqual(local.top);
     }
   });
 
@@ -71,9 +71,9 @@ describe("the same bits as in a program:", () => {
     const body = await cmyk();
     const { json } = await picture(server, { body, query: "?include=crop,tensor" });
     const local = await classifier.classifyDetailed(body, { include: { tensor: true } });
-    expect(json?.["top"]).toEqual(local.top);
-    expect((json?.["tensor"] as { data: number[] }).data).toEqual([...(local.tensor?.data ?? [])]);
-    const { png } = json?.["crop"] as { png: string };
+    expect(json["top"]).toEqual(local.top);
+    expect((json["tensor"] as { data: number[] }).data).toEqual([...(local.tensor?.data ?? [])]);
+    const { png } = json["crop"] as { png: string };
     const crop = await decode(Buffer.from(png.split(",")[1] ?? "", "base64"));
     expect(pixelsToTensor(crop, classifier.info().spec)).toEqual(local.tensor);
   });
@@ -99,9 +99,9 @@ test("plain PyTorch beside it says equal in all nine stages, also where Pillow d
     const headers = { "content-type": "image/jpeg", "x-request-timeout-ms": "60000" };
     const { json } = await send(server, "/compare", { body, headers });
     expect(json).toMatchObject({ verdict: "equal", firstDivergence: null });
-    const stages = json?.["stages"] as { outcome: string }[];
+    const stages = json["stages"] as { outcome: string }[];
     expect(stages.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 9 }, () => "equal"));
-    const { top } = json?.["reference"] as { top: { percent: number; index: number }[] };
+    const { top } = json["reference"] as { top: { percent: number; index: number }[] };
     const ours = await classifier.classify(body);
     expect(top.map(({ index, percent }) => [index, percent])).toEqual(
       ours.map(({ index, percent }) => [index, percent]),

@@ -53,8 +53,8 @@ export interface Reply {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
-  /** The body as JSON; undefined where it is none. */
-  readonly json: Record<string, unknown> | undefined;
+  /** The body as JSON; empty where it is none. */
+  readonly json: Record<string, unknown>;
 }
 
 export interface Sent {
@@ -87,7 +87,7 @@ export function send({ port }: Server, path: string, sent: Sent = {}): Promise<R
       response.on("end", () => {
         const whole = Buffer.concat(chunks);
         const isJson = response.headers["content-type"]?.startsWith("application/json") === true;
-        const json = isJson ? (JSON.parse(whole.toString()) as Record<string, unknown>) : undefined;
+        const json = isJson ? (JSON.parse(whole.toString()) as Record<string, unknown>) : {};
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: whole, json });
       });
     });
@@ -112,6 +112,6 @@ export function errorOf({ json }: Reply): {
   readonly message?: string;
   readonly hint?: string;
 } {
-  const error = json?.["error"];
+  const error = json["error"];
   return typeof error === "string" ? { ...json, message: error } : { ...(error as object) };
 }
