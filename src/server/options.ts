@@ -1,6 +1,7 @@
 /** Every option of the server, documented; resolved once at the door. */
 import type { Classifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import type { DecoderOptions } from "./decoder/pool.ts";
 import { checkedToken, makeToken } from "./security/token.ts";
 
@@ -66,8 +67,33 @@ export interface ResolvedServerOptions {
   readonly logTo: { write(line: string): void };
 }
 
-/** Fills in the defaults. @throws IsotorchError `INVALID_OPTION`. */
+const NAMES: Readonly<Record<keyof ServerOptions, true>> = {
+  classifier: true,
+  token: true,
+  host: true,
+  port: true,
+  allowHosts: true,
+  timeoutMs: true,
+  limits: true,
+  decoder: true,
+  compare: true,
+  logLevel: true,
+  logTo: true,
+};
+
+/** Fills in the defaults. @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
 export function resolveServerOptions(options: ServerOptions): ResolvedServerOptions {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(NAMES, name));
+  if (unknown !== undefined) {
+    const meant = nearest(unknown, Object.keys(NAMES));
+    const hint = meant === undefined ? {} : { hint: `Did you mean "${meant}"?` };
+    throw new IsotorchError("INVALID_OPTION", `There is no option "${unknown}".`, hint);
+  }
+  const { limits, decoder } = options;
+  for (const [name, value] of Object.entries({ ...limits, ...decoder, script: 1 })) {
+    if (!Number.isSafeInteger(value) || Number(value) < 1)
+      throw invalid(name, value, "a whole number from 1");
+  }
   const {
     classifier,
     host = "127.0.0.1",
@@ -89,8 +115,8 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     port,
     allowHosts: options.allowHosts ?? [],
     timeoutMs,
-    limits: { maxRequests: 64, maxBytes: 128 * 1024 * 1024, ...options.limits },
-    decoder: { processes: 2, timeoutMs: 10_000, maxWaiting: 64, ...options.decoder },
+    limits: { maxRequests: 64, maxBytes: 128 * 1024 * 1024, ...limits },
+    decoder: { processes: 2, timeoutMs: 10_000, maxWaiting: 64, ...decoder },
     compare: options.compare ?? classifier.info().weights.path !== "",
     logLevel,
     logTo: options.logTo ?? process.stderr,

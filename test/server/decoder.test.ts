@@ -59,7 +59,7 @@ describe("a picture that", () => {
       expect(bad).toMatchObject({ status: "rejected", reason: { code: "DECODE_FAILED" } });
       expect(good.status).toBe("fulfilled");
       expect(performance.now() - started).toBeGreaterThan(390);
-      await expect.poll(() => isRunning(pid)).toBe(false);
+      await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
       expect(pool?.stats()).toMatchObject({ killed: 1, died: 0 });
     },
   );

@@ -1,5 +1,6 @@
 /** `POST /compare`: PyTorch's own answer for a picture, and the first stage at which ours is another. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { withinDeadline } from "../../deadline.ts";
 import { MAX_ENCODED_BYTES } from "../../image/source.ts";
 import type { Rung } from "../../parity/ladder.ts";
 import { rungText } from "../../parity/report/words.ts";
@@ -22,7 +23,11 @@ async function compared(request: FastifyRequest, { comparer }: Parts): Promise<o
       "Start it with a checkpoint, and without --no-compare.",
     );
   }
-  const { ladder, reference } = await comparer.compare(bytesOf(request), callOf(request).signal);
+  const body = bytesOf(request);
+  const { signal: caller, remainingMs } = callOf(request);
+  const { ladder, reference } = await withinDeadline({ signal: caller, timeoutMs: remainingMs() }, (signal) =>
+    comparer.compare(body, signal),
+  );
   const { verdict, firstDivergence, rungs, refusal } = ladder;
   return { verdict, firstDivergence, stages: rungs.map(stageOf), reference, ...(refusal && { refusal }) };
 }

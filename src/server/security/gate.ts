@@ -11,6 +11,15 @@ export function allowedHosts(port: number, host: string, more: readonly string[]
   return new Set([...names, ...more].map((name) => name.toLowerCase()));
 }
 
+/** The router would answer broken escapes by itself, past everything that requests go through. */
+function isDecodable(url: string): boolean {
+  try {
+    return decodeURIComponent(url.split("?", 1)[0] ?? "") !== "";
+  } catch {
+    return false;
+  }
+}
+
 function withPort(name: string, port: number): string[] {
   return port === 80 ? [name, `${name}:80`] : [`${name}:${port}`];
 }
@@ -32,7 +41,7 @@ export function refusalOf(
       "Use the address that it printed, or start it with --allow-host NAME:PORT.",
     );
   }
-  if (url === undefined || !url.startsWith("/")) {
+  if (url === undefined || !url.startsWith("/") || !isDecodable(url)) {
     return new HttpProblem("BAD_REQUEST", "The address is not a path.", "Send a path, such as /v2.");
   }
   const { origin } = headers;
