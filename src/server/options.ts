@@ -91,8 +91,7 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   }
   const { limits, decoder } = options;
   for (const [name, value] of Object.entries({ ...limits, ...decoder, script: 1 })) {
-    if (!Number.isSafeInteger(value) || Number(value) < 1)
-      throw invalid(name, value, "a whole number from 1");
+    if (!Number.isSafeInteger(value) || value < 1) throw invalid(name, value, "a whole number from 1");
   }
   const {
     classifier,

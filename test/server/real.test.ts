@@ -96,7 +96,7 @@ function cmyk(): Promise<Buffer> {
 test("plain PyTorch beside it says equal in all nine stages, also where Pillow decodes", async () => {
   const pictures = [FIRST, await cmyk()];
   for (const body of pictures) {
-    const headers = { "content-type": "image/jpeg", "x-request-timeout-ms": "60000" };
+    const headers = { "content-type": "image/jpeg", "x-request-timeout-ms": "140000" };
     const { json } = await send(server, "/compare", { body, headers });
     expect(json).toMatchObject({ verdict: "equal", firstDivergence: null });
     const stages = json["stages"] as { outcome: string }[];
@@ -108,7 +108,7 @@ test("plain PyTorch beside it says equal in all nine stages, also where Pillow d
     );
   }
   expect(readdirSync(tmpdir()).filter((name) => name.startsWith("isotorch-compare-"))).toEqual([]);
-});
+}, 150_000);
 
 test("ready turns 503 within a second of the worker's death and back, and the call of that moment is answered", async () => {
   const before = await picture(server);
