@@ -1,6 +1,6 @@
 // Compiles src/ and its WebAssembly to dist/, and links the command, so that `npx isotorch` works in a checkout as it does installed.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -9,6 +9,7 @@ rmSync("dist", { recursive: true, force: true });
 run("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json");
 const asc = "--outFile dist/image/kernel.wasm -O3 --noAssert --runtime stub --enable simd".split(" ");
 run("node_modules/assemblyscript/bin/asc.js", "src/image/assembly/kernel.ts", ...asc);
+cpSync("src/server/page", "dist/server/page", { recursive: true });
 
 const main = "dist/cli/main.js";
 const link = "node_modules/.bin/isotorch";

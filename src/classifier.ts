@@ -159,7 +159,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
       // A reload meanwhile must not mix one worker's preprocessing with another one's answer.
       const worker = this.#worker;
       const hands = handsOf(worker, call, signal);
-      const payload = await payloadOf(image, call, worker.handoff, hands);
+      const payload = await payloadOf(image, call, call.handoff ?? worker.handoff, hands);
       clock.lap("picture");
       const { logits, probabilities, tensor, timings } = call.include;
       const include = [

@@ -166,6 +166,12 @@ export interface ClassifyOptions {
    * @default "convert-rgb"
    */
   readonly mode?: "convert-rgb" | "strict";
+  /**
+   * What crosses to the worker for this call. `encoded` leaves the decoding to Pillow in the worker, away from this
+   * process, unless `include` asks for what is made on the way.
+   * @default the classifier's
+   */
+  readonly handoff?: Handoff;
 }
 
 /** Options of the classifier after the door: defaults filled in, every value checked. */
@@ -177,8 +183,8 @@ export type ResolvedClassifierOptions = Required<
 > &
   ClassifierOptions;
 
-export type ResolvedClassifyOptions = Required<Omit<ClassifyOptions, "signal">> &
-  Pick<ClassifyOptions, "signal">;
+export type ResolvedClassifyOptions = Required<Omit<ClassifyOptions, "signal" | "handoff">> &
+  Pick<ClassifyOptions, "signal" | "handoff">;
 
 /** Fills in the defaults. @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
 export function resolveClassifierOptions(options: ClassifierOptions = {}): ResolvedClassifierOptions {
@@ -310,6 +316,7 @@ const CLASSIFY_CHECKS: Readonly<Record<keyof ClassifyOptions, Check>> = {
   exif: oneOf("ignore", "apply"),
   icc: oneOf("ignore", "to-srgb"),
   mode: oneOf("convert-rgb", "strict"),
+  handoff: oneOf("tensor", "pixels", "encoded"),
 };
 
 function check(options: object, checks: Readonly<Record<string, Check>>): void {

@@ -5,6 +5,7 @@ import { CLASSIFY } from "./describe/classify.ts";
 import { COMPLETION } from "./describe/completion.ts";
 import { CACHE_COMMAND, DOCTOR, MODELS, SETUP } from "./describe/environment.ts";
 import { PREPROCESS } from "./describe/preprocess.ts";
+import { SERVE } from "./describe/serve.ts";
 
 export interface Command {
   /**
@@ -28,5 +29,6 @@ export const COMMANDS: Readonly<Record<string, Registered>> = {
   manifest: [MANIFEST_DIFF, () => import("./manifest.ts")],
   models: [MODELS, () => import("./models.ts")],
   cache: [CACHE_COMMAND, () => import("./cache.ts")],
+  serve: [SERVE, () => import("./serve.ts")],
   completion: [COMPLETION, () => import("./completion.ts")],
 };

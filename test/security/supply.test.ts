@@ -1,4 +1,5 @@
 /** What is installed with this package, and that installing it runs no script. */
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { expect, test } from "vitest";
@@ -39,9 +40,10 @@ test("without their scripts the native libraries load", () => {
   expect(load("msgpackr")).toHaveProperty("pack");
 });
 
-test("the direct dependencies are these seven", () => {
+test("the direct dependencies are these eight", () => {
   expect(Object.keys(dependencies).toSorted()).toEqual([
     "execa",
+    "fastify",
     "msgpackr",
     "picomatch",
     "proxy-from-env",
@@ -55,6 +57,18 @@ test("what proxies need brings nothing else with it", () => {
   for (const name of ["proxy-from-env", "undici"]) {
     expect(packages[`node_modules/${name}`]).not.toHaveProperty("dependencies");
   }
+});
+
+test("the framework of the server is not loaded by whoever only classifies", () => {
+  const index = new URL("../../dist/index.js", import.meta.url).href;
+  const script = `
+    import Module from "node:module";
+    await import(${JSON.stringify(index)});
+    console.log(Object.keys(Module._cache).filter((path) => /fastify|pino|find-my-way/.test(path)).length);
+    await import(${JSON.stringify(new URL("../../dist/server.js", import.meta.url).href)});
+    console.log(Object.keys(Module._cache).filter((path) => /fastify|pino|find-my-way/.test(path)).length > 0);`;
+  const printed = execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  expect(printed).toBe("0\ntrue\n");
 });
 
 test("every locked package is known by its hash, and comes from the registry", () => {

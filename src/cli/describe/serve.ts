@@ -1,0 +1,42 @@
+import type { Description } from "../description.ts";
+import { ENVIRONMENT, NETWORK } from "./shared.ts";
+
+export const SERVE: Description = {
+  summary: "an HTTP server with a page, metrics and the Open Inference Protocol",
+  usage: "",
+  examples: [
+    "isotorch serve                                   # prints the address of its page, with a token",
+    "isotorch serve --port 9000 --weights IMAGENET1K_V2",
+    'curl -H "Authorization: Bearer TOKEN" --data-binary @dog.jpg http://127.0.0.1:8000/classify',
+  ],
+  text: `POST /classify answers a picture in the body as \`classify --json\` does, /v2/… is the Open Inference Protocol with binary
+tensors (tritonclient works with it), /metrics is for Prometheus, and / is a page to drop pictures on.`,
+  groups: [
+    {
+      flags: {
+        host: { value: "H", about: "where it listens (default 127.0.0.1: this machine alone)" },
+        port: { value: "N", about: "0 takes a free one (default 8000)" },
+        token: {
+          value: "VALUE|off",
+          about:
+            "what clients have to show (default a random one; also ISOTORCH_TOKEN, which `ps` does not show)",
+        },
+        "allow-host": {
+          value: "H:PORT",
+          multiple: true,
+          about: "another Host header that is answered; may be given several times",
+        },
+        timeout: { value: "MS", about: "for a request that names no time of its own (default 30000)" },
+        log: {
+          value: "LEVEL",
+          choices: ["silent", "error", "warn", "info", "debug"],
+          about: "JSON lines on stderr (default warn on a terminal, else info)",
+        },
+        "no-compare": { about: "no plain PyTorch beside the worker" },
+      },
+    },
+    NETWORK,
+    ENVIRONMENT,
+  ],
+  end: "The first Ctrl-C lets running requests finish, the second ends at once.",
+};

@@ -1,0 +1,5 @@
+/** For programs that serve pictures over HTTP: `isotorch serve` is a thin user of it. */
+export { createServer } from "./server/server.ts";
+export type { Server } from "./server/server.ts";
+export type { LogLevel, ServerOptions } from "./server/options.ts";
+export type { DecoderOptions } from "./server/decoder/pool.ts";

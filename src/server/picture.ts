@@ -1,0 +1,133 @@
+/** From the bytes of a picture, or a tensor, to its classes: decoding elsewhere, the network in the worker. */
+import type { Classifier } from "../classifier.ts";
+import { withinDeadline } from "../deadline.ts";
+import { IsotorchError } from "../errors.ts";
+import type { InputSpec, Pixels } from "../image/geometry.ts";
+import { pixelsToTensor } from "../image/tensor.ts";
+import type { Tensor } from "../image/tensor.ts";
+import type { ClassifyOptions } from "../options.ts";
+import type { DetailedResult } from "../result.ts";
+import type { DecoderPool } from "./decoder/pool.ts";
+
+/** How a picture is read, as in `ClassifyOptions`. */
+export type Reading = Required<Pick<ClassifyOptions, "exif" | "icc" | "mode">>;
+
+/** What one picture is asked for. */
+export interface Asked {
+  readonly topK: number;
+  readonly include: NonNullable<ClassifyOptions["include"]>;
+  readonly signal: AbortSignal;
+  readonly remainingMs: () => number;
+}
+
+/** An answer with what was made on the way to it. */
+export interface Answered {
+  readonly result: DetailedResult;
+  /** What the network saw, uint8 RGB; undefined where the worker cropped it by itself. */
+  readonly crop: Pixels | undefined;
+  /** Milliseconds by stage. */
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+/** As Pillow reads by default. */
+export const AS_STORED: Reading = { exif: "ignore", icc: "ignore", mode: "convert-rgb" };
+
+export class Pictures {
+  readonly #classifier: Classifier;
+  readonly #decoder: DecoderPool;
+
+  constructor(classifier: Classifier, decoder: DecoderPool) {
+    this.#classifier = classifier;
+    this.#decoder = decoder;
+  }
+
+  /** Classifies an encoded picture. @throws IsotorchError */
+  encoded(bytes: Uint8Array, reading: Reading, asked: Asked): Promise<Answered> {
+    return within(asked, async (signal) => {
+      const started = performance.now();
+      const { spec } = this.#classifier.info();
+      const decoded = await this.#decoder.decode({ bytes, spec, ...reading, want: "crop" }, signal);
+      if (decoded.kind === "pillow") {
+        return this.#byPillow(bytes, decoded.why, reading, { ...asked, signal });
+      }
+      this.#refuseOther(spec);
+      const spent = Object.values(decoded.timings).reduce((sum, ms) => sum + ms, 0);
+      const handover = Math.max(0, performance.now() - started - spent);
+      const answered = await this.#network(pixelsToTensor(decoded.pixels, spec), { ...asked, signal });
+      return {
+        ...answered,
+        crop: decoded.pixels,
+        timings: { handover, ...decoded.timings, ...answered.timings },
+      };
+    });
+  }
+
+  /** Classifies what was preprocessed already. @throws IsotorchError */
+  tensor(tensor: Tensor, asked: Asked): Promise<Answered> {
+    return within(asked, (signal) => this.#network(tensor, { ...asked, signal }));
+  }
+
+  /** The whole picture, decoded in another process; undefined where only Pillow reads it. @throws IsotorchError */
+  pixels(bytes: Uint8Array, { signal }: Pick<Asked, "signal">): Promise<Pixels | undefined> {
+    const { spec } = this.#classifier.info();
+    return this.#decoder
+      .decode({ bytes, spec, ...AS_STORED, want: "picture" }, signal)
+      .then((decoded) => (decoded.kind === "pillow" ? undefined : decoded.pixels));
+  }
+
+  async #network(tensor: Tensor, { topK, include, signal, remainingMs }: Asked): Promise<Answered> {
+    const options = { topK, signal, timeoutMs: remainingMs(), include: { ...include, timings: true } };
+    const { timings, ...result } = await this.#classifier.classifyDetailed(tensor, options);
+    return { result, crop: undefined, timings: timings ?? {} };
+  }
+
+  /** The file itself goes to the worker. No decoder runs in this process. */
+  async #byPillow(
+    bytes: Uint8Array,
+    why: "format" | "damage",
+    reading: Reading,
+    { topK, include, signal, remainingMs }: Asked,
+  ): Promise<Answered> {
+    const { spec } = this.#classifier.info();
+    // What sharp has refused must not be decoded here to show its crop.
+    const tensor = include.tensor === true && why === "format";
+    const { timings = {}, ...result } = await this.#classifier.classifyDetailed(bytes, {
+      ...reading,
+      topK,
+      signal,
+      timeoutMs: remainingMs(),
+      include: { ...include, tensor, timings: true },
+      handoff: "encoded",
+    });
+    const crop = result.tensor === undefined ? undefined : tensorToPixels(result.tensor, spec);
+    return { result, crop, timings };
+  }
+
+  /** A reload meanwhile must not mix one network's preprocessing with another one's answer. */
+  #refuseOther(spec: InputSpec): void {
+    const now = this.#classifier.info().spec;
+    if (now.resize === spec.resize && now.crop === spec.crop) return;
+    throw new IsotorchError("QUEUE_FULL", "The weights were swapped while the picture was read.", {
+      hint: "Send it again.",
+      retryAfterMs: 1,
+    });
+  }
+}
+
+/** The pixels that a tensor was made of: the normalisation undone, which rounding makes exact. */
+function tensorToPixels({ data, shape }: Tensor, { mean, std }: InputSpec): Pixels {
+  const [, , height = 0, width = 0] = shape;
+  const plane = width * height;
+  const pixels = new Uint8Array(3 * plane);
+  for (const channel of [0, 1, 2]) {
+    for (let at = 0; at < plane; at++) {
+      const value = (data[channel * plane + at]! * std[channel]! + mean[channel]!) * 255;
+      pixels[at * 3 + channel] = Math.round(value);
+    }
+  }
+  return { data: pixels, width, height };
+}
+
+function within<T>(asked: Asked, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  return withinDeadline({ signal: asked.signal, timeoutMs: asked.remainingMs() }, work);
+}

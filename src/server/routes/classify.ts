@@ -1,0 +1,52 @@
+/** `POST /classify`: a picture as the body, the object of `isotorch classify --json` as the answer. */
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { MAX_ENCODED_BYTES } from "../../image/source.ts";
+import { pngUri } from "../../parity/report/png.ts";
+import { tell } from "../problem.ts";
+import { callOf } from "../request/call.ts";
+import type { Answered } from "../picture.ts";
+import type { Parts } from "../server.ts";
+import { admit, bytesOf, onlyPost } from "./body.ts";
+import { queryOf } from "./query.ts";
+import type { Included } from "./query.ts";
+
+export function classifyRoutes(app: FastifyInstance, parts: Parts): void {
+  const bounded = { bodyLimit: MAX_ENCODED_BYTES, onRequest: admit(parts.admission, MAX_ENCODED_BYTES) };
+  onlyPost(app, "/classify");
+  app.post("/classify", bounded, (request) => classified(request, parts));
+}
+
+async function classified(request: FastifyRequest, { pictures, metrics }: Parts): Promise<object> {
+  const { started, signal, remainingMs } = callOf(request);
+  const { topK, include, reading } = queryOf(request.query);
+  const body = bytesOf(request);
+  const receive = performance.now() - started;
+  const wanted = {
+    logits: include.has("logits"),
+    probabilities: include.has("probabilities"),
+    tensor: include.has("tensor") || include.has("crop"),
+  };
+  try {
+    const answered = await pictures.encoded(body, reading, { topK, include: wanted, signal, remainingMs });
+    const timings = { receive, ...answered.timings };
+    metrics.picture("ok", timings);
+    return asJson({ ...answered, timings }, include);
+  } catch (error) {
+    metrics.picture(tell(error).code);
+    throw error;
+  }
+}
+
+/** The keys of the command line, and the crop besides. */
+function asJson({ result, crop, timings }: Answered, include: ReadonlySet<Included>): object {
+  const { top, logits, probabilities, tensor } = result;
+  const { width = 0, height = 0 } = crop ?? {};
+  return {
+    top,
+    ...(logits && { logits: [...logits] }),
+    ...(probabilities && { probabilities: [...probabilities] }),
+    ...(include.has("tensor") && tensor && { tensor: { shape: tensor.shape, data: [...tensor.data] } }),
+    ...(include.has("crop") && crop && { crop: { width, height, png: pngUri({ ...crop, channels: 3 }) } }),
+    ...(include.has("timings") && { timings }),
+  };
+}

@@ -1,0 +1,37 @@
+/** `POST /compare`: PyTorch's own answer for a picture, and the first stage at which ours is another. */
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { withinDeadline } from "../../deadline.ts";
+import { MAX_ENCODED_BYTES } from "../../image/source.ts";
+import type { Rung } from "../../parity/ladder.ts";
+import { rungText } from "../../parity/report/words.ts";
+import { HttpProblem } from "../problem.ts";
+import { callOf } from "../request/call.ts";
+import type { Parts } from "../server.ts";
+import { admit, bytesOf, onlyPost } from "./body.ts";
+
+export function compareRoutes(app: FastifyInstance, parts: Parts): void {
+  const bounded = { bodyLimit: MAX_ENCODED_BYTES, onRequest: admit(parts.admission, MAX_ENCODED_BYTES) };
+  onlyPost(app, "/compare");
+  app.post("/compare", bounded, (request) => compared(request, parts));
+}
+
+async function compared(request: FastifyRequest, { comparer }: Parts): Promise<object> {
+  if (comparer === undefined) {
+    throw new HttpProblem(
+      "NOT_IMPLEMENTED",
+      "This server has no plain PyTorch to compare with.",
+      "Start it with a checkpoint, and without --no-compare.",
+    );
+  }
+  const body = bytesOf(request);
+  const { signal: caller, remainingMs } = callOf(request);
+  const { ladder, reference } = await withinDeadline({ signal: caller, timeoutMs: remainingMs() }, (signal) =>
+    comparer.compare(body, signal),
+  );
+  const { verdict, firstDivergence, rungs, refusal } = ladder;
+  return { verdict, firstDivergence, stages: rungs.map(stageOf), reference, ...(refusal && { refusal }) };
+}
+
+function stageOf(rung: Rung): object {
+  return { stage: rung.stage, outcome: rung.outcome, figures: rungText(rung) };
+}

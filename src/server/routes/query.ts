@@ -1,0 +1,65 @@
+/** The parameters of `/classify?topK=…&include=…`, checked by hand: each has its sentence. */
+import { IsotorchError } from "../../errors.ts";
+import { nearest } from "../../nearest.ts";
+import type { Reading } from "../picture.ts";
+
+const INCLUDABLE = ["logits", "probabilities", "tensor", "crop", "timings"] as const;
+export type Included = (typeof INCLUDABLE)[number];
+
+const READINGS = {
+  exif: ["ignore", "apply"],
+  icc: ["ignore", "to-srgb"],
+  mode: ["convert-rgb", "strict"],
+} as const;
+
+export interface Query {
+  readonly topK: number;
+  readonly include: ReadonlySet<Included>;
+  readonly reading: Reading;
+}
+
+/** @throws IsotorchError `INVALID_OPTION`, naming the nearest known parameter. */
+export function queryOf(query: unknown): Query {
+  const given = Object.entries(query as Readonly<Record<string, unknown>>);
+  const known = ["topK", "include", ...Object.keys(READINGS)];
+  for (const [name, value] of given) {
+    if (!known.includes(name)) throw unknownName(name, known);
+    if (typeof value !== "string") throw invalid(`The parameter ${name} is given twice.`);
+  }
+  const texts = new Map(given as [string, string][]);
+  const topK = texts.get("topK") ?? "5";
+  if (!/^\d{1,4}$/.test(topK)) throw invalid("topK is not a whole number from 0; 0 means all.");
+  const include = new Set<Included>();
+  for (const name of texts.get("include")?.split(",") ?? []) {
+    const found = INCLUDABLE.find((candidate) => candidate === name.trim());
+    if (found === undefined) throw invalid(`include knows ${INCLUDABLE.join(", ")}.`);
+    include.add(found);
+  }
+  const reading = {
+    exif: oneOf("exif", READINGS.exif, texts),
+    icc: oneOf("icc", READINGS.icc, texts),
+    mode: oneOf("mode", READINGS.mode, texts),
+  };
+  return { topK: Number(topK), include, reading };
+}
+
+function oneOf<T extends string>(
+  name: string,
+  values: readonly [T, ...T[]],
+  texts: ReadonlyMap<string, string>,
+): T {
+  const text = texts.get(name) ?? values[0];
+  const found = values.find((value) => value === text);
+  if (found !== undefined) return found;
+  throw invalid(`${name} is one of ${values.join(", ")}.`);
+}
+
+function unknownName(name: string, known: readonly string[]): IsotorchError {
+  const meant = nearest(name, known);
+  const hint = meant === undefined ? `There are ${known.join(", ")}` : `Did you mean ${meant}?`;
+  return invalid(`There is no parameter ${JSON.stringify(name.slice(0, 40))}.`, hint);
+}
+
+function invalid(message: string, hint = "docs/server.md describes the parameters."): IsotorchError {
+  return new IsotorchError("INVALID_OPTION", message, { hint });
+}

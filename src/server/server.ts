@@ -1,0 +1,112 @@
+/** The HTTP server: its parts are put together here and nowhere else. */
+import type { FastifyInstance } from "fastify";
+import { createApp } from "./app.ts";
+import { Comparer } from "./compare/comparer.ts";
+import { DecoderPool } from "./decoder/pool.ts";
+import { Metrics } from "./metrics/metrics.ts";
+import { inferRoutes } from "./oip/routes.ts";
+import { resolveServerOptions } from "./options.ts";
+import type { ResolvedServerOptions, ServerOptions } from "./options.ts";
+import { Pictures } from "./picture.ts";
+import { Admission } from "./request/admission.ts";
+import { classifyRoutes } from "./routes/classify.ts";
+import { compareRoutes } from "./routes/compare.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
+import { pageRoutes } from "./routes/page.ts";
+import { statusRoutes } from "./routes/status.ts";
+
+/** What the routes work with. */
+export interface Parts {
+  readonly options: ResolvedServerOptions;
+  readonly pictures: Pictures;
+  readonly comparer: Comparer | undefined;
+  readonly admission: Admission;
+  readonly metrics: Metrics;
+}
+
+/** A server that listens. */
+export interface Server extends AsyncDisposable {
+  /** Such as `http://127.0.0.1:8000`. */
+  readonly url: string;
+  readonly port: number;
+  /** What clients have to show; undefined with `token: "off"`. */
+  readonly token: string | undefined;
+  /** The page's address with the token behind `#`, which browsers never send anywhere. */
+  readonly pageUrl: string;
+  /**
+   * Stops in an orderly way: `ready` says 503 at once, nothing new is taken, what was taken is answered, for up to
+   * `drainMs`. Idempotent.
+   * @default drainMs 30000
+   */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+}
+
+/**
+ * Starts a server in front of a classifier.
+ *
+ * @throws IsotorchError `INVALID_OPTION`; the system's error where the port cannot be had.
+ * @example
+ * await using classifier = await createClassifier();
+ * await using server = await createServer({ classifier });
+ * console.log(server.pageUrl);
+ */
+export async function createServer(given: ServerOptions): Promise<Server> {
+  const options = resolveServerOptions(given);
+  const { classifier } = options;
+  const decoder = new DecoderPool(options.decoder);
+  const admission = new Admission(options.limits);
+  const pictures = new Pictures(classifier, decoder);
+  const comparer = options.compare ? new Comparer(classifier, pictures) : undefined;
+  const metrics = new Metrics({ classifier, decoder, admission });
+  const parts: Parts = { options, pictures, comparer, admission, metrics };
+  const app = createApp(parts);
+  for (const routes of [
+    healthRoutes,
+    classifyRoutes,
+    inferRoutes,
+    compareRoutes,
+    statusRoutes,
+    metricsRoutes,
+    pageRoutes,
+  ]) {
+    routes(app, parts);
+  }
+  const release = async (): Promise<void> => {
+    metrics.close();
+    await Promise.all([decoder.close(), comparer?.close()]);
+  };
+  try {
+    await app.listen({ host: options.host, port: options.port });
+    decoder.warm();
+  } catch (error) {
+    await Promise.all([app.close(), release()]);
+    throw error;
+  }
+  return serverOf(app, parts, release);
+}
+
+function serverOf(app: FastifyInstance, { options, admission }: Parts, release: () => Promise<void>): Server {
+  const { port } = app.server.address() as { readonly port: number };
+  const { token, host } = options;
+  const shown = host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
+  const url = `http://${shown}:${port}`;
+  let closing: Promise<void> | undefined;
+  const close = async (drainMs: number): Promise<void> => {
+    await admission.drain(drainMs);
+    app.server.closeIdleConnections();
+    // Whoever did not finish by now had its time; streams of events end too.
+    await Promise.all([app.close(), Promise.resolve().then(() => app.server.closeAllConnections())]);
+    await release();
+  };
+  return {
+    url,
+    port,
+    token,
+    pageUrl: token === undefined ? `${url}/` : `${url}/#token=${token}`,
+    close: ({ drainMs = 30_000 } = {}) => (closing ??= close(drainMs)),
+    [Symbol.asyncDispose]() {
+      return this.close();
+    },
+  };
+}
