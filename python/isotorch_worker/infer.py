@@ -97,9 +97,10 @@ def forward(network: nn.Module, batch: Tensor, device: torch.device) -> Tensor:
 def check_finite(logits: Tensor) -> None:
     """Raises NonFiniteOutput naming the first picture whose logits, [N,1000], hold NaN or an infinity."""
     finite = torch.isfinite(logits)
-    if not bool(finite.all()):
-        first = int((~finite.all(dim=1)).nonzero()[0].item())
-        raise NonFiniteOutput(f"the logits of picture {first + 1} of {len(logits)} are not finite")
+    if bool(finite.all()):
+        return
+    first = int((~finite.all(dim=1)).nonzero()[0].item())
+    raise NonFiniteOutput(f"the logits of picture {first + 1} of {len(logits)} are not finite")
 
 
 def order(logits: Tensor) -> Ranking:

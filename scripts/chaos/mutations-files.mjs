@@ -81,8 +81,8 @@ export const pictures = [
   pytest(
     "NaN out",
     `${PY}/infer.py`,
-    `            if not bool(finite.all()):`,
-    "            if False:",
+    `    if bool(finite.all()):\n        return`,
+    "    if True:\n        return",
     "test/python/test_infer.py",
     "-k",
     "finite",

@@ -122,7 +122,7 @@ export const wire = [
   pytest(
     "queue limit of the worker",
     `${PY}/channel.py`,
-    `full = waiting >= MAX_WAITING or`,
+    `full = waiting >= self._max_waiting or`,
     "full = False and",
     SERVE_TEST,
     "-k",
