@@ -17,7 +17,7 @@ from isotorch_worker.load import Session
 from isotorch_worker.wire import Message
 
 
-def load(channel, message):
+def load(channel, message, ahead=None):
     import torch
 
     from isotorch_worker import compute
