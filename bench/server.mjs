@@ -106,8 +106,8 @@ async function load(server, kind) {
     perSecond: find(/Requests\/sec:\s+(\S+)/),
     // Of this process alone; the decoders and the network have theirs.
     "CPU ms": ((user + system) / 1_000 / Number(find(/(\d+) requests in/))).toFixed(2),
-    p50: find(/50%\s+(\S+)/),
-    p99: find(/99%\s+(\S+)/),
+    p50: find(/^ +50% +(\S+)/m),
+    p99: find(/^ +99% +(\S+)/m),
     failed: find(/Non-2xx or 3xx responses: (\d+)/) || "0",
   };
 }
