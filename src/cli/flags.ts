@@ -87,7 +87,9 @@ export function oneOf<T extends string>(flag: string, value: unknown, known: rea
     `--${flag} is "${String(value)}", expected ${known.join(", ")}.`,
     {
       hint:
-        meant === undefined ? "`--help` shows what this command takes." : `Did you mean --${flag} ${meant}?`,
+        meant === undefined
+          ? `\`--help\` shows what this command takes after --${flag}.`
+          : `Did you mean --${flag} ${meant}?`,
     },
   );
 }

@@ -47,8 +47,9 @@ export interface Server extends AsyncDisposable {
  *
  * @throws IsotorchError `INVALID_OPTION`; the system's error where the port cannot be had.
  * @example
- * await using classifier = await createClassifier();
- * await using server = await createServer({ classifier });
+ * import { createServer } from "isotorch/server";
+ *
+ * await using server = await createServer({ classifier: await createClassifier(), port: 0 });
  * console.log(server.pageUrl);
  */
 export async function createServer(given: ServerOptions): Promise<Server> {

@@ -28,6 +28,7 @@ beforeAll(() => {
   install("isotorch", {
     exports: {
       ".": { types: "./dist/index.d.ts", default: "./standin.js" },
+      "./server": { types: "./dist/server.d.ts", default: "./dist/server.js" },
       "./testing": { types: "./dist/testing.d.ts", default: "./dist/testing.js" },
     },
   });
