@@ -18,11 +18,12 @@ const LOAD = {
   device: "cpu",
   precision: "exact",
   threads: 1,
+  maxBatch: 0,
 };
 
-/** A supervisor over stubs, with short delays and a circuit that stays closed: the crashes here are ours. */
+/** A supervisor over stubs that take eight pictures at once, with short delays and a circuit that stays closed: the crashes here are ours. */
 export function startStub({ journal = "/dev/null", workMs = 0, policy = {}, isProtected = false } = {}) {
-  const args = ["-u", STUB, "none", journal, String(workMs), ...(isProtected ? ["protected"] : [])];
+  const args = ["-u", STUB, "batches", journal, String(workMs), ...(isProtected ? ["protected"] : [])];
   return Supervisor.start({
     policy: { ...DEFAULT_POLICY, restartDelaysMs: [20], maxExits: 1_000_000, ...policy },
     session: (generation) => ({
