@@ -6,9 +6,6 @@ import { exportNetwork } from "./rivals.mjs";
 
 export const path = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
 
-/** The worker sets this for itself; the plain script gets it too, or its threads would spin in the other's turn. */
-const PASSIVE = { OMP_WAIT_POLICY: "PASSIVE" };
-
 /** isotorch with a classifier that is ready. */
 export async function startOurs(options) {
   const child = startChild([process.execPath, path("ours.mjs")]);
@@ -33,7 +30,7 @@ export function startWithStub({ info, options }) {
 
 /** Plain PyTorch with the same checkpoint and the same threads. */
 export async function startPlain({ info }) {
-  const child = startChild([info.executable, "-I", path("plain_server.py")], PASSIVE);
+  const child = startChild([info.executable, "-I", path("plain_server.py")]);
   const python = await child.ask({ do: "hello", threads: info.threads });
   await child.ask({ do: "load", checkpoint: info.weights.path });
   return { ...child, python };

@@ -61,6 +61,20 @@ class CheckpointReader:
         self.fraction = fraction
 
 
+def made_digest(path: Path) -> str | None:
+    """The SHA-256 that was noted when the untrained checkpoint at ``path`` was made; None where there is none."""
+    try:
+        digest = sidecar(path).read_text("ascii").split()[0]
+    except (OSError, ValueError, IndexError):
+        return None
+    return digest if path.exists() else None
+
+
+def sidecar(path: Path) -> Path:
+    """Where the SHA-256 of a made checkpoint is noted."""
+    return path.with_name(path.name + ".sha256")
+
+
 def read_checkpoint(
     path: Path, sha256: str | None, trust: bool, report: Callable[[float], None] = lambda _: None
 ) -> tuple[memoryview, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from isotorch_worker import ahead as imports
 from isotorch_worker.ahead import Ahead
 from isotorch_worker.channel import Channel, byte_frame
-from isotorch_worker.checkpoint import CheckpointReader
+from isotorch_worker.checkpoint import CheckpointReader, made_digest
 from isotorch_worker.wire import Message
 
 if TYPE_CHECKING:
@@ -45,9 +45,11 @@ def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tupl
         )
 
     progress("import")
-    # A made checkpoint may not be there yet; any other is read and hashed while torch is imported.
+    # What is there is read and hashed while torch is imported; a made checkpoint may have to be made first.
     seed: int | None = wanted["seed"]
-    reader = CheckpointReader(path, wanted["sha256"], wanted["trust"]) if seed is None else None
+    digest: str | None = wanted["sha256"] or (None if seed is None else made_digest(path))
+    is_there = seed is None or digest is not None
+    reader = CheckpointReader(path, digest, wanted["trust"] and seed is None) if is_there else None
     if ahead is not None:
         ahead.finish()
     from isotorch_worker import compute, infer, model, precision, probe, untrained
@@ -60,7 +62,7 @@ def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tupl
         # Only after the device: making takes seconds, a wrong device is found out at once.
         progress("make")
         made = untrained.ensure_untrained(path, cast("int", seed))
-        reader = CheckpointReader(path, wanted["sha256"] or made, trust=False)
+        reader = CheckpointReader(path, made, trust=False)
     data, sha256 = _wait(reader, progress)
     progress("build")
     network = model.build(wanted["model"])

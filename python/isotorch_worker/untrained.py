@@ -15,6 +15,7 @@ import torch.nn.functional as F
 import torchvision.models
 from torch import Tensor, nn
 
+from isotorch_worker.checkpoint import made_digest, sidecar
 from isotorch_worker.errors import CheckpointCorrupt, WeightsNotFound
 
 _PASSES, _BATCH, _SIZE = 3, 16, 128
@@ -39,14 +40,14 @@ def ensure_untrained(path: Path, seed: int) -> str:
     Raises as ``make_untrained``, and CheckpointCorrupt if the file is there but its ``.sha256`` is not.
     """
     # Without the lock first: a shared cache may be read-only.
-    known = _made(path)
+    known = made_digest(path)
     if known is not None:
         return known
     with _locked(path):
-        known = _made(path)
+        known = made_digest(path)
         if known is None and path.exists():
             raise CheckpointCorrupt(
-                f"{path} has no {_sidecar(path).name} beside it", "delete the file, it will be made again"
+                f"{path} has no {sidecar(path).name} beside it", "delete the file, it will be made again"
             )
         return known or _make(path, seed)
 
@@ -108,22 +109,10 @@ def _make(path: Path, seed: int) -> str:
     digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
     try:
         _write_whole(path, buffer.getbuffer())
-        _write_whole(_sidecar(path), f"{digest}  {path.name}\n".encode())
+        _write_whole(sidecar(path), f"{digest}  {path.name}\n".encode())
     except OSError as error:
         raise WeightsNotFound(f"{path} cannot be written: {error.strerror}") from None
     return digest
-
-
-def _made(path: Path) -> str | None:
-    try:
-        digest = _sidecar(path).read_text("ascii").split()[0]
-    except (OSError, ValueError, IndexError):
-        return None
-    return digest if path.exists() else None
-
-
-def _sidecar(path: Path) -> Path:
-    return path.with_name(path.name + ".sha256")
 
 
 def _write_whole(path: Path, data: bytes | memoryview) -> None:
