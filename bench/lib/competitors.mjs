@@ -90,7 +90,6 @@ export const plainCold = ({ info }, image) => [
     String(info.threads),
     image,
   ],
-  PASSIVE,
 ];
 
 /** The checkpoint by its path and hash: it is read and checked as the known weights are. */
