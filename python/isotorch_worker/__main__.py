@@ -28,9 +28,9 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str]) -> int:
     """Run one sub-command; returns the exit code (docs/protocol.md)."""
-    # Read when torch loads its OpenMP. Threads that spin at barriers as long as they do by default make a forward
-    # pass many times slower once another process wants the same CPUs; without any spinning each of hundreds of
-    # regions wakes a sleeping thread, and a pass takes a third longer. The bits are the same.
+    # Read when torch loads its OpenMP. Threads that spin at barriers as long as they do by default make a
+    # forward pass many times slower once another process wants the same CPUs; without any spinning each of
+    # hundreds of regions wakes a sleeping thread, and a pass takes a third longer. The bits are the same.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     try:

@@ -62,7 +62,7 @@ class CheckpointReader:
 
 
 def made_digest(path: Path) -> str | None:
-    """The SHA-256 that was noted when the untrained checkpoint at ``path`` was made; None where there is none."""
+    """The SHA-256 noted when the untrained checkpoint at ``path`` was made; None where there is none."""
     try:
         digest = sidecar(path).read_text("ascii").split()[0]
     except (OSError, ValueError, IndexError):

@@ -98,8 +98,29 @@ describe("what is not proven equal goes to Pillow, with the reason", () => {
     [flipped, "checksum in IDAT"],
     [good.subarray(0, -12), "cut off"],
     [png(9, 9, chunk("acTL", Buffer.alloc(8))), "animated"],
+    [png(9, 9, chunk("pHYs", Buffer.alloc(8))), "odd pHYs"],
+    [png(9, 9, chunk("tRNS", Buffer.alloc(2))), "odd tRNS"],
+    [png(9, 9, chunk("iCCP", Buffer.from("no end"))), "odd iCCP"],
+    [png(9, 9, chunk("zTXt", Buffer.from("key\0\x01"))), "odd zTXt"],
   ])("case %#", (bytes, reason) => {
     expect(decoderFor(bytes)).toMatchObject({ decoder: "worker", reason: expect.stringContaining(reason) });
+  });
+
+  it("a PNG that starts with another chunk has the size of its IHDR", () => {
+    const whole = png(640, 480);
+    const late = Buffer.concat([whole.subarray(0, 8), chunk("CgBI", Buffer.alloc(4)), whole.subarray(8)]);
+    expect(decoderFor(late)).toMatchObject({ decoder: "worker", header: { width: 640, height: 480 } });
+    const none = Buffer.concat([
+      whole.subarray(0, 8),
+      chunk("CgBI", Buffer.alloc(4)),
+      chunk("IEND", Buffer.alloc(0)),
+    ]);
+    expect(() => decoderFor(none)).toThrow(expect.objectContaining({ code: "DECODE_FAILED" }));
+  });
+
+  it("a PPM may have a long comment before its size", () => {
+    const ppm = Buffer.from(`P6\n# ${"x".repeat(5_000)}\n640 480 255\n`);
+    expect(readHeader(ppm)).toMatchObject({ width: 640, height: 480, mode: "RGB" });
   });
 
   it("and what is proven stays here", () => {

@@ -7,6 +7,9 @@ type Shape = Pick<HeaderFacts, "width" | "height" | "mode">;
 /** The formats that Pillow alone decodes. */
 export type OtherFormat = Exclude<ImageFormat, "jpeg" | "png" | "webp">;
 
+/** Comments may stand before the size of a PPM; no more than these bytes are looked through. */
+const MAX_PPM_HEADER = 1 << 16;
+
 const SHAPES: Record<OtherFormat, { name: string; read: (view: Buffer) => Shape }> = {
   gif: { name: "GIF", read: gif },
   bmp: { name: "BMP", read: bmp },
@@ -74,7 +77,7 @@ function ico(view: Buffer): Shape {
 }
 
 function ppm(view: Buffer): Shape {
-  const head = view.toString("latin1", 0, 1024).replaceAll(/#[^\n\r]*[\n\r]/g, " ");
+  const head = view.toString("latin1", 0, MAX_PPM_HEADER).replaceAll(/#[^\n\r]*[\n\r]/g, " ");
   const match = /^P([1-6])\s+(\d+)\s+(\d+)/.exec(head);
   if (!match)
     throw new IsotorchError("DECODE_FAILED", "the PPM header has no size", { hint: "the file is corrupt" });

@@ -27,6 +27,12 @@ const MAX_TEXT = 1 << 20;
 /** What they may grow to together, bytes: Pillow's own limit. */
 const MAX_ALL_TEXT = 1 << 26;
 
+/** Chunks that Pillow takes apart, with their length in bytes: another length, and Pillow has to say what becomes of it. */
+const LENGTHS: Readonly<Record<string, number>> = { IHDR: 13, gAMA: 4, cHRM: 32, sRGB: 1, pHYs: 9 };
+
+/** The same for transparency, by colour type; a palette's may be shorter than the palette. */
+const TRANSPARENCY: Readonly<Record<number, number>> = { 0: 2, 2: 6 };
+
 const XMP = "XML:com.adobe.xmp";
 
 /** One chunk of a PNG file. */
@@ -57,15 +63,12 @@ export function* pngChunks(bytes: Uint8Array): Generator<PngChunk> {
 
 /** Reads all chunks of a PNG; of the picture's data only the checksums. */
 export function readPngHeader(bytes: Uint8Array): HeaderFacts {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const width = view.readUInt32BE(16);
-  const height = view.readUInt32BE(20);
-  const depth = view.readUInt8(24);
-  const mode = MODES[`${view.readUInt8(25)}/${depth}`];
+  const { width, height, depth, colour, isFirst } = headerOf(bytes);
+  const mode = MODES[`${colour}/${depth}`];
   let doubt: string | undefined = depth === 16 ? "16-bit PNG" : undefined;
   if (mode === undefined) doubt = "PNG with a colour type and depth that the format does not have";
   if (width === 0 || height === 0) doubt = "PNG without a size in its header";
-  if (view.toString("latin1", 12, 16) !== "IHDR") doubt = "PNG that does not start with IHDR";
+  if (!isFirst) doubt = "PNG that does not start with IHDR";
   let exif: Uint8Array | undefined;
   let xmpOrientation: number | undefined;
   let last = "";
@@ -74,6 +77,7 @@ export function readPngHeader(bytes: Uint8Array): HeaderFacts {
     last = name;
     if (!sound) doubt ??= `PNG with a wrong checksum in ${name}`;
     if (name === "acTL") doubt ??= "animated PNG";
+    if (isOdd(name, body, colour)) doubt ??= `PNG with an odd ${name}`;
     if (name === "eXIf") exif = body;
     if (name === "iCCP" || name === "zTXt" || name === "iTXt") {
       const text = inflateText(name, body);
@@ -84,6 +88,28 @@ export function readPngHeader(bytes: Uint8Array): HeaderFacts {
   }
   if (last !== "IEND") doubt ??= "PNG that is cut off";
   return { width, height, mode, doubt, exif, xmpOrientation };
+}
+
+/** What the first IHDR says; Pillow takes it wherever it stands. */
+function headerOf(bytes: Uint8Array) {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const isFirst = view.toString("latin1", 12, 16) === "IHDR";
+  let at = 16;
+  if (!isFirst) {
+    at = Infinity; // Nowhere, unless a chunk is found: a RangeError, as for a header that ends too early.
+    for (const { name, offset } of pngChunks(bytes)) if (name === "IHDR") at = Math.min(at, offset + 8);
+  }
+  const [width, height] = [view.readUInt32BE(at), view.readUInt32BE(at + 4)];
+  return { width, height, depth: view.readUInt8(at + 8), colour: view.readUInt8(at + 9), isFirst };
+}
+
+/** Whether a chunk is not as the format has it, so that Pillow may refuse what others pass over. */
+function isOdd(name: string, body: Buffer, colour: number): boolean {
+  const length = name === "tRNS" ? TRANSPARENCY[colour] : LENGTHS[name];
+  if (length !== undefined && body.length !== length) return true;
+  if (name !== "iCCP" && name !== "zTXt") return false;
+  const key = body.indexOf(0);
+  return key < 0 || body[key + 1] !== 0;
 }
 
 /** The text or profile in a chunk, inflated where it is compressed. Damage is not judged here. */
