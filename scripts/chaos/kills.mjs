@@ -24,10 +24,13 @@ export const kills = {
         const waitMs = random.integer(0, 25);
         await until(() => supervisor.health().ready, READY_MS);
         await delay(waitMs);
+        const { starts } = supervisor.health();
         if (how === "exit 0") void book.call(`fault:exit-0@${join(folder, `exit-${n}`)} ${n}`);
         else await kill(supervisor, how, waitMs);
         done[how] += 1;
-        // A call may be hit once; who is hit twice alone counts as the poison, by design.
+        // A call may be hit once; who is hit twice alone counts as the poison, by design. Until the end is noticed, calls
+        // still go to the worker that is no more: only then is it known who was hit.
+        await until(() => supervisor.health().starts > starts, READY_MS);
         await book.settled();
       }
       load.stop();
