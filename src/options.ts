@@ -287,10 +287,7 @@ const numbers = (...names: readonly string[]): Check => [
 const MAX_WORKERS = 64;
 
 const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
-  remote: [
-    "an address, a list of addresses, or { url, token, model, version, connections, retries, probeMs }",
-    isRemote,
-  ],
+  remote: ["an address, a list of addresses, or { url, token, model, version, connections, … }", isRemote],
   weights: TEXT,
   model: oneOf("resnet101"),
   sha256: ["64 hex digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value)],

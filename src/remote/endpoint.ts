@@ -119,7 +119,7 @@ export class Endpoint {
   /** What a failed try says of this server. */
   learn({ verdict, error, pauseMs }: Failure): void {
     if (verdict === "busy") this.pausedUntil = Math.max(this.pausedUntil, performance.now() + pauseMs);
-    if (verdict === "failed") this.#feed("failed", error);
+    if (verdict === "failed" || verdict === "gone") this.#feed(verdict, error);
   }
 
   /** A call was answered. */
@@ -169,7 +169,7 @@ export class Endpoint {
       const { error, verdict } = failureOfThrown(thrown, this.url, "");
       if (verdict === "stale") return;
       this.#lookedAt = performance.now() + AGAIN_MS - this.#options.settings.probeMs;
-      this.#feed("failed", error);
+      this.#feed(verdict === "gone" ? "gone" : "failed", error);
       if (!this.isUp) this.#abandon(error);
     }
   }

@@ -9,10 +9,13 @@ export class ConnectionFailure extends Error {
   override readonly name = "ConnectionFailure";
   /** The connection had been used before: the server may just have closed it, which says nothing of its health. */
   readonly isStale: boolean;
+  /** Nobody listens there. */
+  readonly isRefused: boolean;
 
   constructor(cause: unknown, isReused: boolean) {
     super(messageOf(cause), { cause });
     const { code } = cause as { readonly code?: unknown };
+    this.isRefused = code === "ECONNREFUSED";
     this.isStale = isReused && (code === "ECONNRESET" || code === "EPIPE");
   }
 }
@@ -22,8 +25,8 @@ export interface Failure {
   readonly error: IsotorchError;
   /** Whether another try may succeed. A classification is a pure function: computing it twice harms nobody. */
   readonly isRetryable: boolean;
-  /** What it says of the server: it is to be left alone for a while, it asks for a pause, or nothing. */
-  readonly verdict: "failed" | "busy" | "stale" | "sound";
+  /** What it says of the server: it is not there, it failed, it asks for a pause, or nothing. */
+  readonly verdict: "gone" | "failed" | "busy" | "stale" | "sound";
   /** How long the server wants to be left alone, milliseconds. */
   readonly pauseMs: number;
 }
@@ -46,14 +49,16 @@ export function failureOfReply(reply: Reply, url: string, requestId: string): Fa
   const { status, headers } = reply;
   const told = toldIn(reply);
   const ours = ERROR_CODES.find((known) => known === told.code);
-  const code = ours ?? CODES[status] ?? "REMOTE_REFUSED";
+  // A 500 without the protocol's sentence comes from what stands before the network, such as a proxy of Ray's.
+  const isAround = status === 500 && told.message === "";
+  const code = ours ?? (isAround ? "REMOTE_UNREACHABLE" : CODES[status]) ?? "REMOTE_REFUSED";
   const pauseMs = pauseOf(headers["retry-after"]);
   const error = new IsotorchError(code, ours === undefined ? sentenceOf(status, told, url) : told.message, {
     ...(ours !== undefined && told.hint !== undefined && { hint: told.hint }),
     ...(RETRYABLE.has(status) && { retryAfterMs: pauseMs }),
     requestId,
   });
-  const isRetryable = RETRYABLE.has(status) && code !== "DEADLINE_EXCEEDED";
+  const isRetryable = isAround || (RETRYABLE.has(status) && code !== "DEADLINE_EXCEEDED");
   const isBusy = status === 429 || (status === 503 && code !== "CLOSED");
   return { error, isRetryable, verdict: isBusy ? "busy" : isRetryable ? "failed" : "sound", pauseMs };
 }
@@ -65,7 +70,8 @@ export function failureOfThrown(thrown: unknown, url: string, requestId: string)
       cause: thrown,
       requestId,
     });
-    return { error, isRetryable: true, verdict: thrown.isStale ? "stale" : "failed", pauseMs: 0 };
+    const verdict = thrown.isRefused ? "gone" : thrown.isStale ? "stale" : "failed";
+    return { error, isRetryable: true, verdict, pauseMs: 0 };
   }
   if (!(thrown instanceof IsotorchError)) throw thrown;
   const isMalformed = thrown.code === "PROTOCOL_ERROR";

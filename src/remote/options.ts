@@ -29,6 +29,11 @@ export interface RemoteOptions {
    * @default 5000
    */
   readonly probeMs?: number;
+  /**
+   * While no server answers, calls wait so long for one to come back; then they fail at once, milliseconds.
+   * @default 15000
+   */
+  readonly patienceMs?: number;
 }
 
 /** Options that a server has chosen already. */
@@ -55,6 +60,7 @@ const CHECKS: Readonly<Record<keyof RemoteOptions, (value: unknown) => boolean>>
   connections: (value) => isWhole(value, 1, 1_024),
   retries: (value) => isWhole(value, 0, 10),
   probeMs: (value) => isWhole(value, 100, 3_600_000),
+  patienceMs: (value) => isWhole(value, 0, 3_600_000),
 };
 
 /** Whether a value can be the option `remote`. */
@@ -88,23 +94,17 @@ export interface RemoteSettings {
   readonly connections: number;
   readonly retries: number;
   readonly probeMs: number;
+  readonly patienceMs: number;
 }
 
 /** @throws IsotorchError `INVALID_OPTION` for an address that is none. */
 export function remoteSettings(remote: string | readonly string[] | RemoteOptions): RemoteSettings {
   const options: RemoteOptions = isOptions(remote) ? remote : { url: remote };
-  const {
-    url,
-    token,
-    model = "resnet101",
-    version,
-    connections = 16,
-    retries = 3,
-    probeMs = 5_000,
-  } = options;
+  const { url, token, model = "resnet101", version } = options;
+  const { connections = 16, retries = 3, probeMs = 5_000, patienceMs = 15_000 } = options;
   const urls = [url].flat().map(checkedUrl);
   if (new Set(urls).size < urls.length) throw invalid("one address is there twice");
-  return { urls, token, model, version, connections, retries, probeMs };
+  return { urls, token, model, version, connections, retries, probeMs, patienceMs };
 }
 
 function isOptions(remote: string | readonly string[] | RemoteOptions): remote is RemoteOptions {

@@ -48,8 +48,8 @@ export class RemotePool implements Backend {
   readonly #turns: Turns;
   readonly #budget: RetryBudget;
   readonly #timer: NodeJS.Timeout;
-  readonly #abandoned = new AbortController();
-  readonly #open = new Set<Promise<unknown>>();
+  /** Calls that are open, with what ends each. */
+  readonly #open = new Map<Promise<unknown>, AbortController>();
   #bytes = 0;
   #phase: Phase = "ready";
   #closing: Promise<void> | undefined;
@@ -59,7 +59,7 @@ export class RemotePool implements Backend {
   constructor(options: RemotePoolOptions) {
     this.#options = options;
     this.ready = options.ready;
-    this.#turns = new Turns(options.endpoints);
+    this.#turns = new Turns(options.endpoints, options.settings.patienceMs);
     this.#budget = new RetryBudget(options.settings.connections * options.endpoints.length);
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
   }
@@ -135,8 +135,10 @@ export class RemotePool implements Backend {
 
   async #close(drainMs: number): Promise<void> {
     this.#report();
-    const timer = setTimeout(() => this.#abandoned.abort(closedError()), drainMs);
-    await Promise.allSettled(this.#open);
+    const timer = setTimeout(() => {
+      for (const ended of this.#open.values()) ended.abort(closedError());
+    }, drainMs);
+    await Promise.allSettled(this.#open.keys());
     clearTimeout(timer);
     clearInterval(this.#timer);
     for (const endpoint of this.#options.endpoints) endpoint.close();
@@ -155,12 +157,10 @@ export class RemotePool implements Backend {
     const isFull = this.#open.size >= maxRequests || (this.#open.size > 0 && this.#bytes + bytes > maxBytes);
     if (isFull) throw new IsotorchError("QUEUE_FULL", "The queue is full.", { retryAfterMs: 100 });
     const ended = new AbortController();
-    const abort = (): void =>
-      ended.abort(abortError(caller?.aborted === true ? caller : this.#abandoned.signal));
+    const abort = (): void => ended.abort(caller?.reason);
     caller?.addEventListener("abort", abort, { once: true });
-    this.#abandoned.signal.addEventListener("abort", abort, { once: true });
     const running = work(ended.signal);
-    this.#open.add(running);
+    this.#open.set(running, ended);
     this.#bytes += bytes;
     this.#timer.ref();
     this.#report();
@@ -168,7 +168,6 @@ export class RemotePool implements Backend {
       return await running;
     } finally {
       caller?.removeEventListener("abort", abort);
-      this.#abandoned.signal.removeEventListener("abort", abort);
       this.#open.delete(running);
       this.#bytes -= bytes;
       if (this.#open.size === 0) this.#timer.unref();

@@ -3,21 +3,20 @@ import { IsotorchError, abortError } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 interface Waiter {
-  /** The server that has just failed this call: another one is better, if there is one. */
+  /** The server that has just failed this call: it is not asked again while another one is up. */
   readonly avoid: Endpoint | undefined;
   readonly resolve: (endpoint: Endpoint) => void;
   readonly reject: (error: IsotorchError) => void;
 }
 
-/** So long calls wait for a server to come back; then they fail at once, until one is there. */
-const PATIENCE_MS = 15_000;
-
 export class Turns {
   readonly #endpoints: readonly Endpoint[];
+  readonly #patienceMs: number;
   #waiters: Waiter[] = [];
 
-  constructor(endpoints: readonly Endpoint[]) {
+  constructor(endpoints: readonly Endpoint[], patienceMs: number) {
     this.#endpoints = endpoints;
+    this.#patienceMs = patienceMs;
   }
 
   get waiting(): number {
@@ -31,7 +30,7 @@ export class Turns {
   /** No server has been there for so long that nobody waits any more. */
   get isHopeless(): boolean {
     const downSince = Math.max(...this.#endpoints.map(({ circuit }) => circuit.downSince));
-    return !this.isUp && performance.now() - downSince >= PATIENCE_MS;
+    return !this.isUp && performance.now() - downSince >= this.#patienceMs;
   }
 
   /**
@@ -70,21 +69,26 @@ export class Turns {
 
   /** Lets go who may go; with no server in sight for long, everybody. */
   dispatch(): void {
-    for (let [first] = this.#waiters; first !== undefined; [first] = this.#waiters) {
-      const endpoint = this.#best(first.avoid);
-      if (endpoint !== undefined) endpoint.inFlight += 1;
-      else if (!this.isHopeless) return;
-      this.#waiters.shift();
-      if (endpoint === undefined) first.reject(this.#hopeless());
-      else first.resolve(endpoint);
-    }
+    const isHopeless = this.isHopeless;
+    const staying = this.#waiters.filter((waiter) => {
+      const endpoint = this.#best(waiter.avoid);
+      if (endpoint === undefined && !isHopeless) return true;
+      if (endpoint === undefined) waiter.reject(this.#hopeless());
+      else {
+        endpoint.inFlight += 1;
+        waiter.resolve(endpoint);
+      }
+      return false;
+    });
+    this.#waiters = staying;
   }
 
   #best(avoid: Endpoint | undefined): Endpoint | undefined {
     const now = performance.now();
-    const free = this.#endpoints.filter((endpoint) => endpoint.isFree(now));
-    const others = free.filter((endpoint) => endpoint !== avoid);
-    const [first, ...rest] = others.length > 0 ? others : free;
+    const isOtherUp = this.#endpoints.some((endpoint) => endpoint !== avoid && endpoint.isUp);
+    const [first, ...rest] = this.#endpoints.filter(
+      (endpoint) => endpoint.isFree(now) && !(isOtherUp && endpoint === avoid),
+    );
     return rest.reduce(
       (best, endpoint) => (endpoint.inFlight < (best?.inFlight ?? 0) ? endpoint : best),
       first,

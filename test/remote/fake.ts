@@ -57,8 +57,8 @@ export interface FakeServer extends AsyncDisposable {
   readonly port: number;
   /** Inference requests without the look at creation. */
   readonly seen: Seen[];
-  /** Whether `/ready` says so. */
-  ready: boolean;
+  /** Whether `/ready` says so, or says nothing. */
+  ready: boolean | "silent";
   connections: number;
 }
 
@@ -118,8 +118,9 @@ export async function fakeServer(options: FakeServerOptions = {}): Promise<FakeS
       json({ error: "Who are you? Send the token.", code: "UNAUTHORIZED", hint: "Send the token." }, 401);
     } else if (path === "/v2") json({ name, version: "7", extensions: ["binary_tensor_data"] });
     else if (path === "/v2/models/resnet101") json(model);
-    else if (path === "/v2/models/resnet101/ready") json({}, fake.ready ? 200 : 503);
-    else if (path === "/status" && network !== undefined) json({ network });
+    else if (path === "/v2/models/resnet101/ready") {
+      if (fake.ready !== "silent") json({}, fake.ready ? 200 : 503);
+    } else if (path === "/status" && network !== undefined) json({ network });
     else if (path === "/v2/models/resnet101/infer") void infer(request, response);
     else json({ error: `unknown path ${path}` }, 404);
   });
@@ -155,25 +156,20 @@ export async function fakeServer(options: FakeServerOptions = {}): Promise<FakeS
   return fake;
 }
 
-/** The good answer: to a tensor by its first value, to bytes by the first of them. */
-export function answer({ json, binary }: Seen, response: ServerResponse): void {
+/** The good answer: to a tensor by its first value, to bytes by their sum. */
+export function answer(
+  { json, binary }: Seen,
+  response: ServerResponse,
+  change: (body: Buffer) => Buffer = (body) => body,
+): void {
   const [input] = json.inputs;
   const isTensor = input?.name === "input" || input?.name === "INPUT__0";
-  const first = isTensor ? binary.readFloatLE(0) : (binary[input?.name === "image" ? 4 : 0] ?? 0);
-  const logits = logitsOf(first);
-  const probabilities = probabilitiesOf(logits);
-  const indices = Int32Array.from([...logits.keys()].toSorted((a, b) => logits[b]! - logits[a]!));
-  const values: Readonly<Record<string, Float32Array | Int32Array>> = {
-    logits,
-    probabilities,
-    indices,
-    OUTPUT__0: logits,
-  };
+  const values = outputsOf(isTensor ? binary.readFloatLE(0) : sumOf(binary));
   const binaries: Buffer[] = [];
   const outputs = json.outputs.map(({ name, parameters }) => {
     const data = values[name]!;
     if (parameters.classification !== undefined) {
-      const texts = Array.from(indices, (index) => `${data[index]}:${index}:label: ${index}`);
+      const texts = Array.from(values["indices"]!, (index) => `${data[index]}:${index}:label: ${index}`);
       return { name, datatype: "BYTES", shape: [1, CLASSES], data: texts };
     }
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
@@ -186,7 +182,24 @@ export function answer({ json, binary }: Seen, response: ServerResponse): void {
     "content-type": "application/octet-stream",
     "inference-header-content-length": header.length,
   });
-  response.end(Buffer.concat([header, ...binaries]));
+  response.end(change(Buffer.concat([header, ...binaries])));
+}
+
+/** What stands for the content of bytes that are no tensor. */
+export function sumOf(bytes: Uint8Array): number {
+  return bytes.reduce((sum, byte) => sum + byte, 0) % 997;
+}
+
+const known = new Map<number, Readonly<Record<string, Float32Array | Int32Array>>>();
+
+function outputsOf(first: number): Readonly<Record<string, Float32Array | Int32Array>> {
+  const found = known.get(first);
+  if (found !== undefined) return found;
+  const logits = logitsOf(first);
+  const indices = Int32Array.from([...logits.keys()].toSorted((a, b) => logits[b]! - logits[a]!));
+  const outputs = { logits, probabilities: probabilitiesOf(logits), indices, OUTPUT__0: logits };
+  known.set(first, outputs);
+  return outputs;
 }
 
 /** An error as an isotorch server tells it. */
