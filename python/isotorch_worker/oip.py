@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, as bytes: twin of src/server/oip, for servers that Python runs. No I/O."""
+"""The Open Inference Protocol, version 2, as bytes: twin of src/server/oip, for Python's servers. No I/O."""
 
 from __future__ import annotations
 
@@ -108,7 +108,9 @@ def parse_infer(body: bytes, header: str | None, crop: int) -> InferRequest:
     """
     length = int(header) if header is not None and header.isdecimal() else -1
     if not 0 < length <= len(body):
-        raise InvalidInput("the tensor is to follow the JSON as binary data, with Inference-Header-Content-Length")
+        raise InvalidInput(
+            "the tensor is to follow the JSON as binary data, with Inference-Header-Content-Length"
+        )
     try:
         request = cast("dict[str, Any]", json.loads(body[:length]))
         (given,) = request["inputs"]
@@ -165,8 +167,11 @@ def _elements(data: memoryview, count: int) -> list[bytes]:
 
 
 def encode_infer(request: InferRequest, answers: list[dict[str, Any]]) -> tuple[bytes, dict[str, str]]:
-    """Body and headers; each answer has float32 ``logits``, ``probabilities``, int32 ``indices`` as bytes, and
-    ``labels`` in class order."""
+    """Body and headers.
+
+    Each answer has float32 ``logits`` and ``probabilities`` and int32 ``indices`` as bytes, and ``labels`` in
+    class order.
+    """
     binaries: list[bytes] = []
     described: list[dict[str, Any]] = []
     for output in request.outputs:

@@ -1,6 +1,7 @@
 """The network behind Ray Serve: the worker's own loading and arithmetic, the endpoints of `isotorch serve`.
 
-`python ray_app.py up SETTINGS` deploys it, `python ray_app.py down ADDRESS` removes it; `isotorch up --ray` runs these.
+`python ray_app.py up` deploys it, by settings on stdin; `python ray_app.py down ADDRESS` removes it.
+`isotorch up --ray` and `isotorch down` run these.
 """
 
 from __future__ import annotations
@@ -106,7 +107,9 @@ class Network:
         asked = oip.parse_infer(
             await request.body(), request.headers.get(oip.JSON_LENGTH), self._session.spec["crop"]
         )
-        limits = [ms for ms in (float(wanted) if wanted.isdecimal() else None, asked.timeout_ms) if ms is not None]
+        limits = [
+            ms for ms in (float(wanted) if wanted.isdecimal() else None, asked.timeout_ms) if ms is not None
+        ]
         deadline = time.monotonic() + min(limits) / 1000 if limits else None
         answers = await asyncio.gather(*(self._batched((item, deadline)) for item in asked.items))
         for answer in answers:
@@ -116,7 +119,9 @@ class Network:
         return Response(body, headers=headers)
 
     @serve.batch(max_batch_size=BATCHES[0], batch_wait_timeout_s=0.0)
-    async def _batched(self, calls: list[tuple[oip.Item, float | None]]) -> list[dict[str, Any] | WorkerError]:
+    async def _batched(
+        self, calls: list[tuple[oip.Item, float | None]]
+    ) -> list[dict[str, Any] | WorkerError]:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._compute, calls)
 
     def _compute(self, calls: list[tuple[oip.Item, float | None]]) -> list[dict[str, Any] | WorkerError]:
@@ -150,7 +155,9 @@ class Network:
                 for one in part:
                     self._forward([one], results)
                 return
-            known = error if isinstance(error, WorkerError) else WorkerError(f"{type(error).__name__}: {error}")
+            known = (
+                error if isinstance(error, WorkerError) else WorkerError(f"{type(error).__name__}: {error}")
+            )
             results[part[0][0]] = known
             return
         values = logits.cpu()
@@ -178,7 +185,7 @@ def _tensor(item: oip.Item, spec: dict[str, Any]) -> Any:
 
 
 def _proven_batch(session: Session) -> int:
-    """The largest batch that gives each picture the bits that it gets alone, tried on noise with this build."""
+    """The largest batch in which each picture keeps the bits that it gets alone; tried on noise."""
     import torch
 
     crop = session.spec["crop"]
@@ -192,8 +199,10 @@ def _proven_batch(session: Session) -> int:
 
 
 def application(settings: dict[str, Any]) -> serve.Application:
-    """The deployment by these settings: ``load``, ``name``, ``trained``, ``token``, ``replicas``, ``cpus``, ``gpus``;
-    ``replicas`` is a number, or ``[least, most]`` to scale on the length of the queue."""
+    """The deployment, by ``load``, ``name``, ``trained``, ``token``, ``replicas``, ``cpus`` and ``gpus``.
+
+    ``replicas`` is a number, or ``[least, most]`` to scale on the length of the queue.
+    """
     replicas = settings["replicas"]
     scaling: dict[str, Any] = {"num_replicas": replicas}
     if isinstance(replicas, list):

@@ -1,9 +1,8 @@
 /** `isotorch serve` with the real network behind it: the answer over HTTP has the bits of the worker's own. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createClassifier } from "../../src/classifier.ts";
 import type { Classifier } from "../../src/classifier.ts";
@@ -11,13 +10,9 @@ import { createServer } from "../../src/server.ts";
 import type { Server } from "../../src/server.ts";
 import { UNTRAINED } from "../checkpoint.ts";
 import { failureOf } from "../failure.ts";
+import { PICTURES, classifySuite } from "../kinds/suite.ts";
 import { PYTHON } from "../python.ts";
 
-const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
-const PICTURES = readdirSync(EXAMPLES)
-  .toSorted()
-  .slice(0, 3)
-  .map((name) => join(EXAMPLES, name));
 const include = { logits: true, probabilities: true };
 
 let scratch: string;
@@ -38,11 +33,14 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
+classifySuite("a worker of this machine", () => local);
+classifySuite("isotorch serve", () => remote);
+
 describe("the answer of the server has every bit of the worker's", () => {
-  test.each(["tensor", "pixels", "encoded"] as const)("with handoff %s", async (handoff) => {
+  test("in every class, and in the probabilities", async () => {
     for (const picture of PICTURES) {
       const here = await local.classifyDetailed(picture, { topK: 0, include });
-      const there = await remote.classifyDetailed(picture, { topK: 0, include, handoff });
+      const there = await remote.classifyDetailed(picture, { topK: 0, include });
       expect(there.top).toEqual(here.top);
       expect(bytes(there.logits).equals(bytes(here.logits))).toBe(true);
       expect(bytes(there.probabilities).equals(bytes(here.probabilities))).toBe(true);
