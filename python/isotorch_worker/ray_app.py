@@ -225,7 +225,11 @@ def up(settings: dict[str, Any]) -> None:
     """Deploys; where no cluster is named, one is started, and stays until a signal or the end of stdin."""
     address = settings["address"]
     environment = {"env_vars": {"PYTHONPATH": str(Path(__file__).parent.parent)}}
-    own = {"num_cpus": settings["clusterCpus"], "object_store_memory": 100 * 1024 * 1024}
+    own = {
+        "num_cpus": settings["clusterCpus"],
+        "object_store_memory": 100 * 1024 * 1024,
+        "_node_ip_address": "127.0.0.1",
+    }
     ray.init(
         address=address or "local",
         runtime_env=environment,

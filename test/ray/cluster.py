@@ -30,7 +30,7 @@ STORE = 80 * 1024 * 1024
 
 def main() -> None:
     settings = json.loads(sys.stdin.readline())
-    node = {"num_cpus": 1, "object_store_memory": STORE}
+    node = {"num_cpus": 1, "object_store_memory": STORE, "node_ip_address": "127.0.0.1"}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": True})
     ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.WARNING)
     second = cluster.add_node(**node)
@@ -43,8 +43,8 @@ def main() -> None:
             say(deployed(settings, int(command[1])))
         elif command[0] == "kill":
             (victim, *_) = replicas()
-            ray.kill(ray.get_actor(victim["name"], namespace=victim["ray_namespace"]), no_restart=True)
-            say({"killed": victim["pid"]})
+            ray.kill(ray.get_actor(victim.name, namespace=victim.ray_namespace), no_restart=True)
+            say({"killed": victim.pid})
         elif command[0] == "remove":
             cluster.remove_node(second)
             say({"removed": True})
@@ -66,13 +66,13 @@ def deployed(settings: dict[str, Any], count: int) -> dict[str, Any]:
     return {"replicas": placed(), "nodes": alive()}
 
 
-def replicas() -> list[dict[str, Any]]:
+def replicas() -> list[Any]:
     found = list_actors(filters=[("state", "=", "ALIVE")], detail=True, limit=100)
-    return [dict(actor) for actor in found if actor["class_name"].startswith("ServeReplica")]
+    return [actor for actor in found if actor.class_name.startswith("ServeReplica")]
 
 
 def placed() -> list[dict[str, Any]]:
-    return [{"pid": actor["pid"], "node": actor["node_id"]} for actor in replicas()]
+    return [{"pid": actor.pid, "node": actor.node_id} for actor in replicas()]
 
 
 def alive() -> int:
