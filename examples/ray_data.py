@@ -3,8 +3,8 @@
     PYTHONPATH=python python examples/ray_data.py PICTURES_FOLDER CHECKPOINT.pth OUT_FOLDER
 
 Needs `pip install "ray[data]"` beside PyTorch. Actors load and compute with the worker's own code; Pillow
-decodes and torchvision's transforms preprocess, so the answers have the worker's bits. Lines are JSON, in a file
-per block, in Ray's order; unlike with `isotorch classify --out` a run that was ended starts over.
+decodes and torchvision's transforms preprocess, so the answers have the worker's bits. Lines are JSON, in a
+file per block, in Ray's order; unlike with `isotorch classify --out` a run that was ended starts over.
 """
 
 from __future__ import annotations

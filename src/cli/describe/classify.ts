@@ -27,7 +27,7 @@ sorted by path.`,
         from: {
           value: "FILE",
           about:
-            "more pictures: a list with a path or URL per line, taken as it stands, or a folder; - reads a list from stdin",
+            "more pictures: a list with a path or URL per line, taken as it stands; - reads it from stdin. Or a folder",
         },
         out: {
           value: "FILE",
