@@ -30,7 +30,7 @@ STORE = 80 * 1024 * 1024
 
 def main() -> None:
     settings = json.loads(sys.stdin.readline())
-    node = {"num_cpus": 1, "object_store_memory": STORE, "node_ip_address": "127.0.0.1"}
+    node = {"num_cpus": 1, "object_store_memory": STORE}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": True})
     ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.WARNING)
     second = cluster.add_node(**node)

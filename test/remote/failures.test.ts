@@ -1,9 +1,14 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServerResponse } from "node:http";
 import { codeOf, failureOf } from "../failure.ts";
 import { answer, fakeServer, logitsOf, refuse, remote, tensor } from "./fake.ts";
 import type { Seen } from "./fake.ts";
+
+const PICTURE = fileURLToPath(new URL("../../examples/images/balloons.jpg", import.meta.url));
 
 function bestOf(value: number): number {
   const logits = logitsOf(Math.fround(value));
@@ -289,3 +294,15 @@ test("calls wait for a server that comes back, and no longer than it makes sense
 function replaced(body: Buffer, what: RegExp, by: string): Buffer {
   return Buffer.from(body.toString("latin1").replace(what, by), "latin1");
 }
+
+test("a script ends by itself after its last answer, and leaves no connection", async () => {
+  const server = await fakeServer();
+  const script = `
+    import { classify } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
+    const top = await classify(process.argv[1], { remote: process.argv[2], topK: 1 });
+    console.log(top.length);
+  `;
+  const argv = ["--input-type=module", "-e", script, PICTURE, server.url];
+  const { stdout } = await promisify(execFile)(process.execPath, argv, { timeout: 20_000 });
+  expect(stdout).toBe("1\n");
+}, 30_000);

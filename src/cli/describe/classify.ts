@@ -27,7 +27,8 @@ sorted by path.`,
         from: {
           value: "FILE",
           about:
-            "more pictures: a list with a path or URL per line, taken as it stands; - reads it from stdin. Or a folder",
+            "more pictures: a list with a path or URL per line, taken as it stands; - reads it from stdin;\n" +
+            "or a folder",
         },
         out: {
           value: "FILE",
