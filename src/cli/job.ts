@@ -5,6 +5,7 @@ import type { FileHandle } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { IsotorchError, messageOf } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
+import { OF_THE_PICTURE } from "../parity/eval.ts";
 import { isRecord, parseRecord } from "../worker/json.ts";
 import { tryLock } from "../worker/lock.ts";
 import type { FileLock } from "../worker/lock.ts";
@@ -142,18 +143,7 @@ async function checkConditions(path: string, conditions: Conditions, isBegun: bo
 }
 
 /** Failures of a picture, which get a line; every other one ends the run, and the next one goes on from there. */
-const OF_PICTURES: ReadonlySet<IsotorchErrorCode> = new Set<IsotorchErrorCode>([
-  "INVALID_INPUT",
-  "INPUT_NOT_FOUND",
-  "INPUT_UNREADABLE",
-  "INPUT_TOO_LARGE",
-  "UNSUPPORTED_FORMAT",
-  "UNSUPPORTED_MODE",
-  "DECODE_FAILED",
-  "BAD_TENSOR",
-  "POISON_INPUT",
-  "NON_FINITE_OUTPUT",
-]);
+const OF_PICTURES: ReadonlySet<IsotorchErrorCode> = new Set([...OF_THE_PICTURE, "INVALID_INPUT"]);
 
 /** Whether it is the picture's, and will be the same the next time. */
 export function isOfPicture({ code }: IsotorchError): boolean {

@@ -182,11 +182,9 @@ export class RemotePool implements Backend {
     for (let tries = 1; ; tries += 1) {
       const endpoint = await this.#turns.take(trip.signal, last);
       last = endpoint;
-      const tried = await this.#try(endpoint, trip).finally(() => this.#turns.release(endpoint));
-      if ("result" in tried) return tried.result;
-      const { failure } = tried;
-      endpoint.learn(failure);
-      const isLast = tries > this.#options.settings.retries || this.#closing !== undefined;
+      const failure = await this.#try(endpoint, trip);
+      if ("fields" in failure) return failure;
+      const isLast = tries > this.#options.settings.retries;
       if (!failure.isRetryable || isLast || !this.#mayWait(trip, failure)) throw failure.error;
       if (!this.#budget.spend()) throw failure.error;
       this.#counts.redelivered += 1;
@@ -196,14 +194,26 @@ export class RemotePool implements Backend {
     }
   }
 
-  async #try(
+  /** What the server learnt of itself is known before its room goes to another call. */
+  async #try(endpoint: Endpoint, trip: Trip): Promise<MessageOf<"result"> | Failure> {
+    try {
+      const outcome = await this.#sent(endpoint, trip);
+      if ("fields" in outcome) endpoint.succeeded();
+      else endpoint.learn(outcome);
+      return outcome;
+    } finally {
+      this.#turns.release(endpoint);
+    }
+  }
+
+  async #sent(
     endpoint: Endpoint,
     { fields, frame, requestId, trace, since, signal }: Trip,
-  ): Promise<{ readonly result: MessageOf<"result"> } | { readonly failure: Failure }> {
+  ): Promise<MessageOf<"result"> | Failure> {
     const { handoff, deadlineMs } = fields;
     const { fit } = endpoint.facts ?? {};
     const input = fit?.inputs[handoff as keyof typeof fit.inputs];
-    if (fit === undefined || input === undefined) return { failure: refused(handoff, endpoint.url) };
+    if (fit === undefined || input === undefined) return refused(handoff, endpoint.url);
     const sent = performance.now();
     this.#counts.batches += 1;
     try {
@@ -216,16 +226,14 @@ export class RemotePool implements Backend {
       };
       const headers = { "x-request-id": requestId, traceparent: traceparent(traceOf(trace)) };
       const reply = await endpoint.infer(request, headers, signal);
-      if (reply.status !== 200) return { failure: failureOfReply(reply, endpoint.url, requestId) };
+      if (reply.status !== 200) return failureOfReply(reply, endpoint.url, requestId);
       const timings = { queue: sent - since, exchange: performance.now() - sent };
-      const result = resultOf(decodeInfer(reply, requestId), fit, fields, timings);
-      endpoint.succeeded();
-      return { result };
+      return resultOf(decodeInfer(reply, requestId), fit, fields, timings);
     } catch (thrown) {
       if (signal.aborted) throw abortError(signal);
       const failure = failureOfThrown(thrown, endpoint.url, requestId);
       if (failure.error.code === "PROTOCOL_ERROR") this.#counts.dropped += 1;
-      return { failure };
+      return failure;
     }
   }
 
@@ -243,7 +251,7 @@ export class RemotePool implements Backend {
 
   #tick(): void {
     const now = performance.now();
-    if (this.#closing === undefined) for (const endpoint of this.#options.endpoints) endpoint.tick(now);
+    for (const endpoint of this.#options.endpoints) endpoint.tick(now);
     this.#turns.dispatch();
     this.#report();
   }
