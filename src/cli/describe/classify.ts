@@ -33,8 +33,8 @@ sorted by path.`,
         out: {
           value: "FILE",
           about:
-            "append the answers as jsonl to a file that ends with .jsonl. The same command again goes on where a run\n" +
-            "ended, however it ended: no picture twice, none left out",
+            "append the answers as jsonl to a file that ends with .jsonl. The same command again goes on\n" +
+            "where a run ended, however it ended: no picture twice, none left out",
         },
         null: { short: "0", about: "the list's entries end with NUL, as those of find -print0 do" },
         watch: {

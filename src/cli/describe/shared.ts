@@ -49,8 +49,8 @@ export const REMOTE: FlagGroup = {
       value: "URL",
       multiple: true,
       about:
-        "a server that holds the network: isotorch serve, Ray Serve, Triton, KServe; may be given several times.\n" +
-        "Its token is read from ISOTORCH_TOKEN",
+        "a server that holds the network: isotorch serve, Ray Serve, Triton, KServe; its token is read from\n" +
+        "ISOTORCH_TOKEN. May be given several times",
     },
     "remote-model": { value: "NAME", about: "the model's name there (default resnet101)" },
   },
