@@ -35,7 +35,8 @@ class Classifier:
             tensor = infer.tensor_from_encoded(row["bytes"], self.spec)
         except WorkerError as error:
             return {"input": row["path"], "error": {"code": error.code, "message": error.message}}
-        ranking = infer.rank(infer.forward(self.network, tensor, torch.device("cpu")), 5)
+        logits = infer.forward(self.network, tensor, torch.device("cpu"))
+        ranking = infer.order(logits).part(slice(0, 1), 5)
         top = [
             {"label": self.labels[index], "index": index, "score": score, "percent": percent}
             for index, score, percent in zip(

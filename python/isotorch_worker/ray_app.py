@@ -25,12 +25,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from isotorch_worker import infer, oip
-from isotorch_worker.errors import DeadlineExceeded, WorkerError
+from isotorch_worker.compute import Running
+from isotorch_worker.errors import DeadlineExceeded, NonFiniteOutput, WorkerError
 from isotorch_worker.load import Session, load
 from isotorch_worker.wire import Message
 
 APP = "isotorch"
-BATCHES = (8, 4, 2)
+MOST = 8
+"""Calls that are given to the network at once; how many it computes together is its own choice."""
 """A replica is asked for a real answer when it gave none for so long, seconds."""
 QUIET_S = 10.0
 
@@ -52,7 +54,8 @@ class Network:
         self._labels: list[str] = json.loads(bytes(ready.frames["categories"][1]))
         self._network = {**ready.fields, "model": oip.MODEL, "weights": settings["name"]}
         self._network |= {"trained": settings["trained"], **ready.fields["spec"]}
-        self._most: int = self._thread.submit(_proven_batch, self._session).result()
+        # What makes later pictures faster and changes no bit is worth its time before the first one here.
+        self._thread.submit(self._session.computer.improve).result()
         self._answered = time.monotonic()
 
     async def check_health(self) -> None:
@@ -61,7 +64,11 @@ class Network:
             return
         crop = self._session.spec["crop"]
         item = oip.Item("input", bytes(3 * crop * crop * 4), (1, 3, crop, crop))
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._compute, [(item, None)])
+        (answer,) = await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._compute, [(item, None)]
+        )
+        if isinstance(answer, WorkerError):
+            raise answer
 
     async def __call__(self, request: Request) -> Response:
         headers = {
@@ -91,7 +98,7 @@ class Network:
                 "extensions": ["binary_tensor_data", "classification"],
             },
             model: oip.model_metadata(self._session.spec["crop"]),
-            "/status": {"ready": True, "network": self._network, "batch": self._most},
+            "/status": {"ready": True, "network": self._network},
         }
         if request.method == "GET" and path in answers:
             return JSONResponse(answers[path])
@@ -118,7 +125,7 @@ class Network:
         body, headers = oip.encode_infer(asked, answers)
         return Response(body, headers=headers)
 
-    @serve.batch(max_batch_size=BATCHES[0], batch_wait_timeout_s=0.0)
+    @serve.batch(max_batch_size=MOST, batch_wait_timeout_s=0.0)
     async def _batched(
         self, calls: list[tuple[oip.Item, float | None]]
     ) -> list[dict[str, Any] | WorkerError]:
@@ -137,42 +144,50 @@ class Network:
                 good.append((at, _tensor(item, self._session.spec)))
             except WorkerError as error:
                 results[at] = error
-        for start in range(0, len(good), self._most):
-            part = good[start : start + self._most]
-            self._forward(part, results)
+        done = 0
+        for running in self._session.computer.run([tensor for _, tensor in good]):
+            part = [at for at, _ in good[done : done + running.count]]
+            done += running.count
+            for at, answer in zip(part, self._finished(running)):
+                results[at] = answer
         self._answered = time.monotonic()
         return results
 
-    def _forward(self, part: list[tuple[int, Any]], results: list[Any]) -> None:
+    def _finished(self, running: Running) -> list[dict[str, Any] | WorkerError]:
         import torch
 
         try:
-            batch = torch.cat([tensor for _, tensor in part])
-            logits = infer.forward(self._session.network, batch, self._session.device)
-            ranking = infer.rank(logits, 0)
+            computed = running.finish()
         except Exception as error:
-            if len(part) > 1:
-                for one in part:
-                    self._forward([one], results)
-                return
             known = (
                 error if isinstance(error, WorkerError) else WorkerError(f"{type(error).__name__}: {error}")
             )
-            results[part[0][0]] = known
-            return
-        values = logits.cpu()
-        for row, (at, _) in enumerate(part):
-            results[at] = {
-                "logits": values[row].numpy().tobytes(),
-                "probabilities": ranking.probabilities[row].numpy().tobytes(),
-                "indices": ranking.indices[row].to(torch.int32).numpy().tobytes(),
-                "labels": self._labels,
-            }
+            return [known] * running.count
+        answers: list[dict[str, Any] | WorkerError] = []
+        for row in range(running.count):
+            one = slice(row, row + 1)
+            if not bool(torch.isfinite(computed.logits[one]).all()):
+                answers.append(NonFiniteOutput("the logits are not finite"))
+                continue
+            ranking = computed.ranking.part(one, 0)
+            answers.append(
+                {
+                    "logits": computed.logits[one].numpy().tobytes(),
+                    "probabilities": ranking.probabilities.numpy().tobytes(),
+                    "indices": ranking.indices.to(torch.int32).numpy().tobytes(),
+                    "labels": self._labels,
+                }
+            )
+        return answers
 
 
 def _load(fields: dict[str, Any]) -> tuple[Session, Message]:
     """As a worker loads, with nobody who hears of the progress."""
-    silent: Any = SimpleNamespace(send=lambda _: None, generation=0)
+
+    def quiet(*_: Any) -> None:
+        return None
+
+    silent: Any = SimpleNamespace(send=quiet, log=quiet, make_room=quiet, generation=0)
     return load(silent, Message("load", 1, 0, fields))
 
 
@@ -180,22 +195,11 @@ def _tensor(item: oip.Item, spec: dict[str, Any]) -> Any:
     if item.name == "image":
         return infer.tensor_from_encoded(item.data, spec)
     if item.name == "pixels":
-        return infer.tensor_from_pixels(bytearray(item.data), item.shape, spec)
+        import torch
+
+        pixels = torch.frombuffer(bytearray(item.data), dtype=torch.uint8).reshape(item.shape)
+        return infer.tensor_from_pixels(pixels, spec)
     return infer.tensor_from_floats(bytearray(item.data), item.shape)
-
-
-def _proven_batch(session: Session) -> int:
-    """The largest batch in which each picture keeps the bits that it gets alone; tried on noise."""
-    import torch
-
-    crop = session.spec["crop"]
-    noise = torch.randn(BATCHES[0], 3, crop, crop, generator=torch.Generator().manual_seed(0))
-    alone = torch.cat([infer.forward(session.network, one[None], session.device) for one in noise])
-    for size in BATCHES:
-        together = infer.forward(session.network, noise[:size], session.device)
-        if torch.equal(together, alone[:size]):
-            return size
-    return 1
 
 
 def application(settings: dict[str, Any]) -> serve.Application:
@@ -208,7 +212,7 @@ def application(settings: dict[str, Any]) -> serve.Application:
     if isinstance(replicas, list):
         least, most = replicas
         # As many calls at a replica as make a batch and its successor.
-        limits = {"min_replicas": least, "max_replicas": most, "target_ongoing_requests": 2 * BATCHES[0]}
+        limits = {"min_replicas": least, "max_replicas": most, "target_ongoing_requests": 2 * MOST}
         scaling = {"autoscaling_config": limits}
     options = {"num_cpus": settings["cpus"], "num_gpus": settings["gpus"]}
     network = Network.options(ray_actor_options=options, **scaling)  # pyright: ignore[reportAttributeAccessIssue]
