@@ -1,4 +1,5 @@
 /** The whole path from a picture to its classes; it is joined here and nowhere else. */
+import type { Backend } from "./backend.ts";
 import { pictures } from "./image/pool.ts";
 import type { ImageInput, Pixels } from "./image/source.ts";
 import type { Tensor } from "./image/tensor.ts";
@@ -20,9 +21,10 @@ import type {
   ResolvedClassifierOptions,
   ResolvedClassifyOptions,
 } from "./options.ts";
+import { startRemote } from "./remote/start.ts";
 import type { Health } from "./worker/pool.ts";
 import { startWorkers } from "./worker/start.ts";
-import type { StartedWorkers, WorkerInfo } from "./worker/start.ts";
+import type { WorkerInfo } from "./worker/start.ts";
 import type { Phase } from "./worker/supervise.ts";
 import type { WorkerStats } from "./worker/supervisor.ts";
 import { closedError } from "./worker/failure.ts";
@@ -39,7 +41,7 @@ export interface Stats extends WorkerStats {
   readonly stages: Readonly<Record<string, Histogram>>;
 }
 
-/** A running worker behind an async API. Every call settles exactly once. */
+/** A running worker, or remote servers, behind an async API. Every call settles exactly once. */
 export interface Classifier extends AsyncDisposable {
   /** The best classes of a picture, or of each picture of a list, in its order. */
   classify(image: ImageInput, options?: ClassifyOptions): Promise<Classification[]>;
@@ -80,7 +82,7 @@ export interface Classifier extends AsyncDisposable {
 }
 
 /**
- * Starts a worker.
+ * Starts a worker, or connects to the servers of `remote`.
  *
  * @returns a classifier that is ready: network loaded, checkpoint verified, warmed up.
  * @throws IsotorchError with what is missing and how to mend it.
@@ -93,15 +95,18 @@ export async function createClassifier(options?: ClassifierOptions): Promise<Cla
   const listeners = new Set<(phase: Phase) => void>();
   const leavePictures = pictures.enter();
   try {
-    return new LocalClassifier(await open(resolved, listeners), resolved, listeners, leavePictures);
+    return new LocalClassifier(await open(resolved, listeners), options ?? {}, listeners, leavePictures);
   } catch (error) {
     await leavePictures();
     throw error;
   }
 }
 
-/** A worker with the labels that belong to its answers. */
-interface Opened extends StartedWorkers {
+/** Whoever answers, with the labels that belong to the answers. */
+interface Opened {
+  readonly pool: Backend;
+  /** What runs now. */
+  readonly info: () => WorkerInfo;
   readonly labels: readonly string[];
   readonly handoff: Handoff;
 }
@@ -111,9 +116,11 @@ async function open(
   listeners: Set<(phase: Phase) => void>,
 ): Promise<Opened> {
   const given = await readLabels(options.labels);
-  const worker = await startWorkers(options, (phase) => {
+  const onPhase = (phase: Phase): void => {
     for (const listener of listeners) listener(phase);
-  });
+  };
+  const start = options.remote === undefined ? startWorkers : startRemote;
+  const worker = await start(options, onPhase);
   try {
     const { handoff } = worker.info();
     return { ...worker, handoff, labels: chooseLabels(given, worker.pool.ready.categories) };
@@ -125,7 +132,8 @@ async function open(
 
 class LocalClassifier extends PictureByPicture implements Classifier {
   #worker: Opened;
-  #options: ResolvedClassifierOptions;
+  /** As they were given: what a `reload` leaves out stays. */
+  #options: ClassifierOptions;
   #reloading: Promise<void> = Promise.resolve();
   #closed = false;
   readonly #times = new StageTimes();
@@ -134,7 +142,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
 
   constructor(
     worker: Opened,
-    options: ResolvedClassifierOptions,
+    options: ClassifierOptions,
     listeners: Set<(phase: Phase) => void>,
     leavePictures: () => Promise<void>,
   ) {
@@ -145,11 +153,8 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     this.#leavePictures = leavePictures;
   }
 
-  /** Two batches for each worker, and two pictures that are decoded meanwhile; no more than half a queue. */
   protected override get ahead(): number {
-    const { members, maxRequests } = this.#worker.pool;
-    const [{ maxBatch } = { maxBatch: 1 }] = members;
-    return Math.max(1, Math.min(2 * maxBatch * members.length + 2, Math.ceil(maxRequests / 2)));
+    return this.#worker.pool.ahead;
   }
 
   async classifyDetailed(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult> {
@@ -171,7 +176,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
         "infer",
         { handoff: payload.handoff, topK: call.topK, include, deadlineMs: call.timeoutMs || null },
         [payload.frame],
-        { signal },
+        { signal, requestId: call.requestId, traceparent: call.traceparent },
       );
       clock.lap("worker");
       const laps = { ...payload.laps, ...clock.laps, ...reply.fields.timings };
@@ -182,7 +187,9 @@ class LocalClassifier extends PictureByPicture implements Classifier {
         ...(probabilities === true && { probabilities: floatsOf(frameOf(reply, "probabilities")) }),
         ...(tensor === true && payload.tensor !== undefined && { tensor: payload.tensor }),
         ...(call.include.pixels === true && payload.pixels !== undefined && { pixels: payload.pixels }),
-        ...(timings === true && { timings: laps, batch: reply.fields.batch }),
+        ...(timings === true && { timings: laps }),
+        // A remote server does not say it.
+        ...(timings === true && reply.fields.batch > 0 && { batch: reply.fields.batch }),
       };
     });
   }
@@ -232,19 +239,20 @@ class LocalClassifier extends PictureByPicture implements Classifier {
 
   async #reload(options: ClassifierOptions): Promise<void> {
     if (this.#closed) throw closedError();
-    const resolved = resolveClassifierOptions({ ...this.#options, ...options });
+    const given = { ...this.#options, ...options };
+    const resolved = resolveClassifierOptions(given);
     const before = this.#worker;
     const opened = await open(resolved, this.#listeners);
     if (this.#closed) return opened.pool.close(0);
     // From here on calls go to the new worker; the old one finishes what it has.
     this.#worker = opened;
-    this.#options = resolved;
+    this.#options = given;
     await before.pool.close();
   }
 }
 
 /** A thread prepares the picture; what only Pillow decodes, the worker does. */
-function handsOf({ pool }: StartedWorkers, call: ResolvedClassifyOptions, signal: AbortSignal): Hands {
+function handsOf({ pool }: Opened, call: ResolvedClassifyOptions, signal: AbortSignal): Hands {
   return {
     spec: pool.ready.spec,
     signal,

@@ -39,6 +39,10 @@ export const ERROR_CODES = [
   "OUT_OF_MEMORY",
   "CIRCUIT_OPEN",
   "PROTOCOL_ERROR",
+  // a remote server
+  "REMOTE_UNREACHABLE",
+  "REMOTE_REFUSED",
+  "REMOTE_MISMATCH",
 ] as const;
 export type IsotorchErrorCode = (typeof ERROR_CODES)[number];
 
@@ -76,6 +80,9 @@ const HINTS: Readonly<Record<IsotorchErrorCode, string>> = {
   OUT_OF_MEMORY: "Free memory on the device, or use a smaller batch.",
   CIRCUIT_OPEN: "The worker crashed too often; run `npx isotorch doctor`.",
   PROTOCOL_ERROR: "Install the npm package again: it carries the worker that belongs to it.",
+  REMOTE_UNREACHABLE: "Check the address in `remote`, and that the server runs.",
+  REMOTE_REFUSED: "Check the token, the model's name and the address in `remote`.",
+  REMOTE_MISMATCH: "Serve torchvision's resnet101 as docs/scale.md describes, the same one at every address.",
 };
 
 /** What an {@link IsotorchError} carries besides its code and sentence. */
@@ -90,6 +97,8 @@ export interface IsotorchErrorDetails {
   readonly stderr?: string;
   /** Milliseconds after which the same call may succeed (`QUEUE_FULL`, `CIRCUIT_OPEN`). */
   readonly retryAfterMs?: number;
+  /** The id of the request that a remote server answered, or did not: its log has it too. */
+  readonly requestId?: string;
 }
 
 /**
@@ -109,6 +118,7 @@ export class IsotorchError extends Error {
   readonly traceback: string | undefined;
   readonly stderr: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly requestId: string | undefined;
 
   constructor(code: IsotorchErrorCode, message: string, details: IsotorchErrorDetails = {}) {
     super(sentence(message), details.cause === undefined ? undefined : { cause: details.cause });
@@ -117,6 +127,7 @@ export class IsotorchError extends Error {
     this.traceback = details.traceback;
     this.stderr = details.stderr;
     this.retryAfterMs = details.retryAfterMs;
+    this.requestId = details.requestId;
   }
 
   /** Plain data for logs and `--json`. */

@@ -14,12 +14,13 @@ export type {
   Logger,
   Precision,
   ProgressEvent,
+  RemoteOptions,
   TransformsName,
 } from "./options.ts";
 export { classify, preprocess } from "./oneshot.ts";
 export type { SupervisionPolicy } from "./worker/policy.ts";
 export type { Classification, DetailedResult } from "./result.ts";
-export type { WorkerInfo, WorkerPlace } from "./worker/start.ts";
+export type { RemoteInfo, WorkerInfo, WorkerPlace } from "./worker/start.ts";
 export type { Phase } from "./worker/supervise.ts";
 export type { Health } from "./worker/pool.ts";
 export type { WorkerHealth, WorkerStats } from "./worker/supervisor.ts";

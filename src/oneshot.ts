@@ -27,7 +27,7 @@ export async function classify(
 ): Promise<Classification[]> {
   const [ofClassifier, ofCall] = splitOptions(options);
   resolveClassifyOptions(ofCall);
-  const key = JSON.stringify(ofClassifier, Object.keys(ofClassifier).toSorted());
+  const key = JSON.stringify(Object.entries(ofClassifier).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   return (await sharedClassifier(key, ofClassifier)).classify(image, ofCall);
 }
 

@@ -1,8 +1,12 @@
 /** Every option, documented one by one; resolved once at the door and trusted inside. */
 import { IsotorchError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
+import { WORKER_OPTIONS, isRemote } from "./remote/options.ts";
+import type { RemoteOptions } from "./remote/options.ts";
 import { DEFAULT_POLICY } from "./worker/policy.ts";
 import type { SupervisionPolicy } from "./worker/policy.ts";
+
+export type { RemoteOptions } from "./remote/options.ts";
 
 /** Progress of a download, with the field names of transformers.js, or of the worker's start. */
 export interface ProgressEvent {
@@ -31,6 +35,13 @@ export type Precision = "exact" | "fused" | "bf16" | "fp16";
 export type TransformsName = "IMAGENET1K_V1" | "IMAGENET1K_V2";
 
 export interface ClassifierOptions {
+  /**
+   * Servers that hold the network, in place of a worker of this machine: `isotorch serve`, Ray Serve, Triton, KServe.
+   * Pictures are still read and preprocessed here. What belongs to a worker, such as `weights` or `device`, is the
+   * server's to choose then.
+   * @default a worker of this machine
+   */
+  readonly remote?: string | readonly string[] | RemoteOptions;
   /**
    * A checkpoint by torchvision's name, the path of a `.pth` state dict, or `untrained:SEED`.
    * @default "IMAGENET1K_V1"
@@ -172,6 +183,10 @@ export interface ClassifyOptions {
    * @default the classifier's
    */
   readonly handoff?: Handoff;
+  /** Goes to a remote server with the call, and into its log. @default a new one */
+  readonly requestId?: string;
+  /** W3C trace context, goes to a remote server with the call. @default a new trace */
+  readonly traceparent?: string;
 }
 
 /** Options of the classifier after the door: defaults filled in, every value checked. */
@@ -183,12 +198,13 @@ export type ResolvedClassifierOptions = Required<
 > &
   ClassifierOptions;
 
-export type ResolvedClassifyOptions = Required<Omit<ClassifyOptions, "signal" | "handoff">> &
-  Pick<ClassifyOptions, "signal" | "handoff">;
+export type ResolvedClassifyOptions = Required<Omit<ClassifyOptions, Passed>> & Pick<ClassifyOptions, Passed>;
+type Passed = "signal" | "handoff" | "requestId" | "traceparent";
 
 /** Fills in the defaults. @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
 export function resolveClassifierOptions(options: ClassifierOptions = {}): ResolvedClassifierOptions {
   check(options, CLASSIFIER_CHECKS);
+  refuseLocal(options);
   return {
     weights: "IMAGENET1K_V1",
     model: "resnet101",
@@ -199,6 +215,17 @@ export function resolveClassifierOptions(options: ClassifierOptions = {}): Resol
     ...withoutUndefined(options),
     offline: options.offline ?? process.env["ISOTORCH_OFFLINE"] === "1",
   };
+}
+
+/** A server has chosen these already: to ignore them would be to promise what does not hold. */
+function refuseLocal(options: ClassifierOptions): void {
+  if (options.remote === undefined) return;
+  const local = WORKER_OPTIONS.find((name) => options[name] !== undefined);
+  if (local === undefined) return;
+  throw invalid(
+    `Option "${local}" belongs to a worker of this machine, and "remote" asks for a server.`,
+    "Leave one of them out; a server is given such options where it is started.",
+  );
 }
 
 /** Fills in the defaults. @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
@@ -260,6 +287,7 @@ const numbers = (...names: readonly string[]): Check => [
 const MAX_WORKERS = 64;
 
 const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
+  remote: ["an address, a list of addresses, or { url, token, model, version, connections, … }", isRemote],
   weights: TEXT,
   model: oneOf("resnet101"),
   sha256: ["64 hex digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value)],
@@ -317,6 +345,14 @@ const CLASSIFY_CHECKS: Readonly<Record<keyof ClassifyOptions, Check>> = {
   icc: oneOf("ignore", "to-srgb"),
   mode: oneOf("convert-rgb", "strict"),
   handoff: oneOf("tensor", "pixels", "encoded"),
+  requestId: [
+    "1 to 128 letters, digits, dots, colons, dashes or underscores",
+    (value) => typeof value === "string" && /^[\w.:-]{1,128}$/.test(value),
+  ],
+  traceparent: [
+    "a traceparent of W3C trace context",
+    (value) => typeof value === "string" && /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(value),
+  ],
 };
 
 function check(options: object, checks: Readonly<Record<string, Check>>): void {
@@ -332,7 +368,9 @@ function check(options: object, checks: Readonly<Record<string, Check>>): void {
       );
     }
     const [expected, accepts] = known;
-    if (!accepts(value)) throw invalid(`Option "${name}" is ${show(value)}, expected ${expected}.`);
+    // The address of a server may come with a token.
+    const shown = name === "remote" ? "not what it should be" : show(value);
+    if (!accepts(value)) throw invalid(`Option "${name}" is ${shown}, expected ${expected}.`);
   }
 }
 

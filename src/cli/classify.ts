@@ -1,11 +1,12 @@
 /** `isotorch classify IMAGE…` */
+import { stat } from "node:fs/promises";
 import { createClassifier } from "../classifier.ts";
 import type { Classifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
-import type { ImageInput } from "../image/source.ts";
 import type { ClassifyOptions } from "../options.ts";
 import { csv, jsonl, table, tsv } from "./answers.ts";
 import type { Answer, Look, Writer } from "./answers.ts";
+import { answerAll } from "./answering.ts";
 import { CLASSIFY, FORMATS, INCLUDABLE, THUMBNAILS } from "./describe/classify.ts";
 import { parserOf } from "./description.ts";
 import { classifierOptions, imageOptions, oneOf, parseFlags, wholeNumber } from "./flags.ts";
@@ -20,7 +21,7 @@ import { watchFolder } from "./watch.ts";
 /** @returns 0, or 1 when some picture failed. */
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const { values, positionals } = parseFlags(argv, parserOf(CLASSIFY));
-  const { from, watch, manifest } = values;
+  const { from, watch, manifest, out } = values;
   refuseContradictions(positionals, values);
   const format = formatOf(values);
   const look = lookOf(values);
@@ -42,20 +43,40 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     await using classifier = await createClassifier({ ...classifierOptions(values), signal });
     clearProgress();
     sayUntrained(classifier);
-    const state: Run = { classifier, options, writer, failed: false, names: [] };
+    const list = (): AsyncGenerator<Named, void, undefined> =>
+      picturesFrom(positionals, from, values["null"] === true, signal);
+    if (typeof out === "string") {
+      const { runJob } = await import("./run-job.ts");
+      const counted = isRepeatable(positionals, from) && process.stderr.isTTY ? list : undefined;
+      return await runJob(out, { classifier, options, list, counted, signal });
+    }
+    let failed = false;
+    const names: string[] = [];
+    const show = async (answer: Answer): Promise<void> => {
+      failed ||= "error" in answer;
+      if (manifest !== undefined) names.push(answer.name);
+      await print(writer.of(answer));
+      await print(writer.aside?.(answer) ?? "", process.stderr);
+    };
     await print(writer.head ?? "");
-    const given = picturesFrom(positionals, from, values["null"] === true, signal);
-    await answerAll(state, given, manifest !== undefined);
+    await answerAll(classifier, options, list(), show);
     // One by one: the next picture may come in an hour.
-    if (coming) for await (const path of coming) await answerAll(state, [{ name: path, image: path }], false);
-    if (typeof manifest === "string") await writeManifestOf(state, manifest, signal);
-    return state.failed ? EXIT.input : EXIT.ok;
+    if (coming)
+      for await (const path of coming)
+        await answerAll(classifier, options, [{ name: path, image: path }], show);
+    if (typeof manifest === "string") await writeManifestOf(names, classifier, manifest, signal);
+    return failed ? EXIT.input : EXIT.ok;
   } finally {
     over.abort();
   }
 }
 
-async function writeManifestOf({ names, classifier }: Run, file: string, signal: AbortSignal): Promise<void> {
+async function writeManifestOf(
+  names: readonly string[],
+  classifier: Classifier,
+  file: string,
+  signal: AbortSignal,
+): Promise<void> {
   const { createManifest, hashPictures, writeManifest } = await import("../parity/manifest.ts");
   const pictures = await hashPictures(
     names.map((path) => ({ name: path, path })),
@@ -63,53 +84,6 @@ async function writeManifestOf({ names, classifier }: Run, file: string, signal:
   );
   const info = classifier.info();
   await writeManifest(file, createManifest(info, { handoff: info.handoff, pictures }));
-}
-
-interface Run {
-  readonly classifier: Classifier;
-  readonly options: ClassifyOptions;
-  readonly writer: Writer;
-  failed: boolean;
-  /** Of the pictures, where a manifest wants them. */
-  readonly names: string[];
-}
-
-/** Answers in the order of the pictures; only those that are in work are in memory. */
-async function answerAll(
-  state: Run,
-  pictures: AsyncIterable<Named> | Iterable<Named>,
-  isRemembered: boolean,
-): Promise<void> {
-  const waiting: Named[] = [];
-  const show = async (answer: Answer): Promise<void> => {
-    if ("error" in answer) state.failed = true;
-    await print(state.writer.of(answer));
-    await print(state.writer.aside?.(answer) ?? "", process.stderr);
-  };
-  const showFailed = async (): Promise<void> => {
-    for (let first = waiting[0]; first !== undefined && "error" in first; first = waiting[0]) {
-      waiting.shift();
-      await show(first);
-    }
-  };
-  const images = (async function* (): AsyncGenerator<ImageInput, void, undefined> {
-    for await (const picture of pictures) {
-      waiting.push(picture);
-      if (isRemembered) state.names.push(picture.name);
-      if ("image" in picture) yield picture.image;
-      else if (waiting.length === 1) await showFailed();
-    }
-  })();
-  for await (const result of state.classifier.classifyStream(images, state.options)) {
-    await showFailed();
-    const name = waiting.shift()?.name ?? "";
-    await show(
-      result.status === "fulfilled"
-        ? { name, result: result.value }
-        : { name, error: asError(result.reason) },
-    );
-  }
-  await showFailed();
 }
 
 /** After a signal no more pictures are begun, and those in work are still answered. */
@@ -126,17 +100,28 @@ async function* picturesFrom(
     }
   }
   if (typeof from !== "string") return;
-  for await (const picture of listed(from, isNul, signal)) {
+  const isFolder = from !== "-" && (await stat(from).catch(() => undefined))?.isDirectory() === true;
+  for await (const picture of isFolder ? picturesOf(from, signal) : listed(from, isNul, signal)) {
     if (signal.aborted) return;
     yield picture;
   }
+}
+
+/** Whether the pictures can be counted first: what stands on stdin can be read only once. */
+function isRepeatable(positionals: readonly string[], from: unknown): boolean {
+  return from !== "-" && !positionals.includes("-");
 }
 
 function refuseContradictions(positionals: readonly string[], values: Values): void {
   const refuse = (message: string, hint = "`isotorch classify --help` has examples"): never => {
     throw new IsotorchError("INVALID_OPTION", message, { hint });
   };
-  const { from, watch, manifest } = values;
+  const { from, watch, manifest, out } = values;
+  if (out !== undefined && !String(out).endsWith(".jsonl"))
+    refuse(`--out is ${JSON.stringify(out)}, expected a file that ends with .jsonl.`);
+  const clash = ["watch", "manifest", "format", "csv", "tsv"].find((name) => values[name] !== undefined);
+  if (out !== undefined && clash !== undefined)
+    refuse(`--out writes lines of JSON as it goes, and --${clash} asks for something else.`);
   if (positionals.length === 0 && from === undefined && watch === undefined)
     refuse("No picture was given.", "isotorch classify dog.jpg");
   if (values["null"] === true && from === undefined) refuse("--null belongs to --from.");
@@ -181,9 +166,4 @@ function included(list: unknown): NonNullable<ClassifyOptions["include"]> {
 function sayUntrained(classifier: Classifier): void {
   const { name, trained } = classifier.info().weights;
   if (trained === false) process.stderr.write(`${name}: an untrained network, its labels mean nothing.\n`);
-}
-
-function asError(reason: unknown): IsotorchError {
-  if (reason instanceof IsotorchError) return reason;
-  throw reason;
 }

@@ -5,6 +5,7 @@ import { CLASSIFY } from "./describe/classify.ts";
 import { COMPLETION } from "./describe/completion.ts";
 import { CACHE_COMMAND, DOCTOR, MODELS, SETUP } from "./describe/environment.ts";
 import { PREPROCESS } from "./describe/preprocess.ts";
+import { DOWN, UP } from "./describe/ray.ts";
 import { SERVE } from "./describe/serve.ts";
 
 export interface Command {
@@ -30,5 +31,7 @@ export const COMMANDS: Readonly<Record<string, Registered>> = {
   models: [MODELS, () => import("./models.ts")],
   cache: [CACHE_COMMAND, () => import("./cache.ts")],
   serve: [SERVE, () => import("./serve.ts")],
+  up: [UP, () => import("./up.ts")],
+  down: [DOWN, () => import("./down.ts")],
   completion: [COMPLETION, () => import("./completion.ts")],
 };

@@ -35,6 +35,9 @@ const CODES: Readonly<Record<IsotorchErrorCode, number>> = {
   OUT_OF_MEMORY: EXIT.worker,
   CIRCUIT_OPEN: EXIT.worker,
   PROTOCOL_ERROR: EXIT.worker,
+  REMOTE_UNREACHABLE: EXIT.worker,
+  REMOTE_REFUSED: EXIT.worker,
+  REMOTE_MISMATCH: EXIT.worker,
 };
 
 /** The exit code of a command that ended with this error. */

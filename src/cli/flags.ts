@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import type { ParseArgsConfig } from "node:util";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import type { ClassifierOptions, ClassifyOptions } from "../options.ts";
+import type { ClassifierOptions, ClassifyOptions, RemoteOptions } from "../options.ts";
 import { showProgress } from "./progress.ts";
 
 type Flags = NonNullable<ParseArgsConfig["options"]>;
@@ -33,6 +33,7 @@ export function parseFlags(
 /** The classifier's options that these flags ask for, with progress on a terminal's stderr. */
 export function classifierOptions(values: Values): ClassifierOptions {
   const options = {
+    remote: remoteOf(values),
     weights: values["weights"],
     sha256: values["sha256"],
     trustCheckpoint: values["trust-checkpoint"],
@@ -52,6 +53,20 @@ export function classifierOptions(values: Values): ClassifierOptions {
     onProgress: process.stderr.isTTY ? showProgress : undefined,
   };
   return defined(options); // the values are checked by createClassifier()
+}
+
+/** The token comes from the environment, which other users cannot read. */
+function remoteOf(values: Values): RemoteOptions | undefined {
+  const urls = [values["remote"] ?? []].flat().map(String);
+  const [first, ...others] = urls;
+  if (first === undefined) return undefined;
+  const token = process.env["ISOTORCH_TOKEN"];
+  const model = values["remote-model"];
+  return {
+    url: [first, ...others],
+    ...(token !== undefined && token !== "" && { token }),
+    ...(model !== undefined && { model: String(model) }),
+  };
 }
 
 /** `cuda:0,cuda:1` as a list. */

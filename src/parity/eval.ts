@@ -53,7 +53,7 @@ const TOP = 5;
 const LABELS = fileURLToPath(new URL("../../models/imagenet_classes.txt", import.meta.url));
 
 /** Failures that are the picture's own: they would come again, so that a resumed run keeps them. */
-const OF_THE_PICTURE: readonly IsotorchErrorCode[] = [
+export const OF_THE_PICTURE: readonly IsotorchErrorCode[] = [
   "INPUT_NOT_FOUND",
   "INPUT_UNREADABLE",
   "INPUT_TOO_LARGE",
@@ -73,6 +73,9 @@ const OF_THE_RUN: readonly IsotorchErrorCode[] = [
   "WORKER_START_FAILED",
   "WORKER_DIED",
   "CIRCUIT_OPEN",
+  "REMOTE_UNREACHABLE",
+  "REMOTE_REFUSED",
+  "REMOTE_MISMATCH",
   "PROTOCOL_ERROR",
 ];
 

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { HttpProblem, mediaTypeProblem, tell } from "./problem.ts";
 import type { Told } from "./problem.ts";
 import { beginCall, callOf } from "./request/call.ts";
-import { requestIdOf, traceparent } from "./request/trace.ts";
+import { requestIdOf, traceparent } from "../trace.ts";
 import { allowedHosts, refusalOf } from "./security/gate.ts";
 import { SAFE_HEADERS } from "./security/headers.ts";
 import { tokenGuard } from "./security/token.ts";

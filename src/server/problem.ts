@@ -35,6 +35,10 @@ export const STATUS: Readonly<Record<IsotorchErrorCode, number>> = {
   CHECKPOINT_UNTRUSTED: 500,
   BAD_LABELS: 500,
   WORKER_START_FAILED: 503,
+  // where the classifier of a server is itself a remote one
+  REMOTE_UNREACHABLE: 503,
+  REMOTE_REFUSED: 502,
+  REMOTE_MISMATCH: 502,
 };
 
 /** Failures that belong to HTTP alone. */

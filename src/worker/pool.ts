@@ -1,4 +1,5 @@
 /** Several workers as one: each call goes to the one with the least to do. */
+import type { Backend } from "../backend.ts";
 import { IsotorchError } from "../errors.ts";
 import type { WorkerReady } from "./session.ts";
 import type { Phase } from "./supervise.ts";
@@ -21,17 +22,16 @@ export interface Health extends WorkerHealth {
 /** What one worker is started with; its phases are heard by the pool. */
 export type Start = Omit<SupervisorOptions, "onPhase">;
 
-export class Pool {
+export class Pool implements Backend {
   readonly #workers: Supervisor[] = [];
   /** One entry per worker, also of those that are starting. */
   readonly #phases = new Set<{ phase: Phase }>();
   readonly #onPhase: (phase: Phase) => void;
   #phase: Phase = "idle";
-  /** Calls that one worker takes, waiting and in flight. */
-  readonly maxRequests: number;
+  readonly #maxRequests: number;
 
   private constructor({ policy }: Start, onPhase: (phase: Phase) => void) {
-    this.maxRequests = policy.maxRequests;
+    this.#maxRequests = policy.maxRequests;
     this.#onPhase = onPhase;
   }
 
@@ -63,6 +63,13 @@ export class Pool {
   /** What each worker is and has loaded. */
   get members(): readonly WorkerReady[] {
     return this.#workers.map(({ ready }) => ready);
+  }
+
+  /** Two batches for each worker, and two pictures that are decoded meanwhile; no more than half a queue. */
+  get ahead(): number {
+    const [{ maxBatch } = { maxBatch: 1 }] = this.members;
+    const busy = 2 * maxBatch * this.#workers.length + 2;
+    return Math.max(1, Math.min(busy, Math.ceil(this.#maxRequests / 2)));
   }
 
   /**

@@ -26,8 +26,8 @@ export interface WorkerInfo {
   readonly pid: number;
   readonly python: string;
   readonly executable: string;
-  /** How the environment was found. */
-  readonly environment: Environment["kind"];
+  /** How the environment was found; `remote` where a server has one of its own. */
+  readonly environment: Environment["kind"] | "remote";
   /** torch, torchvision, pillow, cuda and the like. */
   readonly versions: Readonly<Record<string, string>>;
   readonly device: string;
@@ -53,6 +53,22 @@ export interface WorkerInfo {
   readonly warmupMs: number;
   /** Each worker; what is said above is said of the first. */
   readonly workers: readonly WorkerPlace[];
+  /** With `remote`: which servers answer, and how the percentages come about. What nobody said is `unknown` above. */
+  readonly remote?: RemoteInfo;
+}
+
+/** What is known of remote servers. */
+export interface RemoteInfo {
+  readonly urls: readonly string[];
+  /** What the server says of itself: `isotorch`, `triton` and the like. */
+  readonly server: { readonly name: string; readonly version: string };
+  /** Names of its inputs and outputs, by what they hold. */
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly outputs: Readonly<Record<string, string>>;
+  /** `torch`: the bits of an isotorch server's softmax; `server`: a softmax of its own; `node`: float32 softmax computed here from its logits. */
+  readonly percentages: "torch" | "server" | "node";
+  /** Whose class names are shown: the server's, or those of this package. */
+  readonly labels: "server" | "package";
 }
 
 /** Where one of the workers computes. */

@@ -11,6 +11,8 @@ import type { Fields, Frame, MessageOf } from "./wire.ts";
 
 /** How one worker is; made of what it answered, not of what is hoped. */
 export interface WorkerHealth {
+  /** The address of a remote server; a worker of this machine has none. */
+  readonly url?: string;
   readonly phase: Phase;
   /** A worker is up and has answered within the last three pings. */
   readonly ready: boolean;
@@ -56,6 +58,9 @@ interface Waiter {
 
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
+  /** By which the call is found in a remote server's log; a worker of this machine has no use for them. */
+  readonly requestId?: string | undefined;
+  readonly traceparent?: string | undefined;
   /** Hears when the call goes to a worker for the first time. */
   readonly onSent?: () => void;
 }

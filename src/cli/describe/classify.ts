@@ -1,5 +1,5 @@
 import type { Description } from "../description.ts";
-import { ENVIRONMENT, MANIFEST, NETWORK, PICTURES, TIMEOUT } from "./shared.ts";
+import { ENVIRONMENT, MANIFEST, NETWORK, PICTURES, REMOTE, TIMEOUT } from "./shared.ts";
 
 export const INCLUDABLE = ["logits", "probabilities", "tensor", "timings"] as const;
 export const FORMATS = ["table", "jsonl", "csv", "tsv"] as const;
@@ -15,6 +15,7 @@ export const CLASSIFY: Description = {
     "find . -name '*.jpg' -print0 | isotorch classify --from - --null --csv > answers.csv",
     "cat dog.jpg | isotorch classify -",
     "isotorch classify --watch inbox/ --json",
+    "isotorch classify --remote http://gpu:8000 --from list.txt --out answers.jsonl",
   ],
   text: `IMAGE is a file, a pattern (* ? [a-z] {a,b} **), a folder, which is searched with all its folders, an http(s): or
 data: URL, or - for a picture on stdin. Answers come in the order of the pictures; a folder's and a pattern's are
@@ -26,7 +27,14 @@ sorted by path.`,
         from: {
           value: "FILE",
           about:
-            "more pictures: a list with a path or URL per line, taken as it stands; - reads it from stdin",
+            "more pictures: a list with a path or URL per line, taken as it stands; - reads it from stdin;\n" +
+            "or a folder",
+        },
+        out: {
+          value: "FILE",
+          about:
+            "append the answers as jsonl to a file that ends with .jsonl. The same command again goes on\n" +
+            "where a run ended, however it ended: no picture twice, none left out",
         },
         null: { short: "0", about: "the list's entries end with NUL, as those of find -print0 do" },
         watch: {
@@ -59,6 +67,7 @@ sorted by path.`,
     },
     PICTURES,
     NETWORK,
+    REMOTE,
     ENVIRONMENT,
   ],
   end: `Bars, colours and thumbnails are for terminals. NO_COLOR leaves colours and thumbnails out, FORCE_COLOR keeps colours

@@ -41,6 +41,21 @@ export const NETWORK: FlagGroup = {
   },
 };
 
+/** Servers in place of a worker of this machine. */
+export const REMOTE: FlagGroup = {
+  title: "Remote",
+  flags: {
+    remote: {
+      value: "URL",
+      multiple: true,
+      about:
+        "a server that holds the network: isotorch serve, Ray Serve, Triton, KServe; its token is read from\n" +
+        "ISOTORCH_TOKEN. May be given several times",
+    },
+    "remote-model": { value: "NAME", about: "the model's name there (default resnet101)" },
+  },
+};
+
 export const PYTHON: FlagGroup["flags"] = {
   python: { value: "FILE", about: "this interpreter and no other" },
   env: { value: "NAME|PREFIX", about: "this conda environment" },

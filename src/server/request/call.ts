@@ -2,8 +2,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { IsotorchError } from "../../errors.ts";
 import { HttpProblem } from "../problem.ts";
-import { traceOf } from "./trace.ts";
-import type { Trace } from "./trace.ts";
+import { traceOf } from "../../trace.ts";
+import type { Trace } from "../../trace.ts";
 
 export interface Call {
   /** `performance.now()` when its headers were there. */

@@ -1,0 +1,58 @@
+"""Millions of pictures on a Ray cluster with Ray Data, without HTTP.
+
+    PYTHONPATH=python python examples/ray_data.py PICTURES_FOLDER CHECKPOINT.pth OUT_FOLDER
+
+Needs `pip install "ray[data]"` beside PyTorch. Actors load and compute with the worker's own code; Pillow
+decodes and torchvision's transforms preprocess, so the answers have the worker's bits. Lines are JSON, in a
+file per block, in Ray's order; unlike with `isotorch classify --out` a run that was ended starts over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+
+from isotorch_worker import device, infer, model
+from isotorch_worker.errors import WorkerError
+
+THREADS = 2
+
+
+class Classifier:
+    def __init__(self, checkpoint: str, sha256: str) -> None:
+        device.set_threads(THREADS)
+        self.network = model.load_checkpoint(Path(checkpoint), sha256, trust=False)
+        self.spec = model.transforms_spec("IMAGENET1K_V1")
+        self.labels = model.categories("IMAGENET1K_V1")
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        try:
+            tensor = infer.tensor_from_encoded(row["bytes"], self.spec)
+        except WorkerError as error:
+            return {"input": row["path"], "error": {"code": error.code, "message": error.message}}
+        logits = infer.forward(self.network, tensor, torch.device("cpu"))
+        ranking = infer.order(logits).part(slice(0, 1), 5)
+        top = [
+            {"label": self.labels[index], "index": index, "score": score, "percent": percent}
+            for index, score, percent in zip(
+                ranking.indices[0].tolist(), ranking.scores[0].tolist(), ranking.percentages[0].tolist()
+            )
+        ]
+        return {"input": row["path"], "top": top}
+
+
+def main(folder: str, checkpoint: str, out: str) -> None:
+    sha256 = hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest()
+    pictures = ray.data.read_binary_files(folder, include_paths=True)
+    arguments = (checkpoint, sha256)
+    answers = pictures.map(Classifier, fn_constructor_args=arguments, concurrency=(1, 8), num_cpus=THREADS)
+    answers.write_json(out)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])

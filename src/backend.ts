@@ -1,0 +1,28 @@
+/** Who answers a classifier's calls: workers of this machine (`worker/pool.ts`), or servers elsewhere (`remote/`). */
+import type { Health } from "./worker/pool.ts";
+import type { WorkerSpec } from "./worker/start.ts";
+import type { CallFields, RequestOptions, WorkerStats } from "./worker/supervisor.ts";
+import type { Frame, MessageOf } from "./worker/wire.ts";
+
+export interface Backend {
+  readonly ready: {
+    /** The preprocessing that belongs to the network. */
+    readonly spec: WorkerSpec;
+    /** Its labels, by index. */
+    readonly categories: readonly string[];
+    readonly models: readonly string[];
+  };
+  /** Calls of a list that are worth having open at a time. */
+  readonly ahead: number;
+  /** One call. @throws IsotorchError */
+  request(
+    type: "infer" | "decode",
+    fields: CallFields,
+    frames: readonly Frame[],
+    options?: Omit<RequestOptions, "onSent">,
+  ): Promise<MessageOf<"result">>;
+  health(): Health;
+  stats(): WorkerStats;
+  /** Lets the calls finish for `drainMs`; idempotent. Nothing is left behind. */
+  close(drainMs?: number): Promise<void>;
+}

@@ -1,0 +1,56 @@
+/** `isotorch classify … --out FILE.jsonl`: many pictures, by as many runs as it takes. */
+import type { Classifier } from "../classifier.ts";
+import type { ClassifyOptions } from "../options.ts";
+import { answerAll } from "./answering.ts";
+import { jsonl } from "./answers.ts";
+import { EXIT } from "./exit.ts";
+import type { Named } from "./inputs.ts";
+import { Job, isOfPicture } from "./job.ts";
+import { Meter } from "./meter.ts";
+
+export interface JobOptions {
+  readonly classifier: Classifier;
+  readonly options: ClassifyOptions;
+  readonly list: () => AsyncIterable<Named>;
+  /** The same list once more, where it can be counted beforehand. */
+  readonly counted: (() => AsyncIterable<Named>) | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * @returns 0, or 1 when this run wrote a line of a failed picture.
+ * @throws IsotorchError what ended the run: its lines stay, and the next run goes on behind them.
+ */
+export async function runJob(
+  path: string,
+  { classifier, options, list, counted, signal }: JobOptions,
+): Promise<number> {
+  const { model, weights, precision } = classifier.info();
+  const { topK = 5, include = {}, exif = "ignore", icc = "ignore", mode = "convert-rgb" } = options;
+  const conditions = { model, sha256: weights.sha256, precision, topK, include, exif, icc, mode };
+  const job = await Job.open(path, conditions);
+  let failed = false;
+  const stderr = process.stderr.isTTY ? (text: string) => void process.stderr.write(text) : undefined;
+  const meter = new Meter(job.done, counted && (await countOf(counted())), stderr);
+  try {
+    await answerAll(classifier, options, job.rest(list(), signal), async (answer) => {
+      if ("error" in answer) {
+        if (!isOfPicture(answer.error)) throw answer.error;
+        failed = true;
+      }
+      await job.append(jsonl.of(answer));
+      meter.count();
+    });
+  } finally {
+    meter.clear();
+    await job.close();
+  }
+  process.stderr.write(`${meter.summary()}\n`);
+  return failed ? EXIT.input : EXIT.ok;
+}
+
+async function countOf(pictures: AsyncIterable<Named>): Promise<number> {
+  let count = 0;
+  for await (const _ of pictures) count += 1;
+  return count;
+}

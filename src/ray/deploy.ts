@@ -1,0 +1,106 @@
+/** Puts the network on Ray Serve, and takes it off again: the two commands of `python/isotorch_worker/ray_app.py`. */
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { IsotorchError, abortError } from "../errors.ts";
+import { resolveClassifierOptions } from "../options.ts";
+import type { ClassifierOptions } from "../options.ts";
+import { resolveCheckpoint } from "../worker/checkpoint.ts";
+import { runCommand } from "../worker/command.ts";
+
+const SCRIPT = fileURLToPath(new URL("../../python/isotorch_worker/ray_app.py", import.meta.url));
+
+export interface RayOptions {
+  readonly python: string;
+  /** Of a cluster that runs, as `ray.init` takes it; undefined starts one on this machine for as long as it is used. */
+  readonly address: string | undefined;
+  /** How many; or the least and the most, by the length of the queue. */
+  readonly replicas: number | readonly [least: number, most: number];
+  /** Shares of CPUs and GPUs that Ray reserves for each replica. */
+  readonly cpus: number;
+  readonly gpus: number;
+  readonly host: string;
+  readonly port: number;
+  readonly token: string | undefined;
+}
+
+export interface Deployed {
+  readonly url: string;
+  /** Settles when the cluster of this machine has gone; at once where the cluster is another's. */
+  readonly ended: Promise<void>;
+}
+
+/** @throws IsotorchError `WORKER_START_FAILED` with Ray's last lines, or what is wrong with the checkpoint. */
+export async function deploy(
+  ray: RayOptions,
+  given: ClassifierOptions,
+  signal: AbortSignal,
+): Promise<Deployed> {
+  const options = resolveClassifierOptions(given);
+  const checkpoint = await resolveCheckpoint(options.weights, options);
+  const load = {
+    model: options.model,
+    checkpoint: checkpoint.path,
+    sha256: checkpoint.sha256,
+    trust: checkpoint.trust,
+    seed: checkpoint.seed,
+    transforms: checkpoint.transforms,
+    device: options.device,
+    precision: options.precision,
+    threads: options.threads,
+    maxBatch: 0,
+  };
+  const { python, address = null, token = null, replicas, cpus, gpus, host, port } = ray;
+  const most = typeof replicas === "number" ? replicas : replicas[1];
+  const settings = {
+    load,
+    name: checkpoint.weights,
+    trained: checkpoint.trained,
+    address,
+    token,
+    replicas,
+    cpus,
+    gpus,
+    host,
+    port,
+    proxies: "HeadOnly",
+    clusterCpus: Math.ceil(most * cpus),
+  };
+  const child = spawn(python, [SCRIPT, "up"], { stdio: ["pipe", "pipe", "pipe"], env: environment() });
+  // The token comes with the first line; the end of stdin takes everything down again.
+  child.stdin.write(`${JSON.stringify(settings)}\n`);
+  let tail = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (tail = `${tail}${text}`.slice(-4_096)));
+  const abort = (): void => void child.stdin.end();
+  signal.addEventListener("abort", abort, { once: true });
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { url } = JSON.parse(line) as { readonly url: string };
+    return { url, ended };
+  }
+  await ended;
+  if (signal.aborted) throw abortError(signal);
+  const why = tail.trim().split("\n").at(-1) ?? "";
+  throw new IsotorchError("WORKER_START_FAILED", `Ray Serve did not start: ${why}`, {
+    stderr: tail,
+    hint: "`error.stderr` has Ray's last lines; check `address`, the port, and the memory of the machine.",
+  });
+}
+
+/** Takes the application off a cluster that goes on. @throws IsotorchError `WORKER_ERROR`. */
+export async function remove(python: string, address: string): Promise<void> {
+  const { code, stderr } = await runCommand(python, [SCRIPT, "down", address], {
+    env: environment(),
+    timeoutMs: 120_000,
+  });
+  if (code === 0) return;
+  const why = stderr.trim().split("\n").at(-1) ?? "";
+  throw new IsotorchError("WORKER_ERROR", `The application cannot be removed from ${address}: ${why}`, {
+    hint: "Check the address; `ray status` says whether the cluster is there.",
+  });
+}
+
+function environment(): NodeJS.ProcessEnv {
+  return { ...process.env, PYTHONPATH: dirname(dirname(SCRIPT)), RAY_USAGE_STATS_ENABLED: "0" };
+}

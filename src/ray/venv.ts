@@ -1,0 +1,60 @@
+/** Ray's own Python: a virtual environment that sees the PyTorch which isotorch uses, with Ray from PyPI. */
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { IsotorchError } from "../errors.ts";
+import { runCommand } from "../worker/command.ts";
+import { findEnvironment } from "../worker/environment.ts";
+import type { EnvironmentOptions } from "../worker/environment.ts";
+import { surroundings, venvDirectory } from "../worker/surroundings.ts";
+
+/** Pinned: Ray's test utility and its proxies change from version to version. */
+const RAY = "2.60.0";
+const CHECK = `import ray, torch, torchvision, zmq; from ray import serve; assert ray.__version__ == "${RAY}"`;
+const INSTALL_MS = 900_000;
+
+export interface RayPythonOptions extends EnvironmentOptions {
+  /** Hears what is about to be done, before it is done. */
+  readonly onStep?: (step: string) => void;
+}
+
+/**
+ * The interpreter of the environment; it is made the first time, 400 MB.
+ *
+ * @throws IsotorchError `SETUP_FAILED` with pip's last lines, and what `findEnvironment` throws.
+ */
+export async function rayPython({ onStep, ...options }: RayPythonOptions = {}): Promise<string> {
+  const folder = join(dirname(venvDirectory(surroundings())), `ray-${RAY}`);
+  const python = join(
+    folder,
+    ...(process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]),
+  );
+  if (existsSync(python) && (await works(python))) return python;
+  const base = (await findEnvironment(options)).python;
+  onStep?.(`Making ${folder} for Ray ${RAY}, on top of ${base}`);
+  await step(base, ["-m", "venv", "--system-site-packages", folder]);
+  await step(python, [
+    "-m",
+    "pip",
+    "install",
+    "--quiet",
+    "--disable-pip-version-check",
+    `ray[serve]==${RAY}`,
+  ]);
+  if (await works(python)) return python;
+  throw new IsotorchError("SETUP_FAILED", `${python} has Ray and does not see the PyTorch of ${base}.`, {
+    hint: "An environment that is itself a virtual one cannot be built upon; use the system's or conda's Python.",
+  });
+}
+
+async function works(python: string): Promise<boolean> {
+  return (await runCommand(python, ["-c", CHECK], { timeoutMs: 120_000 })).code === 0;
+}
+
+async function step(file: string, args: readonly string[]): Promise<void> {
+  const { code, stderr, stdout } = await runCommand(file, args, { timeoutMs: INSTALL_MS });
+  if (code === 0) return;
+  const last = `${stdout}\n${stderr}`.trim().split("\n").slice(-3).join(" ");
+  throw new IsotorchError("SETUP_FAILED", `Ray cannot be installed: ${last}`, {
+    hint: "Ray comes from PyPI: check the network or pip's settings.",
+  });
+}

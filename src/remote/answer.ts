@@ -1,0 +1,111 @@
+/** From output tensors to the same reply that a worker of this machine gives. */
+import { IsotorchError } from "../errors.ts";
+import type { Frame, MessageOf } from "../worker/wire.ts";
+import { malformed } from "./failure.ts";
+import { CLASSES } from "./fit.ts";
+import type { Fit } from "./fit.ts";
+import type { OutputRequest, OutputTensor } from "./oip.ts";
+
+export interface Asked {
+  readonly topK: number;
+  readonly include: readonly string[];
+}
+
+/** The outputs that an answer is made of; no more than it needs. */
+export function outputsFor({ outputs }: Fit, { include }: Asked): OutputRequest[] {
+  const { logits, probabilities, indices } = outputs;
+  const needsLogits = include.includes("logits") || probabilities === undefined || indices === undefined;
+  const names = [probabilities, indices, ...(needsLogits ? [logits] : [])];
+  return names.flatMap((name) => (name === undefined ? [] : [{ name }]));
+}
+
+/**
+ * @param timings milliseconds, for `include.timings`.
+ * @throws IsotorchError `PROTOCOL_ERROR`, `NON_FINITE_OUTPUT`, `INVALID_OPTION` for logits that the server does not give.
+ */
+export function resultOf(
+  tensors: ReadonlyMap<string, OutputTensor>,
+  { outputs }: Fit,
+  { topK, include }: Asked,
+  timings: Readonly<Record<string, number>>,
+): MessageOf<"result"> {
+  const read = (name: string | undefined): Float32Array | undefined =>
+    name !== undefined && tensors.has(name) ? floats(name, tensors.get(name)) : undefined;
+  const logits = read(outputs.logits);
+  const probabilities = read(outputs.probabilities) ?? softmax(logits);
+  const order =
+    outputs.indices === undefined ? sorted(logits ?? probabilities) : orderOf(tensors, outputs.indices);
+  const best = order.slice(0, topK || CLASSES);
+  const scores = Float32Array.from(best, (index) => probabilities[index] ?? Number.NaN);
+  // float32 times 100 rounded once, as torch does it.
+  const percentages = scores.map((score) => score * 100);
+  const shape = [1, best.length];
+  const frames: Frame[] = [
+    { name: "indices", dtype: "<i8", shape, data: bytesOf(BigInt64Array.from(best, BigInt)) },
+    { name: "scores", dtype: "<f4", shape, data: bytesOf(scores) },
+    { name: "percentages", dtype: "<f4", shape, data: bytesOf(percentages) },
+  ];
+  for (const [name, values] of [
+    ["logits", logits],
+    ["probabilities", probabilities],
+  ] as const) {
+    if (!include.includes(name)) continue;
+    if (values === undefined) {
+      throw new IsotorchError("INVALID_OPTION", "The server gives probabilities and no logits.", {
+        hint: "Leave `include.logits` out, or serve an output named `logits`.",
+      });
+    }
+    frames.push({ name, dtype: "<f4", shape: [1, CLASSES], data: bytesOf(values) });
+  }
+  return { type: "result", id: 0, generation: 0, fields: { timings, batch: 0 }, frames };
+}
+
+/** `value:index:label` of each class, as Triton's classification extension gives them; undefined where some are missing. */
+export function labelsIn(tensor: OutputTensor | undefined): readonly string[] | undefined {
+  const labels: string[] = [];
+  for (const text of tensor?.data ?? []) {
+    const [, index, label] = /^[^:]*:(\d+):(.+)$/s.exec(String(text)) ?? [];
+    if (index === undefined || label === undefined) return undefined;
+    labels[Number(index)] = label;
+  }
+  const isWhole = labels.length === CLASSES && Object.keys(labels).length === CLASSES;
+  return isWhole ? labels : undefined;
+}
+
+/**
+ * Softmax in float32, for servers that give logits alone. The steps are torch's, the last bits of `exp` and of the sum
+ * need not be; `info().remote.percentages` says so.
+ */
+export function softmax(logits: Float32Array | undefined): Float32Array {
+  if (logits === undefined) throw malformed("it has neither logits nor probabilities");
+  const most = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const powers = logits.map((logit) => Math.exp(Math.fround(logit - most)));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}
+
+function floats(name: string, tensor: OutputTensor | undefined): Float32Array {
+  const { data, shape } = tensor ?? {};
+  if (data === undefined || shape?.join() !== `1,${CLASSES}` || typeof data[0] === "string") {
+    throw malformed(`${name} has the shape [${shape?.join() ?? ""}], expected [1,${CLASSES}]`);
+  }
+  const values = data instanceof Float32Array ? data : Float32Array.from(data as readonly number[]);
+  if (values.every(Number.isFinite)) return values;
+  throw new IsotorchError("NON_FINITE_OUTPUT", `The server's ${name} hold NaN or infinity.`);
+}
+
+function orderOf(tensors: ReadonlyMap<string, OutputTensor>, name: string): readonly number[] {
+  const { data = [], shape = [] } = tensors.get(name) ?? {};
+  const order = Array.from(data, Number);
+  const isOrder = order.every((index) => Number.isInteger(index) && index >= 0 && index < CLASSES);
+  if (shape.join() === `1,${CLASSES}` && isOrder && new Set(order).size === CLASSES) return order;
+  throw malformed(`${name} is no order of ${CLASSES} classes`);
+}
+
+function sorted(values: Float32Array): readonly number[] {
+  return Array.from(values.keys()).toSorted((a, b) => (values[b] ?? 0) - (values[a] ?? 0));
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | BigInt64Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}

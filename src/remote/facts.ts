@@ -1,0 +1,131 @@
+/** What is known of a server's network: its metadata, one real answer, and what an isotorch server says besides. */
+import { IsotorchError } from "../errors.ts";
+import type { TransformsName } from "../options.ts";
+import { isRecord, parseRecord } from "../worker/json.ts";
+import { specOf } from "../worker/known.ts";
+import { labelsIn, outputsFor, resultOf } from "./answer.ts";
+import { failureOfReply, malformed } from "./failure.ts";
+import { CLASSES, fitOf, mismatch } from "./fit.ts";
+import type { Fit } from "./fit.ts";
+import type { Connections, Reply } from "./http.ts";
+import { decodeInfer, encodeInfer } from "./oip.ts";
+import type { RemoteSettings } from "./options.ts";
+
+/** Side of the picture that the network sees; every torchvision checkpoint of resnet101 has the same. */
+const CROP = 224;
+
+export interface Facts {
+  readonly fit: Fit;
+  /** The server's own labels, by index; undefined where it gives none. */
+  readonly labels: readonly string[] | undefined;
+  /** The `network` of an isotorch server's `/status`; empty where there is none. Its values are still to be checked. */
+  readonly network: Readonly<Record<string, unknown>>;
+  /** Whose preprocessing the pictures get. */
+  readonly transforms: TransformsName;
+  /** Milliseconds of the answer that was asked for to see one. */
+  readonly answerMs: number;
+}
+
+export interface Look {
+  readonly url: string;
+  readonly connections: Connections;
+  readonly settings: RemoteSettings;
+  /** What the caller asks for; undefined leaves it to the server. */
+  readonly transforms: TransformsName | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** The address of the model, with its version where one is asked for. */
+export function modelPath({ model, version }: RemoteSettings): string {
+  const path = `/v2/models/${encodeURIComponent(model)}`;
+  return version === undefined ? path : `${path}/versions/${encodeURIComponent(version)}`;
+}
+
+/**
+ * Reads the metadata and classifies one grey picture: what does not answer a picture is not called ready.
+ *
+ * @throws IsotorchError `REMOTE_MISMATCH`, `REMOTE_REFUSED` and what a call throws; ConnectionFailure.
+ */
+export async function factsOf(look: Look): Promise<Facts> {
+  const server = await json(look, "/v2");
+  const model = await json(look, modelPath(look.settings));
+  const fit = fitOf(server, model, CROP);
+  const network = fit.isOurs ? await statusOf(look) : {};
+  return { fit, network, transforms: transformsOf(network, look), ...(await oneAnswer(look, fit)) };
+}
+
+/** An isotorch server says how it resizes; of others nobody knows. */
+function transformsOf(network: Readonly<Record<string, unknown>>, { transforms, url }: Look): TransformsName {
+  const { resize, crop } = network;
+  if (resize === undefined) return transforms ?? "IMAGENET1K_V1";
+  const found = (["IMAGENET1K_V1", "IMAGENET1K_V2"] as const).find((name) => {
+    const spec = specOf(name);
+    return spec.resize === resize && spec.crop === crop && (transforms ?? name) === name;
+  });
+  if (found !== undefined) return found;
+  const wanted = `resize ${JSON.stringify(resize)} and crop ${JSON.stringify(crop)}`;
+  throw mismatch(`it wants ${wanted}, which is not ${transforms ?? "known here"}`, url);
+}
+
+async function oneAnswer(look: Look, fit: Fit): Promise<Pick<Facts, "labels" | "answerMs">> {
+  const { url, connections, settings, signal } = look;
+  const asked = { topK: 1, include: [] };
+  const labelled = fit.isOurs ? fit.outputs.logits : undefined;
+  const { headers, body } = encodeInfer({
+    id: "isotorch",
+    input: {
+      name: fit.inputs.tensor ?? "",
+      datatype: "FP32",
+      shape: [1, 3, CROP, CROP],
+      data: new Uint8Array(3 * CROP * CROP * 4),
+    },
+    outputs: [
+      ...outputsFor(fit, asked),
+      ...(labelled === undefined ? [] : [{ name: labelled, classes: CLASSES }]),
+    ],
+    timeoutMs: undefined,
+  });
+  const started = performance.now();
+  const path = `${modelPath(settings)}/infer`;
+  const reply = await connections.send({ method: "POST", path, headers, body, signal });
+  const answerMs = performance.now() - started;
+  if (reply.status !== 200) throw failureOfReply(reply, url, "isotorch").error;
+  const tensors = new Map(decodeInfer(reply, "isotorch"));
+  const labels = labelled === undefined ? undefined : labelsIn(tensors.get(labelled));
+  if (labelled === undefined) checkValues(tensors.get(fit.outputs.logits ?? "")?.data, url);
+  else tensors.delete(labelled);
+  resultOf(tensors, fit, asked, {});
+  return { answerMs, labels };
+}
+
+/** Probabilities that are called logits would go through softmax twice. */
+function checkValues(data: ArrayLike<unknown> | undefined, url: string): void {
+  if (data === undefined) return;
+  const values = Array.from(data, Number);
+  const sum = values.reduce((total, value) => total + value, 0);
+  const looksLike = values.every((value) => value >= 0 && value <= 1) && Math.abs(sum - 1) < 1e-3;
+  if (looksLike) throw mismatch("its logits are probabilities; name that output `probabilities`", url);
+}
+
+/** Where a proxy lets only `/v2` through, nothing is known beyond the metadata. */
+async function statusOf(look: Look): Promise<Readonly<Record<string, unknown>>> {
+  const reply = await get(look, "/status");
+  const { network } = reply.status === 200 ? parseRecord(reply.body.toString()) : {};
+  return isRecord(network) ? network : {};
+}
+
+async function json(look: Look, path: string): Promise<Readonly<Record<string, unknown>>> {
+  const reply = await get(look, path);
+  if (reply.status === 200) {
+    const value = parseRecord(reply.body.toString());
+    if (Object.keys(value).length > 0) return value;
+    throw malformed(`${look.url}${path} gave no JSON object`);
+  }
+  const { error } = failureOfReply(reply, look.url, "");
+  if (error.code !== "WORKER_ERROR") throw error;
+  throw new IsotorchError("REMOTE_REFUSED", error.message);
+}
+
+function get({ connections, signal }: Look, path: string): Promise<Reply> {
+  return connections.send({ method: "GET", path, signal });
+}

@@ -1,0 +1,129 @@
+/** The option `remote`: what it takes, and in one shape with its defaults filled in and its addresses checked. */
+import { IsotorchError } from "../errors.ts";
+
+/** Servers that hold the network. */
+export interface RemoteOptions {
+  /** Addresses of Open Inference Protocol v2 servers, `http:` or `https:`, all with the same network. */
+  readonly url: string | readonly string[];
+  /** Sent to each of them as `Authorization: Bearer TOKEN`. */
+  readonly token?: string;
+  /**
+   * The model's name at the server.
+   * @default "resnet101"
+   */
+  readonly model?: string;
+  /** Its version at the server. @default the server's choice */
+  readonly version?: string;
+  /**
+   * Calls at each server at a time, each on a connection of its own.
+   * @default 16
+   */
+  readonly connections?: number;
+  /**
+   * Further tries of a call that failed in a way that another try may mend; all calls together make one for ten calls.
+   * @default 3
+   */
+  readonly retries?: number;
+  /**
+   * How often each server is asked whether it is ready, milliseconds.
+   * @default 5000
+   */
+  readonly probeMs?: number;
+  /**
+   * While no server answers, calls wait so long for one to come back; then they fail at once, milliseconds.
+   * @default 15000
+   */
+  readonly patienceMs?: number;
+}
+
+/** Options that a server has chosen already. */
+export const WORKER_OPTIONS = [
+  "weights",
+  "sha256",
+  "trustCheckpoint",
+  "device",
+  "workers",
+  "precision",
+  "threads",
+  "batch",
+  "python",
+  "env",
+  "cacheDir",
+  "supervision",
+] as const;
+
+const CHECKS: Readonly<Record<keyof RemoteOptions, (value: unknown) => boolean>> = {
+  url: isUrls,
+  token: (value) => typeof value === "string" && /^[\x21-\x7e]+$/.test(value),
+  model: isText,
+  version: isText,
+  connections: (value) => isWhole(value, 1, 1_024),
+  retries: (value) => isWhole(value, 0, 10),
+  probeMs: (value) => isWhole(value, 100, 3_600_000),
+  patienceMs: (value) => isWhole(value, 0, 3_600_000),
+};
+
+/** Whether a value can be the option `remote`. */
+export function isRemote(value: unknown): value is string | readonly string[] | RemoteOptions {
+  if (isUrls(value)) return true;
+  if (typeof value !== "object" || value === null || Array.isArray(value) || !("url" in value)) return false;
+  return Object.entries(value).every(
+    ([name, given]) =>
+      given === undefined || (Object.hasOwn(CHECKS, name) && CHECKS[name as keyof RemoteOptions](given)),
+  );
+}
+
+function isUrls(value: unknown): boolean {
+  return isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText));
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string" && value !== "";
+}
+
+function isWhole(value: unknown, least: number, most: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+export interface RemoteSettings {
+  /** Without a slash at the end. */
+  readonly urls: readonly string[];
+  readonly token: string | undefined;
+  readonly model: string;
+  readonly version: string | undefined;
+  readonly connections: number;
+  readonly retries: number;
+  readonly probeMs: number;
+  readonly patienceMs: number;
+}
+
+/** @throws IsotorchError `INVALID_OPTION` for an address that is none. */
+export function remoteSettings(remote: string | readonly string[] | RemoteOptions): RemoteSettings {
+  const options: RemoteOptions = isOptions(remote) ? remote : { url: remote };
+  const { url, token, model = "resnet101", version } = options;
+  const { connections = 16, retries = 3, probeMs = 5_000, patienceMs = 15_000 } = options;
+  const urls = [url].flat().map(checkedUrl);
+  if (new Set(urls).size < urls.length) throw invalid("one address is there twice");
+  return { urls, token, model, version, connections, retries, probeMs, patienceMs };
+}
+
+function isOptions(remote: string | readonly string[] | RemoteOptions): remote is RemoteOptions {
+  return typeof remote === "object" && !Array.isArray(remote);
+}
+
+function checkedUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw invalid(`${JSON.stringify(text)} is no http: or https: address`);
+  }
+  // Addresses appear in `info()` and in messages, where no secret may be.
+  if (url.username !== "" || url.password !== "") throw invalid("an address holds a password");
+  if (url.search !== "" || url.hash !== "") throw invalid(`${JSON.stringify(text)} has more than a path`);
+  return url.href.replace(/\/+$/, "");
+}
+
+function invalid(why: string): IsotorchError {
+  return new IsotorchError("INVALID_OPTION", `Option "remote" cannot be used: ${why}.`, {
+    hint: 'Give it as "http://127.0.0.1:8000", and the token as { url, token }.',
+  });
+}

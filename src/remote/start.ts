@@ -1,0 +1,166 @@
+/** From the option `remote` to servers that were looked at, and what is known of them. */
+import { readFile } from "node:fs/promises";
+import { IsotorchError, abortError } from "../errors.ts";
+import type { Handoff, ResolvedClassifierOptions } from "../options.ts";
+import { PACKAGE_VERSION } from "../version.ts";
+import { isRecord } from "../worker/json.ts";
+import { specOf } from "../worker/known.ts";
+import { DEFAULT_POLICY } from "../worker/policy.ts";
+import type { WorkerInfo } from "../worker/start.ts";
+import type { Phase } from "../worker/supervise.ts";
+import { Endpoint } from "./endpoint.ts";
+import type { Facts } from "./facts.ts";
+import { mismatch } from "./fit.ts";
+import { RemotePool } from "./pool.ts";
+import { remoteSettings } from "./options.ts";
+import type { RemoteSettings } from "./options.ts";
+
+const LABELS = new URL("../../models/imagenet_classes.txt", import.meta.url);
+
+/** @throws IsotorchError why no server, or not all of them, can be used. Nothing is left behind. */
+export async function startRemote(
+  options: ResolvedClassifierOptions,
+  onPhase: (phase: Phase) => void,
+): Promise<{ readonly pool: RemotePool; readonly info: () => WorkerInfo }> {
+  const settings = remoteSettings(options.remote ?? []);
+  const { transforms, handoff = "tensor", logger } = options;
+  let reference: { readonly facts: Facts; readonly url: string } | undefined;
+  let pool: RemotePool | undefined;
+  const endpoints = settings.urls.map(
+    (url) =>
+      new Endpoint({
+        url,
+        settings,
+        transforms,
+        compare: (facts) => {
+          checkHandoff(facts, handoff, url);
+          reference ??= { facts, url };
+          checkSame(reference, { facts, url });
+        },
+        onChange: ({ isUp, lastFailure }) => {
+          if (isUp) logger?.info(`${url} answers`);
+          else logger?.warn(`${url} is left alone for a while: ${lastFailure?.message ?? "it went away"}`);
+          pool?.changed();
+        },
+      }),
+  );
+  await lookedAt(endpoints, options.signal);
+  const { facts, url } = reference ?? unseen();
+  const categories = facts.labels ?? (await packageLabels());
+  const queue = {
+    maxRequests: DEFAULT_POLICY.maxRequests,
+    maxBytes: DEFAULT_POLICY.maxBytes,
+    ...options.queue,
+  };
+  const ready = { spec: specOf(facts.transforms), categories, models: [settings.model] };
+  pool = new RemotePool({ settings, endpoints, ready, queue, onPhase });
+  return { pool, info: () => describe(facts, url, settings, handoff) };
+}
+
+/** Looks at all of them: one that is not there now may come later, one that holds something else is a mistake. */
+async function lookedAt(endpoints: readonly Endpoint[], signal: AbortSignal | undefined): Promise<void> {
+  const aborted = signal ?? new AbortController().signal;
+  const looks = await Promise.allSettled(endpoints.map((endpoint) => endpoint.look(aborted)));
+  const errors = looks.flatMap((look) => (look.status === "rejected" ? [look.reason as unknown] : []));
+  const isFatal = (error: unknown): boolean => !(error instanceof IsotorchError) || FATAL.has(error.code);
+  const reason = errors.find(isFatal) ?? (errors.length === endpoints.length ? errors[0] : undefined);
+  if (signal?.aborted !== true && reason === undefined) return;
+  for (const endpoint of endpoints) endpoint.close();
+  throw signal?.aborted === true ? abortError(signal) : reason;
+}
+
+const FATAL = new Set(["REMOTE_MISMATCH", "REMOTE_REFUSED", "PROTOCOL_ERROR"]);
+
+function checkHandoff({ fit }: Facts, handoff: Handoff, url: string): void {
+  if (fit.inputs[handoff] !== undefined) return;
+  const why = fit.isOurs ? "it has no such input" : `${fit.server.name} may mean something else by it`;
+  throw mismatch(`handoff is ${handoff}, and ${why}`, url);
+}
+
+/** Two networks behind one classifier would answer one picture in two ways. */
+function checkSame(
+  one: { readonly facts: Facts; readonly url: string },
+  other: { readonly facts: Facts; readonly url: string },
+): void {
+  for (const name of ["sha256", "precision", "threads", "device", "versions"] as const) {
+    const [here, there] = [one, other].map(({ facts }) => JSON.stringify(facts.network[name]));
+    if (here !== there)
+      throw mismatch(
+        `its ${name} is ${there ?? "unknown"}, and that of ${one.url} is ${here ?? "unknown"}`,
+        other.url,
+      );
+  }
+  if (one.facts.transforms !== other.facts.transforms)
+    throw mismatch(
+      `its preprocessing is ${other.facts.transforms}, that of ${one.url} ${one.facts.transforms}`,
+      other.url,
+    );
+  if (one.facts.fit.server.name !== other.facts.fit.server.name)
+    throw mismatch(
+      `it is ${other.facts.fit.server.name}, and ${one.url} is ${one.facts.fit.server.name}`,
+      other.url,
+    );
+  if (one.facts.labels?.join("\n") !== other.facts.labels?.join("\n"))
+    throw mismatch(`its labels are not those of ${one.url}`, other.url);
+}
+
+async function packageLabels(): Promise<readonly string[]> {
+  const text = await readFile(LABELS, "utf8");
+  return text.trimEnd().split("\n");
+}
+
+function describe(
+  { fit, network, labels, transforms, answerMs }: Facts,
+  url: string,
+  { urls }: RemoteSettings,
+  handoff: Handoff,
+): WorkerInfo {
+  const text = (name: string): string => (typeof network[name] === "string" ? network[name] : "unknown");
+  const { name: server, version } = fit.server;
+  return {
+    package: PACKAGE_VERSION,
+    protocol: 2,
+    pid: 0,
+    python: "unknown",
+    executable: "unknown",
+    environment: "remote",
+    versions: textsOf(network["versions"]),
+    device: text("device"),
+    deviceName: text("deviceName"),
+    deviceReason: `${server} ${version} at ${url} chose it`,
+    threads: typeof network["threads"] === "number" ? network["threads"] : 0,
+    precision: text("precision"),
+    handoff,
+    model: "resnet101",
+    weights: {
+      name: text("weights"),
+      path: "",
+      sha256: text("sha256"),
+      trained: typeof network["trained"] === "boolean" ? network["trained"] : null,
+      transforms,
+    },
+    spec: specOf(transforms),
+    maxBatch: 1,
+    warmupMs: answerMs,
+    workers: [],
+    remote: {
+      urls,
+      server: fit.server,
+      inputs: fit.inputs,
+      outputs: fit.outputs,
+      percentages: fit.outputs.probabilities === undefined ? "node" : fit.isOurs ? "torch" : "server",
+      labels: labels === undefined ? "package" : "server",
+    },
+  };
+}
+
+function textsOf(value: unknown): Readonly<Record<string, string>> {
+  const entries = Object.entries(isRecord(value) ? value : {});
+  return Object.fromEntries(
+    entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
+}
+
+function unseen(): never {
+  throw new Error("a server was looked at without being compared");
+}
