@@ -227,8 +227,8 @@ async function callers(bench) {
 
 /** Throughput over the set of pictures at a precision, against the tutorial's loop. */
 async function againstPlain(bench, precision, name, goal) {
-  const { child, note } = await startPrecision(bench, precision);
-  if (child === undefined) return absent(name, "pictures/s", goal, note);
+  const { child, note: reason } = await startPrecision(bench, precision);
+  if (child === undefined) return absent(name, "pictures/s", goal, reason);
   return together([() => child, () => startPlain(bench)], async ([ours, plain]) => {
     const all = await bench.pictures();
     // Where the worker itself says that this processor computes it slowly, two pictures show it: they take seconds each.
