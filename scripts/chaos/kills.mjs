@@ -52,8 +52,8 @@ async function kill(supervisor, how, waitMs) {
   if (pid !== undefined) signal(pid, how === "SIGSEGV" ? how : "SIGKILL");
   if (how !== "while starting" || !CAN_TELL) return;
   await until(() => supervisor.health().phase === "starting", READY_MS);
-  await delay(waitMs * 4);
-  // Nothing is sent before this process hears of ready, so nobody is hit a second time.
+  // Early in the start: a kill in the moment in which it becomes ready would hit the call that waits for it a second time.
+  await delay(waitMs);
   if (supervisor.health().phase === "starting") for (const child of children()) signal(child, "SIGKILL");
 }
 
