@@ -8,9 +8,6 @@ const CROP = 224;
 const PLANE = CROP * CROP;
 const MEAN = [0.485, 0.456, 0.406];
 const STD = [0.229, 0.224, 0.225];
-// isotorch, loaded above for its preprocessing, closes all but three of sharp's loaders; the rival is to have them all.
-sharp.unblock({ operation: ["VipsForeignLoad"] });
-
 const sessions = {};
 await answerLines({
   /** Two sessions: with threads that spin while they wait, its default, and without: on busy cores that is faster. */
@@ -26,6 +23,8 @@ await answerLines({
 
   /** Pictures to top five; the next batch is prepared while this one is computed. */
   async classify({ paths, batch, waiting, own }) {
+    // isotorch, in this process for its preprocessing, closes all but three of sharp's loaders; the rival is to have them all.
+    if (own) sharp.unblock({ operation: ["VipsForeignLoad"] });
     const prepare = own ? withSharp : async (path) => (await preprocess(path)).data;
     const groups = [];
     for (let i = 0; i < paths.length; i += batch) groups.push(paths.slice(i, i + batch));
