@@ -309,8 +309,11 @@ def test_an_archive_whose_record_is_too_short_is_refused(tmp_path):
 
 def test_an_archive_with_a_name_twice_is_refused(tmp_path):
     path = saved({"a": torch.zeros(4)}, tmp_path / "whole.pth")
+    # The folder in the archive is called after the file, or "archive", as the version of torch has it.
+    with zipfile.ZipFile(path) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/data/0"))
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
-        archive.writestr("whole/data/0", bytes(16))
+        archive.writestr(name, bytes(16))
     with pytest.raises(CheckpointCorrupt, match="twice"):
         load_checkpoint(path, None, trust=True)
 
