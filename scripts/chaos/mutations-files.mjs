@@ -111,8 +111,8 @@ export const checkpoints = [
   pytest(
     "weights_only",
     `${PY}/model.py`,
-    `        options["weights_only"] = True\n`,
-    "        pass\n",
+    `        return importlib.import_module("torch._weights_only_unpickler")\n`,
+    "        return pickle\n",
     CHECKPOINT_TEST,
     "-k",
     "hostile",
@@ -120,8 +120,8 @@ export const checkpoints = [
   pytest(
     "allow-list where weights_only is missing",
     `${PY}/model.py`,
-    `        options["pickle_module"] = safe_pickle\n`,
-    "        pass\n",
+    `        return safe_pickle\n`,
+    "        return pickle\n",
     CHECKPOINT_TEST,
     "-k",
     "hostile",

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import pickle
+import sys
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -50,7 +51,7 @@ class Hostile:
 @pytest.mark.parametrize("weights_only", [True, False], ids=["weights_only", "allow-list"])
 def test_a_hostile_pickle_never_runs_even_when_trusted(tmp_path, monkeypatch, zipped, weights_only):
     if not weights_only:
-        monkeypatch.setattr(model, "restricted_unpickler", lambda: safe_pickle)
+        monkeypatch.setitem(sys.modules, "torch._weights_only_unpickler", None)  # as on torch 1.12
         monkeypatch.setattr(torch, "load", load_of_torch_1_12)
     marker = tmp_path / "executed"
     path = saved(
@@ -242,7 +243,7 @@ def test_loaded_parameters_and_logits_are_those_of_plain_torchvision(
 ):
     path = saved(plain.state_dict(), tmp_path / "copy.pth", _use_new_zipfile_serialization=zipped)
     if not weights_only:
-        monkeypatch.setattr(model, "restricted_unpickler", lambda: safe_pickle)
+        monkeypatch.setitem(sys.modules, "torch._weights_only_unpickler", None)  # as on torch 1.12
         monkeypatch.setattr(torch, "load", load_of_torch_1_12)
     ours = load_checkpoint(path, hashlib.sha256(path.read_bytes()).hexdigest()[:8], trust=False)
     for (name, expected), (ours_name, actual) in zip(plain.state_dict().items(), ours.state_dict().items()):
@@ -276,7 +277,7 @@ def test_a_view_that_kernels_would_find_unaligned_or_scattered_is_copied():
 @pytest.mark.parametrize("weights_only", [True, False], ids=["weights_only", "allow-list"])
 def test_what_torch_load_reads_is_read_in_place(tmp_path, monkeypatch, weights_only):
     if not weights_only:
-        monkeypatch.setattr(model, "restricted_unpickler", lambda: safe_pickle)
+        monkeypatch.setitem(sys.modules, "torch._weights_only_unpickler", None)  # as on torch 1.12
     shared = torch.randn(4, 4)
     values = {
         "half": torch.randn(3).half(),
