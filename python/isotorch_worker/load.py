@@ -13,6 +13,7 @@ from isotorch_worker import ahead as imports
 from isotorch_worker.ahead import Ahead
 from isotorch_worker.channel import Channel, byte_frame
 from isotorch_worker.checkpoint import CheckpointReader, made_digest
+from isotorch_worker.schema import clip
 from isotorch_worker.wire import Message
 
 if TYPE_CHECKING:
@@ -73,12 +74,20 @@ def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tupl
     del data, state
     if wanted["precision"] != "exact":
         imports.complete()
-    network = precision.apply_precision(network, wanted["precision"], device, spec["crop"], channel.log)
+    remarks: list[str] = []
+
+    def tell(level: str, text: str) -> None:
+        channel.log(level, text)
+        if level == "warning":
+            remarks.append(text)
+
+    network = precision.apply_precision(network, wanted["precision"], device, spec["crop"], tell)
     computer = compute.prepare(network, device, spec, wanted["precision"], wanted["maxBatch"], channel.log)
     channel.make_room(computer.limit.most, 3 * spec["crop"] ** 2 * 4)
     if (warning := precision.caution(wanted["precision"], device)) is not None:
-        channel.log("warning", warning)
-        device_reason = f"{device_reason}; {warning}"
+        tell("warning", warning)
+    # Logs go nowhere by default: what was not done as it was asked for is said where everybody sees it.
+    device_reason = clip("; ".join([device_reason, *remarks]))
     progress("warm-up")
     session = Session(network, device, spec, computer)
     warmup = _warm_up(session, infer.forward, wanted["precision"])
