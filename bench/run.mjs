@@ -11,7 +11,7 @@ import { toJson, toText } from "./lib/rows.mjs";
 
 const HELP = `npm run bench [-- NAME…] [--json FILE] [--html FILE] [--quick]
 
-  NAME     of ${Object.keys(CASES).join(", ")} (default: all, about twenty minutes)
+  NAME     of ${Object.keys(CASES).join(", ")} (default: all)
   --json   the figures as JSON
   --html   the figures as one HTML page with plots
   --quick  fewer rounds and pictures: to see that it runs
