@@ -119,8 +119,7 @@ export class Pool implements Backend {
 
   stats(): WorkerStats {
     const all = this.#workers.map((worker) => worker.stats());
-    const [first = NO_STATS] = all;
-    const names = Object.keys(first) as (keyof WorkerStats)[];
+    const names = Object.keys(this.#first.stats()) as (keyof WorkerStats)[];
     const sums = names.map((name) => [name, all.reduce((total, stats) => total + stats[name], 0)]);
     return Object.fromEntries(sums) as Record<keyof WorkerStats, number>;
   }
@@ -170,16 +169,6 @@ const BEST_FIRST: readonly Phase[] = [
   "failed",
   "stopped",
 ];
-
-const NO_STATS: WorkerStats = {
-  submitted: 0,
-  succeeded: 0,
-  failed: 0,
-  starts: 0,
-  redelivered: 0,
-  dropped: 0,
-  batches: 0,
-};
 
 function leastBusy(workers: ReadonlySet<Supervisor>): Supervisor {
   const [first, ...rest] = workers;
