@@ -12,7 +12,7 @@ const ALONE = [
   "test/security/{socket,secrets,pictures}.test.ts",
   "test/server/{real,requests,decoder}.test.ts",
   "test/setup/flow.test.ts",
-  "test/worker/{session,supervisor,pool,process.guard,channel.guard}.test.ts",
+  "test/worker/{session,supervisor,pool,download,process.guard,channel.guard}.test.ts",
 ];
 
 const config: ViteUserConfig = defineConfig({
