@@ -101,7 +101,7 @@ function cutAt(end: number, etag?: string): Answer {
     const start = head(request, response, from, etag);
     response.flushHeaders();
     response.write(BYTES.subarray(start, Math.max(start, end)), () =>
-      setTimeout(() => response.destroy(), 20),
+      setTimeout(() => response.destroy(), 200),
     );
   };
 }
