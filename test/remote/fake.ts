@@ -2,6 +2,7 @@
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
 import { afterEach } from "vitest";
 import { createClassifier } from "../../src/classifier.ts";
 import type { Classifier } from "../../src/classifier.ts";
@@ -126,9 +127,9 @@ export async function fakeServer(options: FakeServerOptions = {}): Promise<FakeS
   });
 
   async function infer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-    const body = Buffer.concat(chunks);
+    const body = await buffer(request).catch(() => undefined);
+    // A client may leave while it sends.
+    if (body === undefined) return;
     const length = Number(request.headers["inference-header-content-length"]);
     const json = JSON.parse(body.toString("utf8", 0, length)) as Seen["json"];
     const one: Seen = { headers: request.headers, json, binary: body.subarray(length) };
