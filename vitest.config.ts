@@ -1,17 +1,15 @@
 import { defineConfig } from "vitest/config";
 import type { ViteUserConfig } from "vitest/config";
 
-/** Tests that start the real network, or whose subject is time and processes: one file at a time. */
+/** Tests whose subject is time, memory or processes: one file at a time. */
 const ALONE = [
-  "test/{classifier,reload,exit}.test.ts",
+  "test/exit.test.ts",
   "test/chaos/**/*.test.ts",
-  "test/cli/{commands,signals,job,watch,completion}.test.ts",
-  "test/image/{pool,decode}.test.ts",
-  "test/parity/{broken,command,eval,tutorial}.test.ts",
-  "test/remote/**/*.test.ts",
-  "test/security/{socket,secrets,pictures}.test.ts",
-  "test/server/{real,requests,decoder}.test.ts",
-  "test/setup/flow.test.ts",
+  "test/cli/{signals,watch}.test.ts",
+  "test/image/pool.test.ts",
+  "test/remote/failures.test.ts",
+  "test/security/pictures.test.ts",
+  "test/server/requests.test.ts",
   "test/worker/{session,supervisor,pool,download,process.guard,channel.guard}.test.ts",
 ];
 
@@ -37,8 +35,8 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: "alone",
           include: ALONE,
-          // Two real workers side by side fight for the same cores.
           fileParallelism: false,
+          maxConcurrency: 2,
           sequence: { groupOrder: 1 },
         },
       },

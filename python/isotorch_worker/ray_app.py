@@ -28,13 +28,17 @@ from isotorch_worker import infer, oip
 from isotorch_worker.compute import Running
 from isotorch_worker.errors import DeadlineExceeded, NonFiniteOutput, WorkerError
 from isotorch_worker.load import Session, load
+from isotorch_worker.observe import Observer, Seen
 from isotorch_worker.wire import Message
 
 APP = "isotorch"
 MOST = 8
 """Calls that are given to the network at once; how many it computes together is its own choice."""
-"""A replica is asked for a real answer when it gave none for so long, seconds."""
 QUIET_S = 10.0
+"""A replica is asked for a real answer when it gave none for so long, seconds."""
+_MODEL = f"/v2/models/{oip.MODEL}"
+_OPEN = ("/v2/health/live", "/v2/health/ready", f"{_MODEL}/ready")
+_ROUTES = (*_OPEN, "/v2", _MODEL, f"{_MODEL}/infer", "/status")
 
 
 @serve.deployment(
@@ -57,6 +61,7 @@ class Network:
         # What makes later pictures faster and changes no bit is worth its time before the first one here.
         self._thread.submit(self._session.computer.improve).result()
         self._answered = time.monotonic()
+        self._observer = Observer()
 
     async def check_health(self) -> None:
         """Raises unless the network answered a picture in the last seconds, or answers one now."""
@@ -71,25 +76,32 @@ class Network:
             raise answer
 
     async def __call__(self, request: Request) -> Response:
-        headers = {
-            name: request.headers[name] for name in ("x-request-id", "traceparent") if name in request.headers
-        }
+        path = request.url.path.rstrip("/").replace(f"{_MODEL}/versions/{oip.VERSION}", _MODEL)
+        seen = Seen(request.method, path if path in _ROUTES else "unmatched", request.headers)
         try:
-            response = await self._routed(request)
+            response = await self._routed(request, path)
         except WorkerError as error:
+            seen.code = error.code
             body, status = oip.error_body(error)
             response = Response(body, status, media_type="application/json")
-        response.headers.update(headers)
+        except asyncio.CancelledError:
+            seen.code = "ABORTED"
+            self._observer.answered(seen, 499)
+            raise
+        except Exception:
+            self._observer.answered(seen, 500)
+            raise
+        self._observer.answered(seen, response.status_code)
+        response.headers["traceparent"] = seen.trace.header()
+        if "x-request-id" in request.headers:
+            response.headers["x-request-id"] = request.headers["x-request-id"]
         return response
 
-    async def _routed(self, request: Request) -> Response:
-        path = request.url.path.rstrip("/")
-        model = f"/v2/models/{oip.MODEL}"
-        path = path.replace(f"{model}/versions/{oip.VERSION}", model)
-        if path in ("/v2/health/live", "/v2/health/ready", f"{model}/ready"):
+    async def _routed(self, request: Request, path: str) -> Response:
+        if path in _OPEN:
             return JSONResponse({"ready": True})
         self._check_token(request.headers.get("authorization", ""))
-        if request.method == "POST" and path == f"{model}/infer":
+        if request.method == "POST" and path == f"{_MODEL}/infer":
             return await self._inferred(request)
         answers: dict[str, dict[str, Any]] = {
             "/v2": {
@@ -97,7 +109,7 @@ class Network:
                 "version": "ray",
                 "extensions": ["binary_tensor_data", "classification"],
             },
-            model: oip.model_metadata(self._session.spec["crop"]),
+            _MODEL: oip.model_metadata(self._session.spec["crop"]),
             "/status": {"ready": True, "network": self._network},
         }
         if request.method == "GET" and path in answers:
@@ -119,6 +131,8 @@ class Network:
         ]
         deadline = time.monotonic() + min(limits) / 1000 if limits else None
         answers = await asyncio.gather(*(self._batched((item, deadline)) for item in asked.items))
+        for answer in answers:
+            self._observer.picture(answer.code if isinstance(answer, WorkerError) else "ok")
         for answer in answers:
             if isinstance(answer, WorkerError):
                 raise answer
@@ -163,6 +177,7 @@ class Network:
                 error if isinstance(error, WorkerError) else WorkerError(f"{type(error).__name__}: {error}")
             )
             return [known] * running.count
+        self._observer.computed(computed, running.count)
         answers: list[dict[str, Any] | WorkerError] = []
         for row in range(running.count):
             one = slice(row, row + 1)

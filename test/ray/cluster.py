@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ def main() -> None:
             say({"removed": True})
         elif command[0] == "state":
             say({"replicas": placed(), "nodes": alive()})
+        elif command[0] == "metrics":
+            say({"lines": measured()})
         else:
             break
     serve.shutdown()
@@ -73,6 +76,17 @@ def replicas() -> list[Any]:
 
 def placed() -> list[dict[str, Any]]:
     return [{"pid": actor.pid, "node": actor.node_id} for actor in replicas()]
+
+
+def measured() -> list[str]:
+    """Our lines of what the nodes export for Prometheus."""
+    lines: list[str] = []
+    for node in ray.nodes():
+        if node["Alive"]:
+            address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}"
+            with urllib.request.urlopen(address, timeout=10) as response:
+                lines += response.read().decode().splitlines()
+    return [line for line in lines if line.startswith("ray_isotorch_")]
 
 
 def alive() -> int:

@@ -73,6 +73,42 @@ test("two nodes, one replica", () => {
 
 classifySuite("Ray Serve", () => ray);
 
+test("requests and traces are known by their ids, and measured under the names of isotorch serve", async () => {
+  const [traceId, parentId] = ["4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"];
+  const response = await fetch(`http://127.0.0.1:${PORT}/v2/models/resnet101`, {
+    headers: { "x-request-id": "the-request", traceparent: `00-${traceId}-${parentId}-01` },
+  });
+  expect(response.headers.get("x-request-id")).toBe("the-request");
+  expect(response.headers.get("traceparent")).toMatch(
+    new RegExp(`^00-${traceId}-(?!${parentId})\\w{16}-01$`),
+  );
+  expect((await fetch(`http://127.0.0.1:${PORT}/nowhere`)).status).toBe(404);
+
+  const lines = async (): Promise<readonly string[]> =>
+    (await cluster.ask<{ lines: readonly string[] }>("metrics")).lines;
+  const infer = "/v2/models/resnet101/infer";
+  // The agents collect every ten seconds.
+  await expect
+    .poll(lines, { timeout: 60_000, interval: 2_000 })
+    .toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(sample("http_requests_total", { method: "POST", route: infer, status: "200" })),
+        expect.stringMatching(
+          sample("http_requests_total", { method: "GET", route: "unmatched", status: "404" }),
+        ),
+        expect.stringMatching(sample("http_request_seconds_count", { route: infer })),
+        expect.stringMatching(sample("pictures_total", { outcome: "ok" })),
+        expect.stringMatching(sample("stage_seconds_count", { stage: "forward" })),
+      ]),
+    );
+}, 120_000);
+
+/** A line of Prometheus' text with these labels among others, and a value that is not zero. */
+function sample(name: string, labels: Readonly<Record<string, string>>): RegExp {
+  const all = Object.entries(labels).map(([label, value]) => `(?=.*[{,]${label}="${value}")`);
+  return new RegExp(`^ray_isotorch_${name}\\{${all.join("")}.*\\} [1-9]`);
+}
+
 test("throughput of one replica and of two, every answer with the local worker's bits", async () => {
   const one = await load(48);
   const { replicas, nodes } = await cluster.ask("scale 2");

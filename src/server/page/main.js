@@ -2,6 +2,7 @@
 import { useToken } from "./api.js";
 import { card } from "./card.js";
 import { lastStatus, watchStatus } from "./status.js";
+import { steps } from "./steps.js";
 import { chooseLanguage, showStaticWords, withWords, words } from "./words.js";
 
 const find = (id) => document.querySelector(`#${id}`);
@@ -72,6 +73,7 @@ function showCount() {
 async function enter() {
   try {
     await watchStatus();
+    find("steps").replaceChildren(...steps(lastStatus().network));
     find("ask").hidden = true;
     find("drop").hidden = false;
   } catch (error) {

@@ -4,6 +4,7 @@ const WORDS = {
     lead: "Drop pictures anywhere on this page.",
     choose: "Choose pictures",
     dropHint: "Or paste one. They go to this server and nowhere else.",
+    way: "What happens to each:",
     untrained:
       "This network is untrained: it has learnt nothing, and its labels mean nothing about your pictures. It is here to try the way from a picture to an answer.",
     tokenAsk: "This server wants its token. It printed an address with the token when it started.",
@@ -79,6 +80,7 @@ const WORDS = {
     lead: "把图片拖到页面的任意位置。",
     choose: "选择图片",
     dropHint: "也可以直接粘贴。图片只会发送到这台服务器。",
+    way: "每张图片依次经过：",
     untrained:
       "这个网络没有经过训练：它什么都没学过，给出的标签与你的图片毫无关系。它只用来试一试从图片到结果的整条路径。",
     tokenAsk: "服务器需要令牌。它启动时打印了一个带令牌的地址。",
