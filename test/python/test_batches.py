@@ -133,11 +133,9 @@ def test_two_batches_of_the_largest_size_fit_beside_each_other(worker):
 
 def test_pings_are_answered_while_a_batch_computes(worker):
     send_batch(worker, 120, [SLOW, SLOW])
-    time.sleep(0.1)
-    began = time.monotonic()
     worker.send("ping", 7)
-    assert worker.until("pong").id == 7
-    assert time.monotonic() - began < 0.3
+    # Before the results, whatever the machine does besides.
+    assert worker.until("pong", "result").type == "pong"
     assert len(replies(worker, 2)) == 2
 
 

@@ -266,6 +266,19 @@ describe("whoever looks", () => {
     ["dark-narrow-zh", { colorScheme: "dark", viewport: { width: 360, height: 780 }, locale: "zh-CN" }],
   ] as [string, BrowserContextOptions][])("sees nothing cut off or too faint: %s", async (name, options) => {
     const page = await open(await serve({ classifier: await fakeDog() }), options);
+    await page.locator("#steps").waitFor();
+    expect(await page.locator("#steps li").allTextContents()).toEqual([
+      "Resize(256)",
+      "CenterCrop(224)",
+      "ToTensor()",
+      "Normalize()",
+      "fake",
+      "softmax",
+    ]);
+    const empty = await page.evaluate<[number, number]>("[document.documentElement.scrollWidth, innerWidth]");
+    expect(empty[0]).toBeLessThanOrEqual(empty[1]);
+    expect(await page.evaluate<string[]>(CONTRAST)).toEqual([]);
+    await shot(page, `${name}-empty`);
     await page.setInputFiles("#file", [README, DOG]);
     await answered(page, 1);
     const wide = await page.evaluate<[number, number]>("[document.documentElement.scrollWidth, innerWidth]");
