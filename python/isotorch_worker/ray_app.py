@@ -92,9 +92,8 @@ class Network:
             self._observer.answered(seen, 500)
             raise
         self._observer.answered(seen, response.status_code)
+        # The request's id is handed back by Ray's proxy.
         response.headers["traceparent"] = seen.trace.header()
-        if "x-request-id" in request.headers:
-            response.headers["x-request-id"] = request.headers["x-request-id"]
         return response
 
     async def _routed(self, request: Request, path: str) -> Response:
