@@ -15,7 +15,7 @@ const vitest = start(["node_modules/vitest/vitest.mjs", "run", ...process.argv.s
 const [vitestStatus] = await once(vitest, "close");
 
 const [pythonStatus] = await pythonEnd;
-process.stdout.write(`\n python/isotorch_worker\n\n${Buffer.concat(said)}`);
+process.stdout.write(`\n python/isotorch_worker\n\n${Buffer.concat(said).toString()}`);
 process.exitCode = vitestStatus === 0 && pythonStatus === 0 ? 0 : 1;
 
 function start(args, stdio) {

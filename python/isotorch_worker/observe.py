@@ -1,7 +1,7 @@
-"""What a replica tells of itself: metrics under the names of `isotorch serve`, a line for each request, traces.
+"""What a replica tells of itself: metrics under the names of `isotorch serve`, and a line for each request.
 
-Ray's agents export the metrics, each name with ``ray_`` before it, with the labels ``application``, ``deployment``
-and ``replica`` besides those here.
+Ray's agents export the metrics, each name with ``ray_`` before it, with the labels ``application``,
+``deployment`` and ``replica`` besides those here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from isotorch_worker.compute import Computed
 from isotorch_worker.trace import Trace
 
 SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
 
 class Seen:
     """One request from its headers to its answer."""
@@ -53,9 +54,7 @@ class Observer:
     def answered(self, seen: Seen, status: int) -> None:
         """One count and one line; Ray puts the id of the request before it."""
         seconds = time.monotonic() - seen.started
-        self._requests.inc(
-            tags={"route": seen.route, "method": seen.method, "status": str(status)}
-        )
+        self._requests.inc(tags={"route": seen.route, "method": seen.method, "status": str(status)})
         self._latency.observe(seconds, tags={"route": seen.route})
         # Probes would drown the rest.
         quiet = seen.method == "GET" and status < 400

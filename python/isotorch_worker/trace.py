@@ -1,4 +1,4 @@
-"""W3C trace context: taken over where it is well formed, begun where it is not there. Twin of src/trace.ts."""
+"""W3C trace context: taken over where it is well formed, else begun. Twin of src/trace.ts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TRACEPARENT = re.compile(
 class Trace:
     """Where a request stands in a trace, https://www.w3.org/TR/trace-context/.
 
-    ``id`` has 32 hex digits, ``parent``, the caller's part, and ``span``, this server's, have 16, ``flags`` two.
+    ``id`` has 32 hex digits; ``parent``, the caller's part, and ``span``, this server's, have 16; ``flags`` has two.
     """
 
     id: str
