@@ -2,9 +2,10 @@
 
     PYTHONPATH=python python examples/ray_data.py PICTURES_FOLDER CHECKPOINT.pth OUT_FOLDER
 
-Needs `pip install "ray[data]"` beside PyTorch. Actors load and compute with the worker's own code; Pillow
-decodes and torchvision's transforms preprocess, so the answers have the worker's bits. Lines are JSON, in a
-file per block, in Ray's order; unlike with `isotorch classify --out` a run that was ended starts over.
+Needs `pip install "ray[data]"` beside PyTorch, with "numpy<2" "pyarrow<20" for a torch before 2.3. Actors load
+and compute with the worker's own code; Pillow decodes and torchvision's transforms preprocess, so the answers
+have the worker's bits. Lines are JSON, in a file per block, in Ray's order; unlike with
+`isotorch classify --out` a run that was ended starts over.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from isotorch_worker import device, infer, model
 from isotorch_worker.errors import WorkerError
 
 THREADS = 2
+# Reading and writing wait for disks; a share of a CPU is kept for them, or two CPUs would wait for a third.
+READ = {"num_cpus": 0.25}
 
 
 class Classifier:
@@ -48,10 +51,15 @@ class Classifier:
 
 def main(folder: str, checkpoint: str, out: str) -> None:
     sha256 = hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest()
-    pictures = ray.data.read_binary_files(folder, include_paths=True)
-    arguments = (checkpoint, sha256)
-    answers = pictures.map(Classifier, fn_constructor_args=arguments, concurrency=(1, 8), num_cpus=THREADS)
-    answers.write_json(out)
+    pictures = ray.data.read_binary_files(folder, include_paths=True, ray_remote_args=READ)
+    answers = pictures.map(
+        Classifier,
+        fn_constructor_args=(checkpoint, sha256),
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=8),
+        num_cpus=THREADS - 2 * READ["num_cpus"],
+    )
+    # As many digits as JSON gets from pandas; a float32 needs nine that count.
+    answers.write_json(out, ray_remote_args=READ, double_precision=15)
 
 
 if __name__ == "__main__":
