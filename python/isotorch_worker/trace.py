@@ -15,7 +15,7 @@ _TRACEPARENT = re.compile(
 class Trace:
     """Where a request stands in a trace, https://www.w3.org/TR/trace-context/.
 
-    ``id`` has 32 hex digits; ``parent``, the caller's part, and ``span``, this server's, have 16; ``flags`` two.
+    In hex digits: ``id`` 32; ``parent``, the caller's part, and ``span``, this server's, 16; ``flags`` two.
     """
 
     id: str
