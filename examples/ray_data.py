@@ -3,9 +3,9 @@
     PYTHONPATH=python python examples/ray_data.py PICTURES_FOLDER CHECKPOINT.pth OUT_FOLDER
 
 Needs `pip install "ray[data]"` beside PyTorch, with "numpy<2" "pyarrow<20" for a torch before 2.3. Actors
-load and compute with the worker's own code; Pillow decodes and torchvision's transforms preprocess, so the answers
-have the worker's bits. Lines are JSON, in a file per block, in Ray's order; unlike with
-`isotorch classify --out` a run that was ended starts over.
+load and compute with the worker's own code; Pillow decodes and torchvision's transforms preprocess, so the
+answers have the worker's bits. Lines are JSON, in a file per block, in Ray's order; unlike with `isotorch
+classify --out` a run that was ended starts over.
 """
 
 from __future__ import annotations
