@@ -15,13 +15,16 @@ from isotorch_worker.batch import MemoryLimit, power_of_two
 from isotorch_worker.device import largest_batch
 from isotorch_worker.errors import OutOfMemory
 from isotorch_worker.infer import Ranking, is_out_of_memory, order
+from isotorch_worker.lanes import Lanes
 from isotorch_worker.pack import pack
 from isotorch_worker.transfer import Transfer
 
 # Batching must win more than a measurement errs.
 _WORTH = 0.97
-# A size that won nothing is tried again after so many batches: the machine may have been busy.
+# A size that won nothing is tried again after so many batches, because the machine may have been busy; then
+# after this many times more: a trial costs about four times what it answers.
 _PAUSE = 32
+_LONGER = 4
 
 Log = Callable[[str, str], None]
 
@@ -50,20 +53,30 @@ class Running:
 class Computer:
     """The network on its device, with what was learnt about batches.
 
-    ``exact`` says that each picture must keep the bits that it has alone: then a size is computed together
-    only after a trial on this machine showed equal bits and a gain.
+    ``exact`` says that each picture must keep the bits that it has alone. ``together`` computes a batch where
+    the network itself is not the best way to. With either, a size is computed together only after a trial on
+    this machine showed a gain, and equal bits where they are wanted.
     """
 
     def __init__(
-        self, network: nn.Module, transfer: Transfer, most: int, exact: bool, log: Log | None = None
+        self,
+        network: nn.Module,
+        transfer: Transfer,
+        most: int,
+        exact: bool,
+        log: Log | None = None,
+        together: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.network = network
+        self._together = together or network
+        self._tries = exact or together is not None
         self.transfer = transfer
         self.limit = MemoryLimit(most)
         self._exact = exact
         self._log = log or (lambda _level, _text: None)
         # For each size and shape that was tried: how many batches it is still left out, 0 where it is used.
         self._left_out: dict[tuple[int, ...], float] = {}
+        self._pauses: dict[tuple[int, ...], int] = {}
         self._improved = not (exact and transfer.device.type == "cpu")
 
     @property
@@ -136,10 +149,12 @@ class Computer:
         with torch.inference_mode():
             batch = self.transfer.to_device(rows)
             key = (len(rows), *rows[0].shape)
-            if self._exact and len(rows) > 1 and key not in self._left_out:
+            if len(rows) == 1:
+                logits = self.network(batch)
+            elif self._tries and key not in self._left_out:
                 logits = self._trial(batch, key)
             else:
-                logits = self.network(batch)
+                logits = self._together(batch)
             computed = self.transfer.queue.mark()
             fetch = self.transfer.to_host([logits, *order(logits)])
         return lambda: _finish(began, computed, fetch)
@@ -147,27 +162,30 @@ class Computer:
     def _trial(self, batch: Tensor, key: tuple[int, ...]) -> Tensor:
         """The logits of each picture alone; on the side, whether all together give the same, and sooner."""
         size = len(batch)
-        single = [self._timed(batch[row : row + 1]) for row in range(size)]
+        single = [self._timed(self.network, batch[row : row + 1]) for row in range(size)]
         alone = torch.cat([logits for logits, _ in single])
         apart_ms = size * min(ms for _, ms in single)
-        together, together_ms = self._timed(batch)
+        together, together_ms = self._timed(self._together, batch)
         equal = torch.equal(alone, together)
-        if equal:
+        usable = equal or not self._exact
+        if usable:
             # The first time of a size makes its kernels.
-            together_ms = min(self._timed(batch)[1] for _ in range(2))
-        worth = equal and together_ms < apart_ms * _WORTH
-        self._left_out[key] = 0 if worth else _PAUSE if equal else float("inf")
+            together_ms = min(self._timed(self._together, batch)[1] for _ in range(2))
+        worth = usable and together_ms < apart_ms * _WORTH
+        pause = self._pauses.get(key, _PAUSE)
+        self._pauses[key] = pause * _LONGER
+        self._left_out[key] = 0 if worth else pause if usable else float("inf")
         self._log(
             "info",
             f"{size} pictures together: {'the same bits as' if equal else 'other bits than'} alone, "
             f"{together_ms / size:.1f} ms each instead of {apart_ms / size:.1f}; from now on "
-            f"{'together' if worth else 'not together'}{' for a while' if equal and not worth else ''}",
+            f"{'together' if worth else 'not together'}{' for a while' if usable and not worth else ''}",
         )
         return alone
 
-    def _timed(self, batch: Tensor) -> tuple[Tensor, float]:
+    def _timed(self, compute: Callable[[Tensor], Tensor], batch: Tensor) -> tuple[Tensor, float]:
         began = self.transfer.queue.mark()()
-        logits: Tensor = self.network(batch)
+        logits = compute(batch)
         return logits, (self.transfer.queue.mark()() - began) * 1000
 
     def _forget_memory(self, size: int, error: BaseException) -> None:
@@ -192,13 +210,22 @@ class Computer:
 
 
 def prepare(
-    network: nn.Module, device: torch.device, spec: Mapping[str, Any], precision: str, wanted: int, log: Log
+    network: nn.Module,
+    device: torch.device,
+    spec: Mapping[str, Any],
+    precision: str,
+    wanted: int,
+    threads: int,
+    log: Log,
 ) -> Computer:
-    """A computer with the batch size that suits the device, at most ``wanted`` where that is not 0."""
+    """A computer with the batch size that suits the device, at most ``wanted`` where that is not 0.
+
+    On a CPU with several ``threads`` pictures go side by side instead of in one batch.
+    """
     most = largest_batch(device, spec["crop"])
-    return Computer(
-        network, Transfer(device, spec), min(most, wanted) if wanted else most, precision == "exact", log
-    )
+    most = min(most, wanted) if wanted else most
+    lanes = Lanes(network, threads, most) if device.type == "cpu" and threads > 1 and most > 1 else None
+    return Computer(network, Transfer(device, spec), most, precision == "exact", log, lanes)
 
 
 def _finish(

@@ -82,7 +82,9 @@ def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tupl
             remarks.append(text)
 
     network = precision.apply_precision(network, wanted["precision"], device, spec["crop"], tell)
-    computer = compute.prepare(network, device, spec, wanted["precision"], wanted["maxBatch"], channel.log)
+    computer = compute.prepare(
+        network, device, spec, wanted["precision"], wanted["maxBatch"], threads, channel.log
+    )
     channel.make_room(computer.limit.most, 3 * spec["crop"] ** 2 * 4)
     if (warning := precision.caution(wanted["precision"], device)) is not None:
         tell("warning", warning)

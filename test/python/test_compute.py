@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -9,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from isotorch_worker import infer
-from isotorch_worker.compute import Computer
+from isotorch_worker.compute import Computer, prepare
 from isotorch_worker.device import largest_batch, set_threads
 from isotorch_worker.errors import OutOfMemory
 from isotorch_worker.graphs import Graphed
+from isotorch_worker.lanes import Lanes
 from isotorch_worker.model import transforms_spec
 from isotorch_worker.pack import PackedConv, pack
 from isotorch_worker.transfer import Immediate, Transfer
@@ -167,6 +169,10 @@ def test_exact_computes_one_by_one_where_a_batch_wins_nothing_and_asks_again_lat
     network.sizes.clear()
     answers(made, pictures(2))
     assert network.sizes == [1, 1, 2, 2, 2]
+    network.sizes.clear()
+    for _ in range(4 * 32):
+        answers(made, pictures(2))
+    assert network.sizes == [1, 1] * 4 * 32, "the second pause is longer"
 
 
 def test_exact_on_a_cpu_waits_with_trials_until_it_was_improved():
@@ -174,6 +180,70 @@ def test_exact_on_a_cpu_waits_with_trials_until_it_was_improved():
     made = Computer(network, Transfer(CPU, SPEC), 4, exact=True)
     answers(made, pictures(4))
     assert network.sizes == [1, 1, 1, 1]
+
+
+class Seen(nn.Module):
+    """Which thread computed what, with how many of PyTorch's threads; two that meet wait for each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: dict[float, tuple[str, int]] = {}
+        self.meeting = threading.Barrier(2)
+
+    def forward(self, batch: Tensor) -> Tensor:
+        if threading.current_thread() is not threading.main_thread():
+            self.meeting.wait(5)
+        for row in batch:
+            self.threads[float(row[0, 0, 0])] = (threading.current_thread().name, torch.get_num_threads())
+        return batch.flatten(1).sum(1, keepdim=True) * torch.linspace(-1, 1, 1000)
+
+
+def test_lanes_compute_side_by_side_each_with_its_share_of_the_threads():
+    set_threads(2)
+    network = Seen()
+    rows = pictures(4)
+    logits = Lanes(network, 2, 4)(torch.cat(rows))
+    assert torch.equal(logits, torch.cat([Tiny()(row) for row in rows]))
+    lanes = {network.threads[float(row[0, 0, 0, 0])] for row in rows}
+    assert lanes == {("lane_0", 1), ("lane_1", 1)}
+    assert torch.get_num_threads() == 2, "nobody else's threads were changed"
+    Lanes(network, 8, 4)(torch.cat(rows[:2]))
+    assert {network.threads[float(row[0, 0, 0, 0])][1] for row in rows[:2]} == {4}
+
+
+def test_an_error_in_a_lane_comes_when_all_lanes_are_done():
+    done = []
+
+    class Picky(Tiny):
+        def forward(self, batch: Tensor) -> Tensor:
+            if bool((batch == 7).any()):
+                raise ValueError("I do not like sevens")
+            time.sleep(0.05)
+            done.append(1)
+            return super().forward(batch)
+
+    rows = pictures(4)
+    rows[0][0, 0, 0, 0] = 7
+    with pytest.raises(ValueError, match="sevens"):
+        Lanes(Picky(), 2, 4)(torch.cat(rows))
+    assert len(done) == 3
+
+
+def test_on_a_cpu_with_threads_pictures_go_side_by_side_where_a_trial_was_won():
+    said: list[str] = []
+    spec = transforms_spec("IMAGENET1K_V1")
+    made = prepare(SlowAlone(), CPU, spec, "fused", 0, 2, lambda _level, text: said.append(text))
+    rows = [torch.zeros(1, 3, 224, 224) for _ in range(4)]
+    network = made.network
+    answers(made, rows)
+    assert network.sizes == [1] * 16, "alone, and three times in lanes"
+    assert "from now on together" in said[-1]
+    network.sizes.clear()
+    answers(made, rows)
+    assert network.sizes == [1] * 4
+    single = SlowAlone()
+    answers(prepare(single, CPU, spec, "fused", 0, 1, print), rows)
+    assert single.sizes == [4], "one thread has no lanes"
 
 
 def test_a_batch_that_does_not_fit_is_halved_and_the_limit_is_kept():

@@ -36,7 +36,7 @@ def load(channel, message, ahead=None):
     device = torch.device("cpu")
     spec = {"resize": 8, "crop": 8, "mean": [0.0] * 3, "std": [1.0] * 3, "interpolation": "bilinear"}
     wanted = message.fields["maxBatch"]
-    computer = compute.prepare(Tiny(), device, spec, message.fields["precision"], wanted, channel.log)
+    computer = compute.prepare(Tiny(), device, spec, message.fields["precision"], wanted, 1, channel.log)
     channel.make_room(computer.limit.most, 8 * 8 * 3 * 4)
     fields = {
         "versions": {},
