@@ -109,8 +109,7 @@ function start(command: WorkerCommand): ChildProcessWithoutNullStreams {
       stdio: "pipe",
       detached: process.platform !== "win32",
       windowsHide: true,
-      // By default glibc keeps memory that was freed apart for every thread: 50 MB more at the worker's peak.
-      env: { MALLOC_ARENA_MAX: "2", ...process.env, ...command.variables },
+      env: { ...process.env, ...command.variables },
     });
     // Where no pipe could be made (no file descriptor is left) there are none, whatever the types say.
     if (child.stdin === undefined) {
