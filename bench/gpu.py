@@ -56,7 +56,7 @@ class Bench:
         network = model.build()
         network.load_state_dict(self.on_cpu.state_dict())
         network = apply_precision(network, precision, self.device, 224, _log)
-        made = compute.prepare(network, self.device, SPEC, precision, most, _log)
+        made = compute.prepare(network, self.device, SPEC, precision, most, torch.get_num_threads(), _log)
         made.improve()
         return made
 
