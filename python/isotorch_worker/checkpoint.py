@@ -9,6 +9,7 @@ import os
 import stat
 import struct
 import threading
+import weakref
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -132,7 +133,7 @@ def _size_of(path: Path, descriptor: int, untrusted: bool) -> int:
 
 
 def _read_hashing(file: io.FileIO, size: int, report: Callable[[float], None]) -> tuple[memoryview, str]:
-    data = memoryview(_pages(size))
+    data = memoryview(anonymous(size))
     digest = hashlib.sha256()
     position = 0
     while position < size:
@@ -145,9 +146,11 @@ def _read_hashing(file: io.FileIO, size: int, report: Callable[[float], None]) -
     return data[:position], digest.hexdigest()
 
 
-def _pages(size: int) -> mmap.mmap:
+def anonymous(size: int) -> mmap.mmap:
     """Memory that begins at a page, as tensors in it want, and that nobody fills with zeros first."""
-    pages = mmap.mmap(-1, size)
+    # Private, because shared memory would outlive what is given back of it.
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    pages = mmap.mmap(-1, size, **private)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         # Without huge pages the kernel is entered 43,000 times for 170 MB.
         with suppress(OSError):
@@ -233,7 +236,7 @@ def is_archive(data: memoryview) -> bool:
 def records(data: memoryview) -> dict[str, Record]:
     """The files of an archive that nothing compresses, by name without the leading folder.
 
-    Raises BadZipFile for two of the same name.
+    Raises BadZipFile for two of the same name, or where one lies within another.
     """
     found: dict[str, Record] = {}
     with zipfile.ZipFile(_Readable(data)) as archive:
@@ -245,7 +248,33 @@ def records(data: memoryview) -> dict[str, Record]:
             lengths = data[entry.header_offset + 26 : entry.header_offset + 30]
             name_bytes, extra_bytes = struct.unpack("<HH", lengths)
             found[name] = Record(entry.header_offset + 30 + name_bytes + extra_bytes, entry.file_size)
+    in_order = sorted(found.items(), key=lambda item: item[1].offset)
+    for (name, before), (_, after) in zip(in_order, in_order[1:]):
+        if before.offset + before.size > after.offset:
+            raise zipfile.BadZipFile(f"{name} reaches into its neighbour")
     return found
+
+
+def lend(data: memoryview, record: Record) -> memoryview:
+    """The bytes of ``record`` in what ``read_checkpoint`` returned.
+
+    Once ``data`` itself is let go, the system gets a record's memory back as soon as nobody views it any more,
+    instead of with the last record: whoever copies the weights one by one never holds them twice. Lend a
+    record only once, and keep no other view of ``data``.
+    """
+    part = data[record.offset : record.offset + record.size]
+    pages = data.obj
+    # The pages that no neighbour has a share in.
+    start = -(-record.offset // mmap.PAGESIZE) * mmap.PAGESIZE
+    length = (record.offset + record.size) // mmap.PAGESIZE * mmap.PAGESIZE - start
+    if isinstance(pages, mmap.mmap) and length > 0 and hasattr(mmap, "MADV_DONTNEED"):
+        weakref.finalize(part, _give_back, pages, start, length, weakref.ref(data)).atexit = False
+    return part
+
+
+def _give_back(pages: mmap.mmap, start: int, length: int, whole: Callable[[], memoryview | None]) -> None:
+    if whole() is None:
+        pages.madvise(mmap.MADV_DONTNEED, start, length)
 
 
 def as_file(data: memoryview) -> io.BufferedReader:

@@ -20,7 +20,7 @@ import torchvision.models
 from torch import Tensor, nn
 
 from isotorch_worker import safe_pickle
-from isotorch_worker.checkpoint import as_file, is_archive, read_checkpoint, records
+from isotorch_worker.checkpoint import Record, as_file, is_archive, lend, read_checkpoint, records
 from isotorch_worker.errors import CheckpointCorrupt, CheckpointMismatch, InvalidOption
 
 WEIGHTS = {"resnet101": "ResNet101_Weights"}
@@ -95,15 +95,14 @@ def restricted_unpickler() -> Any:
 def _in_place(data: memoryview) -> Any:
     """As torch.load reads an archive, without its copy of the tensors: they lie there as in memory."""
     found = records(data)
+    storages: dict[str, Any] = {}
 
     def persistent_load(identity: Any) -> Any:
         _, storage_type, key, _, count = identity
-        dtype = torch.uint8 if storage_type is _untyped_storage() else storage_type.dtype
-        record = found[f"data/{key}"]
-        if count == 0:
-            return torch.empty(0, dtype=dtype).storage()
-        part = data[record.offset : record.offset + record.size]
-        return torch.frombuffer(part, dtype=dtype, count=count).storage()
+        if key not in storages:
+            dtype = torch.uint8 if storage_type is _untyped_storage() else storage_type.dtype
+            storages[key] = _storage(data, found[f"data/{key}"], dtype, count)
+        return storages[key]
 
     def read(name: str) -> bytes:
         return bytes(data[found[name].offset : found[name].offset + found[name].size])
@@ -117,6 +116,12 @@ def _in_place(data: memoryview) -> Any:
     except RuntimeError as error:
         # So weights_only refuses a name, and torch.load turns it into this.
         raise pickle.UnpicklingError(str(error)) from None
+
+
+def _storage(data: memoryview, record: Record, dtype: torch.dtype, count: int) -> Any:
+    if count == 0:
+        return torch.empty(0, dtype=dtype).storage()
+    return torch.frombuffer(lend(data, record), dtype=dtype, count=count).storage()
 
 
 def _untyped_storage() -> Any:

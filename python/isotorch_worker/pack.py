@@ -44,8 +44,8 @@ def pack(network: nn.Module, crop: int) -> tuple[int, int]:
     One pass over noise compares each packed convolution with the ordinary one, on what that layer is given;
     it is taken only where every bit is the same. The memory stays what it was, one layer's weights apart.
     """
-    convolutions = {name: module for name, module in network.named_modules() if type(module) is nn.Conv2d}
-    if not convolutions:
+    names = [name for name, module in network.named_modules() if type(module) is nn.Conv2d]
+    if not names:
         return 0, 0
     packed: list[str] = []
 
@@ -56,11 +56,12 @@ def pack(network: nn.Module, crop: int) -> tuple[int, int]:
             setattr(network.get_submodule(parent), leaf, candidate)
             packed.append(name)
 
+    # Nothing here holds a convolution: its weights are given back as soon as they are packed.
     hooks = [
-        conv.register_forward_hook(
+        network.get_submodule(name).register_forward_hook(
             lambda module, given, output, name=name: try_layer(name, module, given, output)
         )
-        for name, conv in convolutions.items()
+        for name in names
     ]
     noise = torch.randn(1, 3, crop, crop, generator=torch.Generator().manual_seed(0))
     try:
@@ -72,7 +73,7 @@ def pack(network: nn.Module, crop: int) -> tuple[int, int]:
     for own in (*network.parameters(), *network.buffers()):
         # They may be views of one file with all weights, which the convolutions no longer need.
         own.data = own.data.clone()
-    return len(packed), len(convolutions)
+    return len(packed), len(names)
 
 
 def _attempt(conv: nn.Conv2d, given: Tensor, output: Tensor) -> PackedConv | None:

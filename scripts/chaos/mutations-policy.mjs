@@ -25,7 +25,7 @@ export const policy = [
     "",
     POLICY_TEST,
   ),
-  vitest("redelivery cap", SUPERVISE, ` && call.executions < 2`, "", POLICY_TEST),
+  vitest("redelivery cap", SUPERVISE, `call.executions < 2`, "call.executions < 99", POLICY_TEST),
   vitest(
     "quarantine",
     SUPERVISE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import mmap
 import os
 import pickle
 import sys
@@ -17,7 +18,7 @@ import torchvision
 from torch import nn
 
 from isotorch_worker import model, safe_pickle
-from isotorch_worker.checkpoint import CheckpointReader, read_checkpoint
+from isotorch_worker.checkpoint import CheckpointReader, Record, anonymous, lend, read_checkpoint, records
 from isotorch_worker.errors import (
     CheckpointCorrupt,
     CheckpointMismatch,
@@ -319,6 +320,44 @@ def test_an_archive_with_a_name_twice_is_refused(tmp_path):
         load_checkpoint(path, None, trust=True)
 
 
+def test_an_archive_whose_records_overlap_is_refused(tmp_path):
+    path = saved({"a": torch.zeros(4), "b": torch.ones(4)}, tmp_path / "whole.pth")
+    data = bytearray(path.read_bytes())
+    # In the central directory the second record begins where the first does.
+    with zipfile.ZipFile(path) as archive:
+        places = {entry.filename.rpartition("/")[2]: entry.header_offset for entry in archive.infolist()}
+    at = data.rindex(places["1"].to_bytes(4, "little"))
+    data[at : at + 4] = places["0"].to_bytes(4, "little")
+    with pytest.raises(zipfile.BadZipFile, match="reaches into its neighbour"):
+        records(memoryview(data))
+
+
+def of_three_pages() -> tuple[mmap.mmap, memoryview, Record]:
+    """Ones, and a record that covers one page whole and half of each neighbour."""
+    pages = anonymous(3 * mmap.PAGESIZE)
+    pages[:] = b"\1" * len(pages)
+    return pages, memoryview(pages), Record(mmap.PAGESIZE // 2, 2 * mmap.PAGESIZE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the memory of a page may keep what it held")
+def test_the_memory_of_a_record_that_nobody_views_is_given_back():
+    pages, data, record = of_three_pages()
+    tensor = torch.frombuffer(lend(data, record), dtype=torch.uint8)
+    view = tensor[:1]
+    del data, tensor
+    assert pages[:] == b"\1" * len(pages)
+    del view
+    ones = b"\1" * mmap.PAGESIZE
+    assert pages[:] == ones + bytes(mmap.PAGESIZE) + ones
+
+
+def test_the_memory_of_a_record_stays_while_somebody_has_the_whole():
+    pages, data, record = of_three_pages()
+    tensor = torch.frombuffer(lend(data, record), dtype=torch.uint8)
+    del tensor
+    assert bytes(data) == b"\1" * len(pages)
+
+
 def test_counters_may_be_absent(checkpoint):
     state = {key: value for key, value in state_of(checkpoint).items() if "num_batches" not in key}
     network = build()
@@ -332,7 +371,7 @@ def test_the_allow_list_serves_what_a_state_dict_needs(tmp_path):
     with path.open("rb") as file:
         loaded = load_of_torch_1_12(file, "cpu", safe_pickle)
     assert list(loaded) == ["a", "b", "c"]
-    assert torch.equal(unpickle(bytearray(path.read_bytes()))["b"], torch.ones(3))
+    assert torch.equal(unpickle(memoryview(path.read_bytes()))["b"], torch.ones(3))
     with pytest.raises(pickle.UnpicklingError, match=r"posix\.system"):
         safe_pickle.load(io.BytesIO(b"cposix\nsystem\n(S'true'\ntR."))
 
