@@ -7,7 +7,7 @@ import type { ClassifyOptions } from "../options.ts";
 import { csv, jsonl, table, tsv } from "./answers.ts";
 import type { Answer, Look, Writer } from "./answers.ts";
 import { answerAll } from "./answering.ts";
-import { CLASSIFY, FORMATS, INCLUDABLE, THUMBNAILS } from "./describe/classify.ts";
+import { CLASSIFY, FORMATS, INCLUDABLE, OUT_ENDINGS, THUMBNAILS } from "./describe/classify.ts";
 import { parserOf } from "./description.ts";
 import { classifierOptions, imageOptions, oneOf, parseFlags, wholeNumber } from "./flags.ts";
 import type { Values } from "./flags.ts";
@@ -117,11 +117,11 @@ function refuseContradictions(positionals: readonly string[], values: Values): v
     throw new IsotorchError("INVALID_OPTION", message, { hint });
   };
   const { from, watch, manifest, out } = values;
-  if (out !== undefined && !String(out).endsWith(".jsonl"))
-    refuse(`--out is ${JSON.stringify(out)}, expected a file that ends with .jsonl.`);
+  if (out !== undefined && !OUT_ENDINGS.some((ending) => String(out).endsWith(ending)))
+    refuse(`--out is ${JSON.stringify(out)}, expected a file that ends with ${OUT_ENDINGS.join(" or ")}.`);
   const clash = ["watch", "manifest", "format", "csv", "tsv"].find((name) => values[name] !== undefined);
   if (out !== undefined && clash !== undefined)
-    refuse(`--out writes lines of JSON as it goes, and --${clash} asks for something else.`);
+    refuse(`--out writes lines of JSON or Parquet, and --${clash} asks for something else.`);
   if (positionals.length === 0 && from === undefined && watch === undefined)
     refuse("No picture was given.", "isotorch classify dog.jpg");
   if (values["null"] === true && from === undefined) refuse("--null belongs to --from.");

@@ -1,4 +1,4 @@
-/** `isotorch classify … --out FILE.jsonl`: many pictures, by as many runs as it takes. */
+/** `isotorch classify … --out FILE.jsonl|FILE.parquet`: many pictures, by as many runs as it takes. */
 import type { Classifier } from "../classifier.ts";
 import type { ClassifyOptions } from "../options.ts";
 import { answerAll } from "./answering.ts";
@@ -28,7 +28,10 @@ export async function runJob(
   const { model, weights, precision } = classifier.info();
   const { topK = 5, include = {}, exif = "ignore", icc = "ignore", mode = "convert-rgb" } = options;
   const conditions = { model, sha256: weights.sha256, precision, topK, include, exif, icc, mode };
-  const job = await Job.open(path, conditions);
+  // A Parquet file cannot be appended to: it is made of the lines beside it, at the end.
+  const isParquet = path.endsWith(".parquet");
+  const lines = isParquet ? `${path}.jsonl` : path;
+  const job = await Job.open(lines, conditions);
   let failed = false;
   const stderr = process.stderr.isTTY ? (text: string) => void process.stderr.write(text) : undefined;
   const meter = new Meter(job.done, counted && (await countOf(counted())), stderr);
@@ -44,6 +47,10 @@ export async function runJob(
   } finally {
     meter.clear();
     await job.close();
+  }
+  if (isParquet && !signal.aborted) {
+    const { writeParquet } = await import("./parquet.ts");
+    await writeParquet(lines, path, include);
   }
   process.stderr.write(`${meter.summary()}\n`);
   return failed ? EXIT.input : EXIT.ok;

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { crc32, deflateSync } from "node:zlib";
+import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Meter } from "../../src/cli/meter.ts";
 import { fakeServer, logitsOf, refuse, sumOf } from "../remote/fake.ts";
@@ -148,6 +149,21 @@ describe("a job", () => {
     rmSync(join(folder, "pictures", "00001.png"));
     expect((await ended(start(server, list))).code).toBe(1);
     expect(lines().map(({ top, error }) => error?.code ?? top?.length)).toEqual([1, "INPUT_NOT_FOUND", 1]);
+  });
+
+  test("makes a Parquet file of its lines when they are whole, and again when the list has grown", async () => {
+    const server = await fakeServer();
+    const { list, names, classes } = pictures(40);
+    const path = join(folder, "out.parquet");
+    writeFileSync(list, `${names.slice(0, 30).join("\n")}\n`);
+    for (const count of [30, 40]) {
+      expect(await ended(start(server, list, ["--out", path]))).toMatchObject({ code: 0 });
+      const rows = await parquetReadObjects({ file: await asyncBufferFromFile(path) });
+      expect(rows.map(({ input }) => input as string)).toEqual(names.slice(0, count));
+      expect(rows.map(({ top }) => (top as { index: number }[])[0]?.index)).toEqual(classes.slice(0, count));
+      writeFileSync(list, `${names.join("\n")}\n`);
+    }
+    expect(server.seen).toHaveLength(40);
   });
 
   test("ends where the server fails, writes nothing of it, and goes on when it is well", async () => {

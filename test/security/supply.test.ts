@@ -40,10 +40,11 @@ test("without their scripts the native libraries load", () => {
   expect(load("msgpackr")).toHaveProperty("pack");
 });
 
-test("the direct dependencies are these eight", () => {
+test("the direct dependencies are these nine", () => {
   expect(Object.keys(dependencies).toSorted()).toEqual([
     "execa",
     "fastify",
+    "hyparquet-writer",
     "msgpackr",
     "picomatch",
     "proxy-from-env",

@@ -3,6 +3,8 @@ import { ENVIRONMENT, MANIFEST, NETWORK, PICTURES, REMOTE, TIMEOUT } from "./sha
 
 export const INCLUDABLE = ["logits", "probabilities", "tensor", "timings"] as const;
 export const FORMATS = ["table", "jsonl", "csv", "tsv"] as const;
+/** What the file of `--out` may end with. */
+export const OUT_ENDINGS = [".jsonl", ".parquet"] as const;
 export const THUMBNAILS = ["auto", "kitty", "iterm", "blocks", "off"] as const;
 
 export const CLASSIFY: Description = {
@@ -34,7 +36,8 @@ sorted by path.`,
           value: "FILE",
           about:
             "append the answers as jsonl to a file that ends with .jsonl. The same command again goes on\n" +
-            "where a run ended, however it ended: no picture twice, none left out",
+            "where a run ended, however it ended: no picture twice, none left out. A file that ends with\n" +
+            ".parquet is made at the end, of such lines beside it",
         },
         null: { short: "0", about: "the list's entries end with NUL, as those of find -print0 do" },
         watch: {
