@@ -172,4 +172,13 @@ export const checkpoints = [
     "-k",
     "compressed",
   ),
+  pytest(
+    "overlapping records refused",
+    `${PY}/checkpoint.py`,
+    `if before.offset + before.size > after.offset:`,
+    "if False:",
+    CHECKPOINT_TEST,
+    "-k",
+    "overlap",
+  ),
 ];

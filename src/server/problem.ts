@@ -42,7 +42,7 @@ export const STATUS: Readonly<Record<IsotorchErrorCode, number>> = {
 };
 
 /** Failures that belong to HTTP alone. */
-const HTTP_CODES = {
+export const HTTP_CODES = {
   BAD_REQUEST: 400,
   UNAUTHORIZED: 401,
   FORBIDDEN: 403,

@@ -148,7 +148,7 @@ function failure({ code, message, hint }) {
       { class: "fine" },
       element("code", {}, code ?? "ERROR"),
       " ",
-      translated === undefined ? (hint ?? "") : message,
+      translated === undefined ? (hint ?? "") : element("span", { lang: "en" }, message),
     ),
   );
 }
