@@ -21,7 +21,6 @@ import type {
   ResolvedClassifierOptions,
   ResolvedClassifyOptions,
 } from "./options.ts";
-import { startRemote } from "./remote/start.ts";
 import type { Health } from "./worker/pool.ts";
 import { startWorkers } from "./worker/start.ts";
 import type { WorkerInfo } from "./worker/start.ts";
@@ -119,7 +118,8 @@ async function open(
   const onPhase = (phase: Phase): void => {
     for (const listener of listeners) listener(phase);
   };
-  const start = options.remote === undefined ? startWorkers : startRemote;
+  // Until Python is spawned every module counts: whoever has a worker of their own loads nothing of remote servers.
+  const start = options.remote === undefined ? startWorkers : (await import("./remote/start.ts")).startRemote;
   const worker = await start(options, onPhase);
   try {
     const { handoff } = worker.info();

@@ -1,8 +1,6 @@
 /** From what stands on the command line to pictures: files, patterns, folders, lists, stdin; one at a time. */
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { relative, sep } from "node:path";
-import picomatch from "picomatch";
 import { IsotorchError, messageOf } from "../errors.ts";
 import type { ImageInput } from "../image/source.ts";
 import { filesUnder, isPictureName } from "../parity/walk.ts";
@@ -28,8 +26,10 @@ export async function* picturesOf(
   if (/^(https?|file|data):/i.test(argument)) return yield { name: argument, image: argument };
   const facts = await stat(argument).catch(() => undefined);
   // A file may be called a[1].jpg: what is there is meant, and a pattern is what is not there.
-  if (facts === undefined && isPattern(argument)) {
-    return yield* found(argument, filesMatching(argument), `No file matches ${argument}.`);
+  if (facts === undefined) {
+    const { isPattern, filesMatching } = await import("./patterns.ts");
+    if (isPattern(argument))
+      return yield* found(argument, filesMatching(argument), `No file matches ${argument}.`);
   }
   if (facts?.isDirectory() !== true) return yield { name: argument, image: argument };
   yield* found(argument, picturesUnder(argument), `There is no picture in ${argument}.`);
@@ -56,26 +56,6 @@ async function* found(
 
 async function* picturesUnder(folder: string): AsyncGenerator<string, void, undefined> {
   for await (const file of filesUnder(folder)) if (isPictureName(file)) yield file;
-}
-
-function isPattern(argument: string): boolean {
-  return picomatch.scan(slashes(argument)).isGlob;
-}
-
-/** Files by pattern, as a POSIX shell expands it; those of Windows leave that to the program. */
-async function* filesMatching(pattern: string): AsyncGenerator<string, void, undefined> {
-  const { base, glob } = picomatch.scan(slashes(pattern));
-  const from = base === "" ? "." : base;
-  if ((await stat(from).catch(() => undefined))?.isDirectory() !== true) return;
-  const matches = picomatch(glob, { nocase: process.platform === "win32" });
-  const inside = (path: string): string => slashes(relative(from, path));
-  const deepest = /\*\*|[({]/.test(glob) ? Infinity : glob.split("/").length;
-  const enters = (folder: string): boolean => inside(folder).split("/").length < deepest;
-  for await (const file of filesUnder(from, enters)) if (matches(inside(file))) yield file;
-}
-
-function slashes(path: string): string {
-  return sep === "/" ? path : path.replaceAll(sep, "/");
 }
 
 /**

@@ -2,7 +2,8 @@
  * Messages as bytes, protocol version 1 (docs/protocol.md). With `schema.ts` the twin of `isotorch_worker/wire.py`:
  * the same golden bytes in `test/fixtures/wire/` are read and written by both. The only file that imports msgpackr.
  */
-import { Packr, Unpackr } from "msgpackr";
+// Without its native helper, which takes longer to load than it ever saves with headers of a few hundred bytes.
+import { Packr, Unpackr } from "msgpackr/pack";
 import { IsotorchError } from "../errors.ts";
 import { isPlain } from "./plain.ts";
 import { FIELDS, ITEM_BYTES, accepts, frameFault, isCount, isDtype, isMap, isShape } from "./schema.ts";
