@@ -35,12 +35,14 @@ function schedule(seed: number): void {
         executions.set(effect.id, count);
         if (machine.state.process !== "up") throw new Error("sent to no worker");
         if (count > 2) throw new Error("a third execution");
-        if (count === 2 && machine.state.flight.length > 1) throw new Error("a suspect with company");
         if (cancelled.has(effect.id)) throw new Error("a cancelled call was sent");
       } else if (effect.type === "fail") settle(effect.id);
     }
+    const { flight } = machine.state;
+    if (flight.length > 1 && flight.some((call) => call.executions > 1))
+      throw new Error("a call that runs again has company");
     const sizes = new Map<number, number>();
-    for (const { batch } of machine.state.flight) sizes.set(batch, (sizes.get(batch) ?? 0) + 1);
+    for (const { batch } of flight) sizes.set(batch, (sizes.get(batch) ?? 0) + 1);
     if (sizes.size > machine.policy.maxInFlight) throw new Error("too many batches in flight");
     const largest = Math.min(maxBatch, machine.policy.batchSize || maxBatch);
     if (Math.max(0, ...sizes.values()) > largest) throw new Error("a batch that is too large");
