@@ -116,6 +116,6 @@ function run({ runner, tests }) {
 
 /** The name of the first test that failed. */
 function firstFailure(output) {
-  const match = /^ *(?:FAIL|FAILED) +\S*?(?: > |::)(.+?)(?: - .*)?$/m.exec(output);
+  const match = /^ *(?:FAIL|FAILED) +(?:\|\w+\| +)?\S*?(?: > |::)(.+?)(?: - .*)?$/m.exec(output);
   return match === null ? "" : match[1].replaceAll("|", "\\|");
 }

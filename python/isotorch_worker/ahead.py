@@ -6,18 +6,50 @@ import importlib
 import sys
 import threading
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
 from types import ModuleType
 
-# A fifth of the import: kernels of tensors without data, and training sets. torch and torchvision import
-# them for their side effects alone; a second import or any use runs them as if they had not been put off.
-DEFERRED = ("torch._meta_registrations", "torchvision.datasets")
+# A quarter of the import: kernels of tensors without data, training sets, other kinds of networks and the
+# like. torch and torchvision import them only to have them; a second import or any use runs them as if they
+# had not been put off.
+DEFERRED = (
+    "torch._meta_registrations",
+    "torch.distributions",
+    "torch.masked",
+    "torch.profiler",
+    "torch.quantization",
+    "torch.utils.data",
+    "torchvision.datasets",
+    "torchvision.io",
+    "torchvision.models.detection",
+    "torchvision.models.optical_flow",
+    "torchvision.models.quantization",
+    "torchvision.models.segmentation",
+    "torchvision.models.video",
+)
+# What torch wants of the standard library, as far as it is Python alone.
+_PLAIN = (
+    "ast",
+    "concurrent.futures",
+    "copy",
+    "dataclasses",
+    "email.parser",
+    "glob",
+    "http",
+    "importlib.metadata",
+    "inspect",
+    "locale",
+    "logging",
+    "string",
+    "textwrap",
+    "tokenize",
+    "urllib.parse",
+)
 _MODULES = ("compute", "device", "infer", "job", "model", "precision", "probe", "untrained")
 
 
-class _Deferring(MetaPathFinder):
+class _Deferring:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
@@ -43,9 +75,10 @@ def complete() -> None:
 
 
 class Ahead:
-    """Imports all that a load needs, on a thread."""
+    """Imports all that a load needs, on a thread, once torch's library is there that ``loading`` loads."""
 
-    def __init__(self) -> None:
+    def __init__(self, loading: threading.Thread | None = None) -> None:
+        self._loading = loading
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="import", daemon=True)
         self._thread.start()
@@ -58,6 +91,10 @@ class Ahead:
 
     def _run(self) -> None:
         try:
+            if self._loading is not None:
+                for name in _PLAIN:
+                    importlib.import_module(name)
+                self._loading.join()
             for name in _MODULES:
                 importlib.import_module(f"isotorch_worker.{name}")
         except BaseException as error:

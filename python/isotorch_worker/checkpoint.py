@@ -12,7 +12,6 @@ import threading
 import weakref
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -147,15 +146,13 @@ def _read_hashing(file: io.FileIO, size: int, report: Callable[[float], None]) -
 
 
 def anonymous(size: int) -> mmap.mmap:
-    """Memory that begins at a page, as tensors in it want, and that nobody fills with zeros first."""
+    """Memory that begins at a page, as tensors in it want, and that nobody fills with zeros first.
+
+    Not in huge pages: where memory is scattered, making one stops every other thread that asks for memory.
+    """
     # Private, because shared memory would outlive what is given back of it.
     private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
-    pages = mmap.mmap(-1, size, **private)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        # Without huge pages the kernel is entered 43,000 times for 170 MB.
-        with suppress(OSError):
-            pages.madvise(mmap.MADV_HUGEPAGE)
-    return pages
+    return mmap.mmap(-1, size, **private)
 
 
 def _unreadable(path: Path, error: Exception) -> WorkerError:
@@ -258,9 +255,9 @@ def records(data: memoryview) -> dict[str, Record]:
 def lend(data: memoryview, record: Record) -> memoryview:
     """The bytes of ``record`` in what ``read_checkpoint`` returned.
 
-    Once ``data`` itself is let go, the system gets a record's memory back as soon as nobody views it any more,
-    instead of with the last record: whoever copies the weights one by one never holds them twice. Lend a
-    record only once, and keep no other view of ``data``.
+    Once ``data`` itself is let go, the system gets a record's memory back as soon as nobody views it any
+    more, instead of with the last record: whoever copies the weights one by one never holds them twice.
+    Lend a record only once, and keep no other view of ``data``.
     """
     part = data[record.offset : record.offset + record.size]
     pages = data.obj
