@@ -70,7 +70,7 @@ class Network:
         crop = self._session.spec["crop"]
         item = oip.Item("input", bytes(3 * crop * crop * 4), (1, 3, crop, crop))
         (answer,) = await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._compute, [(item, None)]
+            self._thread, self._compute, [(item, None)], False
         )
         if isinstance(answer, WorkerError):
             raise answer
@@ -144,8 +144,13 @@ class Network:
     ) -> list[dict[str, Any] | WorkerError]:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._compute, calls)
 
-    def _compute(self, calls: list[tuple[oip.Item, float | None]]) -> list[dict[str, Any] | WorkerError]:
-        """An answer or an error for each; a bad picture costs its neighbours nothing."""
+    def _compute(
+        self, calls: list[tuple[oip.Item, float | None]], counts: bool = True
+    ) -> list[dict[str, Any] | WorkerError]:
+        """An answer or an error for each; a bad picture costs its neighbours nothing.
+
+        ``counts`` says whether somebody asked, so that the stages belong in the metrics.
+        """
         import torch
 
         results: list[Any] = [None] * len(calls)
@@ -161,12 +166,12 @@ class Network:
         for running in self._session.computer.run([tensor for _, tensor in good]):
             part = [at for at, _ in good[done : done + running.count]]
             done += running.count
-            for at, answer in zip(part, self._finished(running)):
+            for at, answer in zip(part, self._finished(running, counts)):
                 results[at] = answer
         self._answered = time.monotonic()
         return results
 
-    def _finished(self, running: Running) -> list[dict[str, Any] | WorkerError]:
+    def _finished(self, running: Running, counts: bool) -> list[dict[str, Any] | WorkerError]:
         import torch
 
         try:
@@ -176,7 +181,8 @@ class Network:
                 error if isinstance(error, WorkerError) else WorkerError(f"{type(error).__name__}: {error}")
             )
             return [known] * running.count
-        self._observer.computed(computed, running.count)
+        if counts:
+            self._observer.computed(computed, running.count)
         answers: list[dict[str, Any] | WorkerError] = []
         for row in range(running.count):
             one = slice(row, row + 1)

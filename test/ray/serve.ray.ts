@@ -1,4 +1,5 @@
 /** Ray Serve on a cluster of two nodes: parity, one replica and two, a replica killed, a node removed. `npm run test:ray`. */
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createClassifier } from "../../src/classifier.ts";
 import type { Classifier } from "../../src/classifier.ts";
@@ -101,6 +102,14 @@ test("requests and traces are known by their ids, and measured under the names o
         expect.stringMatching(sample("stage_seconds_count", { stage: "forward" })),
       ]),
     );
+  // A replica that is not asked for ten seconds asks itself; nobody's pictures are counted for it.
+  await setTimeout(20_000);
+  const told = await lines();
+  const sum = (line: RegExp): number =>
+    told.filter((one) => line.test(one)).reduce((total, one) => total + Number(one.split(" ").at(-1)), 0);
+  expect(sum(sample("stage_seconds_count", { stage: "forward" }))).toBe(
+    sum(sample("pictures_total", { outcome: "ok" })),
+  );
 }, 120_000);
 
 /** A line of Prometheus' text with these labels among others, and a value that is not zero. */
