@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { fileWriter, ParquetWriter } from "hyparquet-writer";
 import { IsotorchError, messageOf } from "../errors.ts";
 import type { ClassifyOptions } from "../options.ts";
+import { PACKAGE_VERSION } from "../version.ts";
 import { parseRecord } from "../worker/json.ts";
 
 type Element = ConstructorParameters<typeof ParquetWriter>[0]["schema"][number];
@@ -25,13 +26,19 @@ export async function writeParquet(
   lines: string,
   path: string,
   include: NonNullable<ClassifyOptions["include"]>,
+  network: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const columns = columnsOf(include);
   const names = columns.map(([{ name }]) => name);
   const whole = `${path}.new`;
   try {
     const schema = [{ name: "answers", num_children: columns.length }, ...columns.flat()];
-    const writer = new ParquetWriter({ writer: fileWriter(whole), schema, createdBy: "isotorch" });
+    const writer = new ParquetWriter({
+      writer: fileWriter(whole),
+      schema,
+      createdBy: `isotorch ${PACKAGE_VERSION}`,
+      kvMetadata: [{ key: "isotorch", value: JSON.stringify(network) }],
+    });
     for await (const rows of groupsOf(lines)) {
       const columnData = names.map((name) => ({ name, data: rows.map((row) => row[name]) }));
       await writer.write({ columnData, rowGroupSize: rows.length });

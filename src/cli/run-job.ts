@@ -50,7 +50,8 @@ export async function runJob(
   }
   if (isParquet && !signal.aborted) {
     const { writeParquet } = await import("./parquet.ts");
-    await writeParquet(lines, path, include);
+    const { name, trained } = weights;
+    await writeParquet(lines, path, include, { ...conditions, weights: name, trained });
   }
   process.stderr.write(`${meter.summary()}\n`);
   return failed ? EXIT.input : EXIT.ok;

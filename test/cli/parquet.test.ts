@@ -22,6 +22,7 @@ function give(answers: readonly unknown[]): void {
   writeFileSync(lines, answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""));
 }
 
+const NETWORK = { model: "resnet101", weights: "untrained:0", trained: false };
 const best = {
   label: '金毛 tench, "Tinca"',
   index: 207,
@@ -37,7 +38,7 @@ test("has what the lines have, digit for digit, in their order, and null for wha
     { input: "b.jpg", error },
     { input: "c.jpg", top: [] },
   ]);
-  await writeParquet(lines, path, {});
+  await writeParquet(lines, path, {}, NETWORK);
   const rows = await parquetReadObjects({ file: await asyncBufferFromFile(path) });
   expect(rows).toEqual([
     { input: "a.jpg", top: [best, second], error: undefined },
@@ -59,19 +60,25 @@ test("has a column for each thing that was to be included", async () => {
     { input: "a.jpg", top: [best], ...included },
     { input: "b.jpg", error },
   ]);
-  await writeParquet(lines, path, { logits: true, probabilities: true, tensor: true, timings: true });
+  await writeParquet(
+    lines,
+    path,
+    { logits: true, probabilities: true, tensor: true, timings: true },
+    NETWORK,
+  );
   const [first, failed] = await parquetReadObjects({ file: await asyncBufferFromFile(path) });
   expect(first).toEqual({ input: "a.jpg", top: [best], error: undefined, ...included });
   expect(failed).toEqual({ input: "b.jpg", error, batch: null });
 });
 
-test("is written in groups, so that it may be longer than memory", async () => {
+test("is written in groups, so that it may be longer than memory, and says who answered", async () => {
   give(
     Array.from({ length: 25_000 }, (_, at) => ({ input: `${at}.jpg`, top: [{ ...best, index: at % 1000 }] })),
   );
-  await writeParquet(lines, path, {});
+  await writeParquet(lines, path, {}, NETWORK);
   const file = await asyncBufferFromFile(path);
-  const { row_groups: groups } = await parquetMetadataAsync(file);
+  const { row_groups: groups, key_value_metadata: known } = await parquetMetadataAsync(file);
+  expect(known).toEqual([{ key: "isotorch", value: JSON.stringify(NETWORK) }]);
   expect(groups.map(({ num_rows: rows }) => Number(rows))).toEqual([10_000, 10_000, 5_000]);
   const rows = await parquetReadObjects({ file });
   expect(rows.map(({ input }) => input as string)).toEqual(
@@ -81,14 +88,14 @@ test("is written in groups, so that it may be longer than memory", async () => {
 
 test("of no pictures is a file without rows", async () => {
   give([]);
-  await writeParquet(lines, path, {});
+  await writeParquet(lines, path, {}, NETWORK);
   expect(await parquetReadObjects({ file: await asyncBufferFromFile(path) })).toEqual([]);
 });
 
 test("that cannot be written leaves what was there, and says that the lines are whole", async () => {
   give([{ input: "a.jpg", top: [{ label: "no index" }] }]);
   writeFileSync(path, "before");
-  await expect(writeParquet(lines, path, {})).rejects.toMatchObject({
+  await expect(writeParquet(lines, path, {}, NETWORK)).rejects.toMatchObject({
     code: "INVALID_OPTION",
     hint: expect.stringContaining(lines) as string,
   });
