@@ -102,11 +102,11 @@ function run({ runner, tests }) {
     hung = true;
     if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
   }, LIMIT_MS);
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     child.on("close", (code) => {
       clearTimeout(timer);
       if (/Command failed: .*build\.mjs/.test(output))
-        throw new Error(`the mutant does not compile:\n${output}`);
+        return reject(new Error(`the mutant does not compile:\n${output}`));
       // pytest's 5 and vitest's "No test files": nothing ran, so nobody noticed.
       const ran = code !== 5 && !/No test files found|file or directory not found|0 selected/.test(output);
       resolve({ failed: code !== 0 && ran, first: hung ? `hangs: ${tests[0]}` : firstFailure(output) });

@@ -1,7 +1,7 @@
 """``PYTHON -I -u isotorch_worker/__main__.py [serve | make | probe]``: the only reader of argv and of the
 start-up line, and the only ordinary exit.
 
-Modules are imported where they are wanted first: seconds of a start stand behind each that comes too early.
+Modules are imported where they are wanted first: how long a start takes depends on their order.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -164,6 +165,24 @@ describe("a job", () => {
       writeFileSync(list, `${names.join("\n")}\n`);
     }
     expect(server.seen).toHaveLength(40);
+  });
+
+  test("has a line for each picture, whatever its name", async () => {
+    const server = await fakeServer();
+    const { names } = pictures(3);
+    const odd = join(folder, "pictures", '0\u2028"\\\u0085.png');
+    renameSync(names[0]!, odd);
+    const from = join(folder, "pictures");
+    for (const _ of ["a run", "one that finds all done"]) {
+      expect(await ended(start(server, from, ["--out", join(folder, "out.parquet")]))).toMatchObject({
+        code: 0,
+      });
+      const rows = await parquetReadObjects({ file: await asyncBufferFromFile(join(folder, "out.parquet")) });
+      expect(rows.map(({ input }) => input as string).toSorted()).toEqual(
+        [odd, ...names.slice(1)].toSorted(),
+      );
+    }
+    expect(server.seen).toHaveLength(3);
   });
 
   test("ends where the server fails, writes nothing of it, and goes on when it is well", async () => {
