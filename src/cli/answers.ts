@@ -20,12 +20,8 @@ export interface Writer {
 }
 
 export const jsonl: Writer = {
-  of: (answer) => `${inOneLine(JSON.stringify({ input: answer.name, ...asJson(answer) }))}\n`,
+  of: (answer) => `${JSON.stringify({ input: answer.name, ...asJson(answer) })}\n`,
 };
-
-/** JSON leaves U+2028 and U+2029 as they are, and some readers, Node's among them, take them for the ends of lines. */
-const inOneLine = (json: string): string =>
-  json.replaceAll("\u2028", String.raw`\u2028`).replaceAll("\u2029", String.raw`\u2029`);
 
 function asJson(answer: Answer): object {
   if ("error" in answer) return { error: answer.error };
