@@ -16,7 +16,8 @@ const ALONE = [
 const config: ViteUserConfig = defineConfig({
   test: {
     globalSetup: "test/build.ts",
-    testTimeout: 60_000,
+    // Against hangs alone: a busy machine takes several times as long as an idle one.
+    testTimeout: 180_000,
     hookTimeout: 120_000,
     projects: [
       {
