@@ -16,8 +16,7 @@ const ALONE = [
 const config: ViteUserConfig = defineConfig({
   test: {
     globalSetup: "test/build.ts",
-    // Against hangs alone: a busy machine takes several times as long as an idle one.
-    testTimeout: 180_000,
+    testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [
       {

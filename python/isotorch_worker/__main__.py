@@ -1,26 +1,29 @@
 """``PYTHON -I -u isotorch_worker/__main__.py [serve | make | probe]``: the only reader of argv and of the
-start-up line, and the only ordinary exit.
-
-Modules are imported where they are wanted first: how long a start takes depends on their order.
-"""
+start-up line, and the only ordinary exit."""
 
 from __future__ import annotations
 
+import argparse
 import io
+import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import NoReturn
 
 if __package__ in (None, ""):
     # Run by its path with -I, which leaves the script's directory out of sys.path.
-    _here = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120
+    _here = str(Path(__file__).resolve().parent)
     sys.path[:] = [entry for entry in sys.path if entry != _here]
-    sys.path.insert(0, os.path.dirname(_here))  # noqa: PTH120
+    sys.path.insert(0, str(Path(_here).parent))
 
+from isotorch_worker import lifetime
 from isotorch_worker.errors import EnvironmentBroken, StartupError, WorkerError
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise StartupError(f"{message} ({self.format_usage().strip()})")
 
 
 def main(arguments: list[str]) -> int:
@@ -31,9 +34,7 @@ def main(arguments: list[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     try:
-        from isotorch_worker.arguments import parse
-
-        options = parse(arguments)
+        options = _parse(arguments)
         if options.command == "probe":
             return _probe(options.device if options.imports else None)
         if options.command == "make":
@@ -48,9 +49,27 @@ def main(arguments: list[str]) -> int:
         return EnvironmentBroken.exit_code
 
 
-def _serve(is_ahead: bool) -> int:
-    from isotorch_worker import lifetime
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = _Parser(prog="isotorch_worker", description="The Python half of isotorch.")
+    commands = parser.add_subparsers(dest="command")
+    serve = commands.add_parser(
+        "serve", help="serve the controller that writes the start-up line to stdin (default)"
+    )
+    serve.add_argument("--ahead", action="store_true", help="import PyTorch at once: a load will come")
+    make = commands.add_parser("make", help="make an untrained checkpoint")
+    make.add_argument("--seed", type=int, required=True)
+    make.add_argument("--out", type=Path, required=True)
+    make.add_argument("--threads", type=int, default=0)
+    probe = commands.add_parser("probe", help="print what this interpreter has, as JSON")
+    probe.add_argument("--import", dest="imports", action="store_true")
+    probe.add_argument("--device", default="auto")
+    options = parser.parse_args(arguments)
+    if options.command == "make" and not (0 <= options.seed < 2**32 and 0 <= options.threads <= 1024):
+        raise StartupError("seed: expected 0 to 2^32 - 1; threads: expected 0 to 1024")
+    return options
 
+
+def _serve(is_ahead: bool) -> int:
     lifetime.keep_stdout_away()
     lifetime.report_crashes()
     lifetime.die_with_parent()
@@ -86,8 +105,6 @@ def _read_line() -> bytearray:
 
 
 def _make(seed: int, out: Path, threads: int) -> int:
-    import json
-
     from isotorch_worker.device import set_threads
     from isotorch_worker.untrained import make_untrained
 
@@ -98,8 +115,6 @@ def _make(seed: int, out: Path, threads: int) -> int:
 
 
 def _probe(device: str | None) -> int:
-    import json
-
     from isotorch_worker.probe import probe
 
     if device is None:

@@ -94,8 +94,6 @@ class Computer:
         self._improved = True
         # Packing makes modules: nothing of torch may be put off any longer.
         ahead.complete()
-        # For a moment the weights are there twice; what earlier pictures left need not be there as well.
-        self.transfer.queue.release()
         try:
             packed, of = pack(self.network, self.transfer.crop)
         except Exception as error:

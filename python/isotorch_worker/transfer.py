@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -56,9 +54,7 @@ class Immediate:
         return lambda: now
 
     def release(self) -> None:
-        if sys.platform == "linux":
-            # glibc keeps what was freed; other C libraries have no such function.
-            getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)(0)
+        pass
 
 
 class CudaQueue:

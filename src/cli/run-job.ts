@@ -44,14 +44,15 @@ export async function runJob(
       await job.append(jsonl.of(answer));
       meter.count();
     });
+    // Still under the lock of the lines: two runs would write into each other's file.
+    if (isParquet && !signal.aborted) {
+      const { writeParquet } = await import("./parquet.ts");
+      const { name, trained } = weights;
+      await writeParquet(lines, path, include, { ...conditions, weights: name, trained });
+    }
   } finally {
     meter.clear();
     await job.close();
-  }
-  if (isParquet && !signal.aborted) {
-    const { writeParquet } = await import("./parquet.ts");
-    const { name, trained } = weights;
-    await writeParquet(lines, path, include, { ...conditions, weights: name, trained });
   }
   process.stderr.write(`${meter.summary()}\n`);
   return failed ? EXIT.input : EXIT.ok;

@@ -2,7 +2,7 @@
  * Messages as bytes, protocol version 1 (docs/protocol.md). With `schema.ts` the twin of `isotorch_worker/wire.py`:
  * the same golden bytes in `test/fixtures/wire/` are read and written by both. The only file that imports msgpackr.
  */
-// Without its native helper, which takes longer to load than it ever saves with headers of a few hundred bytes.
+// Without its native helper, which is for long strings: headers have none, and Python waits while it is loaded.
 import { Packr, Unpackr } from "msgpackr/pack";
 import { IsotorchError } from "../errors.ts";
 import { isPlain } from "./plain.ts";

@@ -1,5 +1,5 @@
-/** The Parquet file that `classify --out FILE.parquet` makes of its lines, read by another implementation's reader. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+/** The Parquet file that `classify --out FILE.parquet` makes of its lines, read back by hyparquet. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
@@ -99,5 +99,6 @@ test("that cannot be written leaves what was there, and says that the lines are 
     code: "INVALID_OPTION",
     hint: expect.stringContaining(lines) as string,
   });
+  expect(readFileSync(path, "utf8")).toBe("before");
   expect(existsSync(`${path}.new`)).toBe(false);
 });
