@@ -1,4 +1,6 @@
 /** Who answers a classifier's calls: workers of this machine (`worker/pool.ts`), or servers elsewhere (`remote/`). */
+import type { Attestation } from "./image/attest/attestation.ts";
+import type { Digests } from "./image/attest/digests.ts";
 import type { Health } from "./worker/pool.ts";
 import type { WorkerSpec } from "./worker/start.ts";
 import type { CallFields, RequestOptions, WorkerStats } from "./worker/supervisor.ts";
@@ -11,9 +13,13 @@ export interface Backend {
     /** Its labels, by index. */
     readonly categories: readonly string[];
     readonly models: readonly string[];
+    /** What the environment that answers makes of the attestation's pictures, and who says so. */
+    readonly attestation: { readonly source: Attestation["source"]; readonly digests: Digests };
   };
   /** Calls of a list that are worth having open at a time. */
   readonly ahead: number;
+  /** Whether it also gives back what its Pillow and torchvision make of a file, by `decode`. */
+  readonly decodes: boolean;
   /** One call. @throws IsotorchError */
   request(
     type: "infer" | "decode",

@@ -1,11 +1,14 @@
 /** The whole path from a picture to its classes; it is joined here and nowhere else. */
 import type { Backend } from "./backend.ts";
+import type { Attestation } from "./image/attest/attestation.ts";
 import { pictures } from "./image/pool.ts";
-import type { ImageInput, Pixels } from "./image/source.ts";
+import { DEFAULT_LIMITS } from "./image/limits.ts";
+import type { ImageInput, Limits } from "./image/source.ts";
 import type { Tensor } from "./image/tensor.ts";
 import { withinDeadline } from "./deadline.ts";
-import { decodeRequest, decodedPixels, payloadOf, tensorOf } from "./handoff.ts";
-import type { Hands } from "./handoff.ts";
+import { attesting } from "./attesting.ts";
+import { decodeRequest, payloadOf, preprocessedBy, tensorOf } from "./handoff.ts";
+import type { Preparation, PreparedBy } from "./handoff.ts";
 import { StageTimes } from "./histogram.ts";
 import type { Histogram } from "./histogram.ts";
 import { chooseLabels, readLabels } from "./labels.ts";
@@ -38,6 +41,8 @@ export interface Stats extends WorkerStats {
    * `preprocess` and waiting for a thread, `worker` its own `queue`, `prepare`, `forward` and `rank`, and the way there.
    */
   readonly stages: Readonly<Record<string, Histogram>>;
+  /** Pictures of answered calls, by who made of them what the network sees; see {@link DetailedResult.preprocessedBy}. */
+  readonly preprocessed: Readonly<Record<PreparedBy, number>>;
 }
 
 /** A running worker, or remote servers, behind an async API. Every call settles exactly once. */
@@ -108,6 +113,8 @@ interface Opened {
   readonly info: () => WorkerInfo;
   readonly labels: readonly string[];
   readonly handoff: Handoff;
+  readonly limits: Limits;
+  readonly attestation: () => Attestation;
 }
 
 async function open(
@@ -115,6 +122,9 @@ async function open(
   listeners: Set<(phase: Phase) => void>,
 ): Promise<Opened> {
   const given = await readLabels(options.labels);
+  // Beside the worker's start, which does the same. Whoever awaits it hears of a failure.
+  const own = pictures.attest();
+  own.catch(() => undefined);
   const onPhase = (phase: Phase): void => {
     for (const listener of listeners) listener(phase);
   };
@@ -122,8 +132,15 @@ async function open(
   const start = options.remote === undefined ? startWorkers : (await import("./remote/start.ts")).startRemote;
   const worker = await start(options, onPhase);
   try {
-    const { handoff } = worker.info();
-    return { ...worker, handoff, labels: chooseLabels(given, worker.pool.ready.categories) };
+    const attestation = attesting(worker.pool, await own, options.logger);
+    const info = (): WorkerInfo => ({
+      ...worker.info(),
+      attestation: { ...attestation(), digests: worker.pool.ready.attestation.digests },
+    });
+    const { handoff } = info();
+    const labels = chooseLabels(given, worker.pool.ready.categories);
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    return { pool: worker.pool, info, attestation, handoff, limits, labels };
   } catch (error) {
     await worker.pool.close(0);
     throw error;
@@ -137,6 +154,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
   #reloading: Promise<void> = Promise.resolve();
   #closed = false;
   readonly #times = new StageTimes();
+  readonly #preprocessed = { node: 0, worker: 0 };
   readonly #listeners: Set<(phase: Phase) => void>;
   readonly #leavePictures: () => Promise<void>;
 
@@ -163,8 +181,12 @@ class LocalClassifier extends PictureByPicture implements Classifier {
       const clock = new Stopwatch();
       // A reload meanwhile must not mix one worker's preprocessing with another one's answer.
       const worker = this.#worker;
-      const hands = handsOf(worker, call, signal);
-      const payload = await payloadOf(image, call, call.handoff ?? worker.handoff, hands);
+      const payload = await payloadOf(
+        image,
+        call,
+        call.handoff ?? worker.handoff,
+        preparationOf(worker, call, signal),
+      );
       clock.lap("picture");
       const { logits, probabilities, tensor, timings } = call.include;
       const include = [
@@ -174,19 +196,27 @@ class LocalClassifier extends PictureByPicture implements Classifier {
       const { pool, labels } = worker;
       const reply = await pool.request(
         "infer",
-        { handoff: payload.handoff, topK: call.topK, include, deadlineMs: call.timeoutMs || null },
+        {
+          handoff: payload.handoff,
+          topK: call.topK,
+          include,
+          maxPixels: worker.limits.pixels,
+          deadlineMs: call.timeoutMs || null,
+        },
         [payload.frame],
         { signal, requestId: call.requestId, traceparent: call.traceparent },
       );
       clock.lap("worker");
       const laps = { ...payload.laps, ...clock.laps, ...reply.fields.timings };
       this.#times.record({ ...laps, total: clock.total });
+      if (payload.by !== undefined) this.#preprocessed[payload.by] += 1;
       return {
         top: topOf(reply, labels),
         ...(logits === true && { logits: floatsOf(frameOf(reply, "logits")) }),
         ...(probabilities === true && { probabilities: floatsOf(frameOf(reply, "probabilities")) }),
         ...(tensor === true && payload.tensor !== undefined && { tensor: payload.tensor }),
         ...(call.include.pixels === true && payload.pixels !== undefined && { pixels: payload.pixels }),
+        ...(payload.by !== undefined && { preprocessedBy: payload.by }),
         ...(timings === true && { timings: laps }),
         // A remote server does not say it.
         ...(timings === true && reply.fields.batch > 0 && { batch: reply.fields.batch }),
@@ -196,7 +226,10 @@ class LocalClassifier extends PictureByPicture implements Classifier {
 
   async preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
     const call = resolveClassifyOptions(options);
-    return withinDeadline(call, (signal) => tensorOf(image, call, handsOf(this.#worker, call, signal)));
+    return withinDeadline(call, async (signal) => {
+      const { tensor } = await tensorOf(image, call, preparationOf(this.#worker, call, signal));
+      return tensor;
+    });
   }
 
   models(): Promise<string[]> {
@@ -212,7 +245,11 @@ class LocalClassifier extends PictureByPicture implements Classifier {
   }
 
   stats(): Stats {
-    return { ...this.#worker.pool.stats(), stages: this.#times.snapshot() };
+    return {
+      ...this.#worker.pool.stats(),
+      stages: this.#times.snapshot(),
+      preprocessed: { ...this.#preprocessed },
+    };
   }
 
   on(_event: "state", listener: (phase: Phase) => void): () => void {
@@ -251,13 +288,23 @@ class LocalClassifier extends PictureByPicture implements Classifier {
   }
 }
 
-/** A thread prepares the picture; what only Pillow decodes, the worker does. */
-function handsOf({ pool }: Opened, call: ResolvedClassifyOptions, signal: AbortSignal): Hands {
+/** A thread prepares the picture; what is not attested, the worker does. */
+function preparationOf(
+  { pool, limits, attestation }: Opened,
+  call: ResolvedClassifyOptions,
+  signal: AbortSignal,
+): Preparation {
+  const { spec } = pool.ready;
   return {
-    spec: pool.ready.spec,
+    spec,
+    attestation: attestation(),
+    limits,
     signal,
     prepare: (job) => pictures.run(job, signal),
-    pillow: async (bytes: Uint8Array): Promise<Pixels> =>
-      decodedPixels(await pool.request(...decodeRequest(bytes, call), { signal })),
+    hasEnvironment: pool.decodes,
+    environment: async (bytes, picture) =>
+      preprocessedBy(
+        await pool.request(...decodeRequest(bytes, call, { spec, limits }, picture), { signal }),
+      ),
   };
 }

@@ -1,38 +1,69 @@
 /** What crosses to the worker: from an input to one payload frame. */
 import { IsotorchError } from "./errors.ts";
+import type { Attestation } from "./image/attest/attestation.ts";
 import type { InputSpec } from "./image/geometry.ts";
 import type { Job, Prepared, Want } from "./image/prepare.ts";
 import { locateImage } from "./image/source.ts";
-import type { ImageInput, Located, Pixels } from "./image/source.ts";
+import type { ImageInput, Limits, Located, Pixels } from "./image/source.ts";
 import type { Tensor } from "./image/tensor.ts";
 import type { Handoff, ResolvedClassifyOptions } from "./options.ts";
-import { frameOf } from "./worker/wire.ts";
+import { floatsOf, frameOf } from "./worker/wire.ts";
 import type { Fields, Frame, MessageOf } from "./worker/wire.ts";
 
-/** Who does what for one call. */
-export interface Hands {
+/** Who prepares a picture, and as which network wants it. */
+export interface Preparation {
   readonly spec: InputSpec;
+  readonly attestation: Attestation;
+  readonly limits: Limits;
   readonly signal: AbortSignal;
-  /** Prepares a picture: in a thread, or right here. */
+  /** Node's own: in a thread, or right here. */
   readonly prepare: (job: Job, signal: AbortSignal) => Promise<Prepared>;
-  /** Pillow's picture of a file. */
-  readonly pillow: (bytes: Uint8Array) => Promise<Pixels>;
+  /** The environment's own Pillow and torchvision. @param picture whether the decoded picture is wanted as well. */
+  readonly environment: (bytes: Uint8Array, picture: boolean) => Promise<Preprocessed>;
+  /** Whether there is such an environment: servers elsewhere take files, and give back no pictures. */
+  readonly hasEnvironment: boolean;
 }
+
+/** What the environment made of a file. */
+export interface Preprocessed {
+  readonly pixels?: Pixels;
+  readonly cropped: Pixels;
+  readonly tensor: Tensor;
+  readonly laps: Readonly<Record<string, number>>;
+}
+
+/** One payload frame with what was made on the way to it. */
+export interface Payload {
+  readonly handoff: Handoff;
+  readonly frame: Frame;
+  readonly tensor?: Tensor | undefined;
+  readonly pixels?: Pixels | undefined;
+  /** Who made of the file what the network sees; absent where the caller did. */
+  readonly by?: PreparedBy;
+  /** Milliseconds of each step of its preparation. */
+  readonly laps?: Readonly<Record<string, number>>;
+}
+
+/** `node`: sharp and the resampler here. `worker`: the Pillow and torchvision of the environment. */
+export type PreparedBy = "node" | "worker";
+
+const NOTHING: Want = { encoded: false, pixels: false, cropped: false, tensor: false };
 
 /** What the network would see. @throws IsotorchError what is wrong with the input. */
 export async function tensorOf(
   image: ImageInput,
   call: ResolvedClassifyOptions,
-  hands: Hands,
-): Promise<Tensor> {
-  const located = await locateImage(image, { signal: hands.signal });
-  if (located.kind === "tensor") return checkedTensor(located.tensor, hands.spec);
-  const { tensor } = await madeOf(located, call, hands, { ...NOTHING, tensor: true }, false);
-  return present(tensor);
+  preparation: Preparation,
+): Promise<Pick<Payload, "by"> & { readonly tensor: Tensor }> {
+  const located = await locate(image, preparation);
+  if (located.kind === "tensor") return { tensor: checkedTensor(located.tensor, preparation.spec) };
+  const { tensor, encoded, left } = await prepared(located, call, preparation, { ...NOTHING, tensor: true });
+  if (left === undefined) return { tensor: present(tensor), by: "node" };
+  return { tensor: (await preparation.environment(present(encoded), false)).tensor, by: "worker" };
 }
 
 /**
- * The tensor, the cropped pixels, or the file where only Pillow reads it as Pillow does; with what the call includes.
+ * The tensor, the cropped pixels, or the file where the environment has to read it; with what the call includes.
  *
  * @throws IsotorchError what is wrong with the input.
  */
@@ -40,47 +71,49 @@ export async function payloadOf(
   image: ImageInput,
   call: ResolvedClassifyOptions,
   handoff: Handoff,
-  hands: Hands,
+  preparation: Preparation,
 ): Promise<Payload> {
-  const located = await locateImage(image, { signal: hands.signal });
-  if (located.kind === "tensor") return tensorPayload(checkedTensor(located.tensor, hands.spec));
-  const asStored = call.exif === "ignore" && call.icc === "ignore" && call.mode === "convert-rgb";
-  const mayGoEncoded = asStored && located.kind !== "pixels";
-  const goesEncoded = handoff === "encoded" && mayGoEncoded;
+  const located = await locate(image, preparation);
+  if (located.kind === "tensor") return tensorPayload(checkedTensor(located.tensor, preparation.spec));
   const { tensor = false, pixels = false } = call.include;
+  const includes = tensor || pixels;
+  const isAsStored = call.exif === "ignore" && call.icc === "ignore" && call.mode === "convert-rgb";
+  const goesEncoded = handoff === "encoded" && isAsStored && located.kind !== "pixels";
+  const isLookedAt = goesEncoded && (preparation.hasEnvironment || !includes);
   const want: Want = {
     encoded: goesEncoded,
     pixels,
     cropped: handoff === "pixels",
     tensor: tensor || (handoff !== "pixels" && !goesEncoded),
   };
-  const made = await madeOf(located, call, hands, want, mayGoEncoded && !tensor && !pixels);
-  const { kind, encoded, cropped, laps } = made;
-  const along = { laps, tensor: made.tensor, pixels: made.pixels };
-  if (kind === "encoded" || goesEncoded) return { ...along, ...encodedPayload(present(encoded)) };
-  if (handoff === "pixels") return { ...along, ...pixelsPayload(present(cropped)) };
-  return { ...along, ...tensorPayload(present(made.tensor)) };
+  const made = await prepared(located, call, preparation, isLookedAt ? NOTHING : want);
+  if (isLookedAt || made.left !== undefined) {
+    const encoded = present(made.encoded);
+    if (isAsStored && !includes) return { ...encodedPayload(encoded), by: "worker", laps: made.laps };
+    const theirs = await preparation.environment(encoded, pixels);
+    const laps = { ...made.laps, ...theirs.laps };
+    const along = { tensor: theirs.tensor, pixels: theirs.pixels, by: "worker", laps } as const;
+    if (goesEncoded) return { ...encodedPayload(encoded), ...along };
+    const usesPixels = handoff === "pixels" && preparation.attestation.node.includes("normalize-pixels");
+    return { ...(usesPixels ? pixelsPayload(theirs.cropped) : tensorPayload(theirs.tensor)), ...along };
+  }
+  const along = { tensor: made.tensor, pixels: made.pixels, by: "node", laps: made.laps } as const;
+  if (goesEncoded) return { ...encodedPayload(present(made.encoded)), ...along };
+  if (handoff === "pixels") return { ...pixelsPayload(present(made.cropped)), ...along };
+  return { ...tensorPayload(present(made.tensor)), ...along };
 }
 
-const NOTHING: Want = { encoded: false, pixels: false, cropped: false, tensor: false };
+function locate(image: ImageInput, { signal, limits }: Preparation): Promise<Located> {
+  return locateImage(image, { signal, limits });
+}
 
-/** Decoded by sharp where its bits are proven to be Pillow's, by Pillow itself elsewhere. */
-async function madeOf(
+function prepared(
   source: Exclude<Located, { kind: "tensor" }>,
   { exif, icc, mode }: ResolvedClassifyOptions,
-  { spec, signal, prepare, pillow }: Hands,
+  { spec, attestation, limits, signal, prepare }: Preparation,
   want: Want,
-  fileWillDo: boolean,
 ): Promise<Prepared> {
-  const job: Job = { source, spec, decode: { exif, icc, mode }, fileWillDo, want };
-  const made = await prepare(job, signal);
-  const { kind, encoded } = made;
-  if (kind !== "pillow") return made;
-  const started = performance.now();
-  const pixels = await pillow(present(encoded));
-  const laps = { ...made.laps, decode: performance.now() - started };
-  const rest = await prepare({ ...job, source: { kind: "pixels", pixels } }, signal);
-  return { ...rest, ...(want.encoded && encoded && { encoded }), laps: { ...laps, ...rest.laps } };
+  return prepare({ source, spec, attestation, limits, decode: { exif, icc, mode }, want }, signal);
 }
 
 function present<T>(value: T | undefined): T {
@@ -88,18 +121,31 @@ function present<T>(value: T | undefined): T {
   return value;
 }
 
-/** A `decode` request: what Pillow reads in these bytes. */
+/** A `decode` request: what the environment makes of these bytes. */
 export function decodeRequest(
   bytes: Uint8Array,
   { exif, icc, mode, timeoutMs }: ResolvedClassifyOptions,
+  { spec, limits }: Pick<Preparation, "spec" | "limits">,
+  picture: boolean,
 ): readonly [type: "decode", fields: Fields<"decode">, frames: readonly Frame[]] {
-  return ["decode", { exif, icc, mode, deadlineMs: timeoutMs || null }, [encodedFrame(bytes)]];
+  const reading = { exif, icc, mode, maxPixels: limits.pixels, spec, picture };
+  return ["decode", { ...reading, deadlineMs: timeoutMs || null }, [encodedFrame(bytes)]];
 }
 
-/** The picture in the answer to a `decode` request. */
-export function decodedPixels(reply: MessageOf<"result">): Pixels {
-  const { data, shape } = frameOf(reply, "pixels");
-  const [height = 0, width = 0] = shape;
+/** What is in the answer to it. */
+export function preprocessedBy(reply: MessageOf<"result">): Preprocessed {
+  const { decode = 0, preprocess = 0 } = reply.fields.timings;
+  const hasPicture = reply.frames.some(({ name }) => name === "pixels");
+  const tensor = frameOf(reply, "tensor");
+  return {
+    ...(hasPicture && { pixels: pixelsIn(frameOf(reply, "pixels")) }),
+    cropped: pixelsIn(frameOf(reply, "cropped")),
+    tensor: { data: floatsOf(tensor), shape: tensor.shape },
+    laps: { decode, preprocess },
+  };
+}
+
+function pixelsIn({ data, shape: [height = 0, width = 0] }: Frame): Pixels {
   return { data, width, height };
 }
 
@@ -111,16 +157,6 @@ function checkedTensor(tensor: Tensor, { crop }: InputSpec): Tensor {
     "BAD_TENSOR",
     `The tensor has shape [${tensor.shape.join()}], expected [${expected.join()}].`,
   );
-}
-
-/** One payload frame with what was made on the way to it. */
-export interface Payload {
-  readonly handoff: Handoff;
-  readonly frame: Frame;
-  readonly tensor?: Tensor | undefined;
-  readonly pixels?: Pixels | undefined;
-  /** Milliseconds of each step of its preparation. */
-  readonly laps?: Readonly<Record<string, number>>;
 }
 
 function tensorPayload(tensor: Tensor): Payload {

@@ -2,14 +2,11 @@
 import { createClassifier } from "./classifier.ts";
 import type { Classification, Classifier } from "./classifier.ts";
 import { withinDeadline } from "./deadline.ts";
-import { decodeRequest, decodedPixels, tensorOf } from "./handoff.ts";
-import { pictures } from "./image/pool.ts";
-import type { ImageInput, Pixels } from "./image/source.ts";
+import { Decoder } from "./decoder.ts";
+import type { ImageInput } from "./image/source.ts";
 import type { Tensor } from "./image/tensor.ts";
 import { resolveClassifierOptions, resolveClassifyOptions, splitOptions } from "./options.ts";
-import type { ClassifierOptions, ClassifyOptions } from "./options.ts";
-import { specOf } from "./worker/known.ts";
-import { startDecoder } from "./worker/start.ts";
+import type { ClassifierOptions, ClassifyOptions, TransformsName } from "./options.ts";
 
 const shared = new Map<string, Promise<Classifier>>();
 let watching = false;
@@ -40,41 +37,66 @@ async function sharedClassifier(key: string, options: ClassifierOptions): Promis
     await known.close();
   }
   const started = shared.get(key) ?? createClassifier(options);
-  if (!watching) process.on("beforeExit", closeShared);
-  watching = true;
+  closeAtExit();
   shared.set(key, started);
   started.catch(() => shared.delete(key));
   return started;
 }
 
+function closeAtExit(): void {
+  if (!watching) process.on("beforeExit", closeShared);
+  watching = true;
+}
+
 function closeShared(): void {
-  for (const classifier of shared.values()) void classifier.then((ready) => ready.close());
+  for (const started of [...shared.values(), ...decoders.values()]) {
+    void started.then(
+      (ready: Pick<Classifier, "close">) => ready.close(),
+      () => undefined,
+    );
+  }
   shared.clear();
+  decoders.clear();
 }
 
 /**
- * What the network would see, without a network: no checkpoint is needed, and Python only for pictures that only
- * Pillow reads as Pillow does.
+ * What the network would see, without a network: no checkpoint is needed. The first call starts Python to compare what Node
+ * does with its Pillow and torchvision; later calls share it. Where no Python is found at all, pictures are read and resized as
+ * by Pillow 9 to 12 on libjpeg-turbo, which `logger` hears of.
  *
  * @returns float32 [1,3,224,224], the same bits as torchvision's transforms of these weights.
  */
 export async function preprocess(
   image: ImageInput,
-  options: ClassifyOptions & Pick<ClassifierOptions, "transforms" | "python" | "env"> = {},
+  options: ClassifyOptions & PreprocessOptions = {},
 ): Promise<Tensor> {
   const [ofClassifier, ofCall] = splitOptions(options);
-  const { transforms = "IMAGENET1K_V1" } = resolveClassifierOptions(ofClassifier);
+  const { transforms = "IMAGENET1K_V1", ...rest } = resolveClassifierOptions(ofClassifier);
   const call = resolveClassifyOptions(ofCall);
-  return withinDeadline(call, (signal) => {
-    const pillow = async (bytes: Uint8Array): Promise<Pixels> => {
-      const session = await startDecoder({ ...ofClassifier, signal });
-      try {
-        return decodedPixels(await session.request(...decodeRequest(bytes, call), 1));
-      } finally {
-        await session.close();
-      }
-    };
-    const prepare = pictures.run.bind(pictures);
-    return tensorOf(image, call, { spec: specOf(transforms), signal, prepare, pillow });
+  return withinDeadline(call, async (signal) => {
+    const decoder = await sharedDecoder(transforms, rest);
+    const { tensor } = await decoder.tensorOf(image, call, signal);
+    return tensor;
   });
+}
+
+/** What a call without a network can be told of its environment. */
+export type PreprocessOptions = Pick<
+  ClassifierOptions,
+  "transforms" | "python" | "env" | "limits" | "logger"
+>;
+
+const decoders = new Map<string, Promise<Decoder>>();
+
+async function sharedDecoder(transforms: TransformsName, options: PreprocessOptions): Promise<Decoder> {
+  const { python, env, limits } = options;
+  const key = JSON.stringify([transforms, python, env, limits]);
+  const known = await decoders.get(key);
+  if (known !== undefined && known.isAlive) return known;
+  if (known !== undefined) decoders.delete(key);
+  const started = decoders.get(key) ?? Decoder.start(transforms, options);
+  closeAtExit();
+  decoders.set(key, started);
+  started.catch(() => decoders.delete(key));
+  return started;
 }

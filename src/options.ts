@@ -1,6 +1,19 @@
 /** Every option, documented one by one; resolved once at the door and trusted inside. */
-import { IsotorchError } from "./errors.ts";
-import { nearest } from "./nearest.ts";
+import { DEFAULT_LIMITS, type Limits } from "./image/limits.ts";
+import {
+  type Check,
+  FLAG,
+  FUNCTION,
+  SIGNAL,
+  TEXT,
+  WHOLE,
+  check,
+  flags,
+  invalid,
+  isObject,
+  numbers,
+  oneOf,
+} from "./option-checks.ts";
 import { WORKER_OPTIONS, isRemote } from "./remote/options.ts";
 import type { RemoteOptions } from "./remote/options.ts";
 import { DEFAULT_POLICY } from "./worker/policy.ts";
@@ -131,6 +144,13 @@ export interface ClassifierOptions {
    * @default nowhere
    */
   readonly logger?: Logger;
+  /**
+   * The largest picture: its pixels (width times height) and the bytes of its file; a larger one fails with
+   * `INPUT_TOO_LARGE`. Above 67,108,864 pixels Pillow decodes in the worker, one picture at a time, whose memory is
+   * then the largest. `bytes` is at most its default.
+   * @default { pixels: 178956970, bytes: 603979776 }, what Pillow opens by itself
+   */
+  readonly limits?: Partial<Limits>;
   /** How many calls may be open at each worker; a call beyond fails at once with `QUEUE_FULL`. @default 128 requests and 96 MiB */
   readonly queue?: Partial<Pick<SupervisionPolicy, QueueLimit>>;
   /** How a worker is watched, restarted and given up; every number is documented in `SupervisionPolicy`. */
@@ -253,38 +273,12 @@ export function splitOptions(
   return [Object.fromEntries(ofClassifier), Object.fromEntries(ofCall)];
 }
 
-/** What a good value is, in words, and whether this is one. */
-type Check = readonly [expected: string, accepts: (value: unknown) => boolean];
-
-const TEXT: Check = ["a non-empty string", (value) => typeof value === "string" && value !== ""];
-const FLAG: Check = ["true or false", (value) => typeof value === "boolean"];
-const FUNCTION: Check = ["a function", (value) => typeof value === "function"];
-const SIGNAL: Check = ["an AbortSignal", (value) => value instanceof AbortSignal];
-const WHOLE: Check = [
-  "a whole number from 0",
-  (value) => Number.isSafeInteger(value) && (value as number) >= 0,
-];
-
-const oneOf = (...values: readonly string[]): Check => [
-  `one of ${values.map((value) => `"${value}"`).join(", ")}`,
-  (value) => values.includes(value as string),
-];
-
-const flags = (...names: readonly string[]): Check => [
-  `an object with ${names.join(", ")} set to true or false`,
-  (value) =>
-    isObject(value) &&
-    Object.entries(value).every(([name, on]) => names.includes(name) && typeof on === "boolean"),
-];
-
-const numbers = (...names: readonly string[]): Check => [
-  `an object with ${names.join(", ")} as whole numbers`,
-  (value) =>
-    isObject(value) &&
-    Object.entries(value).every(([name, number]) => names.includes(name) && WHOLE[1](number)),
-];
-
 const MAX_WORKERS = 64;
+/** The largest number that the wire has. */
+const MAX_COUNT = 2 ** 32 - 1;
+
+const isLimits = ({ pixels = 1, bytes = 1 }: Partial<Limits>): boolean =>
+  pixels >= 1 && pixels <= MAX_COUNT && bytes >= 1 && bytes <= DEFAULT_LIMITS.bytes;
 
 const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
   remote: ["an address, a list of addresses, or { url, token, model, version, connections, … }", isRemote],
@@ -321,6 +315,10 @@ const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
       isObject(value) &&
       ["debug", "info", "warn", "error"].every((name) => typeof value[name] === "function"),
   ],
+  limits: [
+    `an object with pixels from 1 and bytes from 1 to ${DEFAULT_LIMITS.bytes} as whole numbers`,
+    (value) => numbers("pixels", "bytes")[1](value) && isLimits(value as Partial<Limits>),
+  ],
   queue: numbers("maxRequests", "maxBytes"),
   supervision: [
     "an object with names of SupervisionPolicy",
@@ -355,39 +353,8 @@ const CLASSIFY_CHECKS: Readonly<Record<keyof ClassifyOptions, Check>> = {
   ],
 };
 
-function check(options: object, checks: Readonly<Record<string, Check>>): void {
-  if (!isObject(options)) throw invalid(`Options are ${show(options)}, expected an object.`);
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue;
-    const known = Object.hasOwn(checks, name) ? checks[name] : undefined;
-    if (known === undefined) {
-      const meant = nearest(name, Object.keys(checks));
-      throw invalid(
-        `There is no option "${name}".`,
-        meant === undefined ? undefined : `Did you mean "${meant}"?`,
-      );
-    }
-    const [expected, accepts] = known;
-    // The address of a server may come with a token.
-    const shown = name === "remote" ? "not what it should be" : show(value);
-    if (!accepts(value)) throw invalid(`Option "${name}" is ${shown}, expected ${expected}.`);
-  }
-}
-
 function isDevice(value: unknown): boolean {
   return typeof value === "string" && /^(?:auto|cpu|cuda(?::\d+)?)$/.test(value);
-}
-
-function invalid(message: string, hint?: string): IsotorchError {
-  return new IsotorchError("INVALID_OPTION", message, hint === undefined ? {} : { hint });
-}
-
-function show(value: unknown): string {
-  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function withoutUndefined<T extends object>(options: T): T {

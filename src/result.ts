@@ -26,6 +26,11 @@ export interface DetailedResult {
   readonly tensor?: Tensor;
   /** The decoded picture before any resizing, uint8 RGB, with `include.pixels`. */
   readonly pixels?: Pixels;
+  /**
+   * Who made of the picture what the network sees: `node`, where its bytes are attested to be those of the environment, or
+   * the `worker` (or server) with its own Pillow and torchvision. Absent for a tensor.
+   */
+  readonly preprocessedBy?: "node" | "worker";
   /** Milliseconds by stage, with `include.timings`. */
   readonly timings?: Readonly<Record<string, number>>;
   /** How many pictures were computed together with this one, itself included, with `include.timings`. */

@@ -258,7 +258,7 @@ class Channel:
         elif message.type == "stop":
             self.stopping.set()
             self._waiting.put(Stopped())
-        elif message.type in ("load", "infer", "decode"):
+        elif message.type in ("load", "infer", "decode", "attest"):
             self._keep(Request(message))
         elif message.type != "pong":
             self._drop(f"{message.type} is not for a worker")

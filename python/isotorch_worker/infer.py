@@ -7,12 +7,13 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
 from isotorch_worker.errors import BadTensor, NonFiniteOutput
-from isotorch_worker.picture import decode_picture
+from isotorch_worker.picture import MAX_PIXELS, decode_picture
 
 _MEMORY_PHRASES = ("out of memory", "can't allocate memory", "not enough memory", "CUDNN_STATUS_ALLOC_FAILED")
 
@@ -36,21 +37,29 @@ class Ranking(NamedTuple):
         return Ranking(indices, scores, percentages, self.probabilities[rows])
 
 
-def tensor_from_encoded(data: bytes | bytearray | memoryview, spec: Mapping[str, Any]) -> Tensor:
+def tensor_from_encoded(
+    data: bytes | bytearray | memoryview, spec: Mapping[str, Any], max_pixels: int = MAX_PIXELS
+) -> Tensor:
     """float32 [1,3,crop,crop] from an encoded picture, by torchvision's own transforms, as in the tutorial.
 
     Raises as ``decode_picture``.
     """
-    preprocess = transforms.Compose(
+    return preprocess(decode_picture(data, max_pixels=max_pixels), spec)[1]
+
+
+def preprocess(picture: Image.Image, spec: Mapping[str, Any]) -> tuple[Image.Image, Tensor]:
+    """An RGB picture resized and cropped, and of that the float32 [1,3,crop,crop]: torchvision's transforms."""
+    shape = transforms.Compose(
         [
             transforms.Resize(spec["resize"], interpolation=InterpolationMode(spec["interpolation"])),
             transforms.CenterCrop(spec["crop"]),
-            transforms.ToTensor(),
-            transforms.Normalize(mean=spec["mean"], std=spec["std"]),
         ]
     )
-    tensor = cast("Tensor", preprocess(decode_picture(data)))
-    return tensor.unsqueeze(0)
+    values = transforms.Compose(
+        [transforms.ToTensor(), transforms.Normalize(mean=spec["mean"], std=spec["std"])]
+    )
+    cropped = cast("Image.Image", shape(picture))
+    return cropped, cast("Tensor", values(cropped)).unsqueeze(0)
 
 
 def tensor_from_pixels(pixels: Tensor, spec: Mapping[str, Any]) -> Tensor:

@@ -85,7 +85,7 @@ class Job:
 def _pictures(message: Message, spec: Mapping[str, Any]) -> Tensor:
     descriptor, payload = message.frames[message.fields["handoff"]]
     if descriptor.name == "encoded":
-        return infer.tensor_from_encoded(payload, spec)
+        return infer.tensor_from_encoded(payload, spec, message.fields["maxPixels"])
     # torch wants memory that may be written; copying 600 KB takes 0.05 ms.
     data = bytearray(payload)
     if descriptor.name == "pixels":

@@ -53,7 +53,7 @@ def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tupl
     reader = CheckpointReader(path, digest, wanted["trust"] and seed is None) if is_there else None
     if ahead is not None:
         ahead.finish()
-    from isotorch_worker import compute, infer, model, precision, probe, untrained
+    from isotorch_worker import attest, compute, infer, model, precision, probe, untrained
     from isotorch_worker import device as devices
 
     threads = devices.set_threads(wanted["threads"])
@@ -64,6 +64,8 @@ def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tupl
         progress("make")
         made = untrained.ensure_untrained(path, cast("int", seed))
         reader = CheckpointReader(path, made, trust=False)
+    # While the checkpoint is still being read and hashed.
+    attested = attest.attestation(spec)
     data, sha256 = _wait(reader, progress)
     progress("build")
     network = model.build(wanted["model"])
@@ -108,6 +110,7 @@ def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tupl
     frames = {
         **byte_frame("categories", _json(model.categories(wanted["transforms"], wanted["model"]))),
         **byte_frame("models", _json(model.model_names())),
+        **byte_frame("attestation", json.dumps(attested).encode()),
     }
     return session, Message("ready", message.id, channel.generation, fields, frames)
 

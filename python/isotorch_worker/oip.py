@@ -90,14 +90,15 @@ OUTPUTS = [
 ]
 
 
-def model_metadata(crop: int) -> dict[str, Any]:
-    """What ``GET /v2/models/resnet101`` answers."""
+def model_metadata(crop: int, attestation: Mapping[str, str]) -> dict[str, Any]:
+    """What ``GET /v2/models/resnet101`` answers; ``attestation`` is that of attest.py, for clients."""
     return {
         "name": MODEL,
         "versions": [VERSION],
         "platform": "pytorch",
         "inputs": inputs(crop),
         "outputs": OUTPUTS,
+        "parameters": {"attestation": attestation},
     }
 
 

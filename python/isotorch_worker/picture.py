@@ -40,7 +40,11 @@ _BEFORE_ICC = {"P": "RGB", "RGBA": "RGB", "RGBX": "RGB", "LA": "L", "PA": "RGB",
 
 
 def decode_picture(
-    data: bytes | bytearray | memoryview, exif: str = "ignore", icc: str = "ignore", mode: str = "convert-rgb"
+    data: bytes | bytearray | memoryview,
+    exif: str = "ignore",
+    icc: str = "ignore",
+    mode: str = "convert-rgb",
+    max_pixels: int = MAX_PIXELS,
 ) -> Image.Image:
     """The first frame of an encoded picture as Pillow's ``convert("RGB")`` gives it.
 

@@ -56,6 +56,7 @@ class Network:
         self._thread = ThreadPoolExecutor(1)
         self._session, ready = self._thread.submit(_load, settings["load"]).result()
         self._labels: list[str] = json.loads(bytes(ready.frames["categories"][1]))
+        self._attestation: dict[str, str] = json.loads(bytes(ready.frames["attestation"][1]))
         self._network = {**ready.fields, "model": oip.MODEL, "weights": settings["name"]}
         self._network |= {"trained": settings["trained"], **ready.fields["spec"]}
         # What makes later pictures faster and changes no bit is worth its time before the first one here.
@@ -108,7 +109,7 @@ class Network:
                 "version": "ray",
                 "extensions": ["binary_tensor_data", "classification"],
             },
-            _MODEL: oip.model_metadata(self._session.spec["crop"]),
+            _MODEL: oip.model_metadata(self._session.spec["crop"], self._attestation),
             "/status": {"ready": True, "network": self._network},
         }
         if request.method == "GET" and path in answers:

@@ -13,7 +13,7 @@ from isotorch_worker.errors import ERROR_CODES, ProtocolError
 PROTOCOL_VERSION = 1
 MAX_HEADER_BYTES = 4096
 MAX_FRAMES = 8
-MAX_FRAME_BYTES = 160 * 1024 * 1024
+MAX_FRAME_BYTES = 576 * 1024 * 1024
 MAX_INTEGER = 2**32 - 1
 MAX_TEXT_BYTES = 2000
 
@@ -24,6 +24,7 @@ MESSAGE_TYPES = (
     "ready",
     "infer",
     "decode",
+    "attest",
     "result",
     "error",
     "cancel",
@@ -287,6 +288,7 @@ FIELDS: dict[str, dict[str, Check]] = {
         "handoff": one_of(*HANDOFFS),
         "topK": integer(0, 1000),
         "include": _list_of(one_of(*INCLUDES), range(3), distinct=True),
+        "maxPixels": integer(),
         "deadlineMs": _or_nil(_number()),
         "following": integer(),
     },
@@ -294,8 +296,12 @@ FIELDS: dict[str, dict[str, Check]] = {
         "exif": one_of(*EXIF),
         "icc": one_of(*ICC),
         "mode": one_of(*MODES),
+        "maxPixels": integer(),
+        "spec": _or_nil(_SPEC),
+        "picture": _boolean,
         "deadlineMs": _or_nil(_number()),
     },
+    "attest": {"spec": _SPEC},
     "result": {"timings": _map_of(_number()), "batch": integer()},
     "error": {"code": one_of(*ERROR_CODES), "message": _TEXT, "hint": _or_nil(text(1000))},
     "cancel": {},
@@ -312,6 +318,9 @@ _FRAMES: dict[str, tuple[str, Dims]] = {
     "tensor": ("<f4", ("N", 3, "H", "W")),
     "pixels": ("|u1", ("N", "H", "W", 3)),
     "result pixels": ("|u1", ("H", "W", 3)),
+    "cropped": ("|u1", ("h", "w", 3)),
+    "result tensor": ("<f4", ("N", 3, "h", "w")),
+    "attestation": ("|u1", ("*",)),
     "encoded": ("|u1", ("*",)),
     "indices": ("<i8", ("N", "k")),
     "scores": ("<f4", ("N", "k")),
@@ -323,7 +332,7 @@ _FRAMES: dict[str, tuple[str, Dims]] = {
 
 _TOP = ("indices", "scores", "percentages")
 _LAYOUTS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "ready": (("categories", "models"),),
+    "ready": (("categories", "models", "attestation"),),
     "decode": (("encoded",),),
     "result": (
         _TOP,
@@ -331,6 +340,9 @@ _LAYOUTS: dict[str, tuple[tuple[str, ...], ...]] = {
         (*_TOP, "probabilities"),
         (*_TOP, "logits", "probabilities"),
         ("pixels",),
+        ("cropped", "tensor"),
+        ("pixels", "cropped", "tensor"),
+        ("attestation",),
     ),
     "error": (("traceback",), ()),
 }

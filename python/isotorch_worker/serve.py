@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from isotorch_worker import lifetime
 from isotorch_worker.ahead import Ahead
 from isotorch_worker.batch import runs
-from isotorch_worker.channel import Channel, Request, Stopped, error_message
+from isotorch_worker.channel import Channel, Request, Stopped, byte_frame, error_message
 from isotorch_worker.errors import (
     Aborted,
     Closed,
@@ -21,9 +23,11 @@ from isotorch_worker.errors import (
 )
 from isotorch_worker.load import Session, load
 from isotorch_worker.startup import Startup
-from isotorch_worker.wire import Descriptor, Frames, Message
+from isotorch_worker.wire import Descriptor, Frames, Message, Payload
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from isotorch_worker.compute import Running
     from isotorch_worker.job import Job, Row
 
@@ -87,7 +91,7 @@ class Worker:
                     reply = self._load(request)
                 else:
                     _check_still_wanted(request)
-                    reply = _decode(request)
+                    reply = _aside(request)
             except Exception as error:
                 self._fail(request, error)
             else:
@@ -201,17 +205,42 @@ def _check_still_wanted(request: Request) -> None:
         raise DeadlineExceeded("the deadline passed before its turn came")
 
 
-def _decode(request: Request) -> Message:
-    message, wanted = request.message, request.message.fields
-    if message.type != "decode":
-        raise ProtocolError(f"{message.type} came before load")
-    from isotorch_worker import picture
-
+def _aside(request: Request) -> Message:
+    """The answer to a request that needs no network."""
+    message = request.message
     queue = (time.monotonic() - request.received) * 1000
-    began = time.perf_counter()
-    data, shape = picture.decode_pixels(
-        message.frames["encoded"][1], wanted["exif"], wanted["icc"], wanted["mode"]
+    if message.type == "decode":
+        timings, frames = _decode(message.fields, message.frames["encoded"][1])
+    elif message.type == "attest":
+        from isotorch_worker.attest import attestation
+
+        timings, frames = {}, byte_frame("attestation", json.dumps(attestation(message.fields["spec"])).encode())
+    else:
+        raise ProtocolError(f"{message.type} came before load")
+    return Message(
+        "result", message.id, message.generation, {"timings": {"queue": queue, **timings}, "batch": 1}, frames
     )
-    timings = {"queue": queue, "decode": (time.perf_counter() - began) * 1000}
-    frames: Frames = {"pixels": (Descriptor("pixels", "|u1", shape), data)}
-    return Message("result", message.id, message.generation, {"timings": timings, "batch": 1}, frames)
+
+
+def _decode(wanted: Mapping[str, Any], data: Payload) -> tuple[dict[str, float], Frames]:
+    """What Pillow reads in a file; with a ``spec`` also what torchvision's transforms make of it."""
+    from isotorch_worker.picture import decode_picture
+
+    began = time.perf_counter()
+    picture = decode_picture(data, wanted["exif"], wanted["icc"], wanted["mode"], wanted["maxPixels"])
+    timings = {"decode": (time.perf_counter() - began) * 1000}
+    frames = _pixels("pixels", picture) if wanted["picture"] or wanted["spec"] is None else {}
+    if wanted["spec"] is not None:
+        from isotorch_worker.infer import preprocess
+
+        began = time.perf_counter()
+        cropped, tensor = preprocess(picture, wanted["spec"])
+        frames |= _pixels("cropped", cropped)
+        frames["tensor"] = (Descriptor("tensor", "<f4", tuple(tensor.shape)), tensor.numpy().tobytes())
+        timings["preprocess"] = (time.perf_counter() - began) * 1000
+    return timings, frames
+
+
+def _pixels(name: str, picture: Image) -> Frames:
+    shape = (picture.height, picture.width, 3)
+    return {name: (Descriptor(name, "|u1", shape), picture.tobytes())}

@@ -50,6 +50,7 @@ export function classifierOptions(values: Values): ClassifierOptions {
     cacheDir: values["cache-dir"],
     offline: values["offline"],
     mirror: values["mirror"],
+    limits: limitsOf(values),
     onProgress: process.stderr.isTTY ? showProgress : undefined,
   };
   return defined(options); // the values are checked by createClassifier()
@@ -67,6 +68,14 @@ function remoteOf(values: Values): RemoteOptions | undefined {
     ...(token !== undefined && token !== "" && { token }),
     ...(model !== undefined && { model: String(model) }),
   };
+}
+
+function limitsOf(values: Values): { pixels?: number; bytes?: number } | undefined {
+  const [pixels, bytes] = ["max-pixels", "max-bytes"].map((flag) =>
+    values[flag] === undefined ? undefined : wholeNumber(flag, values[flag]),
+  );
+  if (pixels === undefined && bytes === undefined) return undefined;
+  return { ...(pixels !== undefined && { pixels }), ...(bytes !== undefined && { bytes }) };
 }
 
 /** `cuda:0,cuda:1` as a list. */

@@ -3,6 +3,7 @@ import { createClassifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
 import { createServer } from "../server.ts";
 import type { LogLevel, ServerOptions } from "../server.ts";
+import { SERVER_LIMITS } from "../server/options.ts";
 import { SERVE } from "./describe/serve.ts";
 import { parserOf } from "./description.ts";
 import { classifierOptions, parseFlags, wholeNumber } from "./flags.ts";
@@ -27,8 +28,15 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     ...(values["no-compare"] === true && { compare: false }),
     logLevel: (values["log"] ?? (process.stderr.isTTY ? "warn" : "info")) as LogLevel,
   };
-  await using classifier = await createClassifier({ ...classifierOptions(values), signal });
-  await using server = await listening({ ...options, classifier });
+  const given = classifierOptions(values);
+  // Those of the worker's Pillow are the server's: tighter than for pictures of one's own.
+  const { pixels, bytes } = {
+    pixels: SERVER_LIMITS.pixels,
+    bytes: SERVER_LIMITS.pictureBytes,
+    ...given.limits,
+  };
+  await using classifier = await createClassifier({ ...given, limits: { pixels, bytes }, signal });
+  await using server = await listening({ ...options, classifier, limits: { pixels, pictureBytes: bytes } });
   const { weights, device } = classifier.info();
   const untrained = weights.trained === false ? " (untrained: its labels mean nothing)" : "";
   process.stdout.write(`resnet101, ${weights.name}${untrained}, on ${device}: ${server.pageUrl}\n`);

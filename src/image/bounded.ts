@@ -20,7 +20,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 export function throwIfTooLarge(bytes: number, maxBytes: number, what: string): void {
   if (bytes <= maxBytes) return;
   throw new IsotorchError("INPUT_TOO_LARGE", `${what} is larger than ${maxBytes} bytes`, {
-    hint: "make the picture smaller, or raise the limit",
+    hint: "raise `limits.bytes` (`--max-bytes`), or make the picture smaller first",
   });
 }
 

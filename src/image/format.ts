@@ -41,11 +41,11 @@ const READERS: Record<ImageFormat, (bytes: Uint8Array) => HeaderFacts> = {
  * @throws IsotorchError `UNSUPPORTED_FORMAT`; `DECODE_FAILED` for a header that ends early;
  * `INPUT_TOO_LARGE` beyond {@link MAX_PIXELS}.
  */
-export function readHeader(bytes: Uint8Array): Header {
+export function readHeader(bytes: Uint8Array, maxPixels: number = MAX_PIXELS): Header {
   const format = sniffFormat(bytes);
   const facts = readFacts(bytes, format);
   const pixels = facts.width * facts.height;
-  if (pixels > MAX_PIXELS) {
+  if (pixels > maxPixels) {
     const size = `${facts.width} × ${facts.height}`;
     throw new IsotorchError("INPUT_TOO_LARGE", `the picture has ${size} pixels, more than ${MAX_PIXELS}`, {
       hint: "make it smaller first, or hand over its pixels already reduced",
@@ -64,6 +64,10 @@ function readFacts(bytes: Uint8Array, format: ImageFormat): HeaderFacts {
       cause,
     });
   }
+}
+
+export function doubtOf(header: Header, _options: object): string | undefined {
+  return header.doubt;
 }
 
 /** Decides who decodes the picture: only what is proven equal to Pillow is decoded here. Throws as {@link readHeader}. */

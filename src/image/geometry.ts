@@ -14,6 +14,9 @@ export interface InputSpec {
 /** The filter of the resize, by torchvision's names. */
 export type Interpolation = "bilinear" | "bicubic";
 
+/** The direction of one of the two passes of a resize. */
+export type Axis = "horizontal" | "vertical";
+
 /** An RGB picture. */
 export interface Pixels {
   /** `height * width * 3` bytes, rows from the top, R G B interleaved. */
@@ -37,6 +40,18 @@ export function resizedSize(width: number, height: number, size: number): Size {
   return width <= height
     ? { width: size, height: Math.trunc((size * height) / width) }
     : { width: Math.trunc((size * width) / height), height: size };
+}
+
+/** What a resize does to a picture's shape, as far as a Pillow may choose by it along which axis it goes first. */
+export type Shape = "up" | "down" | "tall" | "wide";
+export const SHAPES: readonly Shape[] = ["up", "down", "tall", "wide"];
+
+/** `tall` shrinks in height by more than twice what it does in width, `wide` the other way round. */
+export function shapeOf(from: Size, to: Size): Shape {
+  const [across, down] = [from.width - to.width, from.height - to.height];
+  if (across <= 0 && down <= 0) return "up";
+  if (down > 0 && down > 2 * across) return "tall";
+  return across > 0 && across > 2 * down ? "wide" : "down";
 }
 
 /**

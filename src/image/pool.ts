@@ -3,20 +3,23 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { IsotorchError, abortError, messageOf } from "../errors.ts";
 import { built } from "./built.ts";
+import type { OwnDigests } from "./attest/digests.ts";
 import { type Carried, revive } from "./carried.ts";
 import type { Job, Prepared } from "./prepare.ts";
 
-export type ToThread = { readonly id: number; readonly job: Job } | { readonly abort: number };
+/** `attest`: decode and resize the pictures of the attestation. */
+export type ToThread = { readonly id: number; readonly job: Job | "attest" } | { readonly abort: number };
 export type FromThread =
   | { readonly id: number; readonly prepared: Prepared }
+  | { readonly id: number; readonly digests: OwnDigests }
   | { readonly id: number; readonly error: Carried };
 
 /** Pictures in a thread at a time: sharp decodes them beside the thread, in as many threads as Node gives it (4). */
 const AT_A_TIME = Math.min(4, Math.max(2, availableParallelism()));
 
 interface Call {
-  readonly job: Job;
-  resolve(prepared: Prepared): void;
+  readonly job: Job | "attest";
+  resolve(made: Prepared | OwnDigests): void;
   reject(error: Error): void;
 }
 
@@ -88,6 +91,7 @@ class Thread {
     this.#calls.delete(reply.id);
     if (this.#calls.size === 0) this.#idle();
     if ("prepared" in reply) call?.resolve(reply.prepared);
+    else if ("digests" in reply) call?.resolve(reply.digests);
     else call?.reject(revive(reply.error));
   }
 
@@ -104,6 +108,7 @@ export class Pool {
   #waiting: Call[] = [];
   #threads: readonly Thread[] = [];
   #users = 0;
+  #own: Promise<OwnDigests> | undefined;
 
   /** @param size most threads. @param program what they run. */
   constructor(size: number, program: URL = built("thread.js")) {
@@ -116,7 +121,20 @@ export class Pool {
    *
    * @throws IsotorchError as `prepare`; `WORKER_DIED` when the thread ended; what the signal's reason says.
    */
-  async run(job: Job, signal: AbortSignal): Promise<Prepared> {
+  run(job: Job, signal: AbortSignal): Promise<Prepared> {
+    return this.#call(job, signal) as Promise<Prepared>;
+  }
+
+  /** Node's side of the attestation, made in a thread once for the whole process. @throws IsotorchError `WORKER_DIED`. */
+  attest(): Promise<OwnDigests> {
+    this.#own ??= this.#call("attest", new AbortController().signal).catch((error: unknown) => {
+      this.#own = undefined;
+      throw error;
+    }) as Promise<OwnDigests>;
+    return this.#own;
+  }
+
+  async #call(job: Job | "attest", signal: AbortSignal): Promise<Prepared | OwnDigests> {
     if (signal.aborted) throw abortError(signal);
     let onAbort = (): void => undefined;
     try {
@@ -185,7 +203,8 @@ export class Pool {
 export const pictures: Pool = new Pool(1);
 
 /** The job with memory that may be handed over: what the caller gave stays the caller's. */
-function ownMemory(job: Job): Job {
+function ownMemory(job: Job | "attest"): Job | "attest" {
+  if (job === "attest") return job;
   const { source } = job;
   if (source.kind === "file") return job;
   if (source.kind === "encoded")
@@ -194,7 +213,9 @@ function ownMemory(job: Job): Job {
   return { ...job, source: { ...source, pixels: { ...pixels, data: new Uint8Array(pixels.data) } } };
 }
 
-function memoryOf({ source }: Job): ArrayBuffer[] {
+function memoryOf(job: Job | "attest"): ArrayBuffer[] {
+  if (job === "attest") return [];
+  const { source } = job;
   if (source.kind === "file") return [];
   const { buffer } = source.kind === "encoded" ? source.bytes : source.pixels.data;
   return buffer instanceof ArrayBuffer ? [buffer] : [];

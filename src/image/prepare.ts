@@ -1,25 +1,28 @@
 /** From an input to what crosses to the worker: read, decode, resize and crop, normalise. Runs in whichever thread calls it. */
 import { IsotorchError } from "../errors.ts";
 import { Stopwatch } from "../stopwatch.ts";
+import { type Attestation, firstAxis, leftOfKind } from "./attest/attestation.ts";
 import { throwIfAborted } from "./bounded.ts";
 import { type DecodeOptions, decode } from "./decode.ts";
-import { decoderFor } from "./format.ts";
-import type { InputSpec, Pixels } from "./geometry.ts";
+import { doubtOf, readHeader } from "./format.ts";
+import type { InputSpec, Pixels, Size } from "./geometry.ts";
+import { ppmOf } from "./ppm.ts";
 import { resizeAndCrop } from "./resample.ts";
-import { type Located, readImageFile } from "./source.ts";
+import { type Limits, type Located, readImageFile } from "./source.ts";
 import { pixelsToTensor, type Tensor } from "./tensor.ts";
 
 /** One picture and what is to be made of it. Plain data: it crosses from thread to thread. */
 export interface Job {
   readonly source: Exclude<Located, { kind: "tensor" }>;
   readonly spec: InputSpec;
+  /** What Node may make of it: where its bytes are those of the environment. */
+  readonly attestation: Attestation;
+  readonly limits: Limits;
   readonly decode: DecodeOptions;
-  /** Whether the file itself will do where only Pillow decodes it. */
-  readonly fileWillDo: boolean;
   readonly want: Want;
 }
 
-/** What is asked for; what nobody asks for is not made. */
+/** What is asked for; what nobody asks for is not made. Where nothing is, the file is only read and looked at. */
 export interface Want {
   /** The file as it is. */
   readonly encoded: boolean;
@@ -32,9 +35,10 @@ export interface Want {
 
 /** What was made of a picture; all of it is memory of its own that may be handed on. */
 export interface Prepared {
-  /** `made`: what was asked for. `encoded`: the file alone, which will do. `pillow`: the file alone; Pillow decodes it. */
-  readonly kind: "made" | "encoded" | "pillow";
+  /** The file, if it was asked for or is left to the worker; of raw pixels that are left, one made of them. */
   readonly encoded?: Uint8Array;
+  /** Why the worker has to prepare it, in a phrase; then there is nothing below. */
+  readonly left?: string;
   readonly pixels?: Pixels;
   readonly cropped?: Pixels;
   readonly tensor?: Tensor;
@@ -45,33 +49,58 @@ export interface Prepared {
 /**
  * Prepares one picture. Pillow has the last word on damage: it reads some files that sharp refuses.
  *
- * @throws IsotorchError as `readImageFile`, `decoderFor` and `decode` do, but for `DECODE_FAILED`; `ABORTED` between two steps.
+ * @throws IsotorchError as `readImageFile`, `readHeader` and `decode` do, but for `DECODE_FAILED`; `ABORTED` between two steps.
  */
 export async function prepare(job: Job, signal?: AbortSignal): Promise<Prepared> {
   const clock = new Stopwatch();
   const { laps } = clock;
-  const { source } = job;
-  if (source.kind === "pixels") return { kind: "made", ...makeOf(source.pixels, job, clock), laps };
-  const encoded = source.kind === "file" ? readImageFile(source.path, { signal }) : source.bytes;
-  clock.lap("read");
-  const { want, fileWillDo } = job;
-  if (!want.pixels && !want.cropped && !want.tensor) return { kind: "encoded", encoded, laps };
-  if (decoderFor(encoded).decoder === "worker") {
-    return { kind: fileWillDo ? "encoded" : "pillow", encoded, laps };
+  const { source, limits } = job;
+  if (source.kind === "pixels") {
+    const left = leftOfSize(job, source.pixels);
+    if (left !== undefined) return { encoded: ppmOf(source.pixels), left, laps };
+    return { ...makeOf(source.pixels, job, clock), laps };
   }
+  const encoded = source.kind === "file" ? readImageFile(source.path, { signal, limits }) : source.bytes;
+  clock.lap("read");
+  const header = readHeader(encoded, limits.pixels);
+  const left = doubtOf(header, job.decode) ?? leftOfKind(job.attestation, header) ?? leftOfTurn(job, header);
+  const wantsNothing = !job.want.pixels && !job.want.cropped && !job.want.tensor;
+  if (wantsNothing || left !== undefined) return { encoded, ...(left !== undefined && { left }), laps };
   try {
     const pixels = await decode(encoded, job.decode);
     clock.lap("decode");
     throwIfAborted(signal);
-    return { kind: "made", ...(want.encoded && { encoded }), ...makeOf(pixels, job, clock), laps };
+    return { ...(job.want.encoded && { encoded }), ...makeOf(pixels, job, clock), laps };
   } catch (error) {
     if (!(error instanceof IsotorchError) || error.code !== "DECODE_FAILED") throw error;
-    return { kind: "pillow", encoded, laps };
+    return { encoded, left: error.message, laps };
   }
 }
 
-function makeOf(pixels: Pixels, { spec, want }: Job, clock: Stopwatch): Partial<Prepared> {
-  const cropped = want.tensor || want.cropped ? resizeAndCrop(pixels, spec) : undefined;
+/** Whether the picture that a file holds may be resized here, and turned where that is asked for. */
+function leftOfTurn(
+  job: Job,
+  { width, height, orientation }: Size & { readonly orientation?: number | undefined },
+) {
+  const turns = job.decode.exif === "apply" && orientation !== undefined && orientation > 1;
+  if (turns && !job.attestation.node.includes("orientation")) return "this Pillow turns pictures otherwise";
+  return leftOfSize(job, turns && orientation > 4 ? { width: height, height: width } : { width, height });
+}
+
+function leftOfSize({ attestation, spec, want }: Job, size: Size): string | undefined {
+  if (!want.cropped && !want.tensor) return undefined;
+  if (firstAxis(attestation, size, spec) === undefined) return "this Pillow resizes such a picture otherwise";
+  const { node } = attestation;
+  if (!node.includes("crop")) return "this torchvision crops otherwise";
+  if (want.tensor && !node.includes("normalize")) return "this torchvision normalises otherwise";
+  return want.cropped && !node.includes("normalize-pixels")
+    ? "this PyTorch normalises pixels otherwise"
+    : undefined;
+}
+
+function makeOf(pixels: Pixels, { spec, want, attestation }: Job, clock: Stopwatch): Partial<Prepared> {
+  const first = firstAxis(attestation, pixels, spec);
+  const cropped = want.tensor || want.cropped ? resizeAndCrop(pixels, spec, { first }) : undefined;
   const tensor = cropped && want.tensor ? pixelsToTensor(cropped, spec) : undefined;
   clock.lap("preprocess");
   return {

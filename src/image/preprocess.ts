@@ -1,6 +1,5 @@
-import { type CoefficientSource, pillowCoefficients } from "./coefficients.ts";
 import { type InputSpec, type Pixels, resizedSize } from "./geometry.ts";
-import { centerCrop, resize, resizeAndCrop } from "./resample.ts";
+import { centerCrop, type Passes, resize, resizeAndCrop } from "./resample.ts";
 import { normalize, pixelsToTensor, type Tensor, toTensor } from "./tensor.ts";
 
 /** The network's input, float32 `[1, 3, crop, crop]`: Resize, CenterCrop, ToTensor and Normalize, bit for bit. */
@@ -23,13 +22,9 @@ export interface Stages {
  * Every step by itself, for the parity ladder. The whole resized picture is made, so this takes more time and memory than
  * {@link preprocessPixels}, and a very long and thin picture can be too much for it.
  */
-export function preprocessStages(
-  decoded: Pixels,
-  spec: InputSpec,
-  coefficients: CoefficientSource = pillowCoefficients,
-): Stages {
+export function preprocessStages(decoded: Pixels, spec: InputSpec, passes: Passes = {}): Stages {
   const size = resizedSize(decoded.width, decoded.height, spec.resize);
-  const resized = resize(decoded, size, spec.interpolation, coefficients);
+  const resized = resize(decoded, size, spec.interpolation, passes);
   const cropped = centerCrop(resized, spec.crop);
   const floats = toTensor(cropped);
   return { decoded, resized, cropped, toTensor: floats, normalized: normalize(floats, spec) };

@@ -18,7 +18,7 @@ export interface RawPixels {
  *
  * @throws IsotorchError `INVALID_INPUT`, `INPUT_TOO_LARGE`.
  */
-export function checkPixels(input: object): Pixels {
+export function checkPixels(input: object, maxPixels: number = MAX_PIXELS): Pixels {
   const { data, width, height, channels } = input as Partial<Record<keyof RawPixels, unknown>>;
   if (!isLength(width) || !isLength(height)) {
     throw invalid(
@@ -31,12 +31,12 @@ export function checkPixels(input: object): Pixels {
   if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
     throw invalid("data must be a Uint8Array or a Uint8ClampedArray");
   }
-  if (width * height > MAX_PIXELS) {
+  if (width * height > maxPixels) {
     throw new IsotorchError(
       "INPUT_TOO_LARGE",
-      `the picture has ${width} × ${height} pixels, more than ${MAX_PIXELS}`,
+      `the picture has ${width} × ${height} pixels, more than ${maxPixels}`,
       {
-        hint: "make it smaller first",
+        hint: "raise `limits.pixels` (`--max-pixels`), or make it smaller first",
       },
     );
   }

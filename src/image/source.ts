@@ -9,11 +9,13 @@ import {
 } from "./bounded.ts";
 import { fetchBounded } from "./fetch.ts";
 import type { Pixels } from "./geometry.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { checkPixels, checkTensor } from "./raw.ts";
 import type { RawPixels } from "./raw.ts";
 import type { Tensor } from "./tensor.ts";
 
 export type { Pixels } from "./geometry.ts";
+export type { Limits } from "./limits.ts";
 export type { RawPixels } from "./raw.ts";
 
 /**
@@ -41,12 +43,9 @@ export type Located = LoadedImage | { readonly kind: "file"; readonly path: stri
 
 export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Most bytes of an encoded picture. @default 20 MiB */
-  readonly maxBytes?: number | undefined;
+  /** @default 178,956,970 pixels and 576 MiB */
+  readonly limits?: Partial<Limits> | undefined;
 }
-
-/** The default of {@link LoadOptions.maxBytes}. */
-export const MAX_ENCODED_BYTES: number = 20 * 1024 * 1024;
 
 /**
  * Loads an input without decoding it.
@@ -65,7 +64,7 @@ export async function locateImage(input: ImageInput, options: LoadOptions = {}):
   throwIfAborted(bounds.signal);
   if (isObject(input) && "shape" in input) return { kind: "tensor", tensor: checkTensor(input) };
   if (isObject(input) && ("width" in input || "channels" in input)) {
-    return { kind: "pixels", pixels: checkPixels(input) };
+    return { kind: "pixels", pixels: checkPixels(input, options.limits?.pixels) };
   }
   const path = pathOf(input);
   if (path !== undefined) return { kind: "file", path };
@@ -81,8 +80,8 @@ export function readImageFile(path: string, options: LoadOptions = {}): Uint8Arr
   return notEmpty(readFileBounded(path, boundsOf(options)));
 }
 
-function boundsOf({ maxBytes = MAX_ENCODED_BYTES, signal }: LoadOptions): Bounds {
-  return { maxBytes, signal };
+function boundsOf({ limits, signal }: LoadOptions): Bounds {
+  return { maxBytes: limits?.bytes ?? DEFAULT_LIMITS.bytes, signal };
 }
 
 function notEmpty(bytes: Uint8Array): Uint8Array {

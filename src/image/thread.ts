@@ -1,5 +1,6 @@
 /** The program of a preprocessing thread: jobs in, what was made of them out, several at a time. */
 import { parentPort } from "node:worker_threads";
+import { ownDigests } from "./attest/digests.ts";
 import { carry } from "./carried.ts";
 import type { FromThread, ToThread } from "./pool.ts";
 import { prepare, type Prepared } from "./prepare.ts";
@@ -19,7 +20,10 @@ async function answer({ id, job }: Exclude<ToThread, { abort: number }>): Promis
   running.set(id, controller);
   let reply: FromThread;
   try {
-    reply = { id, prepared: await prepare(job, controller.signal) };
+    reply =
+      job === "attest"
+        ? { id, digests: await ownDigests() }
+        : { id, prepared: await prepare(job, controller.signal) };
   } catch (error) {
     reply = { id, error: carry(error) };
   }

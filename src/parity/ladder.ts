@@ -1,4 +1,5 @@
 /** Stage by stage, ours against the reference's: where do they part? */
+import type { PreparedBy } from "../handoff.ts";
 import type { Handoff } from "../options.ts";
 import { agreementOf, nearTieOf } from "./agreement.ts";
 import type { Agreement, NearTie } from "./agreement.ts";
@@ -9,7 +10,10 @@ import type { Comparison } from "./compare.ts";
 import { STAGES } from "./stages.ts";
 import type { ArrayStage, OurTrace, Refusal, Stage, Traced } from "./stages.ts";
 
-/** Where our side's array was made. `recomputed`: the worker made its own, out of sight, and this is the controller's. */
+/**
+ * Where our side's array was made. `recomputed`: by the controller beside what the network saw, which was made elsewhere; it is
+ * shown and decides nothing.
+ */
 export type Where = "controller" | "worker" | "recomputed";
 
 export type Rung = ComparedRung | SkippedRung;
@@ -55,8 +59,6 @@ export interface Ladder {
 export interface LadderOptions {
   /** @default "tensor" */
   readonly handoff?: Handoff;
-  /** Whether Pillow in the worker decoded what the controller went on with. @default false */
-  readonly decodedInWorker?: boolean;
   /** Float stages may differ by this much, in the terms of `torch.testing.assert_close`. @default not by one bit */
   readonly tolerance?: Tolerance | undefined;
 }
@@ -70,7 +72,7 @@ export function climb(
   if (ours.kind === "refused" || reference.kind === "refused") return refused(ours, reference);
   const rungs = STAGES.map((stage) => rungOf(stage, ours, reference, options));
   const compared = rungs.filter((rung) => rung.outcome !== "skipped");
-  const differing = compared.filter((rung) => rung.outcome === "differs");
+  const differing = compared.filter(({ outcome, where }) => outcome === "differs" && where !== "recomputed");
   const order = [ours.arrays.order?.data, reference.arrays.order?.data] as const;
   const logits = reference.arrays.logits?.data;
   const nearTie = logits && order[1] ? nearTieOf(logits, order[1]) : null;
@@ -106,7 +108,7 @@ function isTolerable({ stage, closeness, note }: ComparedRung): boolean {
 function rungOf(stage: Stage, ours: OurTrace, reference: Traced, options: LadderOptions): Rung {
   const why = ours.skipped[stage] ?? reference.skipped[stage];
   if (why !== undefined) return { stage, outcome: "skipped", why };
-  const where = whereOf(stage, options);
+  const where = whereOf(stage, options.handoff ?? "tensor", ours.by ?? "node");
   if (stage === "labels") return labelsRung(ours, reference, where);
   return arrayRung(stage, ours, reference, where, options.tolerance);
 }
@@ -162,10 +164,10 @@ function reshaped<T extends { readonly shape: readonly number[] }>(
   return array.shape.join() === like.shape.slice(1).join() ? { ...array, shape: like.shape } : array;
 }
 
-function whereOf(stage: Stage, { handoff = "tensor", decodedInWorker = false }: LadderOptions): Where {
+function whereOf(stage: Stage, handoff: Handoff, by: PreparedBy): Where {
   if (stage === "labels") return "controller";
   if (stage === "logits" || stage === "percentages" || stage === "order") return "worker";
-  if (stage === "decoded" && decodedInWorker) return "worker";
+  if (by === "worker") return stage === "decoded" || stage === "normalized" ? "worker" : "recomputed";
   const tillPixels = stage === "decoded" || stage === "resized" || stage === "cropped";
   const isHandedOver = tillPixels ? handoff !== "encoded" : handoff === "tensor";
   return isHandedOver ? "controller" : "recomputed";

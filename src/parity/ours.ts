@@ -2,12 +2,13 @@
 import type { Classification, Classifier, DetailedResult } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
-import { pillowCoefficients } from "../image/coefficients.ts";
+import { firstAxis } from "../image/attest/attestation.ts";
 import type { CoefficientSource } from "../image/coefficients.ts";
 import { resizedSize } from "../image/geometry.ts";
 import type { InputSpec, Pixels } from "../image/geometry.ts";
 import { preprocessStages } from "../image/preprocess.ts";
 import { resizeAndCrop } from "../image/resample.ts";
+import type { Passes } from "../image/resample.ts";
 import type { ImageInput } from "../image/source.ts";
 import { normalize, pixelsToTensor, toTensor } from "../image/tensor.ts";
 import type { ClassifyOptions } from "../options.ts";
@@ -18,7 +19,7 @@ import type { ArrayStage, OurTrace, Refusal } from "./stages.ts";
 
 export interface OurOptions {
   /** How the picture is read. @default as the tutorial reads it */
-  readonly call?: Pick<ClassifyOptions, "exif" | "icc" | "mode" | "signal">;
+  readonly call?: Pick<ClassifyOptions, "exif" | "icc" | "mode" | "signal" | "handoff">;
   /** Another resampler than Pillow's, to see the ladder notice it. */
   readonly coefficients?: CoefficientSource;
   /** Another preprocessing than the weights' own, to see the ladder notice it. */
@@ -68,12 +69,15 @@ async function traced(classifier: Classifier, image: ImageInput, options: OurOpt
   const asked: ClassifyOptions = { ...options.call, topK: 0, timeoutMs: 0, include };
   let result = await classifier.classifyDetailed(image, asked);
   const { pixels } = result;
-  const spec = options.spec ?? classifier.info().spec;
+  const info = classifier.info();
+  const spec = options.spec ?? info.spec;
+  const first = pixels && firstAxis(info.attestation, pixels, spec);
+  const passes: Passes = { first, coefficients: options.coefficients };
   if (pixels && (options.coefficients || options.spec)) {
-    const tensor = pixelsToTensor(resizeAndCrop(pixels, spec, options.coefficients), spec);
+    const tensor = pixelsToTensor(resizeAndCrop(pixels, spec, passes), spec);
     result = await classifier.classifyDetailed(tensor, asked);
   }
-  const steps = pixels ? stepsOf(pixels, spec, options.coefficients) : { arrays: {}, skipped: {} };
+  const steps = pixels ? stepsOf(pixels, spec, passes) : { arrays: {}, skipped: {} };
   return {
     kind: "traced",
     arrays: {
@@ -83,7 +87,10 @@ async function traced(classifier: Classifier, image: ImageInput, options: OurOpt
     },
     labels: options.labels ?? labelsByClass(result.top),
     skipped: steps.skipped,
-    ...(steps.arrays.normalized && { stepwise: steps.arrays.normalized }),
+    ...(result.preprocessedBy && { by: result.preprocessedBy }),
+    // Its own steps, where Node has made what the network saw.
+    ...(result.preprocessedBy !== "worker" &&
+      steps.arrays.normalized && { stepwise: steps.arrays.normalized }),
   };
 }
 
@@ -91,11 +98,11 @@ async function traced(classifier: Classifier, image: ImageInput, options: OurOpt
 export function stepsOf(
   decoded: Pixels,
   spec: InputSpec,
-  coefficients: CoefficientSource = pillowCoefficients,
+  passes: Passes = {},
 ): Pick<OurTrace, "arrays" | "skipped"> {
   const { width, height } = resizedSize(decoded.width, decoded.height, spec.resize);
   if (width * height * 3 > LARGEST_RESIZED) {
-    const cropped = resizeAndCrop(decoded, spec, coefficients);
+    const cropped = resizeAndCrop(decoded, spec, passes);
     const floats = toTensor(cropped);
     return {
       arrays: {
@@ -107,7 +114,7 @@ export function stepsOf(
       skipped: { resized: `${width} x ${height} pixels are too many; the crop is compared` },
     };
   }
-  const stages = preprocessStages(decoded, spec, coefficients);
+  const stages = preprocessStages(decoded, spec, passes);
   return {
     arrays: {
       decoded: arrayOfPixels(stages.decoded),

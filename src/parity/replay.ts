@@ -1,8 +1,10 @@
 /** A run against golden files: our preprocessing is made again; the network's stages only where one is asked for. */
 import type { Classifier } from "../classifier.ts";
+import { firstAxis, leftOfKind } from "../image/attest/attestation.ts";
 import { decode } from "../image/decode.ts";
-import { decoderFor } from "../image/format.ts";
-import { preprocessPixels } from "../image/preprocess.ts";
+import { readHeader } from "../image/format.ts";
+import { resizeAndCrop } from "../image/resample.ts";
+import { pixelsToTensor } from "../image/tensor.ts";
 import type { Handoff } from "../options.ts";
 import { arrayOfTensor, pixelsOfArray } from "./array.ts";
 import type { Tolerance } from "./closeness.ts";
@@ -10,7 +12,6 @@ import type { GoldenPicture } from "./golden.ts";
 import type { GoldenReader } from "./golden-read.ts";
 import { climb } from "./ladder.ts";
 import { ourStages, refusalOf, stepsOf } from "./ours.ts";
-import { isForWorker } from "./run.ts";
 import type { Compared, ParityWeights } from "./run.ts";
 import type { OurTrace, Refusal, Stage, Traced } from "./stages.ts";
 
@@ -48,8 +49,7 @@ export async function replay(
   const ours = classifier
     ? await ourStages(classifier, bytes)
     : await preprocessed(bytes, reference, golden.list.weights);
-  const decodedInWorker = isForWorker(bytes);
-  const ladder = climb(ours, reference, { handoff, decodedInWorker, tolerance });
+  const ladder = climb(ours, reference, { handoff, tolerance });
   return { input, kind, bytes, reference, attempts: [{ handoff, ours, ladder }] };
 }
 
@@ -57,21 +57,26 @@ export async function replay(
 async function preprocessed(
   bytes: Uint8Array,
   reference: Traced | Refusal,
-  { spec }: ParityWeights,
+  { spec, attestation }: ParityWeights,
 ): Promise<OurTrace | Refusal> {
   try {
-    const { decoder, reason } = decoderFor(bytes);
-    const isHere = decoder === "sharp";
+    const header = readHeader(bytes);
+    const reason = header.doubt ?? (attestation && leftOfKind(attestation, header));
+    const isHere = reason === undefined;
     const golden = reference.kind === "traced" ? reference.arrays.decoded : undefined;
     if (!isHere && !golden) {
       return { kind: "refused", code: "DECODE_FAILED", message: `only Pillow could tell: ${reason}` };
     }
     const pixels = isHere || !golden ? await decode(bytes) : pixelsOfArray(golden);
-    const { arrays, skipped } = stepsOf(pixels, spec);
+    const first = attestation && firstAxis(attestation, pixels, spec);
+    const { arrays, skipped } = stepsOf(pixels, spec, { first });
     const decoded = isHere ? {} : { decoded: `Pillow decodes this one (${reason}); the golden pixels go on` };
     return {
       kind: "traced",
-      arrays: { ...arrays, normalized: arrayOfTensor(preprocessPixels(pixels, spec)) },
+      arrays: {
+        ...arrays,
+        normalized: arrayOfTensor(pixelsToTensor(resizeAndCrop(pixels, spec, { first }), spec)),
+      },
       skipped: { ...skipped, ...NO_NETWORK, ...decoded },
       ...(arrays.normalized && { stepwise: arrays.normalized }),
     };

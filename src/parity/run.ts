@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { createClassifier } from "../classifier.ts";
 import type { Classifier } from "../classifier.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { decoderFor } from "../image/format.ts";
+import type { Attestation } from "../image/attest/attestation.ts";
 import type { InputSpec } from "../image/geometry.ts";
 import type { ClassifierOptions, ClassifyOptions, Handoff } from "../options.ts";
 import { PACKAGE_VERSION } from "../version.ts";
@@ -61,6 +61,8 @@ export interface ParityWeights {
   readonly sha256: string;
   readonly transforms: string;
   readonly spec: InputSpec;
+  /** What our side did itself, and how. */
+  readonly attestation?: Attestation;
 }
 
 /** Both sides, started. */
@@ -111,7 +113,6 @@ export class Parity implements AsyncDisposable {
     const bytes = await readPicture(input);
     const reference = await this.#plain.trace(input);
     const { call, tolerance, signal } = this.#options;
-    const decodedInWorker = isForWorker(bytes);
     const attempts: Attempt[] = [];
     // One after the other: side by side they would fight for the cores that the network's threads want.
     for (const [handoff, classifier] of this.#classifiers) {
@@ -119,7 +120,7 @@ export class Parity implements AsyncDisposable {
       attempts.push({
         handoff,
         ours,
-        ladder: climb(ours, reference, { handoff, decodedInWorker, tolerance }),
+        ladder: climb(ours, reference, { handoff, tolerance }),
       });
     }
     return { input, kind: await this.#kinds.of(input, bytes), bytes, reference, attempts };
@@ -143,17 +144,12 @@ export function ourSide(info?: WorkerInfo): Side {
 }
 
 /** What the report says of the network. */
-export function weightsOf({ weights: { name, sha256, transforms }, spec }: WorkerInfo): ParityWeights {
-  return { name, sha256, transforms, spec };
-}
-
-/** Whether Pillow in the worker decodes it; false for what nobody takes. */
-export function isForWorker(bytes: Uint8Array): boolean {
-  try {
-    return decoderFor(bytes).decoder === "worker";
-  } catch {
-    return false;
-  }
+export function weightsOf({
+  weights: { name, sha256, transforms },
+  spec,
+  attestation,
+}: WorkerInfo): ParityWeights {
+  return { name, sha256, transforms, spec, attestation };
 }
 
 async function readPicture(path: string): Promise<Uint8Array> {

@@ -1,4 +1,5 @@
 /** The rungs of the ladder, and what one side leaves on each of them. */
+import type { PreparedBy } from "../handoff.ts";
 import type { StageArray } from "./array.ts";
 
 /** The tutorial's steps, in its order. A stage that differs explains every later one. */
@@ -44,6 +45,8 @@ export interface OurTrace extends Traced {
    * the same bits.
    */
   readonly stepwise?: StageArray;
+  /** Who made of the picture what the network saw. @default "node" */
+  readonly by?: PreparedBy;
 }
 
 /** The largest resized picture that is looked at, bytes: 1 × 5000 pixels become 983 MB on the way to their crop. */

@@ -1,5 +1,6 @@
 /** What is known of a server's network: its metadata, one real answer, and what an isotorch server says besides. */
 import { IsotorchError } from "../errors.ts";
+import type { Digests } from "../image/attest/digests.ts";
 import type { TransformsName } from "../options.ts";
 import { isRecord, parseRecord } from "../worker/json.ts";
 import { specOf } from "../worker/known.ts";
@@ -20,6 +21,8 @@ export interface Facts {
   readonly labels: readonly string[] | undefined;
   /** The `network` of an isotorch server's `/status`; empty where there is none. Its values are still to be checked. */
   readonly network: Readonly<Record<string, unknown>>;
+  /** What an isotorch server's Pillow and torchvision make of the attestation's pictures; undefined where it does not say. */
+  readonly attestation: Digests | undefined;
   /** Whose preprocessing the pictures get. */
   readonly transforms: TransformsName;
   /** Milliseconds of the answer that was asked for to see one. */
@@ -51,7 +54,23 @@ export async function factsOf(look: Look): Promise<Facts> {
   const model = await json(look, modelPath(look.settings));
   const fit = fitOf(server, model, CROP);
   const network = fit.isOurs ? await statusOf(look) : {};
-  return { fit, network, transforms: transformsOf(network, look), ...(await oneAnswer(look, fit)) };
+  const attestation = attestationIn(model);
+  return {
+    fit,
+    network,
+    attestation,
+    transforms: transformsOf(network, look),
+    ...(await oneAnswer(look, fit)),
+  };
+}
+
+function attestationIn({ parameters }: Readonly<Record<string, unknown>>): Digests | undefined {
+  const given = isRecord(parameters) ? parameters["attestation"] : undefined;
+  if (!isRecord(given)) return undefined;
+  const digests = Object.entries(given).filter(
+    (entry): entry is [string, string] => typeof entry[1] === "string",
+  );
+  return Object.fromEntries(digests.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** An isotorch server says how it resizes; of others nobody knows. */

@@ -73,6 +73,8 @@ export class RemotePool implements Backend {
     );
   }
 
+  readonly decodes = false;
+
   async request(
     type: "infer" | "decode",
     fields: CallFields,

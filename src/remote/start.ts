@@ -1,6 +1,7 @@
 /** From the option `remote` to servers that were looked at, and what is known of them. */
 import { readFile } from "node:fs/promises";
 import { IsotorchError, abortError } from "../errors.ts";
+import { referenceDigests } from "../image/attest/digests.ts";
 import type { Handoff, ResolvedClassifierOptions } from "../options.ts";
 import { PACKAGE_VERSION } from "../version.ts";
 import { isRecord } from "../worker/json.ts";
@@ -21,7 +22,7 @@ const LABELS = new URL("../../models/imagenet_classes.txt", import.meta.url);
 export async function startRemote(
   options: ResolvedClassifierOptions,
   onPhase: (phase: Phase) => void,
-): Promise<{ readonly pool: RemotePool; readonly info: () => WorkerInfo }> {
+): Promise<{ readonly pool: RemotePool; readonly info: () => Omit<WorkerInfo, "attestation"> }> {
   const settings = remoteSettings(options.remote ?? []);
   const { transforms, handoff = "tensor", logger } = options;
   let reference: { readonly facts: Facts; readonly url: string } | undefined;
@@ -52,7 +53,10 @@ export async function startRemote(
     maxBytes: DEFAULT_POLICY.maxBytes,
     ...options.queue,
   };
-  const ready = { spec: specOf(facts.transforms), categories, models: [settings.model] };
+  const attestation = facts.attestation
+    ? ({ source: "server", digests: facts.attestation } as const)
+    : ({ source: "reference", digests: referenceDigests() } as const);
+  const ready = { spec: specOf(facts.transforms), categories, models: [settings.model], attestation };
   pool = new RemotePool({ settings, endpoints, ready, queue, onPhase });
   return { pool, info: () => describe(facts, url, settings, handoff) };
 }
@@ -82,6 +86,8 @@ function checkSame(
   one: { readonly facts: Facts; readonly url: string },
   other: { readonly facts: Facts; readonly url: string },
 ): void {
+  if (JSON.stringify(one.facts.attestation) !== JSON.stringify(other.facts.attestation))
+    throw mismatch(`its Pillow reads or resizes pictures otherwise than that of ${one.url}`, other.url);
   for (const name of ["sha256", "precision", "threads", "device", "versions"] as const) {
     const [here, there] = [one, other].map(({ facts }) => JSON.stringify(facts.network[name]));
     if (here !== there)
@@ -114,7 +120,7 @@ function describe(
   url: string,
   { urls }: RemoteSettings,
   handoff: Handoff,
-): WorkerInfo {
+): Omit<WorkerInfo, "attestation"> {
   const text = (name: string): string => (typeof network[name] === "string" ? network[name] : "unknown");
   const { name: server, version } = fit.server;
   return {

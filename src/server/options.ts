@@ -32,10 +32,11 @@ export interface ServerOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * How much is taken in at a time; more is answered with 503.
-   * @default 64 requests, 128 MiB of bodies
+   * How much is taken in. `maxRequests` and `maxBytes` of bodies at a time, beyond which the answer is 503; `pixels` and
+   * `pictureBytes` of one picture, beyond which it is 413: tighter than the classifier's own, for pictures of strangers.
+   * @default 64 requests, 128 MiB of bodies, 50,000,000 pixels, 20 MiB of a picture
    */
-  readonly limits?: { readonly maxRequests?: number; readonly maxBytes?: number };
+  readonly limits?: Partial<ServerLimits>;
   /** The processes that decode pictures. @default 2 processes, 10 s for a picture, 64 may wait */
   readonly decoder?: Partial<DecoderOptions>;
   /**
@@ -49,6 +50,21 @@ export interface ServerOptions {
   readonly logTo?: { write(line: string): void };
 }
 
+export interface ServerLimits {
+  readonly maxRequests: number;
+  readonly maxBytes: number;
+  readonly pixels: number;
+  readonly pictureBytes: number;
+}
+
+/** The defaults. */
+export const SERVER_LIMITS: ServerLimits = {
+  maxRequests: 64,
+  maxBytes: 128 * 1024 * 1024,
+  pixels: 50_000_000,
+  pictureBytes: 20 * 1024 * 1024,
+};
+
 export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -60,7 +76,7 @@ export interface ResolvedServerOptions {
   readonly port: number;
   readonly allowHosts: readonly string[];
   readonly timeoutMs: number;
-  readonly limits: { readonly maxRequests: number; readonly maxBytes: number };
+  readonly limits: ServerLimits;
   readonly decoder: DecoderOptions;
   readonly compare: boolean;
   readonly logLevel: LogLevel;
@@ -114,7 +130,7 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     port,
     allowHosts: options.allowHosts ?? [],
     timeoutMs,
-    limits: { maxRequests: 64, maxBytes: 128 * 1024 * 1024, ...limits },
+    limits: { ...SERVER_LIMITS, ...limits },
     decoder: { processes: 2, timeoutMs: 10_000, maxWaiting: 64, ...decoder },
     compare: options.compare ?? classifier.info().weights.path !== "",
     logLevel,

@@ -3,6 +3,8 @@ import type { Classifier } from "../classifier.ts";
 import { withinDeadline } from "../deadline.ts";
 import { IsotorchError } from "../errors.ts";
 import type { InputSpec, Pixels } from "../image/geometry.ts";
+import type { Limits } from "../image/limits.ts";
+import type { Want } from "../image/prepare.ts";
 import { pixelsToTensor } from "../image/tensor.ts";
 import type { Tensor } from "../image/tensor.ts";
 import type { ClassifyOptions } from "../options.ts";
@@ -29,26 +31,31 @@ export interface Answered {
   readonly timings: Readonly<Record<string, number>>;
 }
 
+const CROPPED: Want = { encoded: false, pixels: false, cropped: true, tensor: false };
+const PICTURE: Want = { encoded: false, pixels: true, cropped: false, tensor: false };
+
 /** As Pillow reads by default. */
 export const AS_STORED: Reading = { exif: "ignore", icc: "ignore", mode: "convert-rgb" };
 
 export class Pictures {
   readonly #classifier: Classifier;
   readonly #decoder: DecoderPool;
+  readonly #limits: Limits;
 
-  constructor(classifier: Classifier, decoder: DecoderPool) {
+  constructor(classifier: Classifier, decoder: DecoderPool, limits: Limits) {
     this.#classifier = classifier;
     this.#decoder = decoder;
+    this.#limits = limits;
   }
 
   /** Classifies an encoded picture. @throws IsotorchError */
   encoded(bytes: Uint8Array, reading: Reading, asked: Asked): Promise<Answered> {
     return within(asked, async (signal) => {
       const started = performance.now();
-      const { spec } = this.#classifier.info();
-      const decoded = await this.#decoder.decode({ bytes, spec, ...reading, want: "crop" }, signal);
-      if (decoded.kind === "pillow") {
-        return this.#byPillow(bytes, decoded.why, reading, { ...asked, signal });
+      const { spec, attestation } = this.#classifier.info();
+      const decoded = await this.#decode(bytes, reading, CROPPED, signal);
+      if (decoded.kind === "pillow" || !attestation.node.includes("normalize")) {
+        return this.#byPillow(bytes, reading, { ...asked, signal });
       }
       this.#refuseOther(spec);
       const spent = Object.values(decoded.timings).reduce((sum, ms) => sum + ms, 0);
@@ -68,11 +75,16 @@ export class Pictures {
   }
 
   /** The whole picture, decoded in another process; undefined where only Pillow reads it. @throws IsotorchError */
-  pixels(bytes: Uint8Array, { signal }: Pick<Asked, "signal">): Promise<Pixels | undefined> {
-    const { spec } = this.#classifier.info();
-    return this.#decoder
-      .decode({ bytes, spec, ...AS_STORED, want: "picture" }, signal)
-      .then((decoded) => (decoded.kind === "pillow" ? undefined : decoded.pixels));
+  async pixels(bytes: Uint8Array, { signal }: Pick<Asked, "signal">): Promise<Pixels | undefined> {
+    const decoded = await this.#decode(bytes, AS_STORED, PICTURE, signal);
+    return decoded.kind === "pillow" ? undefined : decoded.pixels;
+  }
+
+  #decode(bytes: Uint8Array, reading: Reading, want: Want, signal: AbortSignal) {
+    const { spec, attestation } = this.#classifier.info();
+    const source = { kind: "encoded", bytes } as const;
+    const job = { source, spec, attestation, limits: this.#limits, decode: reading, want };
+    return this.#decoder.decode(job, signal);
   }
 
   async #network(tensor: Tensor, { topK, include, signal, remainingMs }: Asked): Promise<Answered> {
@@ -84,13 +96,12 @@ export class Pictures {
   /** The file itself goes to the worker. No decoder runs in this process. */
   async #byPillow(
     bytes: Uint8Array,
-    why: "format" | "damage",
     reading: Reading,
     { topK, include, signal, remainingMs }: Asked,
   ): Promise<Answered> {
-    const { spec } = this.#classifier.info();
-    // What sharp has refused must not be decoded here to show its crop.
-    const tensor = include.tensor === true && why === "format";
+    const { spec, remote } = this.#classifier.info();
+    // Servers elsewhere give none back, and strangers' pictures are not decoded in this process to show their crop.
+    const tensor = include.tensor === true && remote === undefined;
     const { timings = {}, ...result } = await this.#classifier.classifyDetailed(bytes, {
       ...reading,
       topK,

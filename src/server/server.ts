@@ -57,7 +57,10 @@ export async function createServer(given: ServerOptions): Promise<Server> {
   const { classifier } = options;
   const decoder = new DecoderPool(options.decoder);
   const admission = new Admission(options.limits);
-  const pictures = new Pictures(classifier, decoder);
+  const pictures = new Pictures(classifier, decoder, {
+    pixels: options.limits.pixels,
+    bytes: options.limits.pictureBytes,
+  });
   const comparer = options.compare ? new Comparer(classifier, pictures) : undefined;
   const metrics = new Metrics({ classifier, decoder, admission });
   const parts: Parts = { options, pictures, comparer, admission, metrics };

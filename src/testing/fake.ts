@@ -143,7 +143,7 @@ class FakeClassifier extends PictureByPicture implements Classifier {
   }
 
   stats(): Stats {
-    return { ...this.#counts, stages: this.#times.snapshot() };
+    return { ...this.#counts, stages: this.#times.snapshot(), preprocessed: { node: 0, worker: 0 } };
   }
 
   on(_event: "state", listener: (phase: Phase) => void): () => void {

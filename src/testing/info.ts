@@ -1,3 +1,5 @@
+import { referenceAttestation } from "../image/attest/attestation.ts";
+import { referenceDigests } from "../image/attest/digests.ts";
 import type { TransformsName } from "../options.ts";
 import { specOf } from "../worker/known.ts";
 import type { WorkerInfo } from "../worker/start.ts";
@@ -23,6 +25,7 @@ export function fakeInfo(weights: string, transforms: TransformsName, source: st
     spec: specOf(transforms),
     maxBatch: 1,
     warmupMs: 0,
+    attestation: { ...referenceAttestation(), digests: referenceDigests() },
     workers: [],
   };
 }

@@ -1,28 +1,36 @@
 /** What the real classifier does in Node: the only part of a fake one that needs sharp. No thread is started for it. */
 import { payloadOf, tensorOf } from "../handoff.ts";
-import type { Hands, Payload } from "../handoff.ts";
+import type { Payload, Preparation, Preprocessed } from "../handoff.ts";
 import { IsotorchError } from "../errors.ts";
+import { referenceAttestation } from "../image/attest/attestation.ts";
 import { prepare } from "../image/prepare.ts";
-import type { ImageInput, Pixels } from "../image/source.ts";
+import { DEFAULT_LIMITS } from "../image/limits.ts";
+import type { ImageInput } from "../image/source.ts";
 import type { Tensor } from "../image/tensor.ts";
 import type { ResolvedClassifyOptions, TransformsName } from "../options.ts";
 import { specOf } from "../worker/known.ts";
 
-const hands = (transforms: TransformsName, signal: AbortSignal): Hands => ({
-  spec: specOf(transforms),
-  signal,
-  prepare,
-  pillow: onlyPillow,
-});
+/** As for the most common Pillow: a fake classifier has none to be compared with. */
+function preparation(transforms: TransformsName, signal: AbortSignal): Preparation {
+  return {
+    spec: specOf(transforms),
+    attestation: referenceAttestation(),
+    limits: DEFAULT_LIMITS,
+    signal,
+    prepare,
+    environment: onlyPillow,
+    hasEnvironment: false,
+  };
+}
 
 /** @throws IsotorchError as the real classifier; `UNSUPPORTED_FORMAT` for what only Pillow reads. */
-export function preprocessed(
+export async function preprocessed(
   image: ImageInput,
   call: ResolvedClassifyOptions,
   transforms: TransformsName,
   signal: AbortSignal,
 ): Promise<Tensor> {
-  return tensorOf(image, call, hands(transforms, signal));
+  return (await tensorOf(image, call, preparation(transforms, signal))).tensor;
 }
 
 /** What the call includes of the tensor and the decoded pixels. Throws as {@link preprocessed}. */
@@ -32,10 +40,10 @@ export function included(
   transforms: TransformsName,
   signal: AbortSignal,
 ): Promise<Pick<Payload, "tensor" | "pixels">> {
-  return payloadOf(image, call, "tensor", hands(transforms, signal));
+  return payloadOf(image, call, "tensor", preparation(transforms, signal));
 }
 
-function onlyPillow(): Promise<Pixels> {
+function onlyPillow(): Promise<Preprocessed> {
   return Promise.reject(
     new IsotorchError(
       "UNSUPPORTED_FORMAT",

@@ -23,6 +23,7 @@ export interface Health extends WorkerHealth {
 export type Start = Omit<SupervisorOptions, "onPhase">;
 
 export class Pool implements Backend {
+  readonly decodes = true;
   readonly #workers: Supervisor[] = [];
   /** One entry per worker, also of those that are starting. */
   readonly #phases = new Set<{ phase: Phase }>();

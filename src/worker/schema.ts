@@ -31,6 +31,7 @@ interface FieldTypes {
   texts: Readonly<Record<string, string>>;
   numbers: Readonly<Record<string, number>>;
   spec: WireSpec;
+  "spec?": WireSpec | null;
 }
 type Kind = keyof FieldTypes;
 
@@ -78,8 +79,24 @@ export const FIELDS = {
     maxBatch: "count",
     warmupMs: "number",
   },
-  infer: { handoff: "handoff", topK: "topK", include: "includes", deadlineMs: "number?", following: "count" },
-  decode: { exif: "exif", icc: "icc", mode: "mode", deadlineMs: "number?" },
+  infer: {
+    handoff: "handoff",
+    topK: "topK",
+    include: "includes",
+    maxPixels: "count",
+    deadlineMs: "number?",
+    following: "count",
+  },
+  decode: {
+    exif: "exif",
+    icc: "icc",
+    mode: "mode",
+    maxPixels: "count",
+    spec: "spec?",
+    picture: "bool",
+    deadlineMs: "number?",
+  },
+  attest: { spec: "spec" },
   result: { timings: "numbers", batch: "count" },
   error: { code: "code", message: "text", hint: "text?" },
   cancel: {},
@@ -110,6 +127,9 @@ const FRAMES: Readonly<Record<string, readonly [dtype: Dtype, dims: Dims]>> = {
   tensor: ["<f4", ["N", 3, "H", "W"]],
   pixels: ["|u1", ["N", "H", "W", 3]],
   "result pixels": ["|u1", ["H", "W", 3]],
+  cropped: ["|u1", ["h", "w", 3]],
+  "result tensor": ["<f4", ["N", 3, "h", "w"]],
+  attestation: ["|u1", ["*"]],
   encoded: ["|u1", ["*"]],
   indices: ["<i8", ["N", "k"]],
   scores: ["<f4", ["N", "k"]],
@@ -121,7 +141,7 @@ const FRAMES: Readonly<Record<string, readonly [dtype: Dtype, dims: Dims]>> = {
 
 /** The frames that a message may have, space-separated, in order; `infer` has the one that its handoff names. */
 const LAYOUTS: Partial<Readonly<Record<MessageType, readonly string[]>>> = {
-  ready: ["categories models"],
+  ready: ["categories models attestation"],
   decode: ["encoded"],
   result: [
     "indices scores percentages",
@@ -129,6 +149,9 @@ const LAYOUTS: Partial<Readonly<Record<MessageType, readonly string[]>>> = {
     "indices scores percentages probabilities",
     "indices scores percentages logits probabilities",
     "pixels",
+    "cropped tensor",
+    "pixels cropped tensor",
+    "attestation",
   ],
   error: ["traceback", ""],
 };

@@ -3,12 +3,13 @@
  * Whoever waits for a reply gets one, or the reason why none will come.
  */
 import { IsotorchError, abortError } from "../errors.ts";
+import type { Digests } from "../image/attest/digests.ts";
 import { setTimeout as delay } from "node:timers/promises";
 import { Channel } from "./channel.ts";
 import { closedError, deathOf, errorOf } from "./failure.ts";
 import { WorkerProcess } from "./process.ts";
 import type { WorkerCommand, WorkerExit } from "./process.ts";
-import { PROTOCOL_VERSION, frameOf, stringsOf } from "./wire.ts";
+import { PROTOCOL_VERSION, frameOf, stringsOf, textsOf } from "./wire.ts";
 import type { Fields, Frame, Message, MessageOf } from "./wire.ts";
 
 export interface SessionOptions {
@@ -29,6 +30,7 @@ export interface WorkerReady extends Fields<"ready"> {
   readonly categories: readonly string[];
   /** The tutorial's `dir(models)`. */
   readonly models: readonly string[];
+  readonly attestation: { readonly source: "worker"; readonly digests: Digests };
 }
 
 interface Pending {
@@ -140,7 +142,7 @@ export class Session {
    * @param id the caller's own number for it, used once.
    * @throws IsotorchError what the worker answered, `WORKER_DIED` or `CLOSED`.
    */
-  request<T extends "infer" | "decode">(
+  request<T extends "infer" | "decode" | "attest">(
     type: T,
     fields: Fields<T>,
     frames: readonly Frame[],
@@ -214,7 +216,7 @@ export class Session {
     clearTimeout(timer);
   }
 
-  async #send<T extends "load" | "infer" | "decode" | "cancel" | "ping" | "stop">(
+  async #send<T extends "load" | "infer" | "decode" | "attest" | "cancel" | "ping" | "stop">(
     type: T,
     id: number,
     fields: Fields<T>,
@@ -257,6 +259,7 @@ export class Session {
       case "load":
       case "infer":
       case "decode":
+      case "attest":
       case "cancel":
       case "stop":
         this.dropped += 1; // only a controller sends these
@@ -286,7 +289,11 @@ export class Session {
     try {
       const categories = stringsOf(frameOf(message, "categories"));
       const models = stringsOf(frameOf(message, "models"));
-      this.#ready = { ...message.fields, hello: this.#hello, categories, models };
+      const attestation = {
+        source: "worker",
+        digests: textsOf(frameOf(message, "attestation")),
+      } as const;
+      this.#ready = { ...message.fields, hello: this.#hello, categories, models, attestation };
       this.#startup.resolve();
     } catch (error) {
       this.#startup.reject(error);

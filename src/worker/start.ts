@@ -2,6 +2,8 @@
 import { availableParallelism } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import { IsotorchError } from "../errors.ts";
+import type { Attestation } from "../image/attest/attestation.ts";
+import type { Digests } from "../image/attest/digests.ts";
 import type { Handoff, ResolvedClassifierOptions, TransformsName } from "../options.ts";
 import { resolveCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -51,10 +53,17 @@ export interface WorkerInfo {
   /** Pictures that a worker takes at once at most. */
   readonly maxBatch: number;
   readonly warmupMs: number;
+  /** Which kinds of pictures and steps Node does, byte for byte as this environment does them, and which it leaves to it. */
+  readonly attestation: AttestedEnvironment;
   /** Each worker; what is said above is said of the first. */
   readonly workers: readonly WorkerPlace[];
   /** With `remote`: which servers answer, and how the percentages come about. What nobody said is `unknown` above. */
   readonly remote?: RemoteInfo;
+}
+
+/** What was compared, and what the environment itself made of each kind and step: digests, 16 hex digits. */
+export interface AttestedEnvironment extends Attestation {
+  readonly digests: Digests;
 }
 
 /** What is known of remote servers. */
@@ -85,7 +94,7 @@ export type { WireSpec as WorkerSpec } from "./schema.ts";
 export interface StartedWorkers {
   readonly pool: Pool;
   /** What runs now; another process after a restart. */
-  readonly info: () => WorkerInfo;
+  readonly info: () => Omit<WorkerInfo, "attestation">;
 }
 
 /** @throws IsotorchError what is missing or wrong, with how to mend it. */
@@ -183,7 +192,7 @@ function describe(
   environment: Environment,
   checkpoint: Checkpoint,
   { model, handoff }: ResolvedClassifierOptions,
-): WorkerInfo {
+): Omit<WorkerInfo, "attestation"> {
   const [ready] = members;
   if (ready === undefined) throw new IsotorchError("WORKER_ERROR", "No worker was ready yet.");
   const { hello, versions, device, deviceName, deviceReason, threads, precision, sha256, spec } = ready;

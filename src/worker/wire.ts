@@ -14,8 +14,8 @@ export type { Fields, MessageType } from "./schema.ts";
 export const PROTOCOL_VERSION = 1;
 export const MAX_HEADER_BYTES = 4096;
 export const MAX_FRAMES = 8;
-/** Fits the pixels of the largest picture that is decoded in the worker, 50 megapixels. */
-export const MAX_FRAME_BYTES: number = 160 * 1024 * 1024;
+/** Fits the pixels of the largest picture that Pillow opens by default, 178,956,970 of them, in any format. */
+export const MAX_FRAME_BYTES: number = 576 * 1024 * 1024;
 
 /** One raw payload: `shape` x the dtype's item size is exactly `data.byteLength`. */
 export interface Frame {
@@ -103,17 +103,30 @@ export function integersOf({ name, dtype, data }: Frame): number[] {
 }
 
 /** The frame's text, from a UTF-8 JSON array of strings. */
-export function stringsOf({ name, data }: Frame): string[] {
-  let value: unknown;
+export function stringsOf(frame: Frame): string[] {
+  const value = jsonOf(frame);
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+  throw malformed(`frame "${frame.name}" is not a list of strings`);
+}
+
+/** The frame's texts by their names, from a UTF-8 JSON object. */
+export function textsOf(frame: Frame): Record<string, string> {
+  const value = jsonOf(frame);
+  if (isMap(value)) {
+    const texts = Object.entries(value).filter(
+      (entry): entry is [string, string] => typeof entry[1] === "string",
+    );
+    if (texts.length === Object.keys(value).length) return Object.fromEntries(texts);
+  }
+  throw malformed(`frame "${frame.name}" is not an object of strings`);
+}
+
+function jsonOf({ name, data }: Frame): unknown {
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(data));
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(data));
   } catch (cause) {
     throw malformed(`frame "${name}" is not UTF-8 JSON`, cause);
   }
-  if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) {
-    throw malformed(`frame "${name}" is not a list of strings`);
-  }
-  return value;
 }
 
 function decodeHeader(bytes: Uint8Array | undefined): Record<string, unknown> {

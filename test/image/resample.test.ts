@@ -18,7 +18,7 @@ describe("a wrong coefficient", () => {
   it("is seen: one weight that is off by 1 in 1,000 changes the picture", () => {
     const pixels = new Random(5).pixels(640, 480);
     const good = resizeAndCrop(pixels, SPEC_V1);
-    const bad = resizeAndCrop(pixels, SPEC_V1, wrong);
+    const bad = resizeAndCrop(pixels, SPEC_V1, { coefficients: wrong });
     expect(differences(good.data, bad.data)).toBeGreaterThan(0);
   });
 });

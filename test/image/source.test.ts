@@ -71,12 +71,14 @@ describe("a path that is no picture file is refused", () => {
 
   it("when it has more bytes than allowed", async () => {
     const path = join(folder, 'a picture\'s "name" ü.bin');
-    expect(await refused(path, { maxBytes: 2999 })).toMatchObject({ code: "INPUT_TOO_LARGE" });
+    expect(await refused(path, { limits: { bytes: 2999 } })).toMatchObject({ code: "INPUT_TOO_LARGE" });
   });
 
   it.runIf(process.platform === "linux")("when it says less than it gives", async () => {
     // Files of /proc say that they have no bytes.
-    expect(await refused("/proc/self/maps", { maxBytes: 100 })).toMatchObject({ code: "INPUT_TOO_LARGE" });
+    expect(await refused("/proc/self/maps", { limits: { bytes: 100 } })).toMatchObject({
+      code: "INPUT_TOO_LARGE",
+    });
   });
 });
 
@@ -88,7 +90,7 @@ describe("an address that gives no picture is refused", () => {
     ["/claims-much", "INPUT_TOO_LARGE", "larger than"],
     ["/endless", "INPUT_TOO_LARGE", "larger than"],
   ])("%s with %s", async (path, code, says) => {
-    const error = await refused(base + path, { maxBytes: 50_000 });
+    const error = await refused(base + path, { limits: { bytes: 50_000 } });
     expect(error).toMatchObject({ code, message: expect.stringContaining(says) });
     expect(error).toHaveProperty("message", expect.stringContaining(base));
     expect(error).toHaveProperty("message", expect.not.stringContaining("secret"));
@@ -149,7 +151,9 @@ describe("other inputs that are not pictures are refused", () => {
     });
     expect(await refused(endless)).toMatchObject({ code: "INPUT_TOO_LARGE" });
     expect(cancelled).toBe(true);
-    expect(await refused(new Blob([CONTENT]), { maxBytes: 10 })).toMatchObject({ code: "INPUT_TOO_LARGE" });
+    expect(await refused(new Blob([CONTENT]), { limits: { bytes: 10 } })).toMatchObject({
+      code: "INPUT_TOO_LARGE",
+    });
   });
 });
 

@@ -41,6 +41,7 @@ const INFO: WorkerInfo = {
   handoff: "tensor",
   maxBatch: 1,
   warmupMs: 100,
+  attestation: { source: "worker", node: ["jpeg-444"], worker: ["jpeg-420"], resize: {}, digests: {} },
   workers: [],
 };
 const DOG = { name: "dog.jpg", sha256: "d".repeat(64) };

@@ -106,6 +106,7 @@ class Controller:
             "handoff": handoff,
             "topK": 5,
             "include": include or [],
+            "maxPixels": 178_956_970,
             "deadlineMs": None,
             "following": 0,
             **changes,

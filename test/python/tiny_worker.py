@@ -50,7 +50,7 @@ def load(channel, message, ahead=None):
         "maxBatch": computer.limit.most,
         "warmupMs": 0.0,
     }
-    frames = {**byte_frame("categories", b"[]"), **byte_frame("models", b"[]")}
+    frames = {**byte_frame("categories", b"[]"), **byte_frame("models", b"[]"), **byte_frame("attestation", b"{}")}
     ready = Message("ready", message.id, channel.generation, fields, frames)
     return Session(Tiny(), device, spec, computer), ready
 

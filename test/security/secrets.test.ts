@@ -189,7 +189,14 @@ describe("what happens later shows nothing either:", () => {
       const session = await start({ ...stub(fault), onLog });
       const data = new TextEncoder().encode("picture");
       const frame = { name: "encoded", dtype: "|u1", shape: [data.byteLength], data } as const;
-      const fields = { handoff: "encoded", topK: 1, include: [], deadlineMs: null, following: 0 };
+      const fields = {
+        handoff: "encoded",
+        topK: 1,
+        include: [],
+        maxPixels: 1,
+        deadlineMs: null,
+        following: 0,
+      };
       const outcome: unknown = await session
         .request("infer", fields, [frame], 2)
         .catch((error: unknown) => error);

@@ -2,6 +2,9 @@
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
 import { specOf } from "../../src/worker/known.ts";
+import { referenceAttestation } from "../../src/image/attest/attestation.ts";
+import { DEFAULT_LIMITS } from "../../src/image/limits.ts";
+import type { DecodeJob } from "../../src/server/decoder/messages.ts";
 import { DecoderPool } from "../../src/server/decoder/pool.ts";
 import type { DecoderOptions } from "../../src/server/decoder/pool.ts";
 import { codeOf } from "../failure.ts";
@@ -19,16 +22,19 @@ function start(options: Partial<DecoderOptions> = {}): DecoderPool {
   return pool;
 }
 
-const AS_STORED = { exif: "ignore", icc: "ignore", mode: "convert-rgb" } as const;
+function jobOf(bytes: Buffer, want: "cropped" | "pixels" = "cropped", mode?: "strict"): DecodeJob {
+  return {
+    source: { kind: "encoded", bytes },
+    spec: specOf("IMAGENET1K_V1"),
+    attestation: referenceAttestation(),
+    limits: DEFAULT_LIMITS,
+    decode: { mode },
+    want: { encoded: false, pixels: false, cropped: false, tensor: false, [want]: true },
+  };
+}
 
 async function decode(text: string | Buffer, signal: AbortSignal = new AbortController().signal) {
-  const job = {
-    bytes: Buffer.from(text),
-    spec: specOf("IMAGENET1K_V1"),
-    ...AS_STORED,
-    want: "crop",
-  } as const;
-  const reply = await pool!.decode(job, signal);
+  const reply = await pool!.decode(jobOf(Buffer.from(text)), signal);
   if (reply.kind !== "pixels") throw new Error(reply.kind);
   const pid = Number(/pid (\d+)/.exec(Object.keys(reply.timings).join())?.[1]);
   return { ...reply, first: reply.pixels.data[0], pid };
@@ -111,10 +117,9 @@ test("so many wait and no more; closing fails them and leaves no process", async
 describe("the real decoder", () => {
   test("crops as the network sees it, or hands over the whole picture", async () => {
     start({ script: DECODER });
-    const job = { bytes: JPEG, spec: specOf("IMAGENET1K_V1"), ...AS_STORED };
     const signal = new AbortController().signal;
-    const crop = await pool!.decode({ ...job, want: "crop" }, signal);
-    const whole = await pool!.decode({ ...job, want: "picture" }, signal);
+    const crop = await pool!.decode(jobOf(JPEG), signal);
+    const whole = await pool!.decode(jobOf(JPEG, "pixels"), signal);
     expect(crop).toMatchObject({ kind: "pixels", pixels: { width: 224, height: 224 } });
     expect(whole.kind === "pixels" && whole.pixels.data.length).toBe(
       whole.kind === "pixels" && whole.pixels.width * whole.pixels.height * 3,
@@ -136,10 +141,9 @@ describe("the real decoder", () => {
     bmp.writeUInt16LE(1, 26);
     bmp.writeUInt16LE(24, 28);
     const signal = new AbortController().signal;
-    const job = { spec: specOf("IMAGENET1K_V1"), ...AS_STORED, want: "crop" } as const;
-    expect(await pool!.decode({ ...job, bytes: bmp }, signal)).toEqual({ kind: "pillow", why: "format" });
+    expect(await pool!.decode(jobOf(bmp), signal)).toEqual({ kind: "pillow" });
     const cut = WEBP.subarray(0, WEBP.length >> 1);
-    expect(await pool!.decode({ ...job, bytes: cut }, signal)).toEqual({ kind: "pillow", why: "damage" });
-    expect(await codeOf(pool!.decode({ ...job, mode: "strict", bytes: cut }, signal))).toBe("DECODE_FAILED");
+    expect(await pool!.decode(jobOf(cut), signal)).toEqual({ kind: "pillow" });
+    expect(await pool!.decode(jobOf(cut, "cropped", "strict"), signal)).toEqual({ kind: "pillow" });
   });
 });

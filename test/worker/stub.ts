@@ -69,7 +69,7 @@ export async function ask(
   const data = new TextEncoder().encode(text);
   const reply = await supervisor.request(
     "infer",
-    { handoff: "encoded", topK: 1, include: [], deadlineMs },
+    { handoff: "encoded", topK: 1, include: [], maxPixels: 1, deadlineMs },
     [{ name: "encoded", dtype: "|u1", shape: [data.byteLength], data }],
     signal === undefined ? {} : { signal },
   );

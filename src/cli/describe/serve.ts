@@ -32,6 +32,8 @@ tensors (tritonclient works with it), /metrics is for Prometheus, and / is a pag
           choices: ["silent", "error", "warn", "info", "debug"],
           about: "JSON lines on stderr (default warn on a terminal, else info)",
         },
+        "max-pixels": { value: "N", about: "of a picture: width times height at most (default 50000000)" },
+        "max-bytes": { value: "N", about: "of a picture's file (default 20971520)" },
         "no-compare": { about: "no plain PyTorch beside the worker" },
       },
     },

@@ -95,6 +95,8 @@ export const PICTURES: FlagGroup = {
       choices: ["convert-rgb", "strict"],
       about: 'convert-rgb: convert("RGB") as Pillow does (default); strict: refuse what is not RGB',
     },
+    "max-pixels": { value: "N", about: "width times height at most (default 178956970, as Pillow)" },
+    "max-bytes": { value: "N", about: "bytes of a file at most (default and most 603979776)" },
   },
 };
 

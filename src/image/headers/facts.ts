@@ -10,4 +10,7 @@ export interface HeaderFacts {
   readonly exif?: Uint8Array | undefined;
   /** The orientation that XMP gives, which Pillow takes from PNG files without one in EXIF. */
   readonly xmpOrientation?: number | undefined;
+  readonly kind?: string | undefined;
+  readonly orientation?: number | undefined;
+  readonly hasProfile?: boolean;
 }

@@ -84,13 +84,14 @@ export class Comparer {
     const ours = await ourStages(
       this.#classifier,
       pixels === undefined ? bytes : { ...pixels, channels: 3 },
-      { call: { signal } },
+      // What the decoder process left to the worker is not decoded in this process either.
+      { call: { signal, ...(pixels === undefined && { handoff: "encoded" as const }) } },
     );
     const overdue = setTimeout(() => void this.#kill(), LONGEST_MS);
     try {
       const reference = await this.#process();
       const traced = await this.#trace(reference, bytes);
-      const ladder = climb(ours, traced, { decodedInWorker: pixels === undefined });
+      const ladder = climb(ours, traced);
       return { ladder, reference: { top: topOf(traced), versions: reference.info.versions } };
     } catch (error) {
       await this.#end();

@@ -1,4 +1,5 @@
 /** Names, types and shapes of the Open Inference Protocol, version 2, as this server speaks it. */
+import type { Digests } from "../../image/attest/digests.ts";
 import type { InputSpec } from "../../image/geometry.ts";
 import { PACKAGE_VERSION } from "../../version.ts";
 import { HttpProblem } from "../problem.ts";
@@ -37,8 +38,10 @@ export function serverMetadata(): object {
   return { name: "isotorch", version: PACKAGE_VERSION, extensions: ["binary_tensor_data", "classification"] };
 }
 
-export function modelMetadata(spec: InputSpec): object {
-  return { name: MODEL, versions: [VERSION], platform: "pytorch", inputs: inputsOf(spec), outputs: OUTPUTS };
+/** `attestation`: digests of what this server's Pillow and torchvision make of the built-in pictures, for clients that prepare their own. */
+export function modelMetadata(spec: InputSpec, attestation: Digests): object {
+  const tensors = { inputs: inputsOf(spec), outputs: OUTPUTS };
+  return { name: MODEL, versions: [VERSION], platform: "pytorch", ...tensors, parameters: { attestation } };
 }
 
 /** @throws HttpProblem `NOT_FOUND` for another model or version than the one that is here. */

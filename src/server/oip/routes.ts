@@ -24,7 +24,8 @@ export function inferRoutes(app: FastifyInstance, parts: Parts): void {
   for (const path of ["/v2/models/:model", "/v2/models/:model/versions/:version"]) {
     app.get(path, (request) => {
       checkModel(request.params);
-      return modelMetadata(parts.options.classifier.info().spec);
+      const { spec, attestation } = parts.options.classifier.info();
+      return modelMetadata(spec, attestation.digests);
     });
     app.post(`${path}/infer`, bounded, (request, reply) => inferred(request, reply, parts));
   }

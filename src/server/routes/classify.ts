@@ -1,6 +1,5 @@
 /** `POST /classify`: a picture as the body, the object of `isotorch classify --json` as the answer. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { MAX_ENCODED_BYTES } from "../../image/source.ts";
 import { pngUri } from "../../parity/report/png.ts";
 import { tell } from "../problem.ts";
 import { callOf } from "../request/call.ts";
@@ -11,7 +10,8 @@ import { queryOf } from "./query.ts";
 import type { Included } from "./query.ts";
 
 export function classifyRoutes(app: FastifyInstance, parts: Parts): void {
-  const bounded = { bodyLimit: MAX_ENCODED_BYTES, onRequest: admit(parts.admission, MAX_ENCODED_BYTES) };
+  const { pictureBytes } = parts.options.limits;
+  const bounded = { bodyLimit: pictureBytes, onRequest: admit(parts.admission, pictureBytes) };
   onlyPost(app, "/classify");
   app.post("/classify", bounded, (request) => classified(request, parts));
 }

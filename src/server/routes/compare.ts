@@ -1,7 +1,6 @@
 /** `POST /compare`: PyTorch's own answer for a picture, and the first stage at which ours is another. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { withinDeadline } from "../../deadline.ts";
-import { MAX_ENCODED_BYTES } from "../../image/source.ts";
 import type { Rung } from "../../parity/ladder.ts";
 import { rungText } from "../../parity/report/words.ts";
 import { HttpProblem } from "../problem.ts";
@@ -10,7 +9,8 @@ import type { Parts } from "../server.ts";
 import { admit, bytesOf, onlyPost } from "./body.ts";
 
 export function compareRoutes(app: FastifyInstance, parts: Parts): void {
-  const bounded = { bodyLimit: MAX_ENCODED_BYTES, onRequest: admit(parts.admission, MAX_ENCODED_BYTES) };
+  const { pictureBytes } = parts.options.limits;
+  const bounded = { bodyLimit: pictureBytes, onRequest: admit(parts.admission, pictureBytes) };
   onlyPost(app, "/compare");
   app.post("/compare", bounded, (request) => compared(request, parts));
 }

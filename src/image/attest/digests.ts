@@ -1,0 +1,98 @@
+/** What Node makes of the pictures in `models/attestation`: twin of `isotorch_worker/attest.py`, with digests of the same names. */
+import { createHash } from "node:crypto";
+import { readFileSync, readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { decode } from "../decode.ts";
+import { type Axis, type Interpolation, type Pixels, resizedSize, type Shape } from "../geometry.ts";
+import { centerCrop, resize } from "../resample.ts";
+
+/** By name: a kind of file, a shape of resize, `crop`, `orientation`. 16 hex digits of a SHA-256. */
+export type Digests = Readonly<Record<string, string>>;
+
+/** Node's own: those of the resize once for each axis that may come first. */
+export interface OwnDigests {
+  readonly digests: Digests;
+  readonly resize: Readonly<Record<Axis, Digests>>;
+}
+
+/** Width, height, and the size that the shorter side gets, or that of the crop. */
+type Case = readonly [width: number, height: number, size: number];
+
+interface Steps {
+  readonly resize: Readonly<Record<Shape, readonly Case[]>>;
+  readonly crop: readonly Case[];
+}
+
+const FOLDER = new URL("../../../models/attestation/", import.meta.url);
+const STEPS = "steps.json";
+const REFERENCE = "reference.json";
+const FILTERS: readonly Interpolation[] = ["bilinear", "bicubic"];
+
+/** The name of the digest of a resize. */
+export function resizeName(interpolation: Interpolation, shape: Shape): string {
+  return `resize-${interpolation}-${shape}`;
+}
+
+/** Decodes, resizes and crops all of them; takes some 50 ms. A kind that cannot be decoded here is left out. */
+export async function ownDigests(): Promise<OwnDigests> {
+  const steps = JSON.parse(readFileSync(new URL(STEPS, FOLDER), "utf8")) as Steps;
+  const names = readdirSync(fileURLToPath(FOLDER)).filter((name) => !name.endsWith(".json"));
+  const turned = names.filter((name) => name.startsWith("orientation-")).toSorted();
+  const pictures = names.filter((name) => !turned.includes(name));
+  const kinds = pictures.map(async (name) => [
+    name.slice(0, name.lastIndexOf(".")),
+    await decoded([name], "ignore"),
+  ]);
+  const upright = decoded(turned, "apply").then((digest) => ["orientation", digest]);
+  const crop = Promise.resolve(["crop", digestOf(cropped(steps.crop))]);
+  const made = await Promise.allSettled([...kinds, upright, crop]);
+  const digests = Object.fromEntries(
+    made.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])),
+  ) as Digests;
+  return {
+    digests,
+    resize: { horizontal: resized(steps, "horizontal"), vertical: resized(steps, "vertical") },
+  };
+}
+
+/** What Pillow 9 to 12 on libjpeg-turbo say, the most common ones: for where no environment can be asked. */
+export function referenceDigests(): Digests {
+  return JSON.parse(readFileSync(new URL(REFERENCE, FOLDER), "utf8")) as Digests;
+}
+
+/** Pictures of the folder, decoded as they are asked for in earnest. */
+async function decoded(names: readonly string[], exif: "ignore" | "apply"): Promise<string> {
+  const pictures: Pixels[] = [];
+  for (const name of names) pictures.push(await decode(readFileSync(new URL(name, FOLDER)), { exif }));
+  return digestOf(pictures);
+}
+
+function resized(steps: Steps, first: Axis): Digests {
+  const found: Record<string, string> = {};
+  for (const interpolation of FILTERS) {
+    for (const [shape, cases] of Object.entries(steps.resize)) {
+      const pictures = cases.map(([width, height, size]) =>
+        resize(pattern(width, height), resizedSize(width, height, size), interpolation, { first }),
+      );
+      found[resizeName(interpolation, shape as Shape)] = digestOf(pictures);
+    }
+  }
+  return found;
+}
+
+function cropped(cases: readonly Case[]): Pixels[] {
+  return cases.map(([width, height, size]) => centerCrop(pattern(width, height), size));
+}
+
+/** A picture that looks like noise and is the same everywhere: byte i is the top byte of i * 2654435761. */
+export function pattern(width: number, height: number): Pixels {
+  const data = new Uint8Array(width * height * 3);
+  for (let i = 0; i < data.length; i++) data[i] = Math.imul(i, 2_654_435_761) >>> 24;
+  return { data, width, height };
+}
+
+function digestOf(pictures: readonly Pixels[]): string {
+  const hash = createHash("sha256");
+  for (const { width, height, data } of pictures) hash.update(`${width}x${height}:`).update(data);
+  return hash.digest("hex").slice(0, 16);
+}
