@@ -45,7 +45,8 @@ export class Decoder {
       const spec = specOf(transforms);
       const { session, source, digests } = await ask(spec, options);
       const attestation = attest(digests, await own, spec, source);
-      options.logger?.info(attestationText(attestation));
+      // Nobody was asked: that is no matter of course.
+      options.logger?.[source === "reference" ? "warn" : "info"](attestationText(attestation));
       return new Decoder(spec, session, attestation, { ...DEFAULT_LIMITS, ...options.limits }, leave);
     } catch (error) {
       await leave();

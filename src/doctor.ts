@@ -1,9 +1,12 @@
 /** What is here, what is wrong, and how to mend it. */
 import { gather } from "./doctor/findings.ts";
 import { type Problem, problemsIn } from "./doctor/rules.ts";
+import { type Attestation, attest } from "./image/attest/attestation.ts";
+import { pictures } from "./image/pool.ts";
 import { resolveClassifierOptions } from "./options.ts";
 import type { ClassifierOptions } from "./options.ts";
 import type { Candidate } from "./worker/environment.ts";
+import { specOf } from "./worker/known.ts";
 import { torchBuild } from "./worker/prefix.ts";
 import { PACKAGE_VERSION } from "./version.ts";
 
@@ -32,6 +35,8 @@ export interface Diagnosis {
     /** Environment variables that its activation sets, by name. */
     readonly activation: readonly string[];
   } | null;
+  /** Which kinds of pictures and steps Node does as this environment does them, and which it leaves to it. */
+  readonly attestation: Attestation | null;
   /** Where a convolution was computed; null where none was. */
   readonly kernel: { readonly device: string; readonly name: string; readonly milliseconds: number } | null;
   readonly gpu: { readonly name: string; readonly capability: string; readonly driver: string } | null;
@@ -65,11 +70,24 @@ export async function diagnose(options: ClassifierOptions): Promise<Diagnosis> {
           activation: Object.keys(environment.variables).toSorted(),
         }
       : null,
+    attestation: (await attestationOf(examination?.digests)) ?? null,
     kernel: examination?.kernel ?? null,
     gpu: gpu ?? null,
     checkpoints: checkpoints.map(({ name, path, here }) => ({ name, path, here })),
     problems: problemsIn(findings),
   };
+}
+
+async function attestationOf(
+  digests: Readonly<Record<string, string>> | undefined,
+): Promise<Attestation | undefined> {
+  if (digests === undefined) return undefined;
+  const leave = pictures.enter();
+  try {
+    return attest(digests, await pictures.attest(), specOf("IMAGENET1K_V1"), "worker");
+  } finally {
+    await leave();
+  }
 }
 
 function buildOf({ contents }: Candidate): string | null {

@@ -32,6 +32,8 @@ def examine(device: str) -> dict[str, Any]:
         _attempt(errors, "numpyBridge", _numpy_bridge)
         found["kernel"] = _attempt(errors, "kernel", lambda: _run_kernel(device))
     found["pillow"] = _attempt(errors, "pillow", _pillow_facts)
+    if not {"torch", "torchvision", "PIL", "numpy"} & set(errors):
+        found["attestation"] = _attempt(errors, "attestation", _attestation)
     found["errors"] = errors
     return found
 
@@ -104,6 +106,13 @@ def _run_kernel(wanted: str) -> dict[str, Any]:
     run_kernel(device)
     milliseconds = round(1000 * (time.perf_counter() - began), 3)
     return {"device": str(device), "name": name, "reason": reason, "milliseconds": milliseconds}
+
+
+def _attestation() -> dict[str, str]:
+    from isotorch_worker.attest import attestation
+    from isotorch_worker.model import transforms_spec
+
+    return attestation(transforms_spec("IMAGENET1K_V1"))
 
 
 def _pillow_facts() -> dict[str, Any]:

@@ -1,4 +1,5 @@
 /** `isotorch doctor` */
+import { attestationText } from "../attesting.ts";
 import { applyFix, described } from "../doctor/fix.ts";
 import { diagnose } from "../doctor.ts";
 import type { Diagnosis, Problem } from "../doctor.ts";
@@ -64,7 +65,7 @@ async function mendAll(
 }
 
 function text(diagnosis: Diagnosis): string {
-  const { isotorch, node, candidates, python, kernel, gpu, checkpoints } = diagnosis;
+  const { isotorch, node, candidates, python, attestation, kernel, gpu, checkpoints } = diagnosis;
   const lines = [`isotorch ${isotorch}, Node ${node}`, "", "Python, in the order in which it is looked for:"];
   for (const { path, source, verdict, build } of candidates)
     lines.push(`  ${path} (${source}): ${verdict}${build === null ? "" : ` [${build}]`}`);
@@ -74,6 +75,7 @@ function text(diagnosis: Diagnosis): string {
     if (python.activation.length > 0)
       lines.push(`  ${"activation".padEnd(16)}${python.activation.join(", ")}`);
   }
+  if (attestation !== null) lines.push("", attestationText(attestation));
   lines.push(
     "",
     `GPU: ${gpu === null ? "nvidia-smi finds none" : `${gpu.name}, ${gpu.capability}, driver ${gpu.driver}`}`,

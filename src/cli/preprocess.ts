@@ -2,12 +2,21 @@
 import { writeFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { preprocess } from "../oneshot.ts";
+import type { Logger } from "../options.ts";
 import { PREPROCESS } from "./describe/preprocess.ts";
 import { parserOf } from "./description.ts";
 import { classifierOptions, imageOptions, parseFlags } from "./flags.ts";
 import { EXIT } from "./exit.ts";
 import { npy } from "./npy.ts";
 import { readStdin } from "./stdin.ts";
+
+const quiet = (): void => undefined;
+const WARNINGS_TO_STDERR: Logger = {
+  debug: quiet,
+  info: quiet,
+  warn: (line) => void process.stderr.write(`${line}\n`),
+  error: quiet,
+};
 
 /** @returns 0. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -20,7 +29,11 @@ export async function run(argv: readonly string[]): Promise<number> {
     });
   }
   const image = input === "-" ? readStdin() : input;
-  const tensor = await preprocess(image, { ...classifierOptions(values), ...imageOptions(values) });
+  const tensor = await preprocess(image, {
+    ...classifierOptions(values),
+    ...imageOptions(values),
+    logger: WARNINGS_TO_STDERR,
+  });
   try {
     await writeFile(out, npy(tensor));
   } catch (cause) {

@@ -30,6 +30,9 @@ const EFFECTS: Readonly<Record<string, WeightOnBits>> = {
   "weights.name": "none",
   // All three kinds give the same bits.
   handoff: "none",
+  // Who does it changes nothing; what the environment makes of a kind or a step does.
+  attestation: "none",
+  "attestation.digests": "may",
   node: "none",
   kernel: "none",
   "versions.python": "none",

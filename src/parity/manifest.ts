@@ -7,7 +7,7 @@ import type { Handoff } from "../options.ts";
 import { PACKAGE_VERSION } from "../version.ts";
 import { hashFile } from "../worker/download.ts";
 import { isRecord } from "../worker/json.ts";
-import type { WorkerInfo, WorkerSpec } from "../worker/start.ts";
+import type { AttestedEnvironment, WorkerInfo, WorkerSpec } from "../worker/start.ts";
 
 /** A picture by its name and what it holds. */
 export interface ManifestPicture {
@@ -37,6 +37,8 @@ export interface Manifest {
   readonly precision: string;
   readonly handoff: Handoff;
   readonly spec: WorkerSpec;
+  /** What Node did itself, what it left to the environment, and what that made of each kind and step. */
+  readonly attestation: AttestedEnvironment;
   readonly pictures: readonly ManifestPicture[];
 }
 
@@ -66,6 +68,7 @@ export function createManifest(info: WorkerInfo, { handoff, pictures }: Manifest
     precision: info.precision,
     handoff,
     spec: info.spec,
+    attestation: info.attestation,
     pictures,
   };
 }

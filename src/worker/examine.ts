@@ -41,6 +41,8 @@ export interface Examination {
         readonly milliseconds: number;
       }
     | undefined;
+  /** What its Pillow and torchvision make of the attestation's pictures; `undefined` where they cannot be imported. */
+  readonly digests: Readonly<Record<string, string>> | undefined;
 }
 
 const IMPORT_TIMEOUT_MS = 120_000;
@@ -64,7 +66,18 @@ export async function examinePython(
 
 /** An answer of the worker's `probe --import`, as it prints it. */
 export function parseExamination(answer: Record<string, unknown>): Examination {
-  const { errors, versions, machine, userSite, torch, kernel, pillow, watch: _, ...rest } = answer;
+  const {
+    errors,
+    versions,
+    machine,
+    userSite,
+    torch,
+    kernel,
+    pillow,
+    attestation,
+    watch: _,
+    ...rest
+  } = answer;
   const [computer, cuda, ran] = [record(machine), record(torch), record(kernel)];
   return {
     facts: {
@@ -105,6 +118,7 @@ export function parseExamination(answer: Record<string, unknown>): Examination {
           milliseconds: Number(ran["milliseconds"]),
         }
       : undefined,
+    digests: isRecord(attestation) ? texts(attestation) : undefined,
   };
 }
 

@@ -16,9 +16,9 @@ export interface OwnDigests {
 }
 
 /** Width, height, and the size that the shorter side gets, or that of the crop. */
-type Case = readonly [width: number, height: number, size: number];
+export type Case = readonly [width: number, height: number, size: number];
 
-interface Steps {
+export interface Steps {
   readonly resize: Readonly<Record<Shape, readonly Case[]>>;
   readonly crop: readonly Case[];
 }
@@ -35,7 +35,7 @@ export function resizeName(interpolation: Interpolation, shape: Shape): string {
 
 /** Decodes, resizes and crops all of them; takes some 50 ms. A kind that cannot be decoded here is left out. */
 export async function ownDigests(): Promise<OwnDigests> {
-  const steps = JSON.parse(readFileSync(new URL(STEPS, FOLDER), "utf8")) as Steps;
+  const { resize: cases, crop: crops } = steps();
   const names = readdirSync(fileURLToPath(FOLDER)).filter((name) => !name.endsWith(".json"));
   const turned = names.filter((name) => name.startsWith("orientation-")).toSorted();
   const pictures = names.filter((name) => !turned.includes(name));
@@ -44,15 +44,20 @@ export async function ownDigests(): Promise<OwnDigests> {
     await decoded([name], "ignore"),
   ]);
   const upright = decoded(turned, "apply").then((digest) => ["orientation", digest]);
-  const crop = Promise.resolve(["crop", digestOf(cropped(steps.crop))]);
+  const crop = Promise.resolve(["crop", digestOf(cropped(crops))]);
   const made = await Promise.allSettled([...kinds, upright, crop]);
   const digests = Object.fromEntries(
     made.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])),
   ) as Digests;
   return {
     digests,
-    resize: { horizontal: resized(steps, "horizontal"), vertical: resized(steps, "vertical") },
+    resize: { horizontal: resized(cases, "horizontal"), vertical: resized(cases, "vertical") },
   };
+}
+
+/** The resizes and crops that are compared. */
+export function steps(): Steps {
+  return JSON.parse(readFileSync(new URL(STEPS, FOLDER), "utf8")) as Steps;
 }
 
 /** What Pillow 9 to 12 on libjpeg-turbo say, the most common ones: for where no environment can be asked. */
@@ -67,10 +72,10 @@ async function decoded(names: readonly string[], exif: "ignore" | "apply"): Prom
   return digestOf(pictures);
 }
 
-function resized(steps: Steps, first: Axis): Digests {
+function resized(shapes: Steps["resize"], first: Axis): Digests {
   const found: Record<string, string> = {};
   for (const interpolation of FILTERS) {
-    for (const [shape, cases] of Object.entries(steps.resize)) {
+    for (const [shape, cases] of Object.entries(shapes)) {
       const pictures = cases.map(([width, height, size]) =>
         resize(pattern(width, height), resizedSize(width, height, size), interpolation, { first }),
       );
@@ -91,7 +96,8 @@ export function pattern(width: number, height: number): Pixels {
   return { data, width, height };
 }
 
-function digestOf(pictures: readonly Pixels[]): string {
+/** Of pictures, one after the other, with their sizes. */
+export function digestOf(pictures: readonly Pixels[]): string {
   const hash = createHash("sha256");
   for (const { width, height, data } of pictures) hash.update(`${width}x${height}:`).update(data);
   return hash.digest("hex").slice(0, 16);
