@@ -20,11 +20,10 @@ from isotorch_worker import lifetime
 from isotorch_worker.batch import belongs
 from isotorch_worker.errors import ProtocolError, ProtocolVersionError, QueueFull, StartupError, WorkerError
 from isotorch_worker.startup import Startup, hello
-from isotorch_worker.wire import MAX_FRAMES, Descriptor, Frames, Message, Payload, clip, decode, encode
+from isotorch_worker.wire import MAX_FRAME_BYTES, MAX_FRAMES, Descriptor, Frames, Message, Payload, clip, decode, encode
 
 HIGH_WATER_MARK = 8
 LINGER_MS = 1000
-MAX_RECEIVED_FRAME_BYTES = 64 * 1024 * 1024
 MAX_WAITING = 16
 MAX_WAITING_BYTES = 128 * 1024 * 1024
 BATCHES = 2
@@ -169,7 +168,7 @@ class Channel:
         dealer = self._context.socket(zmq.DEALER)
         try:
             dealer.setsockopt(zmq.LINGER, LINGER_MS)
-            dealer.setsockopt(zmq.MAXMSGSIZE, MAX_RECEIVED_FRAME_BYTES)
+            dealer.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
             dealer.set_hwm(HIGH_WATER_MARK)
             if startup.server_key is not None:
                 dealer.curve_publickey, dealer.curve_secretkey = zmq.curve_keypair()
