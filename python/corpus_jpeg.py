@@ -35,7 +35,7 @@ def _zigzag() -> list[int]:
 ZIGZAG = _zigzag()
 
 
-def _codes(bits: bytes, values: bytes) -> dict[int, tuple[int, int]]:
+def huffman_codes(bits: bytes, values: bytes) -> dict[int, tuple[int, int]]:
     """Canonical Huffman codes: value -> (code, length)."""
     table, code, index = {}, 0, 0
     for length, count in enumerate(bits, 1):
@@ -46,10 +46,10 @@ def _codes(bits: bytes, values: bytes) -> dict[int, tuple[int, int]]:
     return table
 
 
-DC_CODES, AC_CODES = _codes(DC_BITS, DC_VALUES), _codes(AC_BITS, AC_VALUES)
+DC_CODES, AC_CODES = huffman_codes(DC_BITS, DC_VALUES), huffman_codes(AC_BITS, AC_VALUES)
 
 
-class _Bits:
+class Bits:
     """Collects bits into bytes, with a zero byte after each 0xFF."""
 
     def __init__(self) -> None:
@@ -69,13 +69,18 @@ class _Bits:
             self.put((1 << 8 - self.count) - 1, 8 - self.count)
 
 
-def _magnitude(value: int) -> tuple[int, int]:
+def magnitude(value: int) -> tuple[int, int]:
+    """The bits of a coefficient and how many there are."""
     size = abs(value).bit_length()
     return (value if value >= 0 else value + (1 << size) - 1), size
 
 
-def _put_block(bits: _Bits, block: list[int], previous: int) -> None:
-    extra, size = _magnitude(block[0] - previous)
+def put_block(
+    bits: Bits, block: list[int], previous: int, ac_codes: dict[int, tuple[int, int]] | None = None
+) -> None:
+    """One baseline block, 64 quantised coefficients in zigzag order; `previous` is the DC before it."""
+    ac_codes = ac_codes or AC_CODES
+    extra, size = magnitude(block[0] - previous)
     bits.put(*DC_CODES[size])
     bits.put(extra, size)
     run = 0
@@ -85,14 +90,14 @@ def _put_block(bits: _Bits, block: list[int], previous: int) -> None:
             run += 1
             continue
         while run > 15:
-            bits.put(*AC_CODES[0xF0])
+            bits.put(*ac_codes[0xF0])
             run -= 16
-        extra, size = _magnitude(value)
-        bits.put(*AC_CODES[run << 4 | size])
+        extra, size = magnitude(value)
+        bits.put(*ac_codes[run << 4 | size])
         bits.put(extra, size)
         run = 0
     if last < 63:
-        bits.put(*AC_CODES[0x00])
+        bits.put(*ac_codes[0x00])
 
 
 def _dct_blocks(plane: np.ndarray, quality_step: int) -> np.ndarray:
@@ -142,7 +147,7 @@ def encode_jpeg(
         small = full.reshape(full.shape[0] // ry, ry, full.shape[1] // rx, rx).mean((1, 3))
         blocks.append(_dct_blocks(np.rint(small), step).tolist())
 
-    bits, previous, count = _Bits(), [0] * len(planes), 0
+    bits, previous, count = Bits(), [0] * len(planes), 0
     for my in range(down):
         for mx in range(across):
             if restart and count and count % restart == 0:
@@ -154,7 +159,7 @@ def encode_jpeg(
                 for y in range(v):
                     for x in range(h):
                         block = blocks[c][my * v + y][mx * h + x]
-                        _put_block(bits, block, previous[c])
+                        put_block(bits, block, previous[c])
                         previous[c] = block[0]
     bits.align()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -18,22 +19,25 @@ from isotorch_worker.errors import (
     WorkerError,
 )
 
-MAX_PIXELS = 50_000_000
+# What Pillow admits without its own error, where nothing else is asked for.
+MAX_PIXELS = 178_956_970
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "ICO", "PPM", "JPEG2000")
 _MAGIC = (
     b"\xff\xd8\xff",
-    b"\x89PNG",
-    b"RIFF",
-    b"GIF8",
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF87a",
+    b"GIF89a",
     b"BM",
-    b"II*\x00",
-    b"MM\x00*",
-    b"II+\x00",
-    b"MM\x00+",
-    b"\x00\x00\x01\x00",
-    b"\x00\x00\x00\x0cjP",
+    b"II*\0",
+    b"II\0*",
+    b"II+\0",
+    b"MM\0*",
+    b"MM*\0",
+    b"MM\0+",
+    b"\0\0\1\0",
+    b"\0\0\0\x0cjP  \r\n\x87\n",
     b"\xff\x4f\xff\x51",
-    *(b"P%d" % kind for kind in range(1, 7)),
+    *(b"P" + kind.encode() for kind in "0123456fy"),
 )
 # What the colour engine takes; the rest is brought there as convert("RGB") would, alpha dropped.
 _BEFORE_ICC = {"P": "RGB", "RGBA": "RGB", "RGBX": "RGB", "LA": "L", "PA": "RGB", "1": "L"}
@@ -51,12 +55,14 @@ def decode_picture(
     ``exif`` "apply" turns it upright as ``ImageOps.exif_transpose`` does; ``icc`` "to-srgb" applies an
     embedded profile (a damaged one is ignored); ``mode`` "strict" refuses what is not RGB in the file.
 
-    Raises UnsupportedFormat, UnsupportedMode, InputTooLarge (more than 50 megapixels, found out before
+    Raises UnsupportedFormat, UnsupportedMode, InputTooLarge (more than ``max_pixels``, found out before
     decoding) or DecodeFailed (damaged or cut short).
     """
-    with _limits():
+    with _limits(max_pixels):
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+                if picture.width * picture.height > max_pixels:
+                    raise _too_large(f"{picture.width} × {picture.height} pixels", max_pixels)
                 if mode == "strict" and picture.mode != "RGB":
                     raise UnsupportedMode(
                         f"the {picture.format} has mode {picture.mode}, not RGB",
@@ -66,9 +72,9 @@ def decode_picture(
         except WorkerError:
             raise
         except Image.DecompressionBombError as error:
-            raise InputTooLarge(f"more than {MAX_PIXELS} pixels: {error}") from None
+            raise _too_large(_bomb_size(error), max_pixels) from None
         except UnidentifiedImageError:
-            if bytes(data[:8]).startswith(_MAGIC):
+            if _is_accepted(bytes(data[:16])):
                 raise DecodeFailed("the picture's header is damaged or cut short") from None
             raise UnsupportedFormat(
                 "not a picture of a format that is read here", f"use one of {', '.join(FORMATS)}"
@@ -81,11 +87,32 @@ def decode_picture(
 
 
 def decode_pixels(
-    data: bytes | bytearray | memoryview, exif: str = "ignore", icc: str = "ignore", mode: str = "convert-rgb"
+    data: bytes | bytearray | memoryview,
+    exif: str = "ignore",
+    icc: str = "ignore",
+    mode: str = "convert-rgb",
+    max_pixels: int = MAX_PIXELS,
 ) -> tuple[bytes, tuple[int, int, int]]:
     """``decode_picture`` as raw bytes (uint8, [H,W,3], C order) and their shape. Raises as it does."""
-    picture = decode_picture(data, exif, icc, mode)
+    picture = decode_picture(data, exif, icc, mode, max_pixels)
     return picture.tobytes(), (picture.height, picture.width, 3)
+
+
+def _is_accepted(head: bytes) -> bool:
+    webp = head[:4] == b"RIFF" and head[8:16] in (b"WEBPVP8 ", b"WEBPVP8X", b"WEBPVP8L")
+    return webp or head.startswith(_MAGIC)
+
+
+def _too_large(size: str, max_pixels: int) -> InputTooLarge:
+    return InputTooLarge(
+        f"the picture has {size}, more than {max_pixels}",
+        "raise `limits.pixels` (`--max-pixels`), or make the picture smaller first",
+    )
+
+
+def _bomb_size(error: Image.DecompressionBombError) -> str:
+    number = re.search(r"\((\d+) pixels\)", str(error))
+    return f"{number[1]} pixels" if number else "too many pixels"
 
 
 def _to_rgb(picture: Image.Image, exif: str, icc: str) -> Image.Image:
@@ -111,10 +138,10 @@ def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
 
 
 @contextmanager
-def _limits() -> Generator[None, None, None]:
+def _limits(max_pixels: int) -> Generator[None, None, None]:
     previous = Image.MAX_IMAGE_PIXELS
     # Pillow refuses above twice this number, also for pictures inside of pictures, and warns below it.
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
+    Image.MAX_IMAGE_PIXELS = max_pixels / 2
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

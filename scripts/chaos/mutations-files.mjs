@@ -32,14 +32,14 @@ export const pictures = [
   vitest(
     "pixel limit, Node",
     "src/image/format.ts",
-    `if (pixels > MAX_PIXELS) {`,
+    `if (pixels > maxPixels) {`,
     "if (pixels < 0) {",
     "test/image/format.test.ts",
   ),
   pytest(
     "pixel limit, Python",
     `${PY}/picture.py`,
-    `Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2`,
+    `Image.MAX_IMAGE_PIXELS = max_pixels / 2`,
     "Image.MAX_IMAGE_PIXELS = None",
     "test/python/test_infer.py",
     "-k",

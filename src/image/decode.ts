@@ -1,8 +1,8 @@
 import sharp from "sharp";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { type Header, MAX_PIXELS, readHeader } from "./format.ts";
+import { doubtOf, type Header, MAX_PIXELS, readHeader } from "./format.ts";
 import type { Pixels } from "./geometry.ts";
-import { applyOrientation, orientationOf } from "./orientation.ts";
+import { applyOrientation } from "./orientation.ts";
 import { fillPalette, hasColour } from "./palette.ts";
 
 // One picture after another is decoded, never the same one twice: a cache would only hold memory.
@@ -18,33 +18,38 @@ sharp.unblock({
 export interface DecodeOptions {
   /** Whether the camera's orientation is applied, as `ImageOps.exif_transpose` does. @default "ignore" */
   readonly exif?: "ignore" | "apply" | undefined;
-  /** Whether an embedded colour profile is converted to sRGB. Not bit-equal to Pillow. @default "ignore" */
+  /** Whether an embedded colour profile is converted to sRGB, which Pillow does. @default "ignore" */
   readonly icc?: "ignore" | "to-srgb" | undefined;
   /** `strict` refuses pictures that are not plain three-channel RGB. @default "convert-rgb" */
   readonly mode?: "convert-rgb" | "strict" | undefined;
 }
 
 /**
- * Decodes a JPEG, PNG or WebP to RGB, the first frame, alpha dropped. For pictures that `decoderFor` routes to `sharp`
- * the bytes equal `Image.open(file).convert("RGB")`; damage that libjpeg, libpng or libwebp only warns of is refused, and
- * the worker's Pillow has the last word on it.
+ * Decodes a JPEG, PNG or WebP to RGB, the first frame, alpha dropped. Where the worker's Pillow reads the built-in picture of
+ * its kind as sharp does, the bytes equal `Image.open(file).convert("RGB")`. What only Pillow can decode is refused, and so
+ * is damage that libjpeg, libpng or libwebp only warns of: the worker's Pillow has the last word on it.
  *
  * @throws IsotorchError `DECODE_FAILED`, `UNSUPPORTED_FORMAT`, `UNSUPPORTED_MODE`, `INPUT_TOO_LARGE`.
  */
-export async function decode(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Pixels> {
-  const header = readHeader(bytes);
+export async function decode(
+  bytes: Uint8Array,
+  options: DecodeOptions = {},
+  maxPixels: number = MAX_PIXELS,
+): Promise<Pixels> {
+  const header = readHeader(bytes, maxPixels);
   if (options.mode === "strict") requireRgb(header);
   if (header.format !== "jpeg" && header.format !== "png" && header.format !== "webp") {
     throw new IsotorchError("UNSUPPORTED_FORMAT", `${header.format.toUpperCase()} is not decoded here`, {
       hint: "the worker decodes it, with Pillow",
     });
   }
+  const doubt = doubtOf(header, options);
+  if (doubt !== undefined) throw failure(header, doubt);
   const filled = header.format === "png" ? fillPalette(bytes) : undefined;
-  const pixels = await decodeRgb(filled?.bytes ?? bytes, header, options.icc ?? "ignore");
-  if (filled && hasColour(pixels.data, filled.filler) && options.icc !== "to-srgb") {
+  const pixels = await decodeRgb(filled?.bytes ?? bytes, header, maxPixels);
+  if (filled && hasColour(pixels.data, filled.filler))
     throw failure(header, "a pixel points beyond the palette");
-  }
-  return options.exif === "apply" ? applyOrientation(pixels, orientationOf(header)) : pixels;
+  return options.exif === "apply" ? applyOrientation(pixels, header.orientation ?? 1) : pixels;
 }
 
 /**
@@ -60,18 +65,19 @@ export function requireRgb(header: Pick<Header, "format" | "mode">): void {
   });
 }
 
-async function decodeRgb(bytes: Uint8Array, header: Header, icc: "ignore" | "to-srgb"): Promise<Pixels> {
+async function decodeRgb(bytes: Uint8Array, header: Header, maxPixels: number): Promise<Pixels> {
   try {
     const { data, info } = await sharp(bytes, {
-      ignoreIcc: icc === "ignore",
+      ignoreIcc: true,
       failOn: "warning",
-      limitInputPixels: MAX_PIXELS,
+      limitInputPixels: maxPixels,
       pages: 1,
     })
       .toColourspace("srgb")
       .removeAlpha()
       .raw()
       .toBuffer({ resolveWithObject: true });
+    if (info.width !== header.width || info.height !== header.height) throw new Error("of another size");
     if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels`);
     return {
       data: new Uint8Array(data.buffer, data.byteOffset, data.length),

@@ -1,13 +1,16 @@
 import { IsotorchError } from "../errors.ts";
-import type { HeaderFacts } from "./headers/facts.ts";
+import { type HeaderFacts, leftToPillow } from "./headers/facts.ts";
 import { readJpegHeader } from "./headers/jpeg.ts";
 import { otherHeaderReader } from "./headers/others.ts";
 import { readPngHeader } from "./headers/png.ts";
 import { readWebpHeader } from "./headers/webp.ts";
 import { type ImageFormat, sniffFormat } from "./sniff.ts";
 
-/** The largest picture that is decoded, pixels. */
-export const MAX_PIXELS = 50_000_000;
+/** The largest picture that is decoded where nothing else is asked for, pixels: what Pillow itself admits. */
+export const MAX_PIXELS = 178_956_970;
+
+/** The largest picture that is decoded here, pixels, where several are decoded at a time. */
+const MAX_BESIDE = 67_108_864;
 
 /** {@link HeaderFacts} with the format that they were read from. */
 export interface Header extends HeaderFacts {
@@ -16,11 +19,17 @@ export interface Header extends HeaderFacts {
 
 /** Who decodes a picture, and why. */
 export interface Route {
-  /** `sharp`: here, the bits are proven equal to Pillow's. `worker`: Pillow itself, in the worker. */
+  /** `sharp`: here, a built-in picture stands for it. `worker`: Pillow itself, in the worker. */
   readonly decoder: "sharp" | "worker";
   /** One phrase for `info`, logs and manifests. */
   readonly reason: string;
   readonly header: Header;
+}
+
+/** How a picture is asked for; a part of `DecodeOptions`. */
+export interface Wishes {
+  readonly exif?: "ignore" | "apply" | undefined;
+  readonly icc?: "ignore" | "to-srgb" | undefined;
 }
 
 const READERS: Record<ImageFormat, (bytes: Uint8Array) => HeaderFacts> = {
@@ -36,48 +45,36 @@ const READERS: Record<ImageFormat, (bytes: Uint8Array) => HeaderFacts> = {
 };
 
 /**
- * Reads the header alone; no decoder runs, no pixel is allocated.
+ * Reads the header alone; no decoder runs, no pixel is allocated. A header that is damaged is not refused: Pillow has the
+ * last word on it.
  *
- * @throws IsotorchError `UNSUPPORTED_FORMAT`; `DECODE_FAILED` for a header that ends early;
- * `INPUT_TOO_LARGE` beyond {@link MAX_PIXELS}.
+ * @throws IsotorchError `UNSUPPORTED_FORMAT`; `INPUT_TOO_LARGE` beyond `maxPixels`.
  */
 export function readHeader(bytes: Uint8Array, maxPixels: number = MAX_PIXELS): Header {
   const format = sniffFormat(bytes);
-  const facts = readFacts(bytes, format);
+  const facts = READERS[format](bytes);
   const pixels = facts.width * facts.height;
   if (pixels > maxPixels) {
     const size = `${facts.width} × ${facts.height}`;
-    throw new IsotorchError("INPUT_TOO_LARGE", `the picture has ${size} pixels, more than ${MAX_PIXELS}`, {
-      hint: "make it smaller first, or hand over its pixels already reduced",
+    throw new IsotorchError("INPUT_TOO_LARGE", `the picture has ${size} pixels, more than ${maxPixels}`, {
+      hint: "raise `limits.pixels` (`--max-pixels`), or make the picture smaller first",
     });
   }
-  return { format, ...facts };
+  if (facts.kind === undefined || pixels <= MAX_BESIDE) return { format, ...facts };
+  return { format, ...leftToPillow("too large to be decoded beside others", facts) };
 }
 
-function readFacts(bytes: Uint8Array, format: ImageFormat): HeaderFacts {
-  try {
-    return READERS[format](bytes);
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new IsotorchError("DECODE_FAILED", `the ${format.toUpperCase()} header ends too early`, {
-      hint: "the file is cut off or corrupt: fetch it again",
-      cause,
-    });
-  }
-}
-
-export function doubtOf(header: Header, _options: object): string | undefined {
-  return header.doubt;
-}
-
-/** Decides who decodes the picture: only what is proven equal to Pillow is decoded here. Throws as {@link readHeader}. */
-export function decoderFor(bytes: Uint8Array): Route {
-  const header = readHeader(bytes);
+/** Decides who decodes the picture: only a kind that a built-in picture stands for is decoded here. Throws as {@link readHeader}. */
+export function decoderFor(bytes: Uint8Array, maxPixels: number = MAX_PIXELS): Route {
+  const header = readHeader(bytes, maxPixels);
   return header.doubt === undefined
-    ? {
-        decoder: "sharp",
-        reason: `${header.format.toUpperCase()} in mode ${header.mode}, proven equal`,
-        header,
-      }
+    ? { decoder: "sharp", reason: `${header.format.toUpperCase()} of the kind ${header.kind}`, header }
     : { decoder: "worker", reason: header.doubt, header };
+}
+
+/** Why Pillow must decode the picture as it is asked for; undefined where it may be decoded here. */
+export function doubtOf(header: HeaderFacts, { exif, icc }: Wishes = {}): string | undefined {
+  if (header.doubt !== undefined) return header.doubt;
+  if (exif === "apply" && header.orientation === undefined) return "an orientation that only Pillow can tell";
+  return icc === "to-srgb" && header.hasProfile ? "a colour profile is converted by Pillow" : undefined;
 }

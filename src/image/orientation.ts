@@ -1,37 +1,4 @@
 import type { Pixels } from "./geometry.ts";
-import type { HeaderFacts } from "./headers/facts.ts";
-
-const ORIENTATION = 0x0112;
-
-/** The orientation of a picture, 1 to 8 as EXIF counts; 1 (upright) where it says nothing sensible. */
-export function orientationOf(header: Pick<HeaderFacts, "exif" | "xmpOrientation">): number {
-  const value = (header.exif && inExif(header.exif)) ?? header.xmpOrientation ?? 1;
-  return value >= 1 && value <= 8 ? value : 1;
-}
-
-/** The orientation tag of a TIFF block; undefined where there is none or the block is damaged. */
-function inExif(block: Uint8Array): number | undefined {
-  const whole = Buffer.from(block.buffer, block.byteOffset, block.length);
-  const view = whole.toString("latin1", 0, 6) === "Exif\0\0" ? whole.subarray(6) : whole;
-  const order = view.toString("latin1", 0, 2);
-  if (order !== "II" && order !== "MM") return undefined;
-  const u16 = (at: number): number => (order === "II" ? view.readUInt16LE(at) : view.readUInt16BE(at));
-  const u32 = (at: number): number => (order === "II" ? view.readUInt32LE(at) : view.readUInt32BE(at));
-  try {
-    const directory = u32(4);
-    for (let i = 0; i < u16(directory); i++) {
-      const entry = directory + 2 + 12 * i;
-      if (u16(entry) !== ORIENTATION || u32(entry + 4) !== 1) continue;
-      const type = u16(entry + 2);
-      if (type === 3) return u16(entry + 8);
-      if (type === 4) return u32(entry + 8);
-      return type === 1 ? view.readUInt8(entry + 8) : undefined;
-    }
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-  }
-  return undefined;
-}
 
 /** The picture turned and mirrored upright, as Pillow's `ImageOps.exif_transpose` does. */
 export function applyOrientation(pixels: Pixels, orientation: number): Pixels {

@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { pngChunks } from "./headers/png.ts";
+import { pngChunks } from "./headers/png-chunks.ts";
 
 /** A PNG whose palette was filled up, with the colour that it was filled with. */
 export interface FilledPalette {

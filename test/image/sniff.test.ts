@@ -18,7 +18,8 @@ describe("what is not a picture is refused by name", () => {
     ["\0\0\0\x20ftypavif", "an AVIF picture"],
     ["\0\0\0\x20ftypheic", "a HEIC picture"],
     ["RIFF\x01\x02\x03\x04WAVE", "a RIFF file"],
-    ["BM is how this sentence starts, not a bitmap", "text"],
+    ["RIFF\x01\x02\x03\x04WEBPVP8?", "a RIFF file"],
+    ["<!-- a --><!-- b --><!DOCTYPE html>", "an HTML page"],
     ["\x80\x02}q\0.", "a Python pickle"],
     ["\0".repeat(64), "all zero bytes"],
     ["\x01\x02\x03\x04\x05\x06\x07\x08\x09", "starts with the bytes 0102030405060708"],
@@ -40,15 +41,34 @@ describe("pictures are told by their first bytes", () => {
     ["\xff\xd8\xff\xe0", "jpeg"],
     ["\x89PNG\r\n\x1a\n", "png"],
     ["RIFF\0\0\0\0WEBPVP8 ", "webp"],
+    ["RIFF\0\0\0\0WEBPVP8X", "webp"],
+    ["RIFF\0\0\0\0WEBPVP8L", "webp"],
+    ["GIF87a", "gif"],
     ["GIF89a", "gif"],
-    [`BM${"\0".repeat(12)}\x28\0\0\0`, "bmp"],
+    ["BM", "bmp"],
     ["II*\0", "tiff"],
+    ["II\0*", "tiff"],
+    ["II+\0", "tiff"],
     ["MM\0*", "tiff"],
+    ["MM*\0", "tiff"],
+    ["MM\0+", "tiff"],
     ["\0\0\x01\0", "ico"],
     ["P6\n3 3\n255\n", "ppm"],
+    ["P0CMYK", "ppm"],
+    ["Pf\n3 3\n-1.0\n", "ppm"],
+    ["PyRGBA", "ppm"],
     ["\0\0\0\x0cjP  \r\n\x87\n", "jp2"],
     ["\xff\x4f\xff\x51", "jp2"],
   ])("%j is %s", (content, format) => {
     expect(sniffFormat(latin1(content))).toBe(format);
+  });
+});
+
+describe("a long tale of comments is told apart at once", () => {
+  it.each(["<!--", "<!-- --> ", "<?xml ", "<?xml ?><!doctype svg ", " "])("%j over and over", (piece) => {
+    const bytes = latin1(piece.repeat(100_000));
+    const started = performance.now();
+    expect(() => sniffFormat(bytes)).toThrow();
+    expect(performance.now() - started).toBeLessThan(200);
   });
 });

@@ -51,15 +51,27 @@ def test_what_is_no_picture_is_refused(data):
 
 
 def test_a_bomb_is_refused_from_its_header():
-    with pytest.raises(InputTooLarge):
+    before = Image.MAX_IMAGE_PIXELS
+    with pytest.raises(InputTooLarge, match="196000000 pixels, more than 178956970") as caught:
         picture.decode_picture(png_header(14000, 14000) + b"\x00\x00\x10\x00IDAT" + bytes(100))
-    with pytest.raises(InputTooLarge):
-        picture.decode_picture(encoded(Image.new("1", (10_001, 5_000)), "PNG"))
-    assert Image.MAX_IMAGE_PIXELS != picture.MAX_PIXELS // 2
+    assert "limits.pixels" in (caught.value.hint or "")
+    for limit in (4_999, 4_998):
+        with pytest.raises(InputTooLarge, match=f"5000 pixels, more than {limit}"):
+            picture.decode_picture(encoded(Image.new("1", (100, 50)), "PNG"), max_pixels=limit)
+    assert before == Image.MAX_IMAGE_PIXELS
 
 
-def test_the_largest_allowed_picture_is_decoded():
-    assert picture.decode_picture(encoded(Image.new("1", (10_000, 5_000)), "PNG")).size == (10_000, 5_000)
+@pytest.mark.parametrize("limit", [5_000, 5_001, 10**12])
+def test_the_largest_allowed_picture_is_decoded(limit):
+    data = encoded(Image.new("1", (100, 50)), "PNG")
+    assert picture.decode_picture(data, max_pixels=limit).size == (100, 50)
+    assert picture.decode_pixels(data, max_pixels=limit)[1] == (50, 100, 3)
+
+
+@pytest.mark.parametrize("head", [b"II\0*\0\0\0\x08", b"MM\0+" + bytes(12), b"Pf 3", b"RIFF\0\0\0\0WEBPVP8 "])
+def test_the_header_of_a_picture_that_ends_early_is_damage(head):
+    with pytest.raises(DecodeFailed):
+        picture.decode_picture(head)
 
 
 def test_a_truncated_picture_is_refused_at_every_length(jpeg):

@@ -64,9 +64,9 @@ export function webpOfSize(width: number, height: number): Uint8Array {
 
 /** The body of a chunk that unpacks to so many zero bytes. */
 export function packedText(name: string, bytes: number): Buffer {
-  const heads: Readonly<Record<string, string>> = { iTXt: "key\0\x01\0\0\0" };
+  const heads: Readonly<Record<string, string>> = { iTXt: "Key\0\x01\0\0\0" };
   return Buffer.concat([
-    Buffer.from(heads[name] ?? "key\0\0", "latin1"),
+    Buffer.from(heads[name] ?? "Key\0\0", "latin1"),
     deflateSync(Buffer.alloc(bytes), { level: 9 }),
   ]);
 }

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import type { Sharp, SharpOptions } from "sharp";
 import { decode } from "../../src/image/decode.ts";
+import { MAX_PIXELS } from "../../src/image/format.ts";
 
 const given = vi.hoisted(() => [] as unknown[]);
 
@@ -15,8 +16,8 @@ vi.mock("sharp", async (original) => {
   return { default: Object.assign(watched, real) };
 });
 
-test("sharp refuses warnings, more than 50 megapixels and more than one page", async () => {
+test("sharp refuses warnings, more pixels than the limit and more than one page", async () => {
   const picture = readFileSync(new URL("../../examples/images/dog.webp", import.meta.url));
   await decode(new Uint8Array(picture));
-  expect(given).toEqual([{ ignoreIcc: true, failOn: "warning", limitInputPixels: 50_000_000, pages: 1 }]);
+  expect(given).toEqual([{ ignoreIcc: true, failOn: "warning", limitInputPixels: MAX_PIXELS, pages: 1 }]);
 });

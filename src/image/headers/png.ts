@@ -1,142 +1,107 @@
-import { crc32, inflateSync } from "node:zlib";
-import { IsotorchError } from "../../errors.ts";
-import type { HeaderFacts } from "./facts.ts";
+import { readExif } from "./exif.ts";
+import { type HeaderFacts, leftToPillow } from "./facts.ts";
+import { ChunkOrder, type PngChunk, pngChunks } from "./png-chunks.ts";
+import { PngTexts } from "./png-text.ts";
 
-/** Pillow's mode for each pair of colour type and bit depth. */
-const MODES: Record<string, string> = {
-  "0/1": "1",
-  "0/2": "L",
-  "0/4": "L",
-  "0/8": "L",
-  "0/16": "I",
-  "2/8": "RGB",
-  "2/16": "RGB",
-  "3/1": "P",
-  "3/2": "P",
-  "3/4": "P",
-  "3/8": "P",
-  "4/8": "LA",
-  "4/16": "RGBA",
-  "6/8": "RGBA",
-  "6/16": "RGBA",
+/** Name of the kind and Pillow's mode for each pair of colour type and bit depth. */
+const KINDS: Record<string, readonly [kind: string | undefined, mode: string]> = {
+  "0/1": ["grey1", "1"],
+  "0/2": ["grey2", "L"],
+  "0/4": ["grey4", "L"],
+  "0/8": ["grey8", "L"],
+  "0/16": [undefined, "I"],
+  "2/8": ["rgb8", "RGB"],
+  "2/16": [undefined, "RGB"],
+  "3/1": ["palette1", "P"],
+  "3/2": ["palette2", "P"],
+  "3/4": ["palette4", "P"],
+  "3/8": ["palette8", "P"],
+  "4/8": ["greyalpha8", "LA"],
+  "4/16": [undefined, "RGBA"],
+  "6/8": ["rgba8", "RGBA"],
+  "6/16": [undefined, "RGBA"],
 };
 
-/** What compressed text and profiles may grow to, bytes: Pillow's own limit. */
-const MAX_TEXT = 1 << 20;
-
-/** What they may grow to together, bytes: Pillow's own limit. */
-const MAX_ALL_TEXT = 1 << 26;
-
-/** Chunks that Pillow takes apart, with their length in bytes: another length, and Pillow has to say what becomes of it. */
-const LENGTHS: Readonly<Record<string, number>> = { IHDR: 13, gAMA: 4, cHRM: 32, sRGB: 1, pHYs: 9 };
-
-/** The same for transparency, by colour type; a palette's may be shorter than the palette. */
-const TRANSPARENCY: Readonly<Record<number, number>> = { 0: 2, 2: 6 };
-
-const XMP = "XML:com.adobe.xmp";
-
-/** One chunk of a PNG file. */
-export interface PngChunk {
-  readonly name: string;
-  /** Where the chunk starts, at its length. */
-  readonly offset: number;
-  readonly body: Buffer;
-  /** Whether the checksum is right. */
-  readonly sound: boolean;
-}
-
-/** The chunks of a PNG file, up to `IEND` or to where the file is cut off. */
-export function* pngChunks(bytes: Uint8Array): Generator<PngChunk> {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  let at = 8;
-  while (at + 12 <= view.length) {
-    const length = view.readUInt32BE(at);
-    const end = at + 8 + length;
-    if (end + 4 > view.length) return;
-    const name = view.toString("latin1", at + 4, at + 8);
-    const sound = crc32(view.subarray(at + 4, end)) === view.readUInt32BE(end);
-    yield { name, offset: at, body: view.subarray(at + 8, end), sound };
-    if (name === "IEND") return;
-    at = end + 4;
-  }
+interface Ihdr {
+  readonly width: number;
+  readonly height: number;
+  readonly depth: number;
+  readonly colour: number;
+  readonly interlace: number;
+  readonly odd: string | undefined;
 }
 
 /** Reads all chunks of a PNG; of the picture's data only the checksums. */
 export function readPngHeader(bytes: Uint8Array): HeaderFacts {
-  const { width, height, depth, colour, isFirst } = headerOf(bytes);
-  const mode = MODES[`${colour}/${depth}`];
-  let doubt: string | undefined = depth === 16 ? "16-bit PNG" : undefined;
-  if (mode === undefined) doubt = "PNG with a colour type and depth that the format does not have";
-  if (width === 0 || height === 0) doubt = "PNG without a size in its header";
-  if (!isFirst) doubt = "PNG that does not start with IHDR";
-  let exif: Uint8Array | undefined;
-  let xmpOrientation: number | undefined;
-  let last = "";
-  let textBytes = 0;
-  for (const { name, body, sound } of pngChunks(bytes)) {
-    last = name;
-    if (!sound) doubt ??= `PNG with a wrong checksum in ${name}`;
-    if (name === "acTL") doubt ??= "animated PNG";
-    if (isOdd(name, body, colour)) doubt ??= `PNG with an odd ${name}`;
-    if (name === "eXIf") exif = body;
-    if (name === "iCCP" || name === "zTXt" || name === "iTXt") {
-      const text = inflateText(name, body);
-      textBytes += text.length;
-      if (textBytes > MAX_ALL_TEXT) throw tooMuchText(name, MAX_ALL_TEXT, undefined);
-      if (name === "iTXt" && body.toString("latin1", 0, XMP.length) === XMP) xmpOrientation ??= inXmp(text);
+  let ihdr: Ihdr | undefined;
+  let doubt: string | undefined;
+  let palette = 0;
+  let exif: Buffer | undefined;
+  const order = new ChunkOrder();
+  const texts = new PngTexts();
+  for (const chunk of pngChunks(bytes)) {
+    const { name, body } = chunk;
+    if (name === "eXIf" && !order.has("IDAT")) exif = body;
+    else if (name === "eXIf") texts.carries = true; // Some versions of Pillow see it, some do not.
+    doubt ??= order.note(chunk);
+    if (name === "IHDR") {
+      // Which of two counts, readers do not agree on.
+      ihdr = ihdr ? { ...ihdr, width: 0, height: 0 } : readIhdr(bytes, chunk);
+      doubt ??= ihdr.odd;
+    } else if (name === "PLTE") palette = body.length / 3;
+    else if (ihdr && name === "tRNS") doubt ??= oddTransparency(ihdr, palette, body);
+    else if (["iCCP", "tEXt", "zTXt", "iTXt"].includes(name) && doubt === undefined) {
+      doubt = texts.note(name, body);
     }
   }
-  if (last !== "IEND") doubt ??= "PNG that is cut off";
-  return { width, height, mode, doubt, exif, xmpOrientation };
+  if (!ihdr) return leftToPillow("PNG without a header", sizeAt(bytes, 16));
+  if (!order.has("IEND")) doubt ??= "PNG that is cut off";
+  if (!order.has("IDAT")) doubt ??= "PNG without data";
+  doubt ??= oddPalette(ihdr, order.has("PLTE"), palette);
+  const { width, height, depth, colour } = ihdr;
+  const [name, mode] = KINDS[`${colour}/${depth}`] ?? [];
+  if (doubt !== undefined) return leftToPillow(doubt, { width, height, mode });
+  const kind = `png-${name}${order.has("tRNS") ? "-trns" : ""}${ihdr.interlace === 1 ? "-interlaced" : ""}`;
+  const found = exif ? readExif(exif)?.orientation : 1;
+  const orientation = texts.carries ? undefined : found;
+  return { width, height, mode, kind, doubt, orientation, hasProfile: order.has("iCCP") };
 }
 
-/** What the first IHDR says; Pillow takes it wherever it stands. */
-function headerOf(bytes: Uint8Array) {
+function readIhdr(bytes: Uint8Array, { body, offset }: PngChunk): Ihdr {
+  const [depth = 0, colour = 0, compression = 0, filter = 0, interlace = 0] = body.subarray(8);
+  const ihdr = { ...sizeAt(bytes, offset + 8), depth, colour, interlace };
+  return { ...ihdr, odd: oddIhdr(ihdr, body.length, compression, filter) };
+}
+
+/** Width and height as they stand in a PNG; 0 where it ends before them. */
+function sizeAt(bytes: Uint8Array, at: number): { width: number; height: number } {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const isFirst = view.toString("latin1", 12, 16) === "IHDR";
-  let at = 16;
-  if (!isFirst) {
-    at = Infinity; // Nowhere, unless a chunk is found: a RangeError, as for a header that ends too early.
-    for (const { name, offset } of pngChunks(bytes)) if (name === "IHDR") at = Math.min(at, offset + 8);
-  }
-  const [width, height] = [view.readUInt32BE(at), view.readUInt32BE(at + 4)];
-  return { width, height, depth: view.readUInt8(at + 8), colour: view.readUInt8(at + 9), isFirst };
+  if (at + 8 > view.length || view.toString("latin1", at - 4, at) !== "IHDR") return { width: 0, height: 0 };
+  return { width: view.readUInt32BE(at), height: view.readUInt32BE(at + 4) };
 }
 
-/** Whether a chunk is not as the format has it, so that Pillow may refuse what others pass over. */
-function isOdd(name: string, body: Buffer, colour: number): boolean {
-  const length = name === "tRNS" ? TRANSPARENCY[colour] : LENGTHS[name];
-  if (length !== undefined && body.length !== length) return true;
-  if (name !== "iCCP" && name !== "zTXt") return false;
-  const key = body.indexOf(0);
-  return key < 0 || body[key + 1] !== 0;
+function oddIhdr(ihdr: Omit<Ihdr, "odd">, length: number, compression: number, filter: number) {
+  const { width, height, depth, colour, interlace } = ihdr;
+  const kind = KINDS[`${colour}/${depth}`];
+  if (length !== 13 || compression !== 0 || filter !== 0 || interlace > 1) return "PNG with an odd IHDR";
+  if (!kind) return "PNG with a colour type and depth that the format does not have";
+  if (!kind[0]) return "16-bit PNG";
+  return width === 0 || height === 0 ? "PNG without a size in its header" : undefined;
 }
 
-/** The text or profile in a chunk, inflated where it is compressed. Damage is not judged here. */
-function inflateText(name: string, body: Buffer): Buffer {
-  const key = body.indexOf(0);
-  if (key < 0) return body;
-  const packed = name === "iTXt" ? body[key + 1] !== 0 : true;
-  // iTXt has two flags, then language and translated keyword, each ended by a zero byte.
-  const start = name === "iTXt" ? body.indexOf(0, body.indexOf(0, key + 3) + 1) + 1 : key + 2;
-  const rest = body.subarray(start);
-  if (!packed) return rest;
-  try {
-    return inflateSync(rest, { maxOutputLength: MAX_TEXT });
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) return rest;
-    throw tooMuchText(name, MAX_TEXT, cause);
-  }
+function oddPalette({ colour, depth }: Ihdr, has: boolean, entries: number): string | undefined {
+  if (!has) return colour === 3 ? "PNG without its palette" : undefined;
+  const most = colour === 3 ? 1 << depth : colour === 2 || colour === 6 ? 256 : 0;
+  const whole = Number.isInteger(entries) && entries >= 1 && entries <= most;
+  return whole ? undefined : "PNG with an odd PLTE";
 }
 
-function tooMuchText(name: string, limit: number, cause: unknown): IsotorchError {
-  return new IsotorchError("INPUT_TOO_LARGE", `the PNG's ${name} unpacks to more than ${limit} bytes`, {
-    hint: "a picture that hides so much text is refused, as Pillow refuses it; save it again without metadata",
-    cause,
-  });
-}
-
-function inXmp(text: Buffer): number | undefined {
-  const match = /tiff:Orientation(?:="|>)([0-9])/.exec(text.toString("utf8"));
-  return match ? Number(match[1]) : undefined;
+/** Whether transparency is as the format has it: one colour that the depth has, or at most as many as the palette. */
+function oddTransparency({ colour, depth }: Ihdr, palette: number, body: Buffer): string | undefined {
+  const values = Array.from({ length: body.length >> 1 }, (_, i) => body.readUInt16BE(2 * i));
+  const sound =
+    colour === 3
+      ? body.length >= 1 && body.length <= palette
+      : body.length === { 0: 2, 2: 6 }[colour] && values.every((value) => value < 1 << depth);
+  return sound ? undefined : "PNG with an odd tRNS";
 }
