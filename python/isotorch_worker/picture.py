@@ -86,18 +86,6 @@ def decode_picture(
             raise DecodeFailed(f"the picture cannot be decoded: {error or type(error).__name__}") from None
 
 
-def decode_pixels(
-    data: bytes | bytearray | memoryview,
-    exif: str = "ignore",
-    icc: str = "ignore",
-    mode: str = "convert-rgb",
-    max_pixels: int = MAX_PIXELS,
-) -> tuple[bytes, tuple[int, int, int]]:
-    """``decode_picture`` as raw bytes (uint8, [H,W,3], C order) and their shape. Raises as it does."""
-    picture = decode_picture(data, exif, icc, mode, max_pixels)
-    return picture.tobytes(), (picture.height, picture.width, 3)
-
-
 def _is_accepted(head: bytes) -> bool:
     webp = head[:4] == b"RIFF" and head[8:16] in (b"WEBPVP8 ", b"WEBPVP8X", b"WEBPVP8L")
     return webp or head.startswith(_MAGIC)

@@ -1,6 +1,6 @@
 /** An environment that differs in one thing is noticed at the start, and its own answer is given. */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,7 +32,8 @@ beforeAll(() => {
   const { stdout } = spawnSync(python, ["-c", "import site; print(site.getsitepackages()[0])"], {
     encoding: "utf8",
   });
-  copyFileSync(here("fakes.py"), join(stdout.trim(), "sitecustomize.py"));
+  copyFileSync(here("fakes.py"), join(stdout.trim(), "isotorch_fake.py"));
+  writeFileSync(join(stdout.trim(), "fake.pth"), "import isotorch_fake\n");
   run(here("make_pictures.py"), folder);
   pictures = readdirSync(folder).filter((name) => name !== "environment");
 });

@@ -61,7 +61,7 @@ describe("an error crosses to the caller as it is:", () => {
 
   it("and a text bomb goes to Pillow, which refuses it", async () => {
     const bomb = encoded(png(chunk("zTXt", packedText("zTXt", 100e6))));
-    expect(await pool.run(jobOf(bomb), never)).toMatchObject({ kind: "pillow" });
+    expect(await pool.run(jobOf(bomb), never)).toMatchObject({ left: expect.any(String) });
   });
 
   it("a file that is not there, with the system's error as its cause", async () => {

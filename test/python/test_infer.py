@@ -65,7 +65,6 @@ def test_a_bomb_is_refused_from_its_header():
 def test_the_largest_allowed_picture_is_decoded(limit):
     data = encoded(Image.new("1", (100, 50)), "PNG")
     assert picture.decode_picture(data, max_pixels=limit).size == (100, 50)
-    assert picture.decode_pixels(data, max_pixels=limit)[1] == (50, 100, 3)
 
 
 @pytest.mark.parametrize("head", [b"II\0*\0\0\0\x08", b"MM\0+" + bytes(12), b"Pf 3", b"RIFF\0\0\0\0WEBPVP8 "])

@@ -234,12 +234,12 @@ def test_a_worker_that_prints_keeps_the_protocol(start, jpeg):
         "import os, sys; sys.argv = ['x', 'serve']\n"
         f"sys.path.insert(0, {str(MAIN.parent.parent)!r})\n"
         "from isotorch_worker import picture\n"
-        "quiet = picture.decode_pixels\n"
-        "def decode_pixels(*arguments):\n"
+        "quiet = picture.decode_picture\n"
+        "def decode_picture(*arguments):\n"
         "    print('a line that nobody asked for')\n"
         "    os.write(1, b'and one past Python\\n')\n"
         "    return quiet(*arguments)\n"
-        "picture.decode_pixels = decode_pixels\n" + RUN_MAIN
+        "picture.decode_picture = decode_picture\n" + RUN_MAIN
     )
     worker = start("-u", "-c", noisy)
     worker.hello()

@@ -265,12 +265,12 @@ test("no picture is decoded in the server's process: the classifier gets tensors
   );
   const server = await serve({ classifier });
   const damaged = WEBP.subarray(0, WEBP.length >> 1);
-  // sharp in the decoder calls this damaged: Pillow has the last word, and nothing here looks at it again.
+  // sharp in the decoder calls this damaged: Pillow has the last word, and makes the crop in the worker.
   await picture(server, { body: damaged, query: "?include=crop" });
   await picture(server, { body: damaged });
   await picture(server);
   expect(seen).toEqual([
-    "file encoded, tensor false",
+    "file encoded, tensor true",
     "file encoded, tensor false",
     "tensor by default, tensor false",
   ]);
