@@ -3,11 +3,26 @@ import { pytest, vitest } from "./mutation.mjs";
 
 const PY = "python/isotorch_worker";
 const SOURCE_TEST = "test/image/source.test.ts";
+const FAKES_TEST = "test/attest/fakes.test.ts";
 const DECODE_TEST = "test/image/decode.test.ts";
 const GUARDS = "test/python/test_guards.py";
 const CHECKPOINT_TEST = "test/python/test_checkpoint.py";
 
 export const pictures = [
+  vitest(
+    "attested kinds",
+    "src/image/attest/attestation.ts",
+    `(ours[name] !== undefined && ours[name] === theirs[name])`,
+    "ours[name] !== undefined",
+    FAKES_TEST,
+  ),
+  vitest(
+    "attested order of the passes",
+    "src/image/attest/attestation.ts",
+    `own.resize[one][name] === theirs[name]`,
+    "own.resize[one][name] !== undefined",
+    FAKES_TEST,
+  ),
   vitest(
     "O_NONBLOCK",
     "src/image/bounded.ts",
