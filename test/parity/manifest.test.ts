@@ -22,6 +22,7 @@ const INFO: WorkerInfo = {
   deviceName: "cpu",
   deviceReason: "asked for",
   threads: 2,
+  threadsReason: "asked for",
   precision: "exact",
   model: "resnet101",
   weights: {
