@@ -170,6 +170,21 @@ describe("the difference of two runs", () => {
     expect(found.map((difference) => [difference.bits, difference.path])).toEqual([[bits, path]]);
   });
 
+  test("two machines that differ in their BLAS alone are told apart", () => {
+    const on = (blas: string, more: Record<string, string> = {}): Manifest => ({
+      ...manifest,
+      versions: { ...manifest.versions, blas, ...more },
+    });
+    const reference = "reference BLAS: blas/libblas.so.3.11.0";
+    const openblas = "OpenBLAS: openblas-pthread/libblas.so.3";
+    expect(diffManifests(on(reference), on(openblas))).toEqual([
+      { bits: "may", path: "versions.blas", a: reference, b: openblas },
+    ]);
+    expect(diffManifests(on(openblas), on(openblas, { "env.OPENBLAS_CORETYPE": "Haswell" }))).toMatchObject([
+      { bits: "may", path: "versions.env.OPENBLAS_CORETYPE", a: undefined, b: "Haswell" },
+    ]);
+  });
+
   test("what one side lacks is told", () => {
     const { onednn: _, ...versions } = manifest.versions;
     const found = diffManifests({ ...manifest, versions }, manifest);
