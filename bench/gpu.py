@@ -25,8 +25,9 @@ import torch
 from torch import Tensor
 
 from isotorch_worker import compute, infer, model
-from isotorch_worker.device import largest_batch, select_device, set_threads
+from isotorch_worker.device import largest_batch, select_device
 from isotorch_worker.precision import apply_precision
+from isotorch_worker.threads import set_threads
 from isotorch_worker.transfer import Transfer
 
 SPEC = model.transforms_spec("IMAGENET1K_V1")

@@ -18,7 +18,7 @@ from typing import Any
 import ray
 import torch
 
-from isotorch_worker import device, infer, model
+from isotorch_worker import infer, model, threads
 from isotorch_worker.errors import WorkerError
 
 THREADS = 2
@@ -28,7 +28,7 @@ READ = {"num_cpus": 0.25}
 
 class Classifier:
     def __init__(self, checkpoint: str, sha256: str) -> None:
-        device.set_threads(THREADS)
+        threads.set_threads(THREADS)
         self.network = model.load_checkpoint(Path(checkpoint), sha256, trust=False)
         self.spec = model.transforms_spec("IMAGENET1K_V1")
         self.labels = model.categories("IMAGENET1K_V1")

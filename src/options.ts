@@ -104,6 +104,9 @@ export interface ClassifierOptions {
   readonly handoff?: Handoff;
   /**
    * PyTorch's CPU threads, of each worker. The count belongs to the answer: another count may change the last bits.
+   * Without it `OMP_NUM_THREADS` and `MKL_NUM_THREADS` count exactly as in plain PyTorch, also 1. Without these it is
+   * PyTorch's own choice, or all CPUs where that is 1; at most the cgroup's CPU quota, at least 2. Several workers divide
+   * the CPUs. `info().threadsReason` says which of these it was.
    * @default PyTorch's own choice, or all available cores where that is one; several workers divide the cores
    */
   readonly threads?: number;

@@ -74,15 +74,13 @@ def _serve(is_ahead: bool) -> int:
     lifetime.report_crashes()
     lifetime.die_with_parent()
     lifetime.handle_signals()
-    from isotorch_worker.ahead import Ahead, defer
-    from isotorch_worker.library import load_beside
-
-    defer()
-    ahead = Ahead(load_beside()) if is_ahead else None
+    # Before the import on the thread, which keeps others waiting while the system loads torch's library.
+    from isotorch_worker.background import BackgroundImport
     from isotorch_worker.serve import serve
     from isotorch_worker.startup import parse_startup
 
-    return serve(parse_startup(_read_line()), ahead)
+    imports = BackgroundImport() if is_ahead else None
+    return serve(parse_startup(_read_line()), imports)
 
 
 def _read_line() -> bytearray:
@@ -105,7 +103,7 @@ def _read_line() -> bytearray:
 
 
 def _make(seed: int, out: Path, threads: int) -> int:
-    from isotorch_worker.device import set_threads
+    from isotorch_worker.threads import set_threads
     from isotorch_worker.untrained import make_untrained
 
     set_threads(threads)

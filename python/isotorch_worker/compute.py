@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isotorch_worker import ahead
 from isotorch_worker.batch import MemoryLimit, power_of_two
 from isotorch_worker.device import largest_batch
 from isotorch_worker.errors import OutOfMemory
@@ -92,8 +91,6 @@ class Computer:
         if self._improved:
             return
         self._improved = True
-        # Packing makes modules: nothing of torch may be put off any longer.
-        ahead.complete()
         try:
             packed, of = pack(self.network, self.transfer.crop)
         except Exception as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
 
@@ -37,26 +36,6 @@ def select_device(wanted: str) -> tuple[torch.device, str, str]:
         raise InvalidOption(f"device: expected auto, cpu, cuda or cuda:N, received {wanted}")
     device, name = _usable_cuda(int(match.group(1) or 0))
     return device, name, "asked for"
-
-
-def set_threads(wanted: int) -> int:
-    """Set the number of threads of PyTorch's CPU kernels, always explicitly; returns it.
-
-    0 is PyTorch's own choice, except where that is 1: one thread takes a convolution that is ten times
-    slower, so that every CPU this process may use is taken instead.
-    """
-    threads = wanted or torch.get_num_threads()
-    if wanted == 0 and threads == 1:
-        threads = available_cpus()
-    torch.set_num_threads(threads)
-    return torch.get_num_threads()
-
-
-def available_cpus() -> int:
-    """How many CPUs this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def largest_batch(device: torch.device, crop: int) -> int:

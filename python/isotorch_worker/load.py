@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from isotorch_worker import ahead as imports
-from isotorch_worker.ahead import Ahead
+from isotorch_worker.background import BackgroundImport
 from isotorch_worker.channel import Channel, byte_frame
 from isotorch_worker.checkpoint import CheckpointReader, made_digest
+from isotorch_worker.reader import Contents
 from isotorch_worker.schema import clip
 from isotorch_worker.wire import Message
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 0.5
 _SMALL = 32
+# The header of `ready` has room for 4 KiB, of which versions take at most half.
+_REASON_BYTES = 1000
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class Session:
     computer: Computer
 
 
-def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tuple[Session, Message]:
+def load(
+    channel: Channel, message: Message, imports: BackgroundImport | None = None
+) -> tuple[Session, Message]:
     """The session and the `ready` message; raises the WorkerError that says why there is none."""
     wanted = message.fields
     path = Path(wanted["checkpoint"])
@@ -51,12 +55,13 @@ def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tupl
     digest: str | None = wanted["sha256"] or (None if seed is None else made_digest(path))
     is_there = seed is None or digest is not None
     reader = CheckpointReader(path, digest, wanted["trust"] and seed is None) if is_there else None
-    if ahead is not None:
-        ahead.finish()
+    if imports is not None:
+        imports.finish()
     from isotorch_worker import attest, compute, infer, model, precision, probe, untrained
     from isotorch_worker import device as devices
+    from isotorch_worker.threads import set_threads
 
-    threads = devices.set_threads(wanted["threads"])
+    threads, threads_reason = set_threads(wanted["threads"])
     spec = model.transforms_spec(wanted["transforms"], wanted["model"])
     device, device_name, device_reason = devices.select_device(wanted["device"])
     if reader is None:
@@ -66,16 +71,13 @@ def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tupl
         reader = CheckpointReader(path, made, trust=False)
     # While the checkpoint is still being read and hashed.
     attested = attest.attestation(spec)
-    data, sha256 = _wait(reader, progress)
+    contents, sha256 = _wait(reader, progress)
     progress("build")
     network = model.build(wanted["model"])
     progress("load")
-    state = model.unpickle(data)
-    model.load_state(network, state)
-    # From here on the network alone holds them: one that is copied to a GPU frees the memory here.
-    del data, state
-    if wanted["precision"] != "exact":
-        imports.complete()
+    model.load_state(network, contents.state_dict())
+    # The network has its own copy: the file's bytes go back to the system here.
+    del contents
     remarks: list[str] = []
 
     def tell(level: str, text: str) -> None:
@@ -91,7 +93,7 @@ def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tupl
     if (warning := precision.caution(wanted["precision"], device)) is not None:
         tell("warning", warning)
     # Logs go nowhere by default: what was not done as it was asked for is said where everybody sees it.
-    device_reason = clip("; ".join([device_reason, *remarks]))
+    device_reason = clip("; ".join([device_reason, *remarks]), _REASON_BYTES)
     progress("warm-up")
     session = Session(network, device, spec, computer)
     warmup = _warm_up(session, infer.forward, wanted["precision"])
@@ -101,6 +103,7 @@ def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tupl
         "deviceName": device_name,
         "deviceReason": device_reason,
         "threads": threads,
+        "threadsReason": threads_reason,
         "precision": wanted["precision"],
         "sha256": sha256,
         "spec": spec,
@@ -115,7 +118,7 @@ def load(channel: Channel, message: Message, ahead: Ahead | None = None) -> tupl
     return session, Message("ready", message.id, channel.generation, fields, frames)
 
 
-def _wait(reader: CheckpointReader, progress: Callable[[str, float | None], None]) -> tuple[memoryview, str]:
+def _wait(reader: CheckpointReader, progress: Callable[[str, float | None], None]) -> tuple[Contents, str]:
     progress("verify", reader.fraction)
     while not reader.wait(REPORT_SECONDS):
         progress("verify", reader.fraction)

@@ -5,11 +5,6 @@ Everything that differs between torch 1.12 and 2.x, or torchvision 0.13 and late
 
 from __future__ import annotations
 
-import importlib
-import io
-import pickle
-import sys
-import warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,15 +14,24 @@ import torch
 import torchvision.models
 from torch import Tensor, nn
 
-from isotorch_worker import safe_pickle
-from isotorch_worker.checkpoint import Record, as_file, is_archive, lend, read_checkpoint, records
+from isotorch_worker.checkpoint import read_checkpoint
 from isotorch_worker.errors import CheckpointCorrupt, CheckpointMismatch, InvalidOption
 
 WEIGHTS = {"resnet101": "ResNet101_Weights"}
 _COUNTER = ".num_batches_tracked"
 _NAMED_KEYS = 3
-# Of torch's own allocator, and of the records of its archives.
-_ALIGNMENT = 64
+# Of torch.nn.init, as modules call them.
+_RANDOM = (
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "orthogonal_",
+    "sparse_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+)
 
 
 def build(name: str = "resnet101") -> nn.Module:
@@ -43,102 +47,21 @@ def build(name: str = "resnet101") -> nn.Module:
 
 
 def load_checkpoint(path: Path, sha256: str | None, trust: bool, name: str = "resnet101") -> nn.Module:
-    """``build`` and fill from the file at ``path``: verified, unpickled without running its code, complete.
+    """``build`` and fill from the file at ``path``: verified, read without running its code, complete.
 
-    Raises what ``read_checkpoint``, ``unpickle`` and ``load_state`` raise. Never returns random weights.
+    Raises what ``read_checkpoint``, ``Contents.state_dict`` and ``load_state`` raise. Never returns random
+    weights.
     """
-    data, _ = read_checkpoint(path, sha256, trust)
-    state = unpickle(data)
+    contents, _ = read_checkpoint(path, sha256, trust)
     network = build(name)
-    load_state(network, state)
+    load_state(network, contents.state_dict())
     return network
 
 
-def unpickle(data: memoryview) -> Mapping[str, Tensor]:
-    """The state dict in the bytes of a ``.pth`` file, on the CPU; its tensors are views of these bytes.
-
-    No code of the file runs: ``weights_only`` where torch has it, an allow-list of names where it has not.
-    Raises CheckpointCorrupt, or CheckpointMismatch if the file holds something else than a flat state dict.
-    """
-    try:
-        with warnings.catch_warnings():
-            # Old files hold storages of a type that newer versions call deprecated.
-            warnings.simplefilter("ignore")
-            state: Any = _in_place(data) if is_archive(data) else _copied(data)
-    except pickle.UnpicklingError as error:
-        raise CheckpointCorrupt(
-            f"the checkpoint holds more than tensors: {_last_line(error)}",
-            "save it again with torch.save(model.state_dict(), path)",
-        ) from None
-    except Exception as error:
-        # Damaged bytes surface as any of a dozen exception types.
-        raise CheckpointCorrupt(f"the checkpoint cannot be read: {type(error).__name__}: {error}") from None
-    if not isinstance(state, Mapping) or not all(
-        isinstance(key, str) and isinstance(value, Tensor)
-        for key, value in cast("Mapping[Any, Any]", state).items()
-    ):
-        raise CheckpointMismatch(
-            "the checkpoint is not a state dict (names to tensors)",
-            "save it again with torch.save(model.state_dict(), path)",
-        )
-    return cast("Mapping[str, Tensor]", state)
-
-
-def restricted_unpickler() -> Any:
-    """The module with the ``Unpickler`` of torch.load's ``weights_only``, or with our allow-list on 1.12."""
-    try:
-        return importlib.import_module("torch._weights_only_unpickler")
-    except ModuleNotFoundError:
-        return safe_pickle
-
-
-def _in_place(data: memoryview) -> Any:
-    """As torch.load reads an archive, without its copy of the tensors: they lie there as in memory."""
-    found = records(data)
-    storages: dict[str, Any] = {}
-
-    def persistent_load(identity: Any) -> Any:
-        _, storage_type, key, _, count = identity
-        if key not in storages:
-            dtype = torch.uint8 if storage_type is _untyped_storage() else storage_type.dtype
-            storages[key] = _storage(data, found[f"data/{key}"], dtype, count)
-        return storages[key]
-
-    def read(name: str) -> bytes:
-        return bytes(data[found[name].offset : found[name].offset + found[name].size])
-
-    if "byteorder" in found and read("byteorder") != sys.byteorder.encode("ascii"):
-        return _copied(data)
-    unpickler = restricted_unpickler().Unpickler(io.BytesIO(read("data.pkl")), encoding="utf-8")
-    unpickler.persistent_load = persistent_load
-    try:
-        return unpickler.load()
-    except RuntimeError as error:
-        # So weights_only refuses a name, and torch.load turns it into this.
-        raise pickle.UnpicklingError(str(error)) from None
-
-
-def _storage(data: memoryview, record: Record, dtype: torch.dtype, count: int) -> Any:
-    if count == 0:
-        return torch.empty(0, dtype=dtype).storage()
-    return torch.frombuffer(lend(data, record), dtype=dtype, count=count).storage()
-
-
-def _untyped_storage() -> Any:
-    return getattr(torch, "UntypedStorage", None) or getattr(torch, "_UntypedStorage", None)
-
-
-def _copied(data: memoryview) -> Any:
-    unpickler = restricted_unpickler()
-    options: dict[str, Any] = (
-        {"pickle_module": safe_pickle} if unpickler is safe_pickle else {"weights_only": True}
-    )
-    return torch.load(as_file(data), map_location="cpu", **options)
-
-
 def load_state(network: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Make ``state`` the parameters of ``network``, uncopied: every key, every shape, every value finite.
+    """Copy ``state`` into ``network``'s own parameters and buffers, after every key, shape and value is seen.
 
+    Method: ``load_state_dict``, which keeps the network's dtypes and memory layout whatever the file's are.
     BatchNorm's ``num_batches_tracked`` may be absent, as in files from before PyTorch 0.4.1.
     Raises CheckpointMismatch naming the first keys concerned, or CheckpointCorrupt for NaN and infinities.
     """
@@ -159,20 +82,13 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     for key, value in state.items():
         if value.is_floating_point() and not _all_finite(value):
             raise CheckpointCorrupt(f"the checkpoint has NaN or infinite values in {key}")
-    for key, own in (*network.named_parameters(), *network.named_buffers()):
-        if key in state:
-            own.data = _as_own(state[key], own)
+    # Not strict: what may be absent was seen above, and only that.
+    network.load_state_dict(cast("Any", state), strict=False)
 
 
 def _all_finite(value: Tensor) -> bool:
     # A finite sum has finite terms; only where it is not (it may also overflow) each value is looked at.
     return bool(torch.isfinite(value.sum())) or bool(torch.isfinite(value).all())
-
-
-def _as_own(value: Tensor, own: Tensor) -> Tensor:
-    """``value`` as the network would have made it: its dtype, contiguous, aligned as kernels expect it."""
-    value = value.detach().to(own.dtype).contiguous()
-    return value if value.data_ptr() % _ALIGNMENT == 0 else value.clone()
 
 
 def transforms_spec(weights_name: str, name: str = "resnet101") -> dict[str, Any]:
@@ -218,29 +134,21 @@ def _check_name(name: str) -> None:
 
 @contextmanager
 def _no_initialisation() -> Generator[None, None, None]:
+    """Leave out what draws random numbers; constants are set, some of which no checkpoint overwrites."""
+
     def keep(tensor: Tensor, *_: Any, **__: Any) -> Tensor:
         return tensor
 
-    # BatchNorm is left alone: its counter may be absent from a checkpoint and must then be zero.
-    places = [
-        (nn.modules.conv._ConvNd, "reset_parameters"),  # pyright: ignore[reportPrivateUsage]
-        (nn.Linear, "reset_parameters"),
-        (nn.init, "kaiming_normal_"),
-    ]
-    originals = [(place, attribute, getattr(place, attribute)) for place, attribute in places]
-    for place, attribute in places:
-        setattr(place, attribute, keep)
+    originals = {name: getattr(nn.init, name) for name in _RANDOM if hasattr(nn.init, name)}
+    for name in originals:
+        setattr(nn.init, name, keep)
     try:
         yield
     finally:
-        for place, attribute, original in originals:
-            setattr(place, attribute, original)
+        for name, original in originals.items():
+            setattr(nn.init, name, original)
 
 
 def _some(what: str, names: list[str]) -> str:
     more = f" and {len(names) - _NAMED_KEYS} more" if len(names) > _NAMED_KEYS else ""
     return f"{what}: {', '.join(names[:_NAMED_KEYS])}{more}"
-
-
-def _last_line(error: BaseException) -> str:
-    return str(error).strip().rsplit("WeightsUnpickler error: ", 1)[-1].splitlines()[0]

@@ -70,9 +70,6 @@ def pack(network: nn.Module, crop: int) -> tuple[int, int]:
     finally:
         for hook in hooks:
             hook.remove()
-    for own in (*network.parameters(), *network.buffers()):
-        # They may be views of one file with all weights, which the convolutions no longer need.
-        own.data = own.data.clone()
     return len(packed), len(names)
 
 

@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from isotorch_worker.libraries import math_libraries, settings
+
 PACKAGES = {
     "torch": "torch",
     "torchvision": "torchvision",
@@ -76,7 +78,7 @@ def user_site() -> dict[str, Any]:
 
 
 def runtime_versions() -> dict[str, str]:
-    """Everything that an answer's bits may depend on, as text. Imports torch."""
+    """Everything that an answer's bits may depend on, as short text. Imports torch."""
     import numpy
     import PIL
     import torch
@@ -98,10 +100,12 @@ def runtime_versions() -> dict[str, str]:
         "cuda": str(torch.version.cuda or "none"),
         "cudnn": str(torch.backends.cudnn.version() or "none"),
         "onednn": onednn_version(),
+        **math_libraries(torch.__config__.show()),
         "cpuCapability": cpu_capability(),
         "libjpeg": _jpeg_version(),
         "tf32Matmul": _flag(lambda: torch.backends.cuda.matmul.allow_tf32),
         "tf32Convolution": _flag(lambda: torch.backends.cudnn.allow_tf32),
+        **settings(),
     }
 
 

@@ -278,6 +278,7 @@ FIELDS: dict[str, dict[str, Check]] = {
         "deviceName": _TEXT,
         "deviceReason": _TEXT,
         "threads": integer(1, 1024),
+        "threadsReason": _TEXT,
         "precision": one_of(*PRECISIONS),
         "sha256": text(64, "[0-9a-f]{64}"),
         "spec": _SPEC,

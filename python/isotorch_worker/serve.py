@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from isotorch_worker import lifetime
-from isotorch_worker.ahead import Ahead
+from isotorch_worker.background import BackgroundImport
 from isotorch_worker.batch import runs
 from isotorch_worker.channel import Channel, Request, Stopped, byte_frame, error_message
 from isotorch_worker.errors import (
@@ -36,17 +36,17 @@ RESTART = 1
 IMPROVE_AFTER = 3
 
 
-def serve(startup: Startup, ahead: Ahead | None = None) -> int:
+def serve(startup: Startup, imports: BackgroundImport | None = None) -> int:
     """Serve one controller until it says stop; returns the process's exit code (docs/protocol.md).
 
-    ``ahead`` imports what a load needs already.
+    ``imports`` has begun to import what a load needs.
 
     Raises StartupError if the endpoint cannot be used.
     """
     channel = Channel(startup)
     lifetime.watch_stdin()
     try:
-        return Worker(channel, ahead).work()
+        return Worker(channel, imports).work()
     finally:
         channel.close()
 
@@ -54,9 +54,9 @@ def serve(startup: Startup, ahead: Ahead | None = None) -> int:
 class Worker:
     """Takes requests from a channel in their order and answers each of them once."""
 
-    def __init__(self, channel: Channel, ahead: Ahead | None = None) -> None:
+    def __init__(self, channel: Channel, imports: BackgroundImport | None = None) -> None:
         self._channel = channel
-        self._ahead = ahead
+        self._imports = imports
         self._session: Session | None = None
         self._exit_code: int | None = None
         self._under_way: deque[tuple[Running, list[Row]]] = deque()
@@ -100,7 +100,7 @@ class Worker:
     def _load(self, request: Request) -> Message:
         if self._session is not None:
             raise ProtocolError("a second load")
-        self._session, reply = load(self._channel, request.message, self._ahead)
+        self._session, reply = load(self._channel, request.message, self._imports)
         return reply
 
     # --- infer ----------------------------------------------------------------------------------------------

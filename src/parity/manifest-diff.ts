@@ -39,6 +39,11 @@ const EFFECTS: Readonly<Record<string, WeightOnBits>> = {
   "versions.zmq": "none",
   "versions.pyzmq": "none",
   "versions.msgpack": "none",
+  // Another BLAS or OpenMP, or a setting that chooses their kernels, rounds otherwise or does not.
+  "versions.blas": "may",
+  "versions.mkl": "may",
+  "versions.openmp": "may",
+  "versions.env": "may",
 };
 
 /** Every difference, those that decide the bits first; empty when the runs agree in everything. */

@@ -9,6 +9,8 @@ import type { ClassifierOptions } from "../options.ts";
 import { resolveCheckpoint } from "../worker/checkpoint.ts";
 import { runCommand } from "../worker/command.ts";
 
+/** One thread takes a convolution that is ten times slower. */
+const LEAST_THREADS = 2;
 const SCRIPT = fileURLToPath(new URL("../../python/isotorch_worker/ray_app.py", import.meta.url));
 
 export interface RayOptions {
@@ -48,7 +50,8 @@ export async function deploy(
     transforms: checkpoint.transforms,
     device: options.device,
     precision: options.precision,
-    threads: options.threads,
+    // Ray sets OMP_NUM_THREADS to what it reserves, 1 by itself, of which nobody said that it is meant for PyTorch.
+    threads: options.threads === 0 ? Math.max(LEAST_THREADS, Math.ceil(ray.cpus)) : options.threads,
     maxBatch: 0,
   };
   const { python, address = null, token = null, replicas, cpus, gpus, host, port } = ray;

@@ -135,6 +135,7 @@ function describe(
     deviceName: text("deviceName"),
     deviceReason: `${server} ${version} at ${url} chose it`,
     threads: typeof network["threads"] === "number" ? network["threads"] : 0,
+    threadsReason: text("threadsReason"),
     precision: text("precision"),
     handoff,
     model: "resnet101",

@@ -18,6 +18,7 @@ export function fakeInfo(weights: string, transforms: TransformsName, source: st
     deviceName: "no network runs: createFakeClassifier() of isotorch/testing",
     deviceReason: `the answers come from ${source}`,
     threads: 0,
+    threadsReason: `the answers come from ${source}`,
     precision: "fake",
     handoff: "tensor",
     model: "fake",

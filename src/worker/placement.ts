@@ -2,7 +2,7 @@
 
 export interface Placement {
   readonly device: string;
-  /** PyTorch's CPU threads; 0 = PyTorch's own choice. */
+  /** PyTorch's CPU threads; 0 = the worker's own choice. */
   readonly threads: number;
 }
 
@@ -12,28 +12,43 @@ export interface PlacementOptions {
   readonly threads: number;
 }
 
+/** What the machine and the environment say. */
+export interface PlacementFacts {
+  /** CPUs that may be used. */
+  readonly cpus: number;
+  /** The environment of the workers says with how many threads PyTorch computes: {@link saysThreads}. */
+  readonly said?: boolean;
+  /** What `auto` became for the first worker, once that is known. */
+  readonly chosen?: string;
+}
+
 /** One thread takes a convolution that is ten times slower: better two workers share two cores. */
 const LEAST_THREADS = 2;
 
+/** PyTorch's own variables, twin of `VARIABLES` in `python/isotorch_worker/threads.py`. */
+const VARIABLES = ["MKL_NUM_THREADS", "OMP_NUM_THREADS"];
+
 /**
  * One placement per worker: the devices of a list in turns; `cuda`, and `auto` where it found CUDA, one GPU after the
- * other. Workers that share a CPU divide its cores between them, unless `threads` says otherwise.
- *
- * @param cpus cores that may be used.
- * @param chosen what `auto` became for the first worker, once that is known.
+ * other. Workers that share a CPU divide its cores between them, unless `threads` or the environment says otherwise.
  */
 export function placementsOf(
   { device, workers, threads }: PlacementOptions,
-  cpus: number,
-  chosen: string = "auto",
+  { cpus, said = false, chosen = "auto" }: PlacementFacts,
 ): readonly Placement[] {
   const devices = typeof device === "string" ? [device] : device;
   const count = Math.max(workers ?? 1, devices.length);
-  const shared = count === 1 ? 0 : Math.max(LEAST_THREADS, Math.floor(cpus / count));
+  const isLeft = count === 1 || said;
+  const shared = isLeft ? 0 : Math.max(LEAST_THREADS, Math.floor(cpus / count));
   return Array.from({ length: count }, (_, index) => ({
     device: deviceOf(devices[index % devices.length] ?? "auto", index, count, chosen),
     threads: threads === 0 ? shared : threads,
   }));
+}
+
+/** Whether PyTorch takes its number of threads from this environment: a number above 0, whatever follows. */
+export function saysThreads(environment: Readonly<Record<string, string | undefined>>): boolean {
+  return VARIABLES.some((name) => Number(/^\s*\+?(\d+)/.exec(environment[name] ?? "")?.[1] ?? 0) > 0);
 }
 
 function deviceOf(device: string, index: number, count: number, chosen: string): string {

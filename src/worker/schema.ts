@@ -73,6 +73,7 @@ export const FIELDS = {
     deviceName: "text",
     deviceReason: "text",
     threads: "threads",
+    threadsReason: "text",
     precision: "precision",
     sha256: "hash",
     spec: "spec",

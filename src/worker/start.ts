@@ -1,5 +1,4 @@
 /** From resolved options to a worker that is ready: environment, checkpoint, session. */
-import { availableParallelism } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import { IsotorchError } from "../errors.ts";
 import type { Attestation } from "../image/attest/attestation.ts";
@@ -9,10 +8,11 @@ import { resolveCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { findEnvironment, forgetEnvironment } from "./environment.ts";
 import type { Environment, EnvironmentOptions } from "./environment.ts";
-import { placementsOf } from "./placement.ts";
+import { placementsOf, saysThreads } from "./placement.ts";
 import type { Placement } from "./placement.ts";
 import { Pool } from "./pool.ts";
 import type { Start } from "./pool.ts";
+import { usableCpus } from "./quota.ts";
 import { WORKER_SCRIPT } from "./script.ts";
 import type { WireSpec } from "./schema.ts";
 import { DEFAULT_POLICY } from "./policy.ts";
@@ -36,7 +36,10 @@ export interface WorkerInfo {
   readonly deviceName: string;
   /** Why this device was chosen. */
   readonly deviceReason: string;
+  /** PyTorch's CPU threads. */
   readonly threads: number;
+  /** Why so many: `asked for`, the environment variable that says so, `PyTorch's own choice` and the like. */
+  readonly threadsReason: string;
   readonly precision: string;
   /** What crosses to the worker: what was asked for, or what suits the device. */
   readonly handoff: Handoff;
@@ -159,9 +162,12 @@ async function startIn(
       },
     }),
   });
-  const cpus = availableParallelism();
-  const [first = { device: "auto", threads: 0 }] = placementsOf(options, cpus);
-  const others = ({ device }: WorkerReady): Start[] => placementsOf(options, cpus, device).slice(1).map(at);
+  const facts = { cpus: usableCpus(), said: saysThreads({ ...process.env, ...environment.variables }) };
+  const [first = { device: "auto", threads: 0 }] = placementsOf(options, facts);
+  const others = ({ device }: WorkerReady): Start[] =>
+    placementsOf(options, { ...facts, chosen: device })
+      .slice(1)
+      .map(at);
   const pool = await Pool.start(at(first), others, onPhase);
   return { pool, info: () => describe(pool.members, environment, checkpoint, options) };
 }
@@ -191,11 +197,12 @@ function describe(
   members: readonly WorkerReady[],
   environment: Environment,
   checkpoint: Checkpoint,
-  { model, handoff }: ResolvedClassifierOptions,
+  { model, handoff, threads: wanted }: ResolvedClassifierOptions,
 ): Omit<WorkerInfo, "attestation"> {
   const [ready] = members;
   if (ready === undefined) throw new IsotorchError("WORKER_ERROR", "No worker was ready yet.");
-  const { hello, versions, device, deviceName, deviceReason, threads, precision, sha256, spec } = ready;
+  const { hello, versions, device, deviceName, deviceReason, threads, threadsReason } = ready;
+  const { precision, sha256, spec } = ready;
   return {
     package: hello.package,
     protocol: hello.protocol,
@@ -208,6 +215,11 @@ function describe(
     deviceName,
     deviceReason,
     threads,
+    // Nobody asked for the count that several workers were given.
+    threadsReason:
+      wanted === 0 && threadsReason === "asked for"
+        ? `its share of the CPUs, one of ${members.length} workers`
+        : threadsReason,
     precision,
     // A GPU normalises faster than four times the bytes get there.
     handoff: handoff ?? (device.startsWith("cuda") ? "pixels" : "tensor"),

@@ -82,6 +82,28 @@ describe("a run against plain PyTorch", () => {
   });
 });
 
+test("with one thread by the environment it is one on both sides, and the bits are equal", async () => {
+  vi.stubEnv("OMP_NUM_THREADS", "1");
+  const network = [
+    "--weights",
+    "untrained:0",
+    "--cache-dir",
+    CACHE_DIR,
+    "--device",
+    "cpu",
+    "--python",
+    PYTHON,
+  ];
+  const { code, text } = await printed([join(EXAMPLES, "dog.webp"), ...network, "--json"]);
+  vi.unstubAllEnvs();
+  const [picture, last] = text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect([picture.verdict, code]).toEqual(["equal", 0]);
+  expect([last.ours.threads, last.reference.threads]).toEqual([1, 1]);
+});
+
 describe("what was saved", () => {
   test("is replayed without Python: no interpreter could even be found", async () => {
     vi.stubEnv("ISOTORCH_PYTHON", "/nowhere/python3");

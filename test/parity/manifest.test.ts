@@ -22,6 +22,7 @@ const INFO: WorkerInfo = {
   deviceName: "cpu",
   deviceReason: "asked for",
   threads: 2,
+  threadsReason: "asked for",
   precision: "exact",
   model: "resnet101",
   weights: {
@@ -168,6 +169,21 @@ describe("the difference of two runs", () => {
   test.each(changes)("%s is named with what it means for the bits", (_, change, bits, path) => {
     const found = diffManifests(manifest, change(manifest));
     expect(found.map((difference) => [difference.bits, difference.path])).toEqual([[bits, path]]);
+  });
+
+  test("two machines that differ in their BLAS alone are told apart", () => {
+    const on = (blas: string, more: Record<string, string> = {}): Manifest => ({
+      ...manifest,
+      versions: { ...manifest.versions, blas, ...more },
+    });
+    const reference = "reference BLAS: blas/libblas.so.3.11.0";
+    const openblas = "OpenBLAS: openblas-pthread/libblas.so.3";
+    expect(diffManifests(on(reference), on(openblas))).toEqual([
+      { bits: "may", path: "versions.blas", a: reference, b: openblas },
+    ]);
+    expect(diffManifests(on(openblas), on(openblas, { "env.OPENBLAS_CORETYPE": "Haswell" }))).toMatchObject([
+      { bits: "may", path: "versions.env.OPENBLAS_CORETYPE", a: undefined, b: "Haswell" },
+    ]);
   });
 
   test("what one side lacks is told", () => {

@@ -23,7 +23,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained checkpoint of seed 7, made once per run."""
     import torch
 
-    from isotorch_worker.device import set_threads
+    from isotorch_worker.threads import set_threads
     from isotorch_worker.untrained import make_untrained
 
     set_threads(2)

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from isotorch_worker import infer
 from isotorch_worker.compute import Computer, prepare
-from isotorch_worker.device import largest_batch, set_threads
+from isotorch_worker.device import largest_batch
 from isotorch_worker.errors import OutOfMemory
 from isotorch_worker.graphs import Graphed
 from isotorch_worker.lanes import Lanes
 from isotorch_worker.model import transforms_spec
 from isotorch_worker.pack import PackedConv, pack
+from isotorch_worker.threads import set_threads
 from isotorch_worker.transfer import Immediate, Transfer
 
 CPU = torch.device("cpu")

@@ -14,7 +14,7 @@ from PIL import Image
 from torchvision import transforms
 
 from isotorch_worker import infer, picture
-from isotorch_worker.device import select_device, set_threads
+from isotorch_worker.device import select_device
 from isotorch_worker.errors import (
     BadTensor,
     DecodeFailed,
@@ -28,6 +28,7 @@ from isotorch_worker.errors import (
 )
 from isotorch_worker.model import categories, load_checkpoint, transforms_spec
 from isotorch_worker.precision import apply_precision
+from isotorch_worker.threads import set_threads
 
 CPU = torch.device("cpu")
 SPEC = transforms_spec("IMAGENET1K_V1")
@@ -131,14 +132,6 @@ def test_devices_that_are_not_there_are_refused():
         device, name, reason = select_device("auto")
         assert (device.type, name) == ("cpu", "cpu")
         assert reason
-
-
-def test_automatic_threads_are_never_one_where_more_are_possible():
-    from isotorch_worker.device import available_cpus
-
-    torch.set_num_threads(1)
-    assert set_threads(0) == available_cpus()
-    assert set_threads(2) == 2
 
 
 def test_fp16_needs_a_gpu(network):

@@ -23,9 +23,9 @@ import zmq
 from PIL import Image, features
 
 import controller
-from isotorch_worker import model
+from isotorch_worker import inert, model
 from isotorch_worker.channel import MAX_RECEIVED_FRAME_BYTES, Channel
-from isotorch_worker.errors import DecodeFailed, InputTooLarge, UnsupportedFormat
+from isotorch_worker.errors import CheckpointCorrupt, DecodeFailed, InputTooLarge, UnsupportedFormat
 from isotorch_worker.picture import FORMATS, decode_picture
 from isotorch_worker.startup import StartupError, hello, parse_startup
 
@@ -89,22 +89,20 @@ def test_a_payload_never_runs_whoever_vouches_for_it(start, evil, vouched, code)
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-def test_the_restricted_unpickler_is_asked_for(monkeypatch, tmp_path, zipped):
-    restricted = model.restricted_unpickler()
-    assert restricted.__name__ in ("torch._weights_only_unpickler", "isotorch_worker.safe_pickle")
-    asked = []
-    unpickler = restricted.Unpickler
+def test_neither_pytorchs_reader_nor_an_import_by_a_pickle_is_used(monkeypatch, checkpoint, tmp_path, zipped):
+    path = tmp_path / "copy.pth"
+    torch.save(torch.load(checkpoint), path, _use_new_zipfile_serialization=zipped)
 
-    class Watched(unpickler):
-        def load(self):
-            asked.append(self)
-            return super().load()
+    def refuse(*_, **__):
+        raise AssertionError("torch.load was asked")
 
-    monkeypatch.setattr(restricted, "Unpickler", Watched)
-    path = tmp_path / "small.pth"
-    torch.save({"a": torch.zeros(2)}, path, _use_new_zipfile_serialization=zipped)
-    model.unpickle(memoryview(bytearray(path.read_bytes())))
-    assert asked
+    monkeypatch.setattr(torch, "load", refuse)
+    monkeypatch.setattr(inert, "_GLOBALS", {})
+    with pytest.raises(CheckpointCorrupt, match=r"asks for collections\.OrderedDict"):
+        model.load_checkpoint(path, None, trust=True)
+    monkeypatch.undo()
+    monkeypatch.setattr(torch, "load", refuse)
+    model.load_checkpoint(path, None, trust=True)
 
 
 def test_what_was_verified_is_what_is_loaded(checkpoint, tmp_path, monkeypatch):
@@ -113,13 +111,14 @@ def test_what_was_verified_is_what_is_loaded(checkpoint, tmp_path, monkeypatch):
     path.write_bytes(checkpoint.read_bytes())
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     marker = tmp_path / "executed"
-    unpickle = model.unpickle
+    read = model.read_checkpoint
 
-    def swapped(data):
+    def swapped(*arguments):
+        verified = read(*arguments)
         path.write_bytes(pickle.dumps(Payload(marker)))
-        return unpickle(data)
+        return verified
 
-    monkeypatch.setattr(model, "unpickle", swapped)
+    monkeypatch.setattr(model, "read_checkpoint", swapped)
     model.load_checkpoint(path, digest, trust=False)
     assert not marker.exists()
 

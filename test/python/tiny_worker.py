@@ -17,7 +17,7 @@ from isotorch_worker.load import Session
 from isotorch_worker.wire import Message
 
 
-def load(channel, message, ahead=None):
+def load(channel, message, imports=None):
     import torch
 
     from isotorch_worker import compute
@@ -44,6 +44,7 @@ def load(channel, message, ahead=None):
         "deviceName": "cpu",
         "deviceReason": "asked for",
         "threads": 1,
+        "threadsReason": "asked for",
         "precision": message.fields["precision"],
         "sha256": "0" * 64,
         "spec": spec,

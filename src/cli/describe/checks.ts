@@ -124,7 +124,7 @@ export const MANIFEST_DIFF: Description = {
   usage: "diff A B",
   examples: ["isotorch classify dog.jpg --manifest here.json", "isotorch manifest diff here.json there.json"],
   text: `Differences are grouped: those that decide the bits of the answer (picture, weights, preprocessing, device, threads,
-precision), those that may change the last bits (versions of PyTorch and the decoders, CPU), and those that do not.`,
+precision), those that may change the last bits (versions of PyTorch and the decoders, BLAS, CPU), and those that do not.`,
   actions: ["diff"],
   takes: "files",
   groups: [{ flags: { json: { about: '{"same","differences":[{"bits","path","a","b"}]}' } } }],

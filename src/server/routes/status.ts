@@ -57,7 +57,8 @@ function statusOf({ options, admission, comparer }: Parts): object {
   const { classifier } = options;
   const { phase, ready, starts, recentExits, waiting, inFlight, lastFailure } = classifier.health();
   const { submitted, succeeded, failed, redelivered } = classifier.stats();
-  const { device, deviceName, threads, precision, model, versions, weights, spec } = classifier.info();
+  const { device, deviceName, threads, threadsReason, precision, model, versions, weights, spec } =
+    classifier.info();
   return {
     version: PACKAGE_VERSION,
     ready: ready && !admission.isClosed,
@@ -72,6 +73,7 @@ function statusOf({ options, admission, comparer }: Parts): object {
       device,
       deviceName,
       threads,
+      threadsReason,
       precision,
       versions,
       resize: spec.resize,

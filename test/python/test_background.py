@@ -1,0 +1,33 @@
+"""What is imported on a thread: its end is waited for, and its failure is told to whoever waits."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from isotorch_worker import background
+
+PYTHON = Path(__file__).parents[2] / "python"
+
+
+def test_what_a_load_needs_is_imported_and_nothing_of_torch_is_replaced():
+    script = (
+        f"import sys; sys.path.insert(0, {str(PYTHON)!r})\n"
+        "from isotorch_worker.background import BackgroundImport\n"
+        "imports = BackgroundImport(); finders = list(sys.meta_path); imports.finish()\n"
+        "names = ('torch', 'torchvision', 'isotorch_worker.model', 'isotorch_worker.threads')\n"
+        "print([name in sys.modules for name in names], finders[0] in sys.meta_path)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[True, True, True, True] True\n"
+
+
+def test_what_an_import_on_the_thread_raised_is_raised_to_whoever_waits(monkeypatch):
+    monkeypatch.setattr(background, "_MODULES", ("no_such_module",))
+    imports = background.BackgroundImport()
+    for _ in range(2):
+        with pytest.raises(ImportError, match="no_such_module"):
+            imports.finish()
