@@ -11,6 +11,7 @@ import io
 import json
 import struct
 import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -275,13 +276,14 @@ def others(corpus: Corpus) -> None:
         corpus.add(kind, kind.replace(" ", "-") + "." + kind.split()[0], data)
 
 
-def main() -> None:
+def main(more: Sequence[Callable[[Corpus], None]] = ()) -> None:
+    """The command. more: parts that write further pictures, after those that are always written."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("outdir", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     corpus = Corpus(arguments.outdir, arguments.seed)
-    for part in (jpegs, pngs, webps, others):
+    for part in (jpegs, pngs, webps, others, *more):
         part(corpus)
     (arguments.outdir / "corpus.json").write_text(json.dumps(corpus.index, indent=1) + "\n")
 

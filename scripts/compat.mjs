@@ -2,12 +2,14 @@
 //
 //   --only NAME     this environment alone; may be given several times
 //   --also PYTHON   an interpreter of yours beside them, with PyTorch, what the worker needs, and pytest; may be repeated
-//   --check NAME    this check alone; may be given several times: tests, plain, tutorial, tensor, pixels, encoded, against
+//   --check NAME    this check alone; may be given several times: attested, tests, plain, tutorial, tensor, pixels,
+//                   encoded, against
 //   --keep DIR      keep what was found out in DIR, and do not find out again what is there: for a run in pieces
 //   --write         put the tables into docs/compatibility.md
 //   --venvs DIR     where the environments are; default $XDG_CACHE_HOME/isotorch/compat, else ~/.cache/isotorch/compat
 //
-// The environments are made from PyPI the first time. Needs what `npm run build` makes. Exit codes: 0; 1 when a test
+// The distribution's own Python is used where it has PyTorch, and left out where it has none. The others are made from
+// PyPI the first time. Needs what `npm run build` makes. Exit codes: 0; 1 when a test
 // failed or a bit differed inside an environment (between two of them bits may differ, and the table says how many);
 // 2 usage; 3 when an environment cannot be made or does not work.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -34,9 +36,10 @@ try {
 
 function main(options) {
   const environments = [
-    ...options.environments.map((environment) => made(environment, options.venvs)),
+    ...options.environments.map((environment) => made(environment, options.venvs)).filter(Boolean),
     ...options.also.map((python) => ({ name: python, python: resolve(python) })),
   ].map((environment) => ({ ...environment, versions: versionsOf(environment) }));
+  if (environments.length === 0) throw new Stop("There is no environment left to look at.");
 
   const folder = options.keep ?? mkdtempSync(join(tmpdir(), "isotorch-compat-"));
   mkdirSync(folder, { recursive: true });

@@ -31,6 +31,8 @@ export interface Diagnosis {
   /** The one that is used, with what it said of itself after really importing everything; null where none fits. */
   readonly python: {
     readonly path: string;
+    /** Why this one, and which one was used before it. */
+    readonly reason: string;
     readonly facts: Readonly<Record<string, string>>;
     /** Environment variables that its activation sets, by name. */
     readonly activation: readonly string[];
@@ -66,6 +68,7 @@ export async function diagnose(options: ClassifierOptions): Promise<Diagnosis> {
     python: environment
       ? {
           path: environment.python,
+          reason: environment.reason,
           facts: examination?.facts ?? {},
           activation: Object.keys(environment.variables).toSorted(),
         }

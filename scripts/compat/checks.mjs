@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { distribution } from "./environments.mjs";
 import { Stop, isotorch, lastLine, orStop, run, tell } from "./run.mjs";
 
 export const HANDOFFS = ["tensor", "pixels", "encoded"];
@@ -11,12 +12,23 @@ const THREADS = "2";
 
 /** By name: `(environment, all environments, folder for files) => { ok, … }`. */
 export const CHECKS = {
+  attested,
   tests,
   plain,
   tutorial,
   ...Object.fromEntries(HANDOFFS.map((handoff) => [handoff, (...given) => ladder(handoff, ...given)])),
   against,
 };
+
+/** Which kinds of picture Node decodes there, and which it leaves to Pillow, as the manifest of a run says. */
+function attested({ name, python }, [first], folder) {
+  const path = join(folder, `manifest-${process.pid}.json`);
+  const flags = ["--manifest", path, ...network(python, ownCheckpoint(first, folder))];
+  orStop(name, isotorch(["classify", EXAMPLES[0], ...flags]));
+  const { attestation } = JSON.parse(readFileSync(path, "utf8"));
+  rmSync(path);
+  return { ok: true, node: attestation?.node, worker: attestation?.worker };
+}
 
 /** The worker's own tests: how many passed, failed, and were left out or expected to fail. */
 function tests({ python }) {
@@ -149,12 +161,16 @@ function ownCheckpoint({ name, python }, folder) {
   return { path, sha256: readFileSync(`${path}.sha256`, "utf8").split(/\s/)[0] };
 }
 
-/** The pictures of python/make_corpus.py, by this environment's Pillow. */
-function corpus({ name, python }, folder) {
+/**
+ * The pictures of python/make_compat_corpus.py, by the distribution's Pillow where there is one, else by this
+ * environment's: all environments get the same files.
+ */
+function corpus(first, folder) {
   const made = join(folder, "corpus");
   if (existsSync(join(made, "corpus.json"))) return made;
+  const { name, python } = distribution() ?? first;
   mkdirSync(made, { recursive: true });
-  orStop(name, run(python, ["-B", "python/make_corpus.py", made]));
+  orStop(name, run(python, ["-B", "python/make_compat_corpus.py", made]));
   return made;
 }
 

@@ -1,16 +1,21 @@
-// The environments of `npm run compat`: which they are, made from PyPI, and what is in them.
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+// The environments of `npm run compat`: which they are, made from PyPI or the distribution's own, and what is in them.
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Stop, lastLine, orStop, run, tell } from "./run.mjs";
 
-/** Oldest first: the others are compared with the first one. */
+/** The others are compared with the first one. */
 export const ENVIRONMENTS = [
   {
-    // The pair that env.yml pins, with the Pillow of its time.
+    // What the distribution has, if it has any: never made, only used.
+    name: "debian",
+    interpreter: "/usr/bin/python3",
+  },
+  {
+    // The pair that env.yml pins, with a Pillow whose wheels decode JPEG by the IJG's libjpeg.
     name: "py310-torch1.12",
     python: "3.10",
-    packages: ["torch==1.12.1", "torchvision==0.13.1", "numpy==1.26.4", "pillow==9.2.0"],
+    packages: ["torch==1.12.1", "torchvision==0.13.1", "numpy==1.26.4", "pillow==8.4.0"],
   },
   {
     // The newest of everything.
@@ -18,39 +23,61 @@ export const ENVIRONMENTS = [
     python: "3.13",
     packages: ["torch==2.15.0", "torchvision==0.29.2", "numpy==2.5.5", "pillow==13.0.0"],
   },
+  {
+    // The same with the Pillow before, and nothing else of its own.
+    name: "py313-torch2.15-pillow12",
+    python: "3.13",
+    over: "py313-torch2.15",
+    packages: ["pillow==12.3.0"],
+  },
 ];
 const NEEDED_TOO = ["pyzmq", "msgpack", "pytest"];
+const VERSIONS = "scripts/compat/versions.py";
 
-const VERSIONS = `
-import json, platform, re
-import numpy, PIL, torch, torchvision
-from PIL import features
-config = torch.__config__.show()
-def found(pattern):
-    match = re.search(pattern, config)
-    return match.group(1) if match else "unknown"
-print(json.dumps({
-    "python": platform.python_version(), "torch": torch.__version__, "torchvision": torchvision.__version__,
-    "pillow": PIL.__version__, "libjpeg": features.version("libjpeg_turbo") or str(features.version("jpg")),
-    "numpy": numpy.__version__, "onednn": found(r"MKL-DNN v(\\S+)"), "cpu": found(r"CPU capability usage: (\\S+)"),
-}))`;
-
-/** The environment with its interpreter, installed if it is not there as listed. */
-export function made({ name, python, packages }, venvs) {
+/** The environment with its interpreter, installed if it is not there as listed; `undefined` where it is left out. */
+export function made(environment, venvs) {
+  if (environment.interpreter !== undefined)
+    return distribution((why) => tell(`${environment.name}: left out: ${why}`));
+  const { name, python, packages, over } = environment;
+  const base = over === undefined ? undefined : made(named(over), venvs);
   const folder = join(venvs, name);
   const interpreter = join(folder, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
-  const wanted = [...packages, ...NEEDED_TOO];
+  const wanted = base === undefined ? [...packages, ...NEEDED_TOO] : packages;
   const stamp = join(folder, "isotorch-compat.json");
   const isDone = existsSync(stamp) && readFileSync(stamp, "utf8") === JSON.stringify(wanted);
-  if (isDone && existsSync(interpreter)) return { name, python: interpreter };
+  if (isDone && existsSync(interpreter)) return { name, packages, python: interpreter };
 
   tell(`${name}: making it in ${folder}`);
   mkdirSync(folder, { recursive: true });
   orStop(name, run(interpreterOf(name, python), ["-m", "venv", folder]));
+  const link = base && join(sitePackages(name, interpreter), "isotorch-compat.pth");
+  // pip looks at what the base has too, and would leave out what is there in another version.
+  if (link !== undefined) rmSync(link, { force: true });
   const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...wanted];
   orStop(name, run(interpreter, install));
+  // The base's packages come behind those of this environment.
+  if (link !== undefined) writeFileSync(link, `${sitePackages(base.name, base.python)}\n`);
   writeFileSync(stamp, JSON.stringify(wanted));
-  return { name, python: interpreter };
+  return { name, packages, python: interpreter };
+}
+
+function named(name) {
+  return ENVIRONMENTS.find((environment) => environment.name === name);
+}
+
+/** The distribution's own environment; `undefined` where it does not fit, and `refused` hears why. */
+export function distribution(refused = () => {}) {
+  const { name, interpreter } = ENVIRONMENTS[0];
+  const needed = "import torch, torchvision, PIL, numpy, zmq, msgpack, pytest";
+  const tried = existsSync(interpreter) ? run(interpreter, ["-I", "-c", needed]) : undefined;
+  if (tried?.status === 0) return { name, packages: [], python: interpreter };
+  refused(tried ? `${interpreter} does not fit: ${lastLine(tried)}` : `${interpreter} does not exist`);
+  return undefined;
+}
+
+function sitePackages(name, python) {
+  const code = "import sysconfig; print(sysconfig.get_path('purelib'))";
+  return orStop(name, run(python, ["-I", "-c", code])).stdout.trim();
 }
 
 function interpreterOf(name, version) {
@@ -70,8 +97,14 @@ function interpreterOf(name, version) {
 }
 
 /** What the environment's answers may depend on. */
-export function versionsOf({ name, python }) {
-  const result = run(python, ["-I", "-c", VERSIONS]);
+export function versionsOf({ name, python, packages = [] }) {
+  const result = run(python, ["-I", "-B", VERSIONS]);
   if (result.status !== 0) throw new Stop(`${name} does not work: ${lastLine(result)}`);
-  return JSON.parse(result.stdout);
+  const versions = JSON.parse(result.stdout.trim().split("\n").at(-1));
+  for (const [wanted, version] of packages.map((one) => one.split("==")))
+    if (!versions[wanted].startsWith(version))
+      throw new Stop(
+        `${name} has ${wanted} ${versions[wanted]}, not ${version}. Remove it to have it made anew.`,
+      );
+  return versions;
 }

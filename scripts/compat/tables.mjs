@@ -11,11 +11,12 @@ export function tables(rows) {
 }
 
 function versionTable(rows) {
-  const head = ["environment", "Python", "torch", "oneDNN", "CPU kernels", "torchvision", "Pillow", "libjpeg-turbo", "NumPy"]; // prettier-ignore
+  const head = ["environment", "Python", "torch", "BLAS", "oneDNN", "CPU kernels", "torchvision", "Pillow", "libjpeg", "NumPy"]; // prettier-ignore
   const cells = rows.map(({ name, versions: v }) => [
     name,
     v.python,
     v.torch,
+    v.blas,
     v.onednn,
     v.cpu,
     v.torchvision,
@@ -28,15 +29,22 @@ function versionTable(rows) {
 
 function resultTable(rows) {
   const ladders = HANDOFFS.map((handoff) => `ladder, ${handoff}`);
-  const head = ["environment", "worker's tests", "beside `plain.py`", "tutorial", ...ladders];
+  const head = ["environment", "attested", "worker's tests", "beside `plain.py`", "tutorial", ...ladders];
   const cells = rows.map((row) => [
     row.name,
+    attestedText(row.attested),
     row.tests ? testsText(row.tests) : "–",
     row.plain ? plainText(row.plain) : "–",
     row.tutorial ? (row.tutorial.ok ? "the same" : "**differs**") : "–",
     ...HANDOFFS.map((handoff) => (row[handoff] ? verdictsText(row[handoff].verdicts) : "–")),
   ]);
   return table(head, cells);
+}
+
+function attestedText({ node, worker } = {}) {
+  if (!Array.isArray(worker)) return "–";
+  const left = worker.length > 0 ? `left to Pillow: ${worker.join(", ")}` : "nothing left to Pillow";
+  return Array.isArray(node) ? `${node.length} kinds by Node; ${left}` : left;
 }
 
 function testsText({ passed, failed, skipped }) {

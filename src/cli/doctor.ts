@@ -70,7 +70,7 @@ function text(diagnosis: Diagnosis): string {
   for (const { path, source, verdict, build } of candidates)
     lines.push(`  ${path} (${source}): ${verdict}${build === null ? "" : ` [${build}]`}`);
   if (python !== null) {
-    lines.push("", `Chosen: ${python.path}`);
+    lines.push("", `Chosen: ${python.path} (${python.reason})`);
     for (const [name, value] of Object.entries(python.facts)) lines.push(`  ${name.padEnd(16)}${value}`);
     if (python.activation.length > 0)
       lines.push(`  ${"activation".padEnd(16)}${python.activation.join(", ")}`);

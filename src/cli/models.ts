@@ -5,6 +5,8 @@ import { resolveCheckpoint } from "../worker/checkpoint.ts";
 import { listCheckpoints } from "../worker/catalogue.ts";
 import { findEnvironment } from "../worker/environment.ts";
 import { makeUntrained } from "../worker/make.ts";
+import { surroundings } from "../worker/surroundings.ts";
+import { noteUsed } from "../worker/used.ts";
 import { classifierOptions, parseFlags, wholeNumber } from "./flags.ts";
 import { MODELS } from "./describe/environment.ts";
 import { parserOf } from "./description.ts";
@@ -37,7 +39,9 @@ export async function run(argv: readonly string[]): Promise<number> {
         throw new IsotorchError("INVALID_OPTION", "`models make` needs --out FILE.pth.");
       const out = resolve(values["out"]);
       const seed = wholeNumber("seed", values["seed"] ?? "0");
-      const { sha256 } = await makeUntrained(await findEnvironment(options), seed, out, options.threads);
+      const environment = await findEnvironment(options);
+      const { sha256 } = await makeUntrained(environment, seed, out, options.threads);
+      await noteUsed(environment, surroundings());
       say(
         { seed, path: out, sha256 },
         `${out}\n  seed ${seed}, sha256 ${sha256}, untrained: its answers mean nothing\n`,

@@ -5,10 +5,11 @@ import type { ResolvedClassifierOptions } from "../options.ts";
 import { readMaking } from "../setup/making.ts";
 import { firstGpu, type Gpu } from "../setup/variant.ts";
 import { type CatalogueEntry, listCheckpoints } from "../worker/catalogue.ts";
-import { type Candidate, type Environment, listCandidates } from "../worker/environment.ts";
+import { type Candidate, type Environment, listCandidates, lostAmong } from "../worker/environment.ts";
 import { type Examination, examinePython } from "../worker/examine.ts";
 import { findManager, type Manager } from "../worker/managers.ts";
-import { readRecord, type RecordedEnvironment } from "../worker/recorded.ts";
+import type { Lost } from "../worker/lost.ts";
+import { isRecordDamaged, readRecord, recordFile, type RecordedEnvironment } from "../worker/recorded.ts";
 import { checkpointDirectory, surroundings } from "../worker/surroundings.ts";
 
 /** What was found. Tests put in another machine's. */
@@ -21,10 +22,14 @@ export interface Findings {
   readonly weights: string;
   /** Every Python, in the order in which it is tried. */
   readonly candidates: readonly Candidate[];
-  /** The one that is used; `undefined` where none fits. */
+  /** The one that is used; `undefined` where none fits, or where none may take the place of what was lost. */
   readonly environment: Environment | undefined;
   readonly examination: Examination | undefined;
   readonly record: RecordedEnvironment | undefined;
+  /** The file of the record, where it is damaged. */
+  readonly damagedRecord: string | undefined;
+  /** What was recorded or used before and is no longer fit, so that no other one is taken. */
+  readonly lost: Lost | undefined;
   /** The prefix that an interrupted setup left half made. */
   readonly halfMade: string | undefined;
   /** The manager that would install something, where there is one. */
@@ -49,7 +54,11 @@ export async function gather(options: ResolvedClassifierOptions): Promise<Findin
   // Of several workers, the first one's device.
   const [device = "auto"] = [options.device].flat();
   const candidates = await listCandidates({ ...options, anew: true });
-  const environment = candidates.find((candidate) => candidate.accepted)?.environment;
+  const lost = await lostAmong(candidates, options);
+  const isFree = candidates.every(({ kind }) => kind !== "explicit");
+  const damagedRecord = isFree && (await isRecordDamaged(at)) ? recordFile(at) : undefined;
+  const first = candidates.find((candidate) => candidate.accepted)?.environment;
+  const environment = lost || damagedRecord !== undefined ? undefined : first;
   return {
     platform: process.platform,
     arch: process.arch,
@@ -59,6 +68,8 @@ export async function gather(options: ResolvedClassifierOptions): Promise<Findin
     environment,
     examination: environment && (await examinePython(environment, device)),
     record: await readRecord(at),
+    damagedRecord,
+    lost,
     halfMade: (await readMaking(at))?.prefix,
     manager: await findManager(at),
     gpu: await firstGpu(at),

@@ -1,5 +1,4 @@
 /** Does what `doctor` can do by itself, and nothing that a user would have to undo. */
-import { rm } from "node:fs/promises";
 import { IsotorchError } from "../errors.ts";
 import type { ClassifierOptions } from "../options.ts";
 import { thisMachine } from "../setup/machine.ts";
@@ -9,8 +8,6 @@ import type { SetupProgress } from "../setup/progress.ts";
 import type { Variant } from "../setup/variant.ts";
 import { resolveCheckpoint } from "../worker/checkpoint.ts";
 import { runCommand } from "../worker/command.ts";
-import { recordFile } from "../worker/recorded.ts";
-import { memoryFile } from "../worker/remembered.ts";
 import { surroundings } from "../worker/surroundings.ts";
 import type { Fix } from "./rule.ts";
 
@@ -30,8 +27,6 @@ export function described(fix: Fix, mend: string): string {
       return mend;
     case "download":
       return `download ${fix.weights}`;
-    case "forget-record":
-      return `remove the record ${recordFile(surroundings())}; the environment itself is left alone`;
   }
 }
 
@@ -62,10 +57,6 @@ export async function applyFix(fix: Fix, options: ClassifierOptions, report: Fix
     }
     case "download":
       await resolveCheckpoint(fix.weights, { ...options, signal: report.signal });
-      return;
-    case "forget-record":
-      await rm(recordFile(at), { force: true });
-      await rm(memoryFile(at), { force: true });
   }
 }
 

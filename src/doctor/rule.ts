@@ -9,8 +9,7 @@ export type Area = "environment" | "device" | "checkpoint";
 export type Fix =
   | { readonly does: "setup"; readonly args: readonly string[] }
   | { readonly does: "run"; readonly file: string; readonly args: readonly string[] }
-  | { readonly does: "download"; readonly weights: string }
-  | { readonly does: "forget-record" };
+  | { readonly does: "download"; readonly weights: string };
 
 /** What a rule found. */
 export interface Found {

@@ -1,4 +1,5 @@
 /** Rules about which Python is used, and what it is. */
+import { damagedSentence, lostSentence } from "../worker/lost.ts";
 import { isOlder } from "../worker/probe.ts";
 import { bySetup, type Rule } from "./rule.ts";
 
@@ -7,24 +8,29 @@ const noEnvironment: Rule = {
   area: "environment",
   level: "error",
   looksAt: "whether any Python here can run the worker",
-  find: ({ environment }) =>
-    environment ? undefined : { sentence: "No Python here can run the worker.", ...bySetup() },
+  find: ({ environment, candidates, lost }) =>
+    environment || lost || candidates.some(({ accepted }) => accepted)
+      ? undefined
+      : { sentence: "No Python here can run the worker.", ...bySetup() },
 };
 
 const recordStale: Rule = {
   id: "record-stale",
   area: "environment",
-  level: "warning",
+  level: "error",
   looksAt: "whether the environment that `setup` recorded still fits",
-  find: ({ candidates, record }) => {
-    const recorded = candidates.find(({ kind }) => kind === "recorded");
-    if (!record || !recorded || recorded.accepted) return undefined;
-    return {
-      sentence: `The environment that setup recorded no longer fits: ${recorded.python} ${recorded.reason}.`,
-      mend: "npx isotorch setup",
-      fix: { does: "forget-record" },
-    };
+  find: ({ lost, damagedRecord }) => {
+    if (damagedRecord !== undefined) return { sentence: damagedSentence(damagedRecord), ...bySetup() };
+    return lost?.was === "recorded" ? { sentence: lostSentence(lost), ...bySetup() } : undefined;
   },
+};
+
+const usedGone: Rule = {
+  id: "used-gone",
+  area: "environment",
+  level: "error",
+  looksAt: "whether the environment that was used before still fits, where another one would take its place",
+  find: ({ lost }) => (lost?.was === "used" ? { sentence: lostSentence(lost), ...bySetup() } : undefined),
 };
 
 const halfMade: Rule = {
@@ -46,10 +52,13 @@ const pythonVersion: Rule = {
   area: "environment",
   level: "error",
   looksAt: "the version of an active, recorded or asked-for Python: 3.9 to 3.13",
-  find: ({ candidates, environment }) => {
+  find: ({ candidates, environment, lost }) => {
     const named = candidates.find(
       (candidate) =>
-        !candidate.accepted && candidate.kind !== "system" && /^Python \S+ is older/.test(candidate.reason),
+        !candidate.accepted &&
+        candidate.kind !== "system" &&
+        candidate.python !== lost?.python &&
+        /^Python \S+ is older/.test(candidate.reason),
     );
     if (named && !named.accepted) {
       const level = environment ? "warning" : "error";
@@ -128,6 +137,7 @@ const activationScript: Rule = {
 export const ENVIRONMENT_RULES: readonly Rule[] = [
   noEnvironment,
   recordStale,
+  usedGone,
   halfMade,
   pythonVersion,
   architecture,

@@ -130,6 +130,7 @@ function describe(
     python: "unknown",
     executable: "unknown",
     environment: "remote",
+    environmentReason: "the server has its own",
     versions: textsOf(network["versions"]),
     device: text("device"),
     deviceName: text("deviceName"),

@@ -3,6 +3,7 @@ import { type CommandResult, runCommand } from "../worker/command.ts";
 import { type Environment, findEnvironment, listCandidates } from "../worker/environment.ts";
 import { recordFile, writeRecord } from "../worker/recorded.ts";
 import type { Surroundings } from "../worker/surroundings.ts";
+import { forgetUsed } from "../worker/used.ts";
 import { isUnreachable, stepFailure } from "./failure.ts";
 import { removeHalfMade } from "./conda.ts";
 import { forgetMaking, noteMaking, onlySetup } from "./making.ts";
@@ -45,7 +46,7 @@ export interface SetupResult {
  */
 export async function setup(request: SetupRequest, machine: Machine): Promise<SetupResult> {
   const { via, python, variant, dryRun, say } = request;
-  const found = via === undefined && variant === undefined ? await alreadyThere(python, machine) : undefined;
+  const found = via === undefined && variant === undefined ? await alreadyThere(request, machine) : undefined;
   if (found) {
     say(`Found a fitting environment: ${describe(found)}`);
     return finish("found", [], found, request, machine);
@@ -68,8 +69,15 @@ export async function setup(request: SetupRequest, machine: Machine): Promise<Se
 }
 
 /** What would be chosen anyhow, or the named interpreter if it fits. An environment that is only named is left alone. */
-async function alreadyThere(python: string | undefined, { at }: Machine): Promise<Environment | undefined> {
+async function alreadyThere(
+  { python, say }: SetupRequest,
+  { at }: Machine,
+): Promise<Environment | undefined> {
   const candidates = await listCandidates({ at, anew: true, ...(python !== undefined && { python }) });
+  for (const { kind, python: path, ...rest } of candidates) {
+    if (kind === "recorded" && !rest.accepted)
+      say(`The recorded environment is no longer fit: ${path} (${rest.reason}). Choosing again:`);
+  }
   return candidates.find((candidate) => candidate.accepted)?.environment;
 }
 
@@ -144,12 +152,11 @@ async function finish(
     say(`Would record it in ${file}`);
     return { via, commands, environment, record: null };
   }
-  if (via === "found" && environment.kind === "recorded") {
-    say(`It is recorded already, in ${file}`);
-    return { via, commands, environment, record: file };
-  }
-  await writeRecord({ python: environment.python, prefix: environment.prefix, via }, at);
-  say(`Recorded it in ${file}`);
+  const isRecorded = via === "found" && environment.kind === "recorded";
+  if (!isRecorded) await writeRecord({ python: environment.python, prefix: environment.prefix, via }, at);
+  // What was used before this choice no longer counts.
+  await forgetUsed(at);
+  say(isRecorded ? `It is recorded already, in ${file}` : `Recorded it in ${file}`);
   return { via, commands, environment, record: file };
 }
 

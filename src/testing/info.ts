@@ -13,6 +13,7 @@ export function fakeInfo(weights: string, transforms: TransformsName, source: st
     python: "none",
     executable: "none",
     environment: "explicit",
+    environmentReason: "a fake classifier has none",
     versions: {},
     device: "fake",
     deviceName: "no network runs: createFakeClassifier() of isotorch/testing",

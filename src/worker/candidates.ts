@@ -91,6 +91,11 @@ export async function whichCommand(name: string, at: Surroundings): Promise<stri
   return undefined;
 }
 
+/** Whether two interpreters are of one environment, by whatever path. One that is gone is compared by its path. */
+export async function isSameEnvironment(one: string, other: string, at: Surroundings): Promise<boolean> {
+  return one === other || (await identityOf(one, at)) === (await identityOf(other, at));
+}
+
 /** A virtual environment's interpreter is a link to the system's, yet not the same environment. */
 async function identityOf(python: string, { path }: Surroundings): Promise<string> {
   const folder = path.dirname(python);

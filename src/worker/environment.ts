@@ -1,18 +1,26 @@
 import { stat } from "node:fs/promises";
 import { IsotorchError } from "../errors.ts";
-import { type EnvironmentKind, type Place, places, venvPython, whichCommand } from "./candidates.ts";
+import { type EnvironmentKind, isSameEnvironment, type Place } from "./candidates.ts";
+import { places, venvPython, whichCommand } from "./candidates.ts";
 import { activated, activationOf, NO_ACTIVATION } from "./activation.ts";
 import { condaPrefixes, condaPython, prefixOf } from "./conda.ts";
+import { damagedError, dayOf, installing, type Lost, lostError } from "./lost.ts";
 import { type PrefixContents, readPrefix, refusalOf } from "./prefix.ts";
 import { askPython, judge, type ProbeRefusal } from "./probe.ts";
+import { isRecordDamaged, recordFile } from "./recorded.ts";
 import { forget, recall, remember, type Remembered } from "./remembered.ts";
 import { surroundings, type Surroundings } from "./surroundings.ts";
+import { readUsed, usedFile } from "./used.ts";
 
 /** A Python that can run the worker. */
 export interface Environment {
   /** Absolute path of the interpreter to launch. */
   readonly python: string;
   readonly kind: EnvironmentKind;
+  /** What names it: an option, a variable, a file, a directory. */
+  readonly source: string;
+  /** Why this one was chosen, one clause. */
+  readonly reason: string;
   /** Its `sys.prefix`. */
   readonly prefix: string;
   /** Versions by name: `python`, `torch`, `torchvision`, `pillow`, `pyzmq`, `msgpack`, `numpy`. */
@@ -51,21 +59,30 @@ export type Candidate = Place & {
 
 /**
  * The Python that runs the worker, first match wins: `python` or `env` as asked, `ISOTORCH_PYTHON`, the environment
- * that `isotorch setup` recorded, conda-family environments, the system's interpreters. What was asked for and is
- * not fit is an error at once and nothing else is tried.
+ * that `isotorch setup` recorded, conda-family environments, the system's interpreters. What was asked for, recorded
+ * or used before and is not fit is an error, and no other one is taken in its place: it could give other bits.
  *
- * Rejects with `ENVIRONMENT_NOT_FOUND` (its message has every candidate with its reason), `ENVIRONMENT_BROKEN`
- * (what was asked for exists and is not fit), `INVALID_OPTION` or `ABORTED`.
+ * Rejects with `ENVIRONMENT_NOT_FOUND` (it is gone; or nothing fits, then with every candidate and its reason),
+ * `ENVIRONMENT_BROKEN` (it exists and is not fit), `INVALID_OPTION` or `ABORTED`.
  */
 export async function findEnvironment(options: EnvironmentOptions = {}): Promise<Environment> {
   const at = surroundings(options.at);
   const asked = await askedFor(options, at);
   if (asked) return mustFit(await examine(asked, options, at));
+  if (await isRecordDamaged(at)) throw damagedError(recordFile(at));
   const refused: string[] = [];
   for await (const place of places(at)) {
     const candidate = await examine(place, options, at);
+    const lost = await lostBefore(candidate, options, at);
+    if (lost) throw lostError(lost);
     if (candidate.accepted) return candidate.environment;
     refused.push(`\n  ${candidate.python} (${candidate.source}): ${candidate.reason}`);
+  }
+  const used = await readUsed(at);
+  if (used && !refused.some((line) => line.includes(`  ${used.python} (`))) {
+    const candidate = await examine(used, options, at);
+    const reason = candidate.accepted ? "fits, and nothing names it now" : candidate.reason;
+    refused.push(`\n  ${used.python} (used before): ${reason}`);
   }
   const tried = refused.length > 0 ? ` Tried:${refused.join("")}` : " No Python was found at all.";
   throw new IsotorchError("ENVIRONMENT_NOT_FOUND", `No Python here can run the worker.${tried}`, {
@@ -75,8 +92,8 @@ export async function findEnvironment(options: EnvironmentOptions = {}): Promise
 
 /**
  * Every candidate with its verdict, in the order in which {@link findEnvironment} tries them; the first accepted one
- * is what it would choose. When an interpreter is asked for, it is the only one. Errors as for an option that
- * cannot be understood; an unfit interpreter is no error here.
+ * is what it would choose, unless something is {@link lostAmong} them. When an interpreter is asked for, it is the only
+ * one. Errors as for an option that cannot be understood; an unfit interpreter is no error here.
  */
 export async function listCandidates(options: EnvironmentOptions = {}): Promise<Candidate[]> {
   const at = surroundings(options.at);
@@ -84,6 +101,38 @@ export async function listCandidates(options: EnvironmentOptions = {}): Promise<
   const list: Place[] = asked ? [asked] : [];
   if (!asked) for await (const place of places(at)) list.push(place);
   return Promise.all(list.map((place) => examine(place, options, at)));
+}
+
+/** The recorded environment, or the one that was used before, if it is the reason why none of these is chosen. */
+export async function lostAmong(
+  candidates: readonly Candidate[],
+  options: EnvironmentOptions = {},
+): Promise<Lost | undefined> {
+  const at = surroundings(options.at);
+  const first = candidates.find(({ kind, accepted }) => accepted || kind === "recorded");
+  return first && lostBefore(first, options, at);
+}
+
+/**
+ * What this candidate would take the place of: the record that it is itself, when it is refused; for one that is
+ * accepted the environment that was used before, when that is gone or no longer fit.
+ */
+async function lostBefore(
+  candidate: Candidate,
+  options: EnvironmentOptions,
+  at: Surroundings,
+): Promise<Lost | undefined> {
+  if (candidate.kind === "recorded" && !candidate.accepted) {
+    const { python, source, reason, exists } = candidate;
+    return { was: "recorded", python, source, since: await dayOf(recordFile(at)), reason, exists };
+  }
+  if (!candidate.accepted || candidate.kind === "explicit" || candidate.kind === "recorded") return undefined;
+  const used = await readUsed(at);
+  if (!used || (await isSameEnvironment(used.python, candidate.environment.python, at))) return undefined;
+  const before = await examine(used, options, at);
+  if (before.accepted) return undefined;
+  const { python, source, reason, exists } = before;
+  return { was: "used", python, source, since: await dayOf(usedFile(at)), reason, exists };
 }
 
 /** An environment that was recalled has failed: what it said before is thrown away, so that it is asked again. */
@@ -107,8 +156,27 @@ async function examine(place: Place, options: EnvironmentOptions, at: Surroundin
   }
   const variables = activated(said.activation, at);
   const { complaint } = said.activation;
-  const environment = { ...outcome.probe, kind: place.kind, variables, complaint, recalled: !!recalled };
+  const { kind, source } = place;
+  const reason = await reasonFor(place, outcome.probe.python, at);
+  const environment = {
+    ...outcome.probe,
+    kind,
+    source,
+    reason,
+    variables,
+    complaint,
+    recalled: !!recalled,
+  };
   return { ...place, contents, accepted: true, environment };
+}
+
+async function reasonFor({ kind, source }: Place, python: string, at: Surroundings): Promise<string> {
+  if (kind === "explicit") return `named by ${source}`;
+  if (kind === "recorded") return `recorded by ${source}`;
+  const used = await readUsed(at);
+  if (!used) return `found by ${source}`;
+  const before = (await isSameEnvironment(used.python, python, at)) ? used.before : used.python;
+  return before === null ? `found by ${source}` : `found by ${source}; before it ${before} was used`;
 }
 
 async function ask(
@@ -140,8 +208,8 @@ function mustFit(candidate: Candidate): Environment {
     candidate.exists ? "ENVIRONMENT_BROKEN" : "ENVIRONMENT_NOT_FOUND",
     `The Python named by ${source} cannot run the worker: ${python} ${candidate.exists ? `(${reason})` : reason}.`,
     {
-      hint: reason.includes(" without ")
-        ? `Install what is missing with \`${python} -m pip install torch torchvision pyzmq msgpack pillow numpy\`, or take ${source} away and run \`npx isotorch setup\``
+      hint: installing(python, reason)
+        ? `${installing(python, reason)}, or take ${source} away and run \`npx isotorch setup\``
         : `Correct ${source}, or take it away and run \`npx isotorch setup\``,
     },
   );

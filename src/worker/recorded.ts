@@ -29,6 +29,12 @@ export async function readRecord(at: Surroundings): Promise<RecordedEnvironment 
   };
 }
 
+/** Whether there is a record that names no interpreter. One that may not be read is somebody else's, and does not count. */
+export async function isRecordDamaged(at: Surroundings): Promise<boolean> {
+  const text = await readFile(recordFile(at), "utf8").catch(() => undefined);
+  return text !== undefined && (await readRecord(at)) === undefined;
+}
+
 /**
  * Records an environment for every later run; another process sees the old file or the new one, never half of it.
  * Rejects with `SETUP_FAILED` and the path if it cannot be written.

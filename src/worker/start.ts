@@ -19,6 +19,8 @@ import { DEFAULT_POLICY } from "./policy.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import { Session } from "./session.ts";
 import type { Phase } from "./supervise.ts";
+import { surroundings } from "./surroundings.ts";
+import { noteUsed } from "./used.ts";
 import type { SessionOptions, WorkerReady } from "./session.ts";
 
 /** What was chosen and what runs; every value was measured or answered, none assumed. */
@@ -30,6 +32,8 @@ export interface WorkerInfo {
   readonly executable: string;
   /** How the environment was found; `remote` where a server has one of its own. */
   readonly environment: Environment["kind"] | "remote";
+  /** Why this environment was chosen, and which one was used before it. */
+  readonly environmentReason: string;
   /** torch, torchvision, pillow, cuda and the like. */
   readonly versions: Readonly<Record<string, string>>;
   readonly device: string;
@@ -169,21 +173,24 @@ async function startIn(
       .slice(1)
       .map(at);
   const pool = await Pool.start(at(first), others, onPhase);
+  await noteUsed(environment, surroundings());
   return { pool, info: () => describe(pool.members, environment, checkpoint, options) };
 }
 
 /** A worker without a network, for pictures that only Pillow reads as Pillow does. */
 export async function startDecoder(options: EnvironmentOptions): Promise<Session> {
-  const command = commandFor(await findEnvironment(options));
+  const environment = await findEnvironment(options);
   const quiet = (): void => undefined;
-  return Session.start({
-    command,
+  const session = await Session.start({
+    command: commandFor(environment),
     generation: 1,
     load: null,
     timeouts: DEFAULT_POLICY,
     onProgress: quiet,
     onLog: quiet,
   });
+  await noteUsed(environment, surroundings());
+  return session;
 }
 
 function commandFor(
@@ -210,6 +217,7 @@ function describe(
     python: hello.python,
     executable: hello.executable,
     environment: environment.kind,
+    environmentReason: environment.reason,
     versions,
     device,
     deviceName,

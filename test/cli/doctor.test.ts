@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/cli/doctor.ts";
 import { confirm } from "../../src/cli/confirm.ts";
-import { readRecord, recordFile, writeRecord } from "../../src/worker/recorded.ts";
+import { readRecord, writeRecord } from "../../src/worker/recorded.ts";
 import { testMachine, type TestMachine } from "../fixtures/environments/machine.ts";
 
 let machine: TestMachine;
@@ -29,18 +29,31 @@ afterEach(async () => {
 });
 
 describe.skipIf(process.platform === "win32")("doctor --fix", () => {
-  test("says what it does, drops a stale record without asking where nobody can be asked, and looks again", async () => {
+  test("says what it does, chooses anew for a lost record without asking where nobody can be asked, and looks again", async () => {
     const environ = { ...machine.at.environ, ISOTORCH_CONFIG_DIR: join(machine.root, "config") };
     const at = { ...machine.at, environ };
     await writeRecord({ python: "/gone/python", prefix: "", via: "venv" }, at);
     await run(["--fix", "--cache-dir", machine.root, "--offline"], new AbortController().signal);
     expect(printed).toContain("/gone/python (setup (venv)): does not exist");
-    expect(printed).toContain("[record-stale]");
-    expect(told).toContain(`> remove the record ${recordFile(at)}; the environment itself is left alone`);
-    expect((await readRecord(at))?.python).not.toBe("/gone/python");
+    expect(printed).toMatch(/recorded on \S+ is gone: \/gone\/python does not exist\. \[record-stale\]/);
+    expect(told).toContain("> npx isotorch setup\n");
+    expect((await readRecord(at))?.python).toMatch(/^\/(?!gone)/);
     expect(printed.split("What is wrong, and how to mend it:").at(-1)).not.toContain("record-stale");
     // What cannot be fetched offline is told and does not end the mending.
     expect(told).toContain("downloading is switched off");
+  });
+
+  test("without --fix tells what is lost with its mend, chooses nothing in its place, and is exit code 3", async () => {
+    const environ = { ...machine.at.environ, ISOTORCH_CONFIG_DIR: join(machine.root, "config") };
+    await writeRecord({ python: "/gone/python", prefix: "", via: "venv" }, { ...machine.at, environ });
+    const code = await run(["--json", "--cache-dir", machine.root], new AbortController().signal);
+    expect(code).toBe(3);
+    expect(JSON.parse(printed)).toMatchObject({
+      python: null,
+      problems: expect.arrayContaining([
+        expect.objectContaining({ rule: "record-stale", level: "error", mend: "npx isotorch setup" }),
+      ]),
+    });
   });
 
   test("--json prints one object whose problems have the fields that are documented", async () => {

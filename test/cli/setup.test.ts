@@ -7,7 +7,8 @@ import type { Machine } from "../../src/setup/machine.ts";
 import { environmentFile } from "../../src/setup/variant.ts";
 import { setup, type SetupRequest, type SetupResult } from "../../src/setup/setup.ts";
 import { findEnvironment } from "../../src/worker/environment.ts";
-import { recordFile } from "../../src/worker/recorded.ts";
+import { recordFile, writeRecord } from "../../src/worker/recorded.ts";
+import { usedFile } from "../../src/worker/used.ts";
 import { testMachine, type TestMachine } from "../fixtures/environments/machine.ts";
 
 const DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\n';
@@ -249,6 +250,42 @@ describe.skipIf(process.platform === "win32")("setup", () => {
     const { said, result } = start(debian(machine), { python: bare });
     expect(await result).toMatchObject({ via: "venv" });
     expect(said[1]).toContain(`'${bare}' -m venv`);
+  });
+
+  test("chooses anew where the recorded environment is gone, and says so; what was used before no longer counts", async () => {
+    await using machine = await testMachine();
+    const python = await machine.python(join(machine.root, "usr/bin/python3"));
+    await writeRecord({ python: "/gone/python", prefix: "", via: "venv" }, machine.at);
+    await writeFile(usedFile(machine.at), JSON.stringify({ python: "/gone/too", kind: "system" }));
+    const { said, result } = start(debian(machine));
+    expect(await result).toMatchObject({ via: "found", environment: { python } });
+    expect(said[0]).toBe(
+      "The recorded environment is no longer fit: /gone/python (does not exist). Choosing again:",
+    );
+    expect(existsSync(usedFile(machine.at))).toBe(false);
+    expect(await findEnvironment({ at: machine.at })).toMatchObject({ python, kind: "recorded" });
+  });
+
+  test.each([undefined, "venv"] as const)(
+    "makes one where the recorded one is gone: --via %s",
+    async (via) => {
+      await using machine = await testMachine();
+      await machine.python(join(machine.bin, "python3.12"), "no-torch");
+      await writeRecord({ python: "/gone/python", prefix: "", via: "venv" }, machine.at);
+      const { result } = start(debian(machine, { isRoot: false }), via && { via });
+      const python = join(machine.root, "home/.local/share/isotorch/venv/bin/python");
+      expect(await result).toMatchObject({ via: "venv", environment: { python } });
+      expect(await findEnvironment({ at: machine.at })).toMatchObject({ python, kind: "recorded" });
+    },
+  );
+
+  test("writes a damaged record anew", async () => {
+    await using machine = await testMachine();
+    const python = await machine.python(join(machine.root, "usr/bin/python3"));
+    await writeRecord({ python, prefix: "", via: "venv" }, machine.at);
+    await writeFile(recordFile(machine.at), "{");
+    expect(await start(debian(machine)).result).toMatchObject({ via: "found" });
+    expect(await findEnvironment({ at: machine.at })).toMatchObject({ python, kind: "recorded" });
   });
 
   test("--dry-run touches nothing", async () => {

@@ -9,6 +9,7 @@ import { problemsIn, RULES } from "../../src/doctor/rules.ts";
 import type { Candidate, Environment } from "../../src/worker/environment.ts";
 import { parseExamination } from "../../src/worker/examine.ts";
 import { parseRecord } from "../../src/worker/json.ts";
+import type { Lost } from "../../src/worker/lost.ts";
 
 const P2000 = { name: "Quadro P2000", capability: "6.1", driver: "472.39" };
 const CACHE = { directory: "/home/me/.cache/torch/hub/checkpoints", isWritable: true, free: 2 ** 40 };
@@ -28,6 +29,8 @@ function findings(recorded: string, over: Partial<Findings> = {}): Findings {
     python: textOr(answer["executable"], "/opt/conda/envs/isotorch/bin/python"),
     prefix,
     kind: "conda",
+    source: prefix,
+    reason: `found by ${prefix}`,
     versions: { python: String(answer["python"]) },
     variables: {},
     complaint: null,
@@ -47,6 +50,8 @@ function findings(recorded: string, over: Partial<Findings> = {}): Findings {
     environment,
     examination: parseExamination(answer),
     record: undefined,
+    damagedRecord: undefined,
+    lost: undefined,
     halfMade: undefined,
     manager: { kind: "conda", file: "/opt/conda/bin/conda" },
     gpu: undefined,
@@ -70,6 +75,16 @@ function refused(reason: string, over: Partial<Candidate> = {}): Candidate {
   return { ...place, ...over, accepted: false, reason, exists: true };
 }
 
+const GONE: Lost = {
+  was: "used",
+  python: "/x/bin/python",
+  source: "CONDA_PREFIX",
+  since: "2026-11-20",
+  reason: "does not exist",
+  exists: false,
+};
+/** No environment is used, though one would fit. */
+const LOST: Partial<Findings> = { environment: undefined, examination: undefined };
 const NOTHING: Partial<Findings> = { environment: undefined, examination: undefined, candidates: [] };
 
 describe("a whole environment has no problem", () => {
@@ -91,13 +106,23 @@ describe("each usual breakage is known by its rule, told once, and comes with th
     [
       "record-stale",
       "debian-cpu",
-      {
-        candidates: [refused("does not exist", { kind: "recorded" })],
-        record: { python: "/x", prefix: "", via: "venv" },
-      },
-      /\/x\/bin\/python does not exist/,
+      { ...LOST, lost: { ...GONE, was: "recorded", source: "setup (venv)" } },
+      /recorded on 2026-11-20 is gone: \/x\/bin\/python does not exist/,
       "npx isotorch setup",
-      "warning",
+    ],
+    [
+      "record-stale",
+      "debian-cpu",
+      { ...LOST, damagedRecord: "/c/environment.json" },
+      /damaged and names no Python: \/c\/environment\.json/,
+      "npx isotorch setup",
+    ],
+    [
+      "used-gone",
+      "debian-cpu",
+      { ...LOST, lost: GONE },
+      /used before \(chosen on 2026-11-20, by CONDA_PREFIX\) is gone: \/x\/bin\/python does not exist/,
+      "npx isotorch setup",
     ],
     [
       "half-made",

@@ -17,6 +17,7 @@ const INFO: WorkerInfo = {
   python: "3.11.2",
   executable: "/somewhere/python3",
   environment: "system",
+  environmentReason: "found by PATH",
   versions: { python: "3.11.2", torch: "1.13.0", libjpeg: "2.1.5", onednn: "2.7.0", pyzmq: "24.0.1" },
   device: "cpu",
   deviceName: "cpu",

@@ -7,7 +7,7 @@ import { activationOf, activationPaths } from "../../src/worker/activation.ts";
 import { condaPython, condaRoots } from "../../src/worker/conda.ts";
 import { findEnvironment, listCandidates } from "../../src/worker/environment.ts";
 import { isOlder } from "../../src/worker/probe.ts";
-import { recordFile, writeRecord } from "../../src/worker/recorded.ts";
+import { writeRecord } from "../../src/worker/recorded.ts";
 import { configDirectory, surroundings } from "../../src/worker/surroundings.ts";
 import { isRunning } from "../processes.ts";
 import { testMachine } from "../fixtures/environments/machine.ts";
@@ -146,15 +146,6 @@ describe.skipIf(process.platform === "win32")("the search", () => {
       versions: { python: "3.11.2", torch: "1.13.0a0+gitunknown" },
       variables: {},
     });
-  });
-
-  test("goes on past a record that is damaged or whose Python is gone", async () => {
-    await using machine = await testMachine();
-    const system = await machine.python(join(machine.root, "usr/bin/python3"));
-    await writeRecord({ python: "/gone/python", prefix: "", via: "venv" }, machine.at);
-    expect(await findEnvironment({ at: machine.at })).toMatchObject({ python: system, kind: "system" });
-    await writeFile(recordFile(machine.at), "{");
-    expect(await findEnvironment({ at: machine.at })).toMatchObject({ python: system });
   });
 
   test("names no interpreter twice, yet keeps a virtual environment that is a link to it", async () => {
