@@ -88,9 +88,9 @@ function makeCase(number) {
 async function theirDigests() {
   const found = {};
   for (const interpolation of ["bilinear", "bicubic"]) {
-    for (const [shape, cases] of Object.entries(steps().resize)) {
+    for (const [shape, sizes] of Object.entries(steps().resize)) {
       const pictures = [];
-      for (const [width, height, resize] of cases) {
+      for (const [width, height, resize] of sizes) {
         const size = resizedSize(width, height, resize);
         const request = { op: "resize", width, height, size: [size.width, size.height], interpolation };
         pictures.push({ ...size, data: await ask(request, pattern(width, height).data) });

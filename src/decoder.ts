@@ -13,6 +13,7 @@ import type { Logger, ResolvedClassifyOptions, TransformsName } from "./options.
 import { specOf } from "./worker/known.ts";
 import type { Session } from "./worker/session.ts";
 import { startDecoder } from "./worker/start.ts";
+import { isPreferred } from "./worker/environment.ts";
 import type { EnvironmentOptions } from "./worker/environment.ts";
 import { frameOf, textsOf } from "./worker/wire.ts";
 
@@ -109,8 +110,8 @@ async function ask(spec: ReturnType<typeof specOf>, options: DecoderOptions): Pr
   try {
     session = await startDecoder(options);
   } catch (error) {
-    const isNone = error instanceof IsotorchError && error.code === "ENVIRONMENT_NOT_FOUND" && isFree;
-    if (!isNone) throw error;
+    const isNone = error instanceof IsotorchError && error.code === "ENVIRONMENT_NOT_FOUND";
+    if (!isNone || !isFree || (await isPreferred())) throw error;
     return { session: error, source: "reference", digests: referenceDigests() };
   }
   try {

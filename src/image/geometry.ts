@@ -44,7 +44,6 @@ export function resizedSize(width: number, height: number, size: number): Size {
 
 /** What a resize does to a picture's shape, as far as a Pillow may choose by it along which axis it goes first. */
 export type Shape = "up" | "down" | "tall" | "wide";
-export const SHAPES: readonly Shape[] = ["up", "down", "tall", "wide"];
 
 /** `tall` shrinks in height by more than twice what it does in width, `wide` the other way round. */
 export function shapeOf(from: Size, to: Size): Shape {

@@ -135,6 +135,13 @@ async function lostBefore(
   return { was: "used", python, source, since: await dayOf(usedFile(at)), reason, exists };
 }
 
+/** Whether an environment was recorded or used before: then its absence is a loss, and no matter of course. */
+export async function isPreferred(options: EnvironmentOptions = {}): Promise<boolean> {
+  const at = surroundings(options.at);
+  const notes = [recordFile(at), usedFile(at)].map((file) => stat(file).catch(() => undefined));
+  return (await Promise.all(notes)).some((note) => note !== undefined);
+}
+
 /** An environment that was recalled has failed: what it said before is thrown away, so that it is asked again. */
 export async function forgetEnvironment(
   { python }: Environment,
