@@ -11,6 +11,7 @@ const CARRIERS = /^(?:raw profile|xml:com\.adobe|xmp|exif|app1)/i;
 
 /** Keys of small letters that are no names of Pillow's own: it keeps text beside what it knows of the picture. */
 const PLAIN = new Set([
+  "mxfile",
   "parameters",
   "prompt",
   "workflow",

@@ -112,6 +112,7 @@ function exifOf(body: Buffer): ReturnType<typeof readExif> {
 function claimedSize(view: Buffer): { width: number; height: number } {
   const first = view.toString("latin1", 12, 16);
   if (view.length < 30) return { width: 0, height: 0 };
+  if (first === "VP8X" && view.readUInt32LE(16) !== 10) return { width: 0, height: 0 };
   if (first === "VP8X") return { width: view.readUIntLE(24, 3) + 1, height: view.readUIntLE(27, 3) + 1 };
   const picture =
     first === "VP8L" ? losslessPicture(view.subarray(20)) : lossyPicture(view.subarray(20), false);
