@@ -10,7 +10,8 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { attest, firstAxis } from "../dist/image/attest/attestation.js";
-import { digestOf, ownDigests, pattern, resizeName, steps } from "../dist/image/attest/digests.js";
+import { digestOf, ownDigests, pattern } from "../dist/image/attest/digests.js";
+import { resizeName, steps } from "../dist/image/attest/built-in.js";
 import { cropOffset, resizedSize } from "../dist/image/geometry.js";
 import { resizeAndCrop } from "../dist/image/resample.js";
 

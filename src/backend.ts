@@ -1,6 +1,6 @@
 /** Who answers a classifier's calls: workers of this machine (`worker/pool.ts`), or servers elsewhere (`remote/`). */
 import type { Attestation } from "./image/attest/attestation.ts";
-import type { Digests } from "./image/attest/digests.ts";
+import type { Digests } from "./image/attest/built-in.ts";
 import type { Health } from "./worker/pool.ts";
 import type { WorkerSpec } from "./worker/start.ts";
 import type { CallFields, RequestOptions, WorkerStats } from "./worker/supervisor.ts";

@@ -4,7 +4,7 @@ import { IsotorchError } from "./errors.ts";
 import { decodeRequest, preprocessedBy, tensorOf } from "./handoff.ts";
 import type { Payload } from "./handoff.ts";
 import { type Attestation, attest } from "./image/attest/attestation.ts";
-import { type Digests, referenceDigests } from "./image/attest/digests.ts";
+import { type Digests, referenceDigests } from "./image/attest/built-in.ts";
 import { DEFAULT_LIMITS, type Limits } from "./image/limits.ts";
 import { pictures } from "./image/pool.ts";
 import type { ImageInput } from "./image/source.ts";

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { IsotorchError, abortError, messageOf } from "../errors.ts";
 import { built } from "./built.ts";
-import type { OwnDigests } from "./attest/digests.ts";
+import type { OwnDigests } from "./attest/built-in.ts";
 import { type Carried, revive } from "./carried.ts";
 import type { Job, Prepared } from "./prepare.ts";
 

@@ -1,6 +1,6 @@
 /** What is known of a server's network: its metadata, one real answer, and what an isotorch server says besides. */
 import { IsotorchError } from "../errors.ts";
-import type { Digests } from "../image/attest/digests.ts";
+import type { Digests } from "../image/attest/built-in.ts";
 import type { TransformsName } from "../options.ts";
 import { isRecord, parseRecord } from "../worker/json.ts";
 import { specOf } from "../worker/known.ts";

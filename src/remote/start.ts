@@ -1,7 +1,7 @@
 /** From the option `remote` to servers that were looked at, and what is known of them. */
 import { readFile } from "node:fs/promises";
 import { IsotorchError, abortError } from "../errors.ts";
-import { referenceDigests } from "../image/attest/digests.ts";
+import { referenceDigests } from "../image/attest/built-in.ts";
 import type { Handoff, ResolvedClassifierOptions } from "../options.ts";
 import { PACKAGE_VERSION } from "../version.ts";
 import { isRecord } from "../worker/json.ts";

@@ -1,5 +1,5 @@
 import { referenceAttestation } from "../image/attest/attestation.ts";
-import { referenceDigests } from "../image/attest/digests.ts";
+import { referenceDigests } from "../image/attest/built-in.ts";
 import type { TransformsName } from "../options.ts";
 import { specOf } from "../worker/known.ts";
 import type { WorkerInfo } from "../worker/start.ts";

@@ -3,7 +3,7 @@
  * Whoever waits for a reply gets one, or the reason why none will come.
  */
 import { IsotorchError, abortError } from "../errors.ts";
-import type { Digests } from "../image/attest/digests.ts";
+import type { Digests } from "../image/attest/built-in.ts";
 import { setTimeout as delay } from "node:timers/promises";
 import { Channel } from "./channel.ts";
 import { closedError, deathOf, errorOf } from "./failure.ts";

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { IsotorchError } from "../errors.ts";
 import type { Attestation } from "../image/attest/attestation.ts";
-import type { Digests } from "../image/attest/digests.ts";
+import type { Digests } from "../image/attest/built-in.ts";
 import type { Handoff, ResolvedClassifierOptions, TransformsName } from "../options.ts";
 import { resolveCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint.ts";

@@ -116,17 +116,31 @@ describe("equal means", () => {
   });
 });
 
+describe("a stage that the network never saw", () => {
+  const ours = { ...trace(changed("resized", 0, 1)), by: "worker" as const };
+
+  test("is shown as it differs, and decides nothing", () => {
+    const ladder = climb(ours, trace(), { handoff: "encoded" });
+    expect(ladder).toMatchObject({ verdict: "equal", firstDivergence: null });
+    expect(ladder.rungs[1]).toMatchObject({ stage: "resized", outcome: "differs", where: "recomputed" });
+  });
+
+  test("leaves the verdict to one that it saw", () => {
+    const logits = trace({ ...changed("resized", 0, 1), ...changed("logits", 0, 9) });
+    const ladder = climb({ ...logits, by: "worker" }, trace(), { handoff: "encoded" });
+    expect(ladder).toMatchObject({ verdict: "diverged", firstDivergence: "logits" });
+  });
+});
+
 describe("each stage tells where it was made", () => {
   test.each([
-    [{ handoff: "tensor" }, ["controller", "controller", "controller", "controller", "controller"]],
-    [{ handoff: "pixels" }, ["controller", "controller", "controller", "recomputed", "recomputed"]],
-    [{ handoff: "encoded" }, ["recomputed", "recomputed", "recomputed", "recomputed", "recomputed"]],
-    [
-      { handoff: "tensor", decodedInWorker: true },
-      ["worker", "controller", "controller", "controller", "controller"],
-    ],
-  ] as const)("with %o", (options, expected) => {
-    const places = climb(trace(), trace(), options).rungs.map(
+    ["tensor", "node", ["controller", "controller", "controller", "controller", "controller"]],
+    ["pixels", "node", ["controller", "controller", "controller", "recomputed", "recomputed"]],
+    ["encoded", "node", ["recomputed", "recomputed", "recomputed", "recomputed", "recomputed"]],
+    ["tensor", "worker", ["worker", "recomputed", "recomputed", "recomputed", "worker"]],
+    ["encoded", "worker", ["worker", "recomputed", "recomputed", "recomputed", "worker"]],
+  ] as const)("by %s, prepared by the %s", (handoff, by, expected) => {
+    const places = climb({ ...trace(), by }, trace(), { handoff }).rungs.map(
       (rung) => rung.outcome !== "skipped" && rung.where,
     );
     expect(places).toEqual([...expected, "worker", "worker", "worker", "controller"]);

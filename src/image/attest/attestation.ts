@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { type Axis, type InputSpec, resizedSize, shapeOf, type Size } from "../geometry.ts";
 import type { HeaderFacts } from "../headers/facts.ts";
 import { normalizationTable } from "../tensor.ts";
-import { type Digests, type OwnDigests, referenceDigests, resizeName } from "./digests.ts";
+import { type Digests, type OwnDigests, referenceDigests, resizeName } from "./built-in.ts";
 
 /**
  * What was compared and how it came out, by the names of kinds of files (`jpeg-420`, `png-rgba8`, …) and of steps

@@ -5,33 +5,17 @@ import { fileURLToPath } from "node:url";
 import { decode } from "../decode.ts";
 import { type Axis, type Interpolation, type Pixels, resizedSize, type Shape } from "../geometry.ts";
 import { centerCrop, resize } from "../resample.ts";
+import {
+  type Case,
+  type Digests,
+  FOLDER,
+  type OwnDigests,
+  resizeName,
+  type Steps,
+  steps,
+} from "./built-in.ts";
 
-/** By name: a kind of file, a shape of resize, `crop`, `orientation`. 16 hex digits of a SHA-256. */
-export type Digests = Readonly<Record<string, string>>;
-
-/** Node's own: those of the resize once for each axis that may come first. */
-export interface OwnDigests {
-  readonly digests: Digests;
-  readonly resize: Readonly<Record<Axis, Digests>>;
-}
-
-/** Width, height, and the size that the shorter side gets, or that of the crop. */
-export type Case = readonly [width: number, height: number, size: number];
-
-export interface Steps {
-  readonly resize: Readonly<Record<Shape, readonly Case[]>>;
-  readonly crop: readonly Case[];
-}
-
-const FOLDER = new URL("../../../models/attestation/", import.meta.url);
-const STEPS = "steps.json";
-const REFERENCE = "reference.json";
 const FILTERS: readonly Interpolation[] = ["bilinear", "bicubic"];
-
-/** The name of the digest of a resize. */
-export function resizeName(interpolation: Interpolation, shape: Shape): string {
-  return `resize-${interpolation}-${shape}`;
-}
 
 /** Decodes, resizes and crops all of them; takes some 50 ms. A kind that cannot be decoded here is left out. */
 export async function ownDigests(): Promise<OwnDigests> {
@@ -53,16 +37,6 @@ export async function ownDigests(): Promise<OwnDigests> {
     digests,
     resize: { horizontal: resized(cases, "horizontal"), vertical: resized(cases, "vertical") },
   };
-}
-
-/** The resizes and crops that are compared. */
-export function steps(): Steps {
-  return JSON.parse(readFileSync(new URL(STEPS, FOLDER), "utf8")) as Steps;
-}
-
-/** What Pillow 9 to 12 on libjpeg-turbo say, the most common ones: for where no environment can be asked. */
-export function referenceDigests(): Digests {
-  return JSON.parse(readFileSync(new URL(REFERENCE, FOLDER), "utf8")) as Digests;
 }
 
 /** Pictures of the folder, decoded as they are asked for in earnest. */

@@ -1,5 +1,5 @@
 /** Names, types and shapes of the Open Inference Protocol, version 2, as this server speaks it. */
-import type { Digests } from "../../image/attest/digests.ts";
+import type { Digests } from "../../image/attest/built-in.ts";
 import type { InputSpec } from "../../image/geometry.ts";
 import { PACKAGE_VERSION } from "../../version.ts";
 import { HttpProblem } from "../problem.ts";
