@@ -78,8 +78,7 @@ def test_a_newer_protocol_of_pickle_is_read_too():
 
 def test_the_versions_of_modules_are_kept_and_no_other_state():
     state = nn.BatchNorm2d(2).state_dict()
-    state._metadata[""]["more"] = object
-    state._metadata[""].pop("more")
+    state._metadata[""]["more"] = "anything"
     state.note = "anything"
     contents = read_contents(memoryview(saved(state))).state_dict()
     assert vars(contents) == {"_metadata": {"": {"version": 2}}}
@@ -268,7 +267,6 @@ LIES: dict[str, Callable[[], bytearray]] = {
     ),
     "a call of a name": lambda: packed(b"\x80\x02ctorch\nFloatStorage\n)R.", SIXTEEN),
     "an object": lambda: packed(b"\x80\x02ccollections\nOrderedDict\n)\x81.", SIXTEEN),
-    "an instance": lambda: packed(b"\x80\x02(icollections\nOrderedDict\n.", SIXTEEN),
     "a name of this package": lambda: packed(b"\x80\x02cisotorch_worker.inert\n_GLOBALS\n.", SIXTEEN),
     "an offset beyond the end": lambda: packed(program(tensor(offset=3)), SIXTEEN),
     "a negative offset": lambda: packed(program(tensor(offset=-1)), SIXTEEN),
@@ -276,9 +274,6 @@ LIES: dict[str, Callable[[], bytearray]] = {
     "a stride beyond the end": lambda: packed(program(tensor(stride=numbers(4))), SIXTEEN),
     "a negative stride": lambda: packed(program(tensor(offset=3, stride=numbers(-1))), SIXTEEN),
     "a negative size": lambda: packed(program(tensor(size=numbers(-1))), SIXTEEN),
-    "two negative sizes": lambda: packed(
-        program(tensor(size=numbers(-1, -2), stride=numbers(1, 1))), SIXTEEN
-    ),
     "sizes whose product is 2^64": lambda: packed(
         program(tensor(size=numbers(2**32, 2**32), stride=numbers(0, 0))), SIXTEEN
     ),
