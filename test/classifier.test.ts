@@ -249,7 +249,13 @@ describe("every kind of input gives the same answer:", () => {
 
   test("what was chosen is in info(), and dir(models) in models()", async () => {
     const info = classifier.info();
-    expect(info).toMatchObject({ device: "cpu", threads: 2, precision: "exact", model: "resnet101" });
+    expect(info).toMatchObject({
+      device: "cpu",
+      threads: 2,
+      threadsReason: "asked for",
+      precision: "exact",
+      model: "resnet101",
+    });
     expect(info.weights).toMatchObject({ name: "untrained:0", trained: false, transforms: "IMAGENET1K_V1" });
     const hash = createHash("sha256").update(readFileSync(CHECKPOINT)).digest("hex");
     expect(info.weights.sha256).toBe(hash);

@@ -26,7 +26,7 @@ class Record(NamedTuple):
 
 def is_archive(data: memoryview) -> bool:
     """Whether torch.save of PyTorch 1.6 or later wrote this."""
-    return data[: len(_MAGIC)] == _MAGIC
+    return bytes(data[: len(_MAGIC)]) == _MAGIC
 
 
 def records(data: memoryview, checksums: bool = True, title: str = "the checkpoint") -> dict[str, Record]:

@@ -155,7 +155,7 @@ def _unreadable(path: Path, error: Exception) -> WorkerError:
 
 
 def _check_kind(path: Path, data: memoryview) -> None:
-    if is_archive(data) or data[: len(LEGACY)] == LEGACY:
+    if is_archive(data) or bytes(data[: len(LEGACY)]) == LEGACY:
         return
     if bytes(data[:256]).lstrip().startswith(b"<"):
         raise CheckpointCorrupt(

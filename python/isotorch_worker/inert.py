@@ -36,7 +36,7 @@ class Storage(NamedTuple):
 
     kind: str
     key: str
-    count: int
+    items: int
 
 
 class Layout(NamedTuple):
@@ -102,10 +102,10 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any, /) -> Storage:
         """The storage of ("storage", class, key, device, count), with None after it before torch 1.6."""
-        fields = cast("tuple[Any, ...]", pid) if isinstance(pid, tuple) else ()
-        if len(fields) not in (5, 6) or fields[0] != "storage" or fields[5:] not in ((), (None,)):
+        fields: list[Any] = list(cast("tuple[Any, ...]", pid)) if isinstance(pid, tuple) else []
+        if len(fields) not in (5, 6) or fields[0] != "storage" or fields[5:] not in ([], [None]):
             raise pickle.UnpicklingError("it refers to something else than storages")
-        _, kind, key, _, count = fields[:5]
+        kind, key, _, count = fields[1:5]
         if not isinstance(kind, _Global) or kind.name not in STORAGES or not isinstance(key, str):
             raise pickle.UnpicklingError("it has a storage without a type")
         storage = Storage(kind.name, key, _count(count))
@@ -130,7 +130,7 @@ def _layout(storage: object, offset: object, size: object, stride: object, *_: o
     if len(sizes) != len(strides) or math.prod(sizes) > _MOST_VALUES:
         raise pickle.UnpicklingError("it has a tensor with impossible sizes")
     span = 1 + sum((one - 1) * step for one, step in zip(sizes, strides)) if all(sizes) else 0
-    if start + span > storage.count:
+    if start + span > storage.items:
         raise pickle.UnpicklingError("it has a tensor that reaches beyond its storage")
     return Layout(storage, start, sizes, strides)
 

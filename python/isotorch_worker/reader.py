@@ -66,7 +66,7 @@ class Contents:
         kind, item = STORAGES[storage.kind]
         dtype: torch.dtype = getattr(torch, kind)
         record = self.places.get(storage.key)
-        if record is None or record.size != storage.count * item:
+        if record is None or record.size != storage.items * item:
             raise CheckpointCorrupt(
                 f"the checkpoint is damaged: the record {storage.key[:40]} has another size"
             )
@@ -126,7 +126,7 @@ def _of_legacy(data: memoryview) -> Contents:
         (count,) = _COUNT.unpack(data[position : position + _COUNT.size])
         position += _COUNT.size
         record = Record(position, count * STORAGES[storage.kind][1])
-        if key in places or count != storage.count or position + record.size > len(data):
+        if key in places or count != storage.items or position + record.size > len(data):
             raise ValueError(f"the storage {key[:40]} is not as large as it says")
         places[key] = record
         position += record.size

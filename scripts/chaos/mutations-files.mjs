@@ -154,7 +154,7 @@ export const checkpoints = [
   pytest(
     "a tensor stays in its storage",
     `${PY}/inert.py`,
-    `    if start + span > storage.count:`,
+    `    if start + span > storage.items:`,
     "    if False:",
     READER_TEST,
     "-k",
@@ -163,7 +163,7 @@ export const checkpoints = [
   pytest(
     "a record is as large as its storage",
     `${PY}/reader.py`,
-    `if record is None or record.size != storage.count * item:`,
+    `if record is None or record.size != storage.items * item:`,
     "if record is None:",
     READER_TEST,
     "-k",

