@@ -2,8 +2,7 @@
 //
 //   --only NAME     this environment alone; may be given several times
 //   --also PYTHON   an interpreter of yours beside them, with PyTorch, what the worker needs, and pytest; may be repeated
-//   --check NAME    this check alone; may be given several times: attested, tests, plain, tutorial, tensor, pixels,
-//                   encoded, against
+//   --check NAME    this check alone; may be given several times: attested, tests, plain, tutorial, ladder, against
 //   --keep DIR      keep what was found out in DIR, and do not find out again what is there: for a run in pieces
 //   --write         put the tables into docs/compatibility.md
 //   --venvs DIR     where the environments are; default $XDG_CACHE_HOME/isotorch/compat, else ~/.cache/isotorch/compat

@@ -1,5 +1,8 @@
 // Starts those that take part: isotorch, plain PyTorch, onnxruntime-node; each in a process of its own.
 import { spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startChild } from "./child.mjs";
 import { exportNetwork } from "./rivals.mjs";
@@ -93,12 +96,13 @@ export const plainCold = ({ info }, image) => [
 ];
 
 /** The checkpoint by its path and hash: it is read and checked as the known weights are. */
-export const oursCold = ({ info, options }, image) => [
+export const oursCold = ({ info, options }, image, root = path(".."), ...flags) => [
   [
     process.execPath,
-    path("../dist/cli/main.js"),
+    `${root}/dist/cli/main.js`,
     "classify",
     image,
+    ...flags,
     "--weights",
     info.weights.path,
     "--sha256",
@@ -107,3 +111,16 @@ export const oursCold = ({ info, options }, image) => [
     options.device,
   ],
 ];
+
+/** A copy of the package whose attestation has nothing to compare. @returns its folder, which the caller removes. */
+export function withoutAttestation() {
+  const root = mkdtempSync(join(tmpdir(), "isotorch-bench-"));
+  for (const name of ["dist", "python", "models", "package.json"]) {
+    cpSync(path(`../${name}`), join(root, name), { recursive: true });
+  }
+  symlinkSync(path("../node_modules"), join(root, "node_modules"));
+  const folder = join(root, "models", "attestation");
+  for (const name of readdirSync(folder)) rmSync(join(folder, name));
+  writeFileSync(join(folder, "steps.json"), JSON.stringify({ resize: {}, crop: [] }));
+  return root;
+}

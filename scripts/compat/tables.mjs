@@ -36,7 +36,7 @@ function resultTable(rows) {
     row.tests ? testsText(row.tests) : "–",
     row.plain ? plainText(row.plain) : "–",
     row.tutorial ? (row.tutorial.ok ? "the same" : "**differs**") : "–",
-    ...HANDOFFS.map((handoff) => (row[handoff] ? verdictsText(row[handoff].verdicts) : "–")),
+    ...HANDOFFS.map((handoff) => (row.ladder ? verdictsText(row.ladder.verdicts[handoff]) : "–")),
   ]);
   return table(head, cells);
 }
