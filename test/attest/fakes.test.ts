@@ -50,67 +50,63 @@ describe.each([
   ["one colour", /^png-palette/, ["palette.png"]],
   ["vertical first", /^none$/, pictureNames()],
 ] as const)("an environment whose Pillow differs in: %s", (fake, left, concerned) => {
-  test(
-    "is noticed at its start, and gives its own answers by every handoff",
-    { timeout: 240_000 },
-    async () => {
-      process.env["ISOTORCH_FAKE"] = fake;
-      const lines: string[] = [];
-      const tell = (line: string): number => lines.push(line);
-      await using classifier = await createClassifier({
-        ...UNTRAINED,
-        python,
-        logger: { debug: tell, info: tell, warn: tell, error: tell },
-      });
-      const { attestation, weights, threads } = classifier.info();
-      expect(attestation.worker.every((name) => left.test(name))).toBe(true);
-      expect(attestation.node.some((name) => left.test(name))).toBe(false);
-      expect(attestation.worker.length > 0 || attestation.resize["resize-bilinear-down"] === "vertical").toBe(
-        true,
-      );
-      expect(lines.filter((line) => line.startsWith("Compared"))).toHaveLength(1);
+  test("is noticed at its start, and gives its own answers by every handoff", async () => {
+    process.env["ISOTORCH_FAKE"] = fake;
+    const lines: string[] = [];
+    const tell = (line: string): number => lines.push(line);
+    await using classifier = await createClassifier({
+      ...UNTRAINED,
+      python,
+      logger: { debug: tell, info: tell, warn: tell, error: tell },
+    });
+    const { attestation, weights, threads } = classifier.info();
+    expect(attestation.worker.every((name) => left.test(name))).toBe(true);
+    expect(attestation.node.some((name) => left.test(name))).toBe(false);
+    expect(attestation.worker.length > 0 || attestation.resize["resize-bilinear-down"] === "vertical").toBe(
+      true,
+    );
+    expect(lines.filter((line) => line.startsWith("Compared"))).toHaveLength(1);
 
-      await using plain = await Reference.start({
-        python,
-        variables: {},
-        checkpoint: weights.path,
-        sha256: weights.sha256,
-        transforms: weights.transforms,
-        device: "cpu",
-        threads,
-      });
-      let differing = 0;
-      for (const name of pictures) {
-        const path = join(folder, name);
-        const traced = (await plain.trace(path)) as Traced;
-        for (const handoff of ["tensor", "pixels", "encoded"] as const) {
-          const { logits } = await classifier.classifyDetailed(path, { handoff, include: { logits: true } });
-          expect(
-            differences(bytesOf(logits!), bytesOf(traced.arrays.logits!.data as Float32Array)),
-            `${name} ${handoff}`,
-          ).toBe(0);
-        }
-        const tensor = await classifier.preprocess(path);
-        const wanted = bytesOf(traced.arrays.normalized!.data as Float32Array);
-        expect(differences(bytesOf(tensor.data), wanted)).toBe(0);
-        // The control: what Node would have made without having asked.
-        const unasked = await prepare({
-          source: { kind: "encoded", bytes: readFileSync(path) },
-          spec: classifier.info().spec,
-          attestation: referenceAttestation(),
-          limits: DEFAULT_LIMITS,
-          decode: {},
-          want: { encoded: false, pixels: false, cropped: false, tensor: true },
-        });
-        const differs = differences(bytesOf(unasked.tensor!.data), wanted) > 0;
-        expect(differs, name).toBe((concerned as readonly string[]).includes(name));
-        if (differs) differing += 1;
+    await using plain = await Reference.start({
+      python,
+      variables: {},
+      checkpoint: weights.path,
+      sha256: weights.sha256,
+      transforms: weights.transforms,
+      device: "cpu",
+      threads,
+    });
+    let differing = 0;
+    for (const name of pictures) {
+      const path = join(folder, name);
+      const traced = (await plain.trace(path)) as Traced;
+      for (const handoff of ["tensor", "pixels", "encoded"] as const) {
+        const { logits } = await classifier.classifyDetailed(path, { handoff, include: { logits: true } });
+        expect(
+          differences(bytesOf(logits!), bytesOf(traced.arrays.logits!.data as Float32Array)),
+          `${name} ${handoff}`,
+        ).toBe(0);
       }
-      expect(differing).toBe(concerned.length);
-      const { node, worker } = classifier.stats().preprocessed;
-      expect(node + worker).toBe(3 * pictures.length);
-    },
-  );
+      const tensor = await classifier.preprocess(path);
+      const wanted = bytesOf(traced.arrays.normalized!.data as Float32Array);
+      expect(differences(bytesOf(tensor.data), wanted)).toBe(0);
+      // The control: what Node would have made without having asked.
+      const unasked = await prepare({
+        source: { kind: "encoded", bytes: readFileSync(path) },
+        spec: classifier.info().spec,
+        attestation: referenceAttestation(),
+        limits: DEFAULT_LIMITS,
+        decode: {},
+        want: { encoded: false, pixels: false, cropped: false, tensor: true },
+      });
+      const differs = differences(bytesOf(unasked.tensor!.data), wanted) > 0;
+      expect(differs, name).toBe((concerned as readonly string[]).includes(name));
+      if (differs) differing += 1;
+    }
+    expect(differing).toBe(concerned.length);
+    const { node, worker } = classifier.stats().preprocessed;
+    expect(node + worker).toBe(3 * pictures.length);
+  });
 });
 
 function pictureNames(): readonly string[] {
