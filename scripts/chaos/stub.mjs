@@ -44,7 +44,7 @@ export function ask(supervisor, text, { signal, timeoutMs = 0 } = {}) {
     const data = new TextEncoder().encode(text);
     const reply = await supervisor.request(
       "infer",
-      { handoff: "encoded", topK: 1, include: [], deadlineMs: timeoutMs || null },
+      { handoff: "encoded", topK: 1, include: [], maxPixels: 1, deadlineMs: timeoutMs || null },
       [{ name: "encoded", dtype: "|u1", shape: [data.byteLength], data }],
       { signal: either },
     );
