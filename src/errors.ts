@@ -56,7 +56,7 @@ const HINTS: Readonly<Record<IsotorchErrorCode, string>> = {
   QUEUE_FULL: "Send fewer calls at a time, or wait for `retryAfterMs` and call again.",
   INPUT_NOT_FOUND: "Check the path.",
   INPUT_UNREADABLE: "Check that it is a regular file, or an address that answers, and may be read.",
-  INPUT_TOO_LARGE: "Make the picture smaller first.",
+  INPUT_TOO_LARGE: "Raise the limit, or make the picture smaller first.",
   UNSUPPORTED_FORMAT: "Convert it to JPEG, PNG or WebP.",
   UNSUPPORTED_MODE: 'Use `mode: "convert-rgb"`, or convert the picture to RGB.',
   DECODE_FAILED: "The file is damaged or cut short: fetch it again.",

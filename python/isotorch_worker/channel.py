@@ -20,7 +20,17 @@ from isotorch_worker import lifetime
 from isotorch_worker.batch import belongs
 from isotorch_worker.errors import ProtocolError, ProtocolVersionError, QueueFull, StartupError, WorkerError
 from isotorch_worker.startup import Startup, hello
-from isotorch_worker.wire import MAX_FRAME_BYTES, MAX_FRAMES, Descriptor, Frames, Message, Payload, clip, decode, encode
+from isotorch_worker.wire import (
+    MAX_FRAME_BYTES,
+    MAX_FRAMES,
+    Descriptor,
+    Frames,
+    Message,
+    Payload,
+    clip,
+    decode,
+    encode,
+)
 
 HIGH_WATER_MARK = 8
 LINGER_MS = 1000

@@ -214,7 +214,10 @@ def _aside(request: Request) -> Message:
     elif message.type == "attest":
         from isotorch_worker.attest import attestation
 
-        timings, frames = {}, byte_frame("attestation", json.dumps(attestation(message.fields["spec"])).encode())
+        timings, frames = (
+            {},
+            byte_frame("attestation", json.dumps(attestation(message.fields["spec"])).encode()),
+        )
     else:
         raise ProtocolError(f"{message.type} came before load")
     return Message(

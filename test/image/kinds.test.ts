@@ -11,7 +11,7 @@ import { differences } from "./random.ts";
 import { PYTHON } from "../python.ts";
 
 const FOLDER = new URL("../../models/attestation/", import.meta.url);
-const files = readdirSync(FOLDER);
+const files = readdirSync(FOLDER).filter((name) => !name.endsWith(".json"));
 const read = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(name, FOLDER)));
 const stem = (name: string): string => name.slice(0, name.lastIndexOf("."));
 const turned = files.filter((name) => name.startsWith("orientation-"));

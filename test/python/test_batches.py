@@ -117,7 +117,15 @@ def test_a_batch_ends_where_another_begins_or_something_else_comes(worker):
     found = replies(worker, 5)
     assert [found[id_].fields["batch"] for id_ in range(70, 75)] == [1, 4, 4, 4, 4]
     data = b"hello"
-    fields = {"exif": "ignore", "icc": "ignore", "mode": "convert-rgb", "maxPixels": 50_000_000, "spec": None, "picture": True, "deadlineMs": None}
+    fields = {
+        "exif": "ignore",
+        "icc": "ignore",
+        "mode": "convert-rgb",
+        "maxPixels": 50_000_000,
+        "spec": None,
+        "picture": True,
+        "deadlineMs": None,
+    }
     send(worker, 75, 0.1, 1)
     worker.send("decode", 76, fields, encoded=("|u1", (len(data),), data))
     found = replies(worker, 2)

@@ -24,10 +24,11 @@ from PIL import Image, features
 
 import controller
 from isotorch_worker import inert, model
-from isotorch_worker.channel import MAX_RECEIVED_FRAME_BYTES, Channel
+from isotorch_worker.channel import Channel
 from isotorch_worker.errors import CheckpointCorrupt, DecodeFailed, InputTooLarge, UnsupportedFormat
 from isotorch_worker.picture import FORMATS, decode_picture
 from isotorch_worker.startup import StartupError, hello, parse_startup
+from isotorch_worker.wire import MAX_FRAME_BYTES
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
@@ -228,9 +229,9 @@ def test_a_frame_beyond_the_limit_never_reaches_the_worker(start):
     worker.hello()
     before = resident(worker.process.pid)
     header = msgpack.packb({"v": 1, "type": "ping", "id": 1, "generation": 1})
-    worker.send_raw(header, bytes(MAX_RECEIVED_FRAME_BYTES + 1))
+    worker.send_raw(header, bytes(MAX_FRAME_BYTES + 1))
     time.sleep(0.5)
-    assert resident(worker.process.pid) - before < MAX_RECEIVED_FRAME_BYTES // 2
+    assert resident(worker.process.pid) - before < MAX_FRAME_BYTES // 2
     assert not worker.router.poll(100), "it was answered"
 
 
@@ -260,7 +261,7 @@ def test_the_limit_is_set_on_the_socket():
     startup = parse_startup(start_line(endpoint="ipc://test-security-nobody"))
     channel = Channel(startup)
     try:
-        assert channel._dealer.getsockopt(zmq.MAXMSGSIZE) == MAX_RECEIVED_FRAME_BYTES
+        assert channel._dealer.getsockopt(zmq.MAXMSGSIZE) == MAX_FRAME_BYTES
     finally:
         channel.close()
         channel._context.destroy(linger=0)

@@ -19,7 +19,15 @@ from PIL import Image
 from controller import MAIN, SECRET
 
 WORKER = ("-I", "-u", str(MAIN))
-DECODE = {"exif": "ignore", "icc": "ignore", "mode": "convert-rgb", "maxPixels": 50_000_000, "spec": None, "picture": True, "deadlineMs": None}
+DECODE = {
+    "exif": "ignore",
+    "icc": "ignore",
+    "mode": "convert-rgb",
+    "maxPixels": 50_000_000,
+    "spec": None,
+    "picture": True,
+    "deadlineMs": None,
+}
 
 
 def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:

@@ -51,7 +51,11 @@ def load(channel, message, imports=None):
         "maxBatch": computer.limit.most,
         "warmupMs": 0.0,
     }
-    frames = {**byte_frame("categories", b"[]"), **byte_frame("models", b"[]"), **byte_frame("attestation", b"{}")}
+    frames = {
+        **byte_frame("categories", b"[]"),
+        **byte_frame("models", b"[]"),
+        **byte_frame("attestation", b"{}"),
+    }
     ready = Message("ready", message.id, channel.generation, fields, frames)
     return Session(Tiny(), device, spec, computer), ready
 

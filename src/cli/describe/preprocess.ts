@@ -9,8 +9,8 @@ export const PREPROCESS: Description = {
     `python -c "import numpy; print(numpy.load('dog.npy').shape)"     # (1, 3, 224, 224), float32`,
   ],
   text: `The same bits as torchvision's Resize, CenterCrop, ToTensor and Normalize. No checkpoint is needed. What Node
-does is compared with the Pillow and torchvision that \`doctor\` names; where there is no Python at all, it is done as by Pillow 9 to 12
-on libjpeg-turbo, and stderr says so.`,
+does is compared with the Pillow and torchvision that \`doctor\` names; where there is no Python at all, it is done
+as by Pillow 9 to 12 on libjpeg-turbo, and stderr says so.`,
   takes: "files",
   groups: [
     {
