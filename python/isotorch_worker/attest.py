@@ -76,7 +76,7 @@ def _cropped(cases: list[list[int]]) -> Iterator[bytes]:
 
 
 def pattern(width: int, height: int) -> Image.Image:
-    """An RGB picture that looks like noise and is the same everywhere: byte i is the top byte of i * 2654435761."""
+    """An RGB picture like noise, the same everywhere: byte i is the top byte of i * 2654435761."""
     index = np.arange(width * height * 3, dtype=np.uint64)
     values = (index * 2654435761 % 2**32 >> 24).astype(np.uint8)
     return Image.fromarray(values.reshape(height, width, 3))

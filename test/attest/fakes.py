@@ -1,7 +1,7 @@
 """An environment that differs from its own in one thing: imported by a `.pth` file, chosen by ISOTORCH_FAKE.
 
-Each patches Pillow as another build of it would behave, for whoever imports it in this environment: the worker
-and plain PyTorch alike.
+Each patches Pillow to behave as another build of it would, for whoever imports it in this environment: the
+worker and plain PyTorch alike.
 """
 
 from __future__ import annotations

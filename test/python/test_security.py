@@ -284,7 +284,7 @@ def png(width: int, height: int, *chunks: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + data + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("size", [(14_000, 14_000), (65_535, 65_535), (7_072, 7_072)])
+@pytest.mark.parametrize("size", [(14_000, 14_000), (65_535, 65_535), (13_378, 13_378)])
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "PPM", "GIF"])
 def test_a_pixel_bomb_is_refused_from_its_header(kind, size):
     width, height = size
