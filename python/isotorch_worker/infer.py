@@ -48,7 +48,7 @@ def tensor_from_encoded(
 
 
 def preprocess(picture: Image.Image, spec: Mapping[str, Any]) -> tuple[Image.Image, Tensor]:
-    """An RGB picture resized and cropped, and the float32 [1,3,crop,crop] of it, by torchvision's transforms."""
+    """An RGB picture resized and cropped, and float32 [1,3,crop,crop] of it: torchvision's transforms."""
     shape = transforms.Compose(
         [
             transforms.Resize(spec["resize"], interpolation=InterpolationMode(spec["interpolation"])),

@@ -281,7 +281,7 @@ async function pause(tries: number, signal: AbortSignal): Promise<void> {
 function noPillow(): IsotorchError {
   return new IsotorchError(
     "UNSUPPORTED_FORMAT",
-    "Only Pillow reads this picture as Pillow does, and here is none.",
+    "This image needs Pillow, which this remote server does not provide.",
     {
       hint: "An isotorch server takes it as a file: leave `include.tensor`, `include.pixels`, `exif`, `icc` and `mode` out. Or convert it to JPEG, PNG or WebP.",
     },

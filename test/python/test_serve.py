@@ -19,6 +19,13 @@ from PIL import Image
 from controller import MAIN, SECRET
 
 WORKER = ("-I", "-u", str(MAIN))
+SPEC = {
+    "resize": 256,
+    "crop": 224,
+    "mean": [0.485, 0.456, 0.406],
+    "std": [0.229, 0.224, 0.225],
+    "interpolation": "bilinear",
+}
 DECODE = {
     "exif": "ignore",
     "icc": "ignore",
@@ -436,3 +443,45 @@ def test_hello_comes_at_once(start):
     assert time.monotonic() - began < 2
     assert hello.fields["pid"] == worker.process.pid
     assert hello.fields["executable"] == sys.executable
+
+
+def test_a_file_is_preprocessed_as_torchvision_does_it_and_the_picture_comes_where_it_is_wanted(start, jpeg):
+    import numpy as np
+    from PIL import Image
+    from torchvision import transforms
+
+    worker = start()
+    worker.hello()
+    worker.send("decode", 3, {**DECODE, "spec": SPEC, "picture": False}, encoded=("|u1", (len(jpeg),), jpeg))
+    lean = worker.receive()
+    worker.send("decode", 4, {**DECODE, "spec": SPEC, "picture": True}, encoded=("|u1", (len(jpeg),), jpeg))
+    full = worker.receive()
+
+    picture = Image.open(io.BytesIO(jpeg)).convert("RGB")
+    cropped = transforms.CenterCrop(224)(transforms.Resize(256)(picture))
+    tensor = transforms.Normalize(SPEC["mean"], SPEC["std"])(transforms.ToTensor()(cropped))
+    assert list(lean.frames) == ["cropped", "tensor"]
+    assert list(full.frames) == ["pixels", "cropped", "tensor"]
+    for result in (lean, full):
+        assert bytes(result.frames["cropped"][1]) == cropped.tobytes()
+        assert bytes(result.frames["tensor"][1]) == tensor.numpy().astype(np.float32).tobytes()
+    assert bytes(full.frames["pixels"][1]) == picture.tobytes()
+
+
+def test_a_picture_beyond_the_limit_of_the_request_is_refused(start, jpeg):
+    worker = start()
+    worker.hello()
+    worker.send("decode", 3, {**DECODE, "maxPixels": 100}, encoded=("|u1", (len(jpeg),), jpeg))
+    error = worker.receive()
+    assert error.fields["code"] == "INPUT_TOO_LARGE"
+    assert "limits.pixels" in error.fields["hint"]
+
+
+def test_a_worker_without_a_network_is_attested_too(start):
+    from isotorch_worker.attest import attestation
+
+    worker = start()
+    worker.hello()
+    worker.send("attest", 3, {"spec": SPEC})
+    frame = worker.receive().frames["attestation"]
+    assert json.loads(bytes(frame[1])) == attestation(SPEC)
