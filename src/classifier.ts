@@ -1,4 +1,5 @@
 /** The whole path from a picture to its classes; it is joined here and nowhere else. */
+import { setImmediate as turn } from "node:timers/promises";
 import type { Backend } from "./backend.ts";
 import type { Attestation } from "./image/attest/attestation.ts";
 import { pictures } from "./image/pool.ts";
@@ -115,6 +116,8 @@ interface Opened {
   readonly handoff: Handoff;
   readonly limits: Limits;
   readonly attestation: () => Attestation;
+  /** Pictures that are being prepared for it, and were not handed to its workers yet. */
+  readonly preparing: Set<Promise<unknown>>;
 }
 
 async function open(
@@ -140,7 +143,7 @@ async function open(
     const { handoff } = info();
     const labels = chooseLabels(given, worker.pool.ready.categories);
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    return { pool: worker.pool, info, attestation, handoff, limits, labels };
+    return { pool: worker.pool, info, attestation, handoff, limits, labels, preparing: new Set() };
   } catch (error) {
     await worker.pool.close(0);
     throw error;
@@ -181,11 +184,10 @@ class LocalClassifier extends PictureByPicture implements Classifier {
       const clock = new Stopwatch();
       // A reload meanwhile must not mix one worker's preprocessing with another one's answer.
       const worker = this.#worker;
-      const payload = await payloadOf(
-        image,
-        call,
-        call.handoff ?? worker.handoff,
-        preparationOf(worker, call, signal),
+      const handoff = call.handoff ?? worker.handoff;
+      const payload = await prepared(
+        worker,
+        payloadOf(image, call, handoff, preparationOf(worker, call, signal)),
       );
       clock.lap("picture");
       const { logits, probabilities, tensor, timings } = call.include;
@@ -227,8 +229,9 @@ class LocalClassifier extends PictureByPicture implements Classifier {
   async preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
     const call = resolveClassifyOptions(options);
     return withinDeadline(call, async (signal) => {
-      const { tensor } = await tensorOf(image, call, preparationOf(this.#worker, call, signal));
-      return tensor;
+      const worker = this.#worker;
+      const made = tensorOf(image, call, preparationOf(worker, call, signal));
+      return (await prepared(worker, made)).tensor;
     });
   }
 
@@ -284,7 +287,20 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     // From here on calls go to the new worker; the old one finishes what it has.
     this.#worker = opened;
     this.#options = given;
+    await Promise.allSettled(before.preparing);
+    // What was prepared is handed to the old worker before that is closed.
+    await turn();
     await before.pool.close();
+  }
+}
+
+/** The same promise, noted for as long as the worker must not be closed before it. */
+async function prepared<T>({ preparing }: Opened, work: Promise<T>): Promise<T> {
+  preparing.add(work);
+  try {
+    return await work;
+  } finally {
+    preparing.delete(work);
   }
 }
 

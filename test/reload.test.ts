@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
@@ -52,6 +52,27 @@ test("a reload under load loses no call, and every answer is the old or the new 
 
   expect(classifier.health()).toMatchObject({ phase: "ready", ready: true, waiting: 0, inFlight: 0 });
   expect(classifier.stats()).toMatchObject({ failed: 0, starts: 1 });
+});
+
+test("a call whose picture still comes when the worker is swapped is answered by the old one", async () => {
+  classifier = await createClassifier(UNTRAINED);
+  const before = await classifier.classify(IMAGE);
+  let release = (): void => undefined;
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  const slow = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      await gate;
+      controller.enqueue(new Uint8Array(readFileSync(IMAGE)));
+      controller.close();
+    },
+  });
+  const call = classifier.classify(slow);
+  const { pid } = classifier.info();
+  const reload = classifier.reload({ transforms: "IMAGENET1K_V2" });
+  await expect.poll(() => classifier?.info().pid, { timeout: 120_000 }).not.toBe(pid);
+  release();
+  expect(await call).toEqual(before);
+  await reload;
 });
 
 test("a closed classifier is not reloaded, and nothing is left", async () => {

@@ -52,9 +52,15 @@ async function kill(supervisor, how, waitMs) {
   if (pid !== undefined) signal(pid, how === "SIGSEGV" ? how : "SIGKILL");
   if (how !== "while starting" || !CAN_TELL) return;
   await until(() => supervisor.health().phase === "starting", READY_MS);
-  // Early in the start: a kill in the moment in which it becomes ready would hit the call that waits for it a second time.
   await delay(waitMs);
-  if (supervisor.health().phase === "starting") for (const child of children()) signal(child, "SIGKILL");
+  // A kill in the moment in which it becomes ready would hit the call that waits for it a second time. So it is held first:
+  // what it said until then is heard, twice around the event loop, and after that it cannot become ready any more.
+  const held = children();
+  for (const child of held) signal(child, "SIGSTOP");
+  await delay(50);
+  await delay(50);
+  const then = supervisor.health().phase === "starting" ? "SIGKILL" : "SIGCONT";
+  for (const child of held) signal(child, then);
 }
 
 /** Callers that each make one call after the other until told to stop. */
