@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import threading
 
@@ -9,10 +10,16 @@ _MODULES = ("compute", "device", "infer", "job", "model", "precision", "probe", 
 
 
 class BackgroundImport:
-    """Imports all that a load needs, on a thread."""
+    """Imports all that a load needs, on a thread.
+
+    Meanwhile nothing is looked through for cycles of garbage: an import makes hundreds of thousands of objects
+    that all stay, and looking through them again and again takes a tenth of its time. After it they are set
+    aside (``gc.freeze``), and the collector goes on.
+    """
 
     def __init__(self) -> None:
         self._error: BaseException | None = None
+        gc.disable()
         self._thread = threading.Thread(target=self._run, name="import", daemon=True)
         self._thread.start()
 
@@ -28,3 +35,6 @@ class BackgroundImport:
                 importlib.import_module(f"isotorch_worker.{name}")
         except BaseException as error:
             self._error = error
+        finally:
+            gc.freeze()
+            gc.enable()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -69,8 +70,9 @@ def load(
         progress("make")
         made = untrained.ensure_untrained(path, cast("int", seed))
         reader = CheckpointReader(path, made, trust=False)
-    # While the checkpoint is still being read and hashed.
-    attested = attest.attestation(spec)
+    beside = ThreadPoolExecutor(1, "attest")
+    attested = beside.submit(attest.attestation, spec)
+    beside.shutdown(wait=False)
     contents, sha256 = _wait(reader, progress)
     progress("build")
     network = model.build(wanted["model"])
@@ -113,7 +115,7 @@ def load(
     frames = {
         **byte_frame("categories", _json(model.categories(wanted["transforms"], wanted["model"]))),
         **byte_frame("models", _json(model.model_names())),
-        **byte_frame("attestation", json.dumps(attested).encode()),
+        **byte_frame("attestation", json.dumps(attested.result()).encode()),
     }
     return session, Message("ready", message.id, channel.generation, fields, frames)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -31,3 +32,12 @@ def test_what_an_import_on_the_thread_raised_is_raised_to_whoever_waits(monkeypa
     for _ in range(2):
         with pytest.raises(ImportError, match="no_such_module"):
             imports.finish()
+    assert gc.isenabled()
+
+
+def test_garbage_is_collected_again_after_the_import(monkeypatch):
+    monkeypatch.setattr(background, "_MODULES", ("errors",))
+    background.BackgroundImport().finish()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0
+    gc.unfreeze()
