@@ -12,9 +12,9 @@ _MODULES = ("compute", "device", "infer", "job", "model", "precision", "probe", 
 class BackgroundImport:
     """Imports all that a load needs, on a thread.
 
-    Meanwhile nothing is looked through for cycles of garbage: an import makes hundreds of thousands of objects
-    that all stay, and looking through them again and again takes a tenth of its time. After it they are set
-    aside (``gc.freeze``), and the collector goes on.
+    Meanwhile nothing is looked through for cycles of garbage: an import makes hundreds of thousands of
+    objects that all stay, and looking through them again and again takes a tenth of its time. After it they
+    are set aside (``gc.freeze``), and the collector goes on.
     """
 
     def __init__(self) -> None:

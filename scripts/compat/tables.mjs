@@ -41,10 +41,12 @@ function resultTable(rows) {
   return table(head, cells);
 }
 
-function attestedText({ node, worker } = {}) {
+function attestedText({ node, worker, resize = {} } = {}) {
   if (!Array.isArray(worker)) return "–";
   const left = worker.length > 0 ? `left to Pillow: ${worker.join(", ")}` : "nothing left to Pillow";
-  return Array.isArray(node) ? `${node.length} kinds by Node; ${left}` : left;
+  const vertical = Object.keys(resize).filter((name) => resize[name] === "vertical");
+  const order = vertical.length > 0 ? `; vertically first: ${vertical.join(", ")}` : "";
+  return `${node.length} kinds and steps by Node; ${left}${order}`;
 }
 
 function testsText({ passed, failed, skipped }) {

@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { createClassifier } from "../../src/classifier.ts";
+import { referenceDigests } from "../../src/image/attest/built-in.ts";
 import { preprocess } from "../../src/oneshot.ts";
 import { codeOf, failureOf } from "../failure.ts";
-import { NETWORK, TRITON, fakeServer, logitsOf, probabilitiesOf, remote, tensor } from "./fake.ts";
+import { NETWORK, OURS, TRITON, fakeServer, logitsOf, probabilitiesOf, remote, tensor } from "./fake.ts";
 
 const PICTURE = fileURLToPath(new URL("../../examples/images/balloons.jpg", import.meta.url));
 
@@ -123,7 +124,52 @@ describe("an isotorch server", () => {
   });
 });
 
+describe("an isotorch server that says what its Pillow does", () => {
+  const attested = (digests: Readonly<Record<string, string>>) => ({
+    model: { ...OURS, parameters: { attestation: digests } },
+  });
+
+  test("gets tensors where Node does the same, and info() says who was asked", async () => {
+    const server = await fakeServer(attested(referenceDigests()));
+    const classifier = await remote(server);
+    const { preprocessedBy } = await classifier.classifyDetailed(PICTURE);
+    expect([server.seen[0]?.json.inputs[0]?.name, preprocessedBy]).toEqual(["input", "node"]);
+    expect(classifier.info().attestation).toMatchObject({ source: "server", worker: [] });
+  });
+
+  test("gets the files of a kind that it decodes otherwise, and of that kind alone", async () => {
+    const server = await fakeServer(attested({ ...referenceDigests(), "jpeg-420": "another" }));
+    const classifier = await remote(server);
+    await classifier.classify(PICTURE);
+    await classifier.classify(PICTURE.replace("balloons.jpg", "dog.webp"));
+    expect(server.seen.map(({ json }) => json.inputs[0]?.name)).toEqual(["image", "input"]);
+    expect(server.seen[0]?.binary.subarray(4).equals(readFileSync(PICTURE))).toBe(true);
+    expect(classifier.info().attestation.worker).toEqual(["jpeg-420"]);
+    expect(classifier.stats().preprocessed).toEqual({ node: 1, worker: 1 });
+  });
+
+  test("gives no tensor of what it prepares itself: a typed error, no tensor with other bits", async () => {
+    const server = await fakeServer(attested({ ...referenceDigests(), "jpeg-420": "another" }));
+    expect(await codeOf((await remote(server)).preprocess(PICTURE))).toBe("UNSUPPORTED_FORMAT");
+  });
+
+  test("and another one whose Pillow does something else are not one classifier", async () => {
+    const servers = [
+      await fakeServer(attested(referenceDigests())),
+      await fakeServer(attested({ ...referenceDigests(), crop: "another" })),
+    ];
+    const { code, message } = await failureOf(remote(servers));
+    expect(code).toBe("REMOTE_MISMATCH");
+    expect(message).toMatch(/Pillow/);
+  });
+});
+
 describe("a server of others", () => {
+  test("says nothing of its Pillow: pictures are prepared as by the most common one, and info() says so", async () => {
+    const classifier = await remote(await fakeServer({ name: "triton", model: TRITON }));
+    expect(classifier.info().attestation).toMatchObject({ source: "reference", worker: [] });
+  });
+
   test("that gives logits alone: softmax comes from here, and info() says so", async () => {
     const classifier = await remote(await fakeServer({ name: "triton", model: TRITON }));
     const [best] = await classifier.classify(tensor(2));
