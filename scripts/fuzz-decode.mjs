@@ -5,15 +5,14 @@
 // Prints the counts: equal, left to Pillow, refused by both, and those that must be 0; exits with 1 when one of these is
 // not. The same seed gives the same cases; --from N --count 1 repeats case N, --save FOLDER keeps the files at fault.
 // A Pillow whose libjpeg is not libjpeg-turbo decodes JPEG to other bits: leave that format out there.
-import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { decode } from "../dist/image/decode.js";
 import { doubtOf, readHeader } from "../dist/image/format.js";
 import { FAULTS, fuzzDecode } from "./fuzz/decode.mjs";
 import { fuzzFiles } from "./fuzz/files.mjs";
+import { startOracle } from "./fuzz/oracle.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -27,29 +26,7 @@ const { values } = parseArgs({
 });
 const [count, seed, from] = [values.count, values.seed, values.from].map(Number);
 
-const script = fileURLToPath(new URL("../python/pillow_oracle.py", import.meta.url));
-const oracle = spawn(values.python, ["-u", script], { stdio: ["pipe", "pipe", "inherit"] });
-const output = oracle.stdout[Symbol.asyncIterator]();
-let held = Buffer.alloc(0);
-
-async function more() {
-  const { done, value } = await output.next();
-  if (done) throw new Error("the oracle ended early");
-  held = Buffer.concat([held, value]);
-}
-
-async function ask(request, payload = Buffer.alloc(0)) {
-  oracle.stdin.write(`${JSON.stringify({ ...request, bytes: payload.length })}\n`);
-  oracle.stdin.write(payload);
-  while (!held.includes(10)) await more();
-  const line = held.indexOf(10);
-  const reply = JSON.parse(held.toString("utf8", 0, line));
-  const end = line + 1 + reply.bytes;
-  while (held.length < end) await more();
-  const data = held.subarray(line + 1, end);
-  held = held.subarray(end);
-  return { ...reply, data };
-}
+const oracle = startOracle(values.python);
 
 function onFault(sentence, bytes) {
   console.log(`${sentence}; repeat with --seed ${seed} --from ${sentence.match(/\d+/)[0]} --count 1`);
@@ -58,17 +35,22 @@ function onFault(sentence, bytes) {
   writeFileSync(join(values.save, sentence.replaceAll(/[^\w.]+/g, "-")), bytes);
 }
 
-const { python, pillow } = await ask({ op: "ping" });
+const { python, pillow } = await oracle.ask({ op: "ping" });
 const started = performance.now();
 const counts = await fuzzDecode({
   files: await fuzzFiles(values.formats.split(",")),
-  decoder: { readHeader, doubtOf, decode, pillow: (bytes, exif) => ask({ op: "decode", exif }, bytes) },
+  decoder: {
+    readHeader,
+    doubtOf,
+    decode,
+    pillow: (bytes, exif) => oracle.ask({ op: "decode", exif }, bytes),
+  },
   seed,
   count,
   from,
   onFault,
 });
-oracle.stdin.end();
+oracle.end();
 const seconds = ((performance.now() - started) / 1000).toFixed(0);
 console.log(
   `seed ${seed}: ${count} files, each as it is and turned; Pillow ${pillow}, Python ${python}; ${seconds} s`,

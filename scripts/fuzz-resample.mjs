@@ -6,14 +6,13 @@
 // models/attestation/steps.json. Every third case is tall or wide. Prints the seed, the axes, the number of cases and the
 // mismatches; exits with 1 when there is any. The same seed gives the same cases; --from N --cases 1 repeats case N alone.
 // Python is --python, ISOTORCH_PYTHON or /usr/bin/python3, and needs Pillow.
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { attest, firstAxis } from "../dist/image/attest/attestation.js";
 import { digestOf, ownDigests, pattern } from "../dist/image/attest/digests.js";
 import { resizeName, steps } from "../dist/image/attest/built-in.js";
 import { cropOffset, resizedSize } from "../dist/image/geometry.js";
 import { resizeAndCrop } from "../dist/image/resample.js";
+import { startOracle } from "./fuzz/oracle.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -25,32 +24,12 @@ const { values } = parseArgs({
 });
 const [cases, seed, from] = [values.cases, values.seed, values.from].map(Number);
 
-const oracle = spawn(
-  values.python,
-  ["-u", fileURLToPath(new URL("../python/pillow_oracle.py", import.meta.url))],
-  { stdio: ["pipe", "pipe", "inherit"] },
-);
-const output = oracle.stdout[Symbol.asyncIterator]();
-let held = Buffer.alloc(0);
-
-async function more() {
-  const { done, value } = await output.next();
-  if (done) throw new Error("the oracle ended early");
-  held = Buffer.concat([held, value]);
-}
+const oracle = startOracle(values.python);
 
 async function ask(request, payload) {
-  oracle.stdin.write(`${JSON.stringify({ ...request, bytes: payload.length })}\n`);
-  oracle.stdin.write(payload);
-  while (!held.includes(10)) await more();
-  const line = held.indexOf(10);
-  const reply = JSON.parse(held.toString("utf8", 0, line));
-  const end = line + 1 + reply.bytes;
-  while (held.length < end) await more();
-  const body = held.subarray(line + 1, end);
-  held = held.subarray(end);
-  if (reply.error) throw new Error(reply.error);
-  return body;
+  const { error, data } = await oracle.ask(request, payload);
+  if (error) throw new Error(error);
+  return data;
 }
 
 /** A generator of its own for each case, so that any case can be repeated alone. */
@@ -127,7 +106,7 @@ for (let number = from; number < from + cases; number++) {
     console.log(`mismatch in case ${number}: ${what}; repeat with --seed ${seed} --from ${number} --cases 1`);
   }
 }
-oracle.stdin.end();
+oracle.end();
 const seconds = ((performance.now() - started) / 1000).toFixed(0);
 console.log(`seed ${seed}: ${cases} cases, ${mismatches} mismatches, ${seconds} s`);
 process.exitCode = mismatches === 0 ? 0 : 1;

@@ -1,29 +1,7 @@
-/** A seeded generator (mulberry32) with what mutations need. */
-export class Random {
-  #state;
+import { Random as Seeded } from "../chaos/random.mjs";
 
-  /** @param {number} seed */
-  constructor(seed) {
-    this.#state = seed >>> 0;
-  }
-
-  /** A number from 0 up to, not including, 1. */
-  next() {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  }
-
-  /** An integer from `low` to `high`, both included. */
-  integer(low, high) {
-    return low + Math.floor(this.next() * (high - low + 1));
-  }
-
-  pick(items) {
-    return items[this.integer(0, items.length - 1)];
-  }
-
+/** The seeded generator with what mutations need. */
+export class Random extends Seeded {
   bytes(length) {
     return Buffer.from(Array.from({ length }, () => this.integer(0, 255)));
   }

@@ -18,6 +18,16 @@ from isotorch_worker.wire import Descriptor, Message, decode, encode
 
 MAIN = Path(__file__).resolve().parents[2] / "python" / "isotorch_worker" / "__main__.py"
 SECRET = "5a" * 32
+# A decode request as pictures are read by default.
+DECODE = {
+    "exif": "ignore",
+    "icc": "ignore",
+    "mode": "convert-rgb",
+    "maxPixels": 50_000_000,
+    "spec": None,
+    "picture": True,
+    "deadlineMs": None,
+}
 
 
 class Controller:

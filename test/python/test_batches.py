@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from controller import Controller
+from controller import DECODE, Controller
 
 TINY = str(Path(__file__).with_name("tiny_worker.py"))
 SLOW, WIDE, BROKEN, HUGE = 3, 5, 13, 1e38
@@ -117,17 +117,8 @@ def test_a_batch_ends_where_another_begins_or_something_else_comes(worker):
     found = replies(worker, 5)
     assert [found[id_].fields["batch"] for id_ in range(70, 75)] == [1, 4, 4, 4, 4]
     data = b"hello"
-    fields = {
-        "exif": "ignore",
-        "icc": "ignore",
-        "mode": "convert-rgb",
-        "maxPixels": 50_000_000,
-        "spec": None,
-        "picture": True,
-        "deadlineMs": None,
-    }
     send(worker, 75, 0.1, 1)
-    worker.send("decode", 76, fields, encoded=("|u1", (len(data),), data))
+    worker.send("decode", 76, DECODE, encoded=("|u1", (len(data),), data))
     found = replies(worker, 2)
     assert (found[75].fields["batch"], found[76]) == (1, "UNSUPPORTED_FORMAT")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgpack
 import pytest
 
-from controller import MAIN
+from controller import DECODE, MAIN
 from isotorch_worker.checkpoint import read_checkpoint
 from isotorch_worker.errors import CheckpointCorrupt, ProtocolError
 from isotorch_worker.wire import decode
@@ -71,16 +71,7 @@ def test_the_workers_own_queue_is_limited(start):
     # While torch is imported nothing is answered in its turn.
     worker.load(Path("/nowhere/missing.pth"))
     for id_ in range(2, 42):
-        fields = {
-            "exif": "ignore",
-            "icc": "ignore",
-            "mode": "convert-rgb",
-            "maxPixels": 50_000_000,
-            "spec": None,
-            "picture": True,
-            "deadlineMs": None,
-        }
-        worker.send("decode", id_, fields, encoded=("|u1", (1,), b"x"))
+        worker.send("decode", id_, DECODE, encoded=("|u1", (1,), b"x"))
     refused = worker.until("error")
     assert refused.fields["code"] == "QUEUE_FULL"
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from controller import MAIN, SECRET
+from controller import DECODE, MAIN, SECRET
 
 WORKER = ("-I", "-u", str(MAIN))
 SPEC = {
@@ -25,15 +25,6 @@ SPEC = {
     "mean": [0.485, 0.456, 0.406],
     "std": [0.229, 0.224, 0.225],
     "interpolation": "bilinear",
-}
-DECODE = {
-    "exif": "ignore",
-    "icc": "ignore",
-    "mode": "convert-rgb",
-    "maxPixels": 50_000_000,
-    "spec": None,
-    "picture": True,
-    "deadlineMs": None,
 }
 
 
