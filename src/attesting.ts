@@ -1,26 +1,36 @@
 /** What Node may do for whoever answers: compared anew for each worker that gets ready. */
 import type { Backend } from "./backend.ts";
 import { type Attestation, attest } from "./image/attest/attestation.ts";
-import type { OwnDigests } from "./image/attest/built-in.ts";
+import type { Digests, OwnDigests } from "./image/attest/built-in.ts";
 import type { Logger } from "./options.ts";
+import type { AttestedEnvironment } from "./worker/start.ts";
 
 /** @returns what holds for the backend as it is now; one line of the log whenever that is compared. */
 export function attesting(
-  backend: Pick<Backend, "ready">,
+  backend: Pick<Backend, "ready" | "attestations">,
   own: OwnDigests,
   logger: Logger | undefined,
-): () => Attestation {
-  let asked: Backend["ready"] | undefined;
-  let found: Attestation | undefined;
+): () => AttestedEnvironment {
+  let asked: Backend["attestations"] = [];
+  let found: AttestedEnvironment | undefined;
   return () => {
-    const { ready } = backend;
-    if (found !== undefined && asked === ready) return found;
-    const { source, digests } = ready.attestation;
-    found = attest(digests, own, ready.spec, source);
-    asked = ready;
+    const { ready, attestations } = backend;
+    const isKnown =
+      attestations.length === asked.length && attestations.every((one, at) => one === asked[at]);
+    if (found !== undefined && isKnown) return found;
+    const digests = common(attestations.map((one) => one.digests));
+    found = { ...attest(digests, own, ready.spec, ready.attestation.source), digests };
+    asked = [...attestations];
     logger?.info(attestationText(found));
     return found;
   };
+}
+
+/** What all of them say: a call may go to any, also where the environment was changed between their starts. */
+function common([first = {}, ...others]: readonly Digests[]): Digests {
+  return Object.fromEntries(
+    Object.entries(first).filter(([name, digest]) => others.every((other) => other[name] === digest)),
+  );
 }
 
 /** One line for people. */

@@ -6,6 +6,12 @@ import type { WorkerSpec } from "./worker/start.ts";
 import type { CallFields, RequestOptions, WorkerStats } from "./worker/supervisor.ts";
 import type { Frame, MessageOf } from "./worker/wire.ts";
 
+/** What an environment makes of the attestation's pictures, and who says so. */
+export interface AttestationAnswer {
+  readonly source: Attestation["source"];
+  readonly digests: Digests;
+}
+
 export interface Backend {
   readonly ready: {
     /** The preprocessing that belongs to the network. */
@@ -14,8 +20,10 @@ export interface Backend {
     readonly categories: readonly string[];
     readonly models: readonly string[];
     /** What the environment that answers makes of the attestation's pictures, and who says so. */
-    readonly attestation: { readonly source: Attestation["source"]; readonly digests: Digests };
+    readonly attestation: AttestationAnswer;
   };
+  /** The same of each that answers. */
+  readonly attestations: readonly AttestationAnswer[];
   /** Calls of a list that are worth having open at a time. */
   readonly ahead: number;
   /** Whether it also gives back what its Pillow and torchvision make of a file, by `decode`. */

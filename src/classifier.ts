@@ -1,9 +1,8 @@
 /** The whole path from a picture to its classes; it is joined here and nowhere else. */
 import { setImmediate as turn } from "node:timers/promises";
 import type { Backend } from "./backend.ts";
-import type { Attestation } from "./image/attest/attestation.ts";
 import { pictures } from "./image/pool.ts";
-import { DEFAULT_LIMITS } from "./image/limits.ts";
+import { limitsOf } from "./image/limits.ts";
 import type { ImageInput, Limits } from "./image/source.ts";
 import type { Tensor } from "./image/tensor.ts";
 import { withinDeadline } from "./deadline.ts";
@@ -27,7 +26,7 @@ import type {
 } from "./options.ts";
 import type { Health } from "./worker/pool.ts";
 import { startWorkers } from "./worker/start.ts";
-import type { WorkerInfo } from "./worker/start.ts";
+import type { AttestedEnvironment, WorkerInfo } from "./worker/start.ts";
 import type { Phase } from "./worker/supervise.ts";
 import type { WorkerStats } from "./worker/supervisor.ts";
 import { closedError } from "./worker/failure.ts";
@@ -115,7 +114,7 @@ interface Opened {
   readonly labels: readonly string[];
   readonly handoff: Handoff;
   readonly limits: Limits;
-  readonly attestation: () => Attestation;
+  readonly attestation: () => AttestedEnvironment;
   /** Pictures that are being prepared for it, and were not handed to its workers yet. */
   readonly preparing: Set<Promise<unknown>>;
 }
@@ -136,13 +135,10 @@ async function open(
   const worker = await start(options, onPhase);
   try {
     const attestation = attesting(worker.pool, await own, options.logger);
-    const info = (): WorkerInfo => ({
-      ...worker.info(),
-      attestation: { ...attestation(), digests: worker.pool.ready.attestation.digests },
-    });
+    const info = (): WorkerInfo => ({ ...worker.info(), attestation: attestation() });
     const { handoff } = info();
     const labels = chooseLabels(given, worker.pool.ready.categories);
-    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const limits = limitsOf(options.limits);
     return { pool: worker.pool, info, attestation, handoff, limits, labels, preparing: new Set() };
   } catch (error) {
     await worker.pool.close(0);
@@ -311,9 +307,10 @@ function preparationOf(
   signal: AbortSignal,
 ): Preparation {
   const { spec } = pool.ready;
+  const { digests: _, ...attested } = attestation();
   return {
     spec,
-    attestation: attestation(),
+    attestation: attested,
     limits,
     signal,
     prepare: (job) => pictures.run(job, signal),

@@ -2,10 +2,10 @@
 import { attestationText } from "./attesting.ts";
 import { IsotorchError } from "./errors.ts";
 import { decodeRequest, preprocessedBy, tensorOf } from "./handoff.ts";
-import type { Payload } from "./handoff.ts";
+import type { Payload, Preprocessed } from "./handoff.ts";
 import { type Attestation, attest } from "./image/attest/attestation.ts";
 import { type Digests, referenceDigests } from "./image/attest/built-in.ts";
-import { DEFAULT_LIMITS, type Limits } from "./image/limits.ts";
+import { type Limits, limitsOf, type PartialLimits } from "./image/limits.ts";
 import { pictures } from "./image/pool.ts";
 import type { ImageInput } from "./image/source.ts";
 import type { Tensor } from "./image/tensor.ts";
@@ -18,37 +18,35 @@ import type { EnvironmentOptions } from "./worker/environment.ts";
 import { frameOf, textsOf } from "./worker/wire.ts";
 
 export interface DecoderOptions extends Pick<EnvironmentOptions, "python" | "env"> {
-  readonly limits?: Partial<Limits>;
+  readonly limits?: PartialLimits;
   readonly logger?: Logger;
 }
 
-/** Where there is no Python, there is no session. */
+/** Who was asked. Where there is no Python, there is no session. */
 interface Asked {
   readonly session: Session | IsotorchError;
-  readonly source: Attestation["source"];
-  readonly digests: Digests;
+  readonly attestation: Attestation;
 }
+
+/** A picture that nobody waits for any more may go on for so long before its worker is replaced. */
+const GRACE_MS = 1_000;
 
 export class Decoder {
   readonly #spec: ReturnType<typeof specOf>;
-  readonly #session: Session | IsotorchError;
-  readonly #attestation: Attestation;
+  readonly #options: DecoderOptions;
   readonly #limits: Limits;
   readonly #leavePictures: () => Promise<void>;
+  #asked: Asked;
+  /** The worker has one picture at a time; the others wait here, in their order. */
+  #last: Promise<unknown> = Promise.resolve();
   #lastId = 1;
 
   /** @throws IsotorchError what is wrong with the environment, unless none was found and none was asked for. */
   static async start(transforms: TransformsName, options: DecoderOptions): Promise<Decoder> {
     const leave = pictures.enter();
     try {
-      const own = pictures.attest();
-      own.catch(() => undefined);
       const spec = specOf(transforms);
-      const { session, source, digests } = await ask(spec, options);
-      const attestation = attest(digests, await own, spec, source);
-      // Nobody was asked: that is no matter of course.
-      options.logger?.[source === "reference" ? "warn" : "info"](attestationText(attestation));
-      return new Decoder(spec, session, attestation, { ...DEFAULT_LIMITS, ...options.limits }, leave);
+      return new Decoder(spec, options, await ask(spec, options), leave);
     } catch (error) {
       await leave();
       throw error;
@@ -57,21 +55,15 @@ export class Decoder {
 
   private constructor(
     spec: ReturnType<typeof specOf>,
-    session: Session | IsotorchError,
-    attestation: Attestation,
-    limits: Limits,
+    options: DecoderOptions,
+    asked: Asked,
     leavePictures: () => Promise<void>,
   ) {
     this.#spec = spec;
-    this.#session = session;
-    this.#attestation = attestation;
-    this.#limits = limits;
+    this.#options = options;
+    this.#limits = limitsOf(options.limits);
+    this.#asked = asked;
     this.#leavePictures = leavePictures;
-  }
-
-  /** False once its worker has ended. */
-  get isAlive(): boolean {
-    return this.#session instanceof IsotorchError || this.#session.end === undefined;
   }
 
   /** What the network would see. @throws IsotorchError */
@@ -80,31 +72,88 @@ export class Decoder {
     call: ResolvedClassifyOptions,
     signal: AbortSignal,
   ): Promise<Pick<Payload, "by"> & { readonly tensor: Tensor }> {
-    const [spec, limits, session] = [this.#spec, this.#limits, this.#session];
+    const [spec, limits] = [this.#spec, this.#limits];
     return tensorOf(image, call, {
       spec,
       limits,
-      attestation: this.#attestation,
+      attestation: this.#asked.attestation,
       signal,
       prepare: (job) => pictures.run(job, signal),
       hasEnvironment: true,
-      environment: async (bytes, picture) => {
-        if (session instanceof IsotorchError) throw session;
-        const id = ++this.#lastId;
-        return preprocessedBy(
-          await session.request(...decodeRequest(bytes, call, { spec, limits }, picture), id),
-        );
-      },
+      environment: (bytes, picture) =>
+        this.#inTurn(signal, decodeRequest(bytes, call, { spec, limits }, picture)),
     });
   }
 
   async close(): Promise<void> {
-    if (!(this.#session instanceof IsotorchError)) await this.#session.close();
+    const { session } = this.#asked;
+    if (!(session instanceof IsotorchError)) await session.close();
     await this.#leavePictures();
+  }
+
+  #inTurn(signal: AbortSignal, request: ReturnType<typeof decodeRequest>): Promise<Preprocessed> {
+    const turn = this.#last.then(async () => {
+      signal.throwIfAborted();
+      try {
+        return await this.#preprocessed(signal, request);
+      } catch (error) {
+        // Killed from outside, or for the picture before: another worker is asked, once.
+        const isLost = error instanceof IsotorchError && error.code === "WORKER_DIED" && !signal.aborted;
+        if (!isLost) throw error;
+        return this.#preprocessed(signal, request);
+      }
+    });
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #preprocessed(signal: AbortSignal, request: ReturnType<typeof decodeRequest>): Promise<Preprocessed> {
+    const session = await this.#session();
+    const id = ++this.#lastId;
+    let timer: NodeJS.Timeout | undefined;
+    const onAbort = (): void => {
+      session.cancel(id);
+      timer = setTimeout(() => session.destroy("a picture took longer than anybody waited"), GRACE_MS);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      return preprocessedBy(await session.request(...request, id));
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      clearTimeout(timer);
+    }
+  }
+
+  /** The worker; another one in the place of one that has ended, which is asked what it does anew. */
+  async #session(): Promise<Session> {
+    const { session } = this.#asked;
+    if (session instanceof IsotorchError) throw session;
+    if (session.end === undefined) return session;
+    this.#asked = await ask(this.#spec, this.#options);
+    if (this.#asked.session instanceof IsotorchError) throw this.#asked.session;
+    return this.#asked.session;
   }
 }
 
 async function ask(spec: ReturnType<typeof specOf>, options: DecoderOptions): Promise<Asked> {
+  const own = pictures.attest();
+  own.catch(() => undefined);
+  const { session, source, digests } = await digestsOf(spec, options);
+  try {
+    const attestation = attest(digests, await own, spec, source);
+    // Nobody was asked: that is no matter of course.
+    options.logger?.[source === "reference" ? "warn" : "info"](attestationText(attestation));
+    return { session, attestation };
+  } catch (error) {
+    if (!(session instanceof IsotorchError)) await session.kill();
+    throw error;
+  }
+}
+
+async function digestsOf(
+  spec: ReturnType<typeof specOf>,
+  options: DecoderOptions,
+): Promise<{ session: Asked["session"]; source: Attestation["source"]; digests: Digests }> {
   const isFree = !options.python && !options.env && !process.env["ISOTORCH_PYTHON"];
   let session: Session;
   try {

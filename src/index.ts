@@ -21,7 +21,7 @@ export { classify, preprocess } from "./oneshot.ts";
 export type { SupervisionPolicy } from "./worker/policy.ts";
 export type { Classification, DetailedResult } from "./result.ts";
 export type { Attestation } from "./image/attest/attestation.ts";
-export type { Limits } from "./image/limits.ts";
+export type { PartialLimits } from "./image/limits.ts";
 export type { AttestedEnvironment, RemoteInfo, WorkerInfo, WorkerPlace } from "./worker/start.ts";
 export type { Phase } from "./worker/supervise.ts";
 export type { Health } from "./worker/pool.ts";

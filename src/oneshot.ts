@@ -92,8 +92,7 @@ async function sharedDecoder(transforms: TransformsName, options: PreprocessOpti
   const { python, env, limits } = options;
   const key = JSON.stringify([transforms, python, env, limits]);
   const known = await decoders.get(key);
-  if (known !== undefined && known.isAlive) return known;
-  if (known !== undefined) decoders.delete(key);
+  if (known !== undefined) return known;
   const started = decoders.get(key) ?? Decoder.start(transforms, options);
   closeAtExit();
   decoders.set(key, started);

@@ -30,7 +30,9 @@ export const numbers = (...names: readonly string[]): Check => [
   `an object with ${names.join(", ")} as whole numbers`,
   (value) =>
     isObject(value) &&
-    Object.entries(value).every(([name, number]) => names.includes(name) && WHOLE[1](number)),
+    Object.entries(value).every(
+      ([name, number]) => names.includes(name) && (number === undefined || WHOLE[1](number)),
+    ),
 ];
 
 /** @throws IsotorchError `INVALID_OPTION` for an unknown name, naming the nearest known one, or a bad value. */

@@ -1,5 +1,5 @@
 /** Every option, documented one by one; resolved once at the door and trusted inside. */
-import { DEFAULT_LIMITS, type Limits } from "./image/limits.ts";
+import { DEFAULT_LIMITS, type PartialLimits } from "./image/limits.ts";
 import {
   type Check,
   FLAG,
@@ -153,7 +153,7 @@ export interface ClassifierOptions {
    * then the largest. `bytes` is at most its default.
    * @default { pixels: 178956970, bytes: 603979776 }, what Pillow opens by itself
    */
-  readonly limits?: Partial<Limits>;
+  readonly limits?: PartialLimits;
   /** How many calls may be open at each worker; a call beyond fails at once with `QUEUE_FULL`. @default 128 requests and 96 MiB */
   readonly queue?: Partial<Pick<SupervisionPolicy, QueueLimit>>;
   /** How a worker is watched, restarted and given up; every number is documented in `SupervisionPolicy`. */
@@ -280,7 +280,7 @@ const MAX_WORKERS = 64;
 /** The largest number that the wire has. */
 const MAX_COUNT = 2 ** 32 - 1;
 
-const isLimits = ({ pixels = 1, bytes = 1 }: Partial<Limits>): boolean =>
+const isLimits = ({ pixels = 1, bytes = 1 }: PartialLimits): boolean =>
   pixels >= 1 && pixels <= MAX_COUNT && bytes >= 1 && bytes <= DEFAULT_LIMITS.bytes;
 
 const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
@@ -319,8 +319,8 @@ const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
       ["debug", "info", "warn", "error"].every((name) => typeof value[name] === "function"),
   ],
   limits: [
-    `an object with pixels from 1 and bytes from 1 to ${DEFAULT_LIMITS.bytes} as whole numbers`,
-    (value) => numbers("pixels", "bytes")[1](value) && isLimits(value as Partial<Limits>),
+    `an object with pixels from 1 to ${MAX_COUNT} and bytes from 1 to ${DEFAULT_LIMITS.bytes}, whole numbers`,
+    (value) => numbers("pixels", "bytes")[1](value) && isLimits(value as PartialLimits),
   ],
   queue: numbers("maxRequests", "maxBytes"),
   supervision: [

@@ -30,11 +30,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   };
   const given = classifierOptions(values);
   // Those of the worker's Pillow are the server's: tighter than for pictures of one's own.
-  const { pixels, bytes } = {
-    pixels: SERVER_LIMITS.pixels,
-    bytes: SERVER_LIMITS.pictureBytes,
-    ...given.limits,
-  };
+  const { pixels = SERVER_LIMITS.pixels, bytes = SERVER_LIMITS.pictureBytes } = given.limits ?? {};
   await using classifier = await createClassifier({ ...given, limits: { pixels, bytes }, signal });
   await using server = await listening({ ...options, classifier, limits: { pixels, pictureBytes: bytes } });
   const { weights, device } = classifier.info();

@@ -9,7 +9,7 @@ import {
 } from "./bounded.ts";
 import { fetchBounded } from "./fetch.ts";
 import type { Pixels } from "./geometry.ts";
-import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { DEFAULT_LIMITS, type PartialLimits } from "./limits.ts";
 import { checkPixels, checkTensor } from "./raw.ts";
 import type { RawPixels } from "./raw.ts";
 import type { Tensor } from "./tensor.ts";
@@ -44,7 +44,7 @@ export type Located = LoadedImage | { readonly kind: "file"; readonly path: stri
 export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
   /** @default 178,956,970 pixels and 576 MiB */
-  readonly limits?: Partial<Limits> | undefined;
+  readonly limits?: PartialLimits | undefined;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Remote servers behind the interface of a worker pool: turns, failover, retries; each call settles exactly once. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Backend } from "../backend.ts";
+import type { AttestationAnswer, Backend } from "../backend.ts";
 import { IsotorchError, abortError } from "../errors.ts";
 import { requestIdOf, traceOf, traceparent } from "../trace.ts";
 import { closedError } from "../worker/failure.ts";
@@ -75,6 +75,11 @@ export class RemotePool implements Backend {
 
   readonly decodes = false;
 
+  /** Servers that differ are refused at the look. */
+  get attestations(): readonly [AttestationAnswer] {
+    return [this.ready.attestation];
+  }
+
   async request(
     type: "infer" | "decode",
     fields: CallFields,
@@ -82,7 +87,8 @@ export class RemotePool implements Backend {
     { signal, requestId, traceparent: parent }: Omit<RequestOptions, "onSent"> = {},
   ): Promise<MessageOf<"result">> {
     const [frame] = frames;
-    if (type === "decode" || frame === undefined || !("topK" in fields)) throw noPillow();
+    if (type === "decode" || frame === undefined || !("topK" in fields))
+      throw noPillow(this.ready.attestation.source === "server");
     this.#counts.submitted += 1;
     try {
       const result = await this.#admitted(frame.data.byteLength, signal, (within) =>
@@ -278,20 +284,26 @@ async function pause(tries: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) throw abortError(signal);
 }
 
-function noPillow(): IsotorchError {
-  return new IsotorchError(
-    "UNSUPPORTED_FORMAT",
-    "This image needs Pillow, which this remote server does not provide.",
-    {
-      hint: "An isotorch server takes it as a file: leave `include.tensor`, `include.pixels`, `exif`, `icc` and `mode` out. Or convert it to JPEG, PNG or WebP.",
-    },
-  );
+/** A server of others has no Pillow; one of ours takes files, and gives back no tensors or pixels. */
+function noPillow(isOurs: boolean): IsotorchError {
+  const take = "`include.tensor`, `include.pixels`, `exif`, `icc` and `mode`";
+  return isOurs
+    ? new IsotorchError(
+        "UNSUPPORTED_FORMAT",
+        "This image has to be prepared by the server's own Pillow, which gives back no tensor or pixels.",
+        { hint: `Call \`classify()\` without ${take}: the server then takes the file as it is.` },
+      )
+    : new IsotorchError(
+        "UNSUPPORTED_FORMAT",
+        "This image needs Pillow, which this remote server does not provide.",
+        { hint: "Save it as an ordinary JPEG, PNG or WebP, or use a worker of this machine." },
+      );
 }
 
 function refused(handoff: string, url: string): Failure {
   const error =
     handoff === "encoded"
-      ? noPillow()
+      ? noPillow(false)
       : new IsotorchError("REMOTE_MISMATCH", `${url} takes no ${handoff}.`, {
           hint: 'Use `handoff: "tensor"`.',
         });

@@ -4,8 +4,10 @@ import { readFileSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { decode } from "../decode.ts";
 import { type Axis, type Interpolation, type Pixels, resizedSize, type Shape } from "../geometry.ts";
+import { KINDS } from "../headers/kinds.ts";
 import { centerCrop, resize } from "../resample.ts";
 import {
+  damaged,
   type Case,
   type Digests,
   FOLDER,
@@ -20,7 +22,7 @@ const FILTERS: readonly Interpolation[] = ["bilinear", "bicubic"];
 /** Decodes, resizes and crops all of them; takes some 50 ms. A kind that cannot be decoded here is left out. */
 export async function ownDigests(): Promise<OwnDigests> {
   const { resize: cases, crop: crops } = steps();
-  const names = readdirSync(fileURLToPath(FOLDER)).filter((name) => !name.endsWith(".json"));
+  const names = pictureNames();
   const turned = names.filter((name) => name.startsWith("orientation-")).toSorted();
   const pictures = names.filter((name) => !turned.includes(name));
   const kinds = pictures.map(async (name) => [
@@ -37,6 +39,15 @@ export async function ownDigests(): Promise<OwnDigests> {
     digests,
     resize: { horizontal: resized(cases, "horizontal"), vertical: resized(cases, "vertical") },
   };
+}
+
+/** @throws IsotorchError where the package lacks one. */
+function pictureNames(): string[] {
+  const names = readdirSync(fileURLToPath(FOLDER)).filter((name) => !name.endsWith(".json"));
+  const wanted = [...KINDS, ...Array.from({ length: 8 }, (_, at) => `orientation-${at + 1}`)];
+  const missing = wanted.filter((kind) => !names.some((name) => name.startsWith(`${kind}.`)));
+  if (missing.length === 0) return names;
+  throw damaged(`${missing.length} of its pictures are missing, as ${missing[0]}`);
 }
 
 /** Pictures of the folder, decoded as they are asked for in earnest. */
