@@ -27,7 +27,7 @@ const made = (signal: AbortSignal = new AbortController().signal) => decoder.ten
 
 /** The worker: this process's only child that serves. */
 function workerPid(): number {
-  const serving = readdirSync("/proc").filter((pid) => {
+  const serving = readdirSync("/proc").find((pid) => {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
       const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
@@ -36,7 +36,7 @@ function workerPid(): number {
       return false;
     }
   });
-  return Number(serving[0]);
+  return Number(serving);
 }
 
 test("sixty pictures at once wait for their turn, and all are answered", async () => {
