@@ -38,7 +38,7 @@ export function attestationText({ source, node, worker, resize }: Attestation): 
   const whose = {
     worker: "this environment's Pillow and torchvision",
     server: "the server's Pillow and torchvision",
-    reference: "Pillow 9 to 12 on libjpeg-turbo, because nobody could be asked",
+    reference: "Pillow 9 to 12 on libjpeg-turbo, because there was no environment to ask",
   }[source];
   const left =
     worker.length === 0

@@ -4,21 +4,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import { Decoder } from "../src/decoder.ts";
 import { resolveClassifyOptions } from "../src/options.ts";
 import { codeOf } from "./failure.ts";
+import { BMP } from "./image/bmp.ts";
 import { PYTHON } from "./python.ts";
-
-/** A BMP of one pixel, which only Pillow decodes. */
-const BMP = Buffer.alloc(58);
-BMP.write("BM");
-for (const [at, value] of [
-  [2, 58],
-  [10, 54],
-  [14, 40],
-  [18, 1],
-  [22, 1],
-] as const)
-  BMP.writeUInt32LE(value, at);
-BMP.writeUInt16LE(1, 26);
-BMP.writeUInt16LE(24, 28);
 
 const decoder = await Decoder.start("IMAGENET1K_V1", { python: PYTHON });
 afterAll(() => decoder.close());

@@ -17,15 +17,6 @@ export interface Header extends HeaderFacts {
   readonly format: ImageFormat;
 }
 
-/** Who decodes a picture, and why. */
-export interface Route {
-  /** `sharp`: here, a built-in picture stands for it. `worker`: Pillow itself, in the worker. */
-  readonly decoder: "sharp" | "worker";
-  /** One phrase for `info`, logs and manifests. */
-  readonly reason: string;
-  readonly header: Header;
-}
-
 /** How a picture is asked for; a part of `DecodeOptions`. */
 export interface Wishes {
   readonly exif?: "ignore" | "apply" | undefined;
@@ -62,14 +53,6 @@ export function readHeader(bytes: Uint8Array, maxPixels: number = MAX_PIXELS): H
   }
   if (facts.kind === undefined || pixels <= MAX_BESIDE) return { format, ...facts };
   return { format, ...leftToPillow("too large to be decoded beside others", facts) };
-}
-
-/** Decides who decodes the picture: only a kind that a built-in picture stands for is decoded here. Throws as {@link readHeader}. */
-export function decoderFor(bytes: Uint8Array, maxPixels: number = MAX_PIXELS): Route {
-  const header = readHeader(bytes, maxPixels);
-  return header.doubt === undefined
-    ? { decoder: "sharp", reason: `${header.format.toUpperCase()} of the kind ${header.kind}`, header }
-    : { decoder: "worker", reason: header.doubt, header };
 }
 
 /** Why Pillow must decode the picture as it is asked for; undefined where it may be decoded here. */

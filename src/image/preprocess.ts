@@ -3,8 +3,8 @@ import { centerCrop, type Passes, resize, resizeAndCrop } from "./resample.ts";
 import { normalize, pixelsToTensor, type Tensor, toTensor } from "./tensor.ts";
 
 /** The network's input, float32 `[1, 3, crop, crop]`: Resize, CenterCrop, ToTensor and Normalize, bit for bit. */
-export function preprocessPixels(pixels: Pixels, spec: InputSpec): Tensor {
-  return pixelsToTensor(resizeAndCrop(pixels, spec), spec);
+export function preprocessPixels(pixels: Pixels, spec: InputSpec, passes: Passes = {}): Tensor {
+  return pixelsToTensor(resizeAndCrop(pixels, spec, passes), spec);
 }
 
 /** The picture after each step of torchvision's transforms. */

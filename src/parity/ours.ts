@@ -6,11 +6,11 @@ import { firstAxis } from "../image/attest/attestation.ts";
 import type { CoefficientSource } from "../image/coefficients.ts";
 import { resizedSize } from "../image/geometry.ts";
 import type { InputSpec, Pixels } from "../image/geometry.ts";
-import { preprocessStages } from "../image/preprocess.ts";
+import { preprocessPixels, preprocessStages } from "../image/preprocess.ts";
 import { resizeAndCrop } from "../image/resample.ts";
 import type { Passes } from "../image/resample.ts";
 import type { ImageInput } from "../image/source.ts";
-import { normalize, pixelsToTensor, toTensor } from "../image/tensor.ts";
+import { normalize, toTensor } from "../image/tensor.ts";
 import type { ClassifyOptions } from "../options.ts";
 import { arrayOfFloats, arrayOfIntegers, arrayOfPixels, arrayOfTensor } from "./array.ts";
 import type { StageArray } from "./array.ts";
@@ -74,7 +74,7 @@ async function traced(classifier: Classifier, image: ImageInput, options: OurOpt
   const first = pixels && firstAxis(info.attestation, pixels, spec);
   const passes: Passes = { first, coefficients: options.coefficients };
   if (pixels && (options.coefficients || options.spec)) {
-    const tensor = pixelsToTensor(resizeAndCrop(pixels, spec, passes), spec);
+    const tensor = preprocessPixels(pixels, spec, passes);
     result = await classifier.classifyDetailed(tensor, asked);
   }
   const steps = pixels ? stepsOf(pixels, spec, passes) : { arrays: {}, skipped: {} };

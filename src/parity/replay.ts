@@ -3,8 +3,7 @@ import type { Classifier } from "../classifier.ts";
 import { firstAxis, leftOfKind } from "../image/attest/attestation.ts";
 import { decode } from "../image/decode.ts";
 import { readHeader } from "../image/format.ts";
-import { resizeAndCrop } from "../image/resample.ts";
-import { pixelsToTensor } from "../image/tensor.ts";
+import { preprocessPixels } from "../image/preprocess.ts";
 import type { Handoff } from "../options.ts";
 import { arrayOfTensor, pixelsOfArray } from "./array.ts";
 import type { Tolerance } from "./closeness.ts";
@@ -75,7 +74,7 @@ async function preprocessed(
       kind: "traced",
       arrays: {
         ...arrays,
-        normalized: arrayOfTensor(pixelsToTensor(resizeAndCrop(pixels, spec, { first }), spec)),
+        normalized: arrayOfTensor(preprocessPixels(pixels, spec, { first })),
       },
       skipped: { ...skipped, ...NO_NETWORK, ...decoded },
       ...(arrays.normalized && { stepwise: arrays.normalized }),

@@ -1,7 +1,7 @@
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decode } from "../../src/image/decode.ts";
-import { decoderFor } from "../../src/image/format.ts";
+import { decoderFor } from "./route.ts";
 import { Corpus } from "./corpus.ts";
 import { Oracle } from "./oracle.ts";
 import { differences } from "./random.ts";

@@ -1,6 +1,7 @@
 import { crc32, deflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { decoderFor, doubtOf, MAX_PIXELS, readHeader } from "../../src/image/format.ts";
+import { doubtOf, MAX_PIXELS, readHeader } from "../../src/image/format.ts";
+import { decoderFor } from "./route.ts";
 
 function chunk(name: string, body: Uint8Array): Buffer {
   const out = Buffer.alloc(12 + body.length);

@@ -10,7 +10,7 @@ import { type Digests, type OwnDigests, referenceDigests, resizeName } from "./b
  * (`resize-bilinear-tall`, `crop`, `normalize`, …). Plain data: it crosses from thread to thread with every picture.
  */
 export interface Attestation {
-  /** Whose answer Node's was compared with; `reference`: nobody could be asked, so that of Pillow 9 to 12 on libjpeg-turbo. */
+  /** Whose answer Node's was compared with; `reference`: there was no environment to ask, so that of Pillow 9 to 12 on libjpeg-turbo. */
   readonly source: "worker" | "server" | "reference";
   /** What Node does, byte for byte as the environment does it. */
   readonly node: readonly string[];
