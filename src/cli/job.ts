@@ -6,9 +6,9 @@ import { createInterface } from "node:readline";
 import { IsotorchError, messageOf } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
 import { OF_THE_PICTURE } from "../parity/eval.ts";
-import { isRecord, parseRecord } from "../worker/json.ts";
-import { tryLock } from "../worker/lock.ts";
-import type { FileLock } from "../worker/lock.ts";
+import { isRecord, parseRecord } from "../base/json.ts";
+import { tryLock } from "../base/lock.ts";
+import type { FileLock } from "../base/lock.ts";
 import type { Named } from "./inputs.ts";
 
 /** What the answers depend on, by name; lines made under others are not mixed with these. */

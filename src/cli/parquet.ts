@@ -6,7 +6,7 @@ import { fileWriter, ParquetWriter } from "hyparquet-writer";
 import { IsotorchError, messageOf } from "../errors.ts";
 import type { ClassifyOptions } from "../options.ts";
 import { PACKAGE_VERSION } from "../version.ts";
-import { parseRecord } from "../worker/json.ts";
+import { parseRecord } from "../base/json.ts";
 
 type Element = ConstructorParameters<typeof ParquetWriter>[0]["schema"][number];
 type Row = Readonly<Record<string, unknown>>;

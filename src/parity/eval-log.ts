@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
-import { isRecord, parseRecord } from "../worker/json.ts";
+import { isRecord, parseRecord } from "../base/json.ts";
 
 /** What became of one picture. */
 export type EvalRecord = EvalAnswer | EvalFailure;

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { isRecord } from "../worker/json.ts";
+import { isRecord } from "../base/json.ts";
 import type { StageArray } from "./array.ts";
 import { GOLDEN_LIST, sha256Of } from "./golden.ts";
 import type { GoldenFile, GoldenList, GoldenPicture } from "./golden.ts";

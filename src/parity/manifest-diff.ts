@@ -1,5 +1,5 @@
 /** What differs between two runs, grouped by what it means for the bits of the answer. */
-import { isRecord } from "../worker/json.ts";
+import { isRecord } from "../base/json.ts";
 import type { Manifest, ManifestPicture } from "./manifest.ts";
 
 /** Strongest first: decides the bits, may change them, or does not touch them. */

@@ -6,7 +6,7 @@ import { decoderVersions } from "../image/decode.ts";
 import type { Handoff } from "../options.ts";
 import { PACKAGE_VERSION } from "../version.ts";
 import { hashFile } from "../worker/download.ts";
-import { isRecord } from "../worker/json.ts";
+import { isRecord } from "../base/json.ts";
 import type { AttestedEnvironment, WorkerInfo, WorkerSpec } from "../worker/start.ts";
 
 /** A picture by its name and what it holds. */

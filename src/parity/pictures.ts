@@ -3,7 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { readHeader } from "../image/format.ts";
-import { isRecord } from "../worker/json.ts";
+import { isRecord } from "../base/json.ts";
 import { EXTENSIONS, filesUnder, isPictureName } from "./walk.ts";
 
 /**

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { ERROR_CODES, IsotorchError } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
 import type { TransformsName } from "../options.ts";
-import { isRecord, parseRecord } from "../worker/json.ts";
+import { isRecord, parseRecord } from "../base/json.ts";
 import { arrayFromBytes, byteLengthOf } from "./array.ts";
 import type { StageArray } from "./array.ts";
 import { ByteReader } from "./byte-reader.ts";

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { findEnvironment } from "../worker/environment.ts";
-import { parseRecord } from "../worker/json.ts";
+import { parseRecord } from "../base/json.ts";
 
 /** Which script runs, and on what. */
 export interface ScriptCall {

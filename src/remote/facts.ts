@@ -2,7 +2,7 @@
 import { IsotorchError } from "../errors.ts";
 import type { Digests } from "../image/attest/built-in.ts";
 import type { TransformsName } from "../options.ts";
-import { isRecord, parseRecord } from "../worker/json.ts";
+import { isRecord, parseRecord } from "../base/json.ts";
 import { specOf } from "../worker/known.ts";
 import { labelsIn, outputsFor, resultOf } from "./answer.ts";
 import { failureOfReply, malformed } from "./failure.ts";

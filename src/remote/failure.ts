@@ -1,7 +1,7 @@
 /** What went wrong with a remote server, as typed errors, and which of it another try may mend. */
 import { ERROR_CODES, IsotorchError, messageOf } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
-import { parseRecord } from "../worker/json.ts";
+import { parseRecord } from "../base/json.ts";
 import type { Reply } from "./http.ts";
 
 /** There is no whole answer: nobody listens, or the connection was cut. */

@@ -1,7 +1,7 @@
 /** Whether a server's model is one that isotorch can feed, and by which names: read from its metadata. */
 import { IsotorchError } from "../errors.ts";
 import type { Handoff } from "../options.ts";
-import { isRecord } from "../worker/json.ts";
+import { isRecord } from "../base/json.ts";
 
 export const CLASSES = 1_000;
 

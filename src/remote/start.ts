@@ -4,7 +4,7 @@ import { IsotorchError, abortError } from "../errors.ts";
 import { referenceDigests } from "../image/attest/built-in.ts";
 import type { Handoff, ResolvedClassifierOptions } from "../options.ts";
 import { PACKAGE_VERSION } from "../version.ts";
-import { isRecord } from "../worker/json.ts";
+import { isRecord } from "../base/json.ts";
 import { specOf } from "../worker/known.ts";
 import { DEFAULT_POLICY } from "../worker/policy.ts";
 import type { WorkerInfo } from "../worker/start.ts";

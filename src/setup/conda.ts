@@ -5,7 +5,7 @@ import { IsotorchError } from "../errors.ts";
 import { ENVIRONMENT_NAME } from "../worker/candidates.ts";
 import { quoted, runCommand } from "../worker/command.ts";
 import { condaPython, isCondaPrefix } from "../worker/conda.ts";
-import { parseRecord } from "../worker/json.ts";
+import { parseRecord } from "../base/json.ts";
 import { findManager, type Manager } from "../worker/managers.ts";
 import { readPrefix, refusalOf } from "../worker/prefix.ts";
 import type { Surroundings } from "../worker/surroundings.ts";

@@ -1,8 +1,9 @@
 /** The note that an environment is being made, by which a later setup knows what was left half made. */
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { parseRecord, writeJson } from "../worker/json.ts";
-import { type FileLock, tryLock } from "../worker/lock.ts";
+import { writeJson } from "../base/files.ts";
+import { parseRecord } from "../base/json.ts";
+import { type FileLock, tryLock } from "../base/lock.ts";
 import { configDirectory, type Surroundings } from "../worker/surroundings.ts";
 
 /** What is being made. */

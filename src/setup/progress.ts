@@ -1,5 +1,5 @@
 /** How far conda, mamba or micromamba have come, from the lines that they print. */
-import { isRecord } from "../worker/json.ts";
+import { isRecord } from "../base/json.ts";
 import type { ManagerKind } from "../worker/managers.ts";
 
 /** How far a setup has come. */

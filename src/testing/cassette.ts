@@ -5,7 +5,7 @@ import { IsotorchError, messageOf } from "../errors.ts";
 import type { Classification, DetailedResult } from "../classifier.ts";
 import type { LoadedImage } from "../image/source.ts";
 import type { ResolvedClassifyOptions } from "../options.ts";
-import { isRecord } from "../worker/json.ts";
+import { isRecord } from "../base/json.ts";
 
 /** What a cassette file holds. */
 export interface Cassette {

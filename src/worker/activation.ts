@@ -2,7 +2,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { askManager, runScripts, type Told } from "./activators.ts";
 import { isCondaPrefix } from "./conda.ts";
-import { isRecord, parseRecord } from "./json.ts";
+import { isRecord, parseRecord } from "../base/json.ts";
 import { type Surroundings, searchPath } from "./surroundings.ts";
 
 /** The variables that an environment needs, and what decides them. */

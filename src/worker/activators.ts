@@ -4,7 +4,7 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { whichCommand } from "./candidates.ts";
 import { runCommand } from "./command.ts";
-import { isRecord, parseRecord } from "./json.ts";
+import { isRecord, parseRecord } from "../base/json.ts";
 import { findManager, type Manager } from "./managers.ts";
 import { type Surroundings, searchPath } from "./surroundings.ts";
 

@@ -5,7 +5,7 @@ import { IsotorchError } from "../errors.ts";
 import { directory } from "./checkpoint.ts";
 import { hashFile } from "./download.ts";
 import { knownCheckpoints } from "./known.ts";
-import { tryLock } from "./lock.ts";
+import { tryLock } from "../base/lock.ts";
 
 /** One file in the cache that isotorch knows. */
 export interface CacheEntry {

@@ -5,7 +5,8 @@ import { basename, dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { type FileLock, hasCode, tryLock } from "./lock.ts";
+import { hasCode } from "../base/files.ts";
+import { type FileLock, tryLock } from "../base/lock.ts";
 import { forget, transfer } from "./transfer.ts";
 
 /** Progress of a download, with the field names of transformers.js. */

@@ -1,7 +1,7 @@
 /** What an environment really can, found out by importing everything and computing something. Takes seconds. */
 import { runCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
-import { isRecord, parseRecord } from "./json.ts";
+import { isRecord, parseRecord } from "../base/json.ts";
 import { WORKER_SCRIPT } from "./script.ts";
 
 /** What the examination found. What failed is missing and has its reason among the `errors`. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { isRecord } from "./json.ts";
+import { isRecord } from "../base/json.ts";
 
 /** A checkpoint that is known by name. */
 export interface KnownCheckpoint {

@@ -2,7 +2,7 @@
 import { IsotorchError } from "../errors.ts";
 import { runCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
-import { isRecord } from "./json.ts";
+import { isRecord } from "../base/json.ts";
 import { WORKER_SCRIPT } from "./script.ts";
 
 export interface MadeCheckpoint {

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { isRecord, parseRecord } from "./json.ts";
+import { isRecord, parseRecord } from "../base/json.ts";
 import { runCommand } from "./command.ts";
 import { WORKER_SCRIPT } from "./script.ts";
 

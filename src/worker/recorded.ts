@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { parseRecord, writeJson } from "./json.ts";
+import { writeJson } from "../base/files.ts";
+import { parseRecord } from "../base/json.ts";
 import { configDirectory, type Surroundings } from "./surroundings.ts";
 
 /** The environment that `isotorch setup` chose, as it stands in `environment.json`. */

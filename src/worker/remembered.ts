@@ -6,7 +6,8 @@ import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { PACKAGE_VERSION } from "../version.ts";
 import type { Activation } from "./activation.ts";
-import { isRecord, parseRecord, writeJson } from "./json.ts";
+import { writeJson } from "../base/files.ts";
+import { isRecord, parseRecord } from "../base/json.ts";
 import { parseAnswer, type ProbeAnswer } from "./probe.ts";
 import { configDirectory, type Surroundings } from "./surroundings.ts";
 

@@ -1,6 +1,6 @@
 import { type FileHandle, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { parseRecord } from "./json.ts";
+import { parseRecord } from "../base/json.ts";
 import { fetchByProxy } from "./proxy.ts";
 
 /** One attempt to bring the rest of a file. */

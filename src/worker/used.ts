@@ -1,7 +1,8 @@
 /** The environment that answered last without being asked for, so that another one never takes its place in silence. */
 import { readFile, rm } from "node:fs/promises";
 import { type EnvironmentKind, isSameEnvironment } from "./candidates.ts";
-import { parseRecord, writeJson } from "./json.ts";
+import { writeJson } from "../base/files.ts";
+import { parseRecord } from "../base/json.ts";
 import { configDirectory, type Surroundings } from "./surroundings.ts";
 
 /** What is noted of an environment. */

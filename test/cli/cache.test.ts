@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { run } from "../../src/cli/cache.ts";
-import { tryLock } from "../../src/worker/lock.ts";
+import { tryLock } from "../../src/base/lock.ts";
 
 const V1 = "resnet101-63fe2227.pth";
 const V2 = "resnet101-cd907fc2.pth";

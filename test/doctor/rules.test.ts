@@ -8,7 +8,7 @@ import type { Findings } from "../../src/doctor/findings.ts";
 import { problemsIn, RULES } from "../../src/doctor/rules.ts";
 import type { Candidate, Environment } from "../../src/worker/environment.ts";
 import { parseExamination } from "../../src/worker/examine.ts";
-import { parseRecord } from "../../src/worker/json.ts";
+import { parseRecord } from "../../src/base/json.ts";
 import type { Lost } from "../../src/worker/lost.ts";
 
 const P2000 = { name: "Quadro P2000", capability: "6.1", driver: "472.39" };

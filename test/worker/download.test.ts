@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { download, type DownloadProgress, type DownloadRequest } from "../../src/worker/download.ts";
-import { STALE_LOCK_MS, tryLock } from "../../src/worker/lock.ts";
+import { STALE_LOCK_MS, tryLock } from "../../src/base/lock.ts";
 
 const BYTES = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 31 + (at >> 8)) & 255));
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");

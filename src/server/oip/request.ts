@@ -2,7 +2,7 @@
 import { IsotorchError } from "../../errors.ts";
 import type { InputSpec } from "../../image/geometry.ts";
 import { nearest } from "../../nearest.ts";
-import { isRecord } from "../../worker/json.ts";
+import { isRecord } from "../../base/json.ts";
 import { OUTPUTS, inputsOf } from "./metadata.ts";
 import { readTensor } from "./tensors.ts";
 import type { InputTensor } from "./tensors.ts";

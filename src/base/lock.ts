@@ -1,6 +1,8 @@
+/** Who may do something now: one process at a time, by a file that both languages read. */
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rm, rmdir, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
+import { hasCode } from "./files.ts";
 import { parseRecord } from "./json.ts";
 
 /** A lock that is held. Releasing it twice is harmless. */
@@ -91,9 +93,4 @@ function isAlive(pid: number): boolean {
 
 async function read(file: string): Promise<string | undefined> {
   return readFile(file, "utf8").catch(() => undefined);
-}
-
-/** Whether an error is a system error with this code, such as `ENOSPC`. */
-export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && "code" in error && codes.includes(String(error.code));
 }

@@ -1,0 +1,78 @@
+/** Files that others read at the same moment: each is there whole, the old one or the new one. */
+import { randomBytes } from "node:crypto";
+import { access, constants, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** How long a file that somebody else holds is waited for. */
+export interface Patience {
+  /** Milliseconds until the last attempt. @default 20_000 */
+  readonly patienceMs?: number;
+}
+
+const PATIENCE_MS = 20_000;
+const FIRST_WAIT_MS = 10;
+const LONGEST_WAIT_MS = 250;
+/** What Windows answers while a scanner, an indexer or another reader holds the file. */
+const HELD = ["EPERM", "EACCES", "EBUSY"];
+
+/**
+ * Renames a file over another one, which may exist. While a scanner or a reader holds either of them, as happens on
+ * Windows and on its drives under Linux, it tries again. Rejects with the file system's error: at once where waiting
+ * cannot help (the directory cannot be written, a directory is in the way), else after the last attempt.
+ */
+export async function replaceFile(
+  from: string,
+  to: string,
+  { patienceMs = PATIENCE_MS }: Patience = {},
+): Promise<void> {
+  const end = Date.now() + patienceMs;
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
+    try {
+      return await rename(from, to);
+    } catch (error) {
+      if (Date.now() >= end || !(await mayPass(error, to))) throw error;
+      await sleep(wait);
+    }
+  }
+}
+
+/**
+ * Writes a file by way of a temporary one beside it, in a directory that is made. Rejects with the file system's error
+ * and leaves nothing behind then.
+ */
+export async function writeWhole(
+  file: string,
+  content: string | Uint8Array,
+  patience?: Patience,
+): Promise<void> {
+  const temporary = `${file}.${process.pid}-${randomBytes(4).toString("hex")}`;
+  await mkdir(dirname(file), { recursive: true });
+  try {
+    await writeFile(temporary, content, { flag: "wx" });
+    await replaceFile(temporary, file, patience);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+/** {@link writeWhole} of a value as JSON. */
+export async function writeJson(file: string, value: object, patience?: Patience): Promise<void> {
+  await writeWhole(file, `${JSON.stringify(value, undefined, 2)}\n`, patience);
+}
+
+/** Whether an error is a system error with one of these codes, such as `ENOSPC`. */
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+}
+
+async function mayPass(error: unknown, to: string): Promise<boolean> {
+  if (!hasCode(error, ...HELD)) return false;
+  // The same codes for what no waiting mends.
+  if ((await stat(to).catch(() => undefined))?.isDirectory() === true) return false;
+  return access(dirname(to), constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
