@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -17,6 +15,8 @@ from torch import Tensor, nn
 
 from isotorch_worker.checkpoint import made_digest, sidecar
 from isotorch_worker.errors import CheckpointCorrupt, WeightsNotFound
+from isotorch_worker.files import write_whole
+from isotorch_worker.lock import locked
 
 _PASSES, _BATCH, _SIZE = 3, 16, 128
 _RESIDUAL_SCALE = 0.2
@@ -108,49 +108,24 @@ def _make(path: Path, seed: int) -> str:
     torch.save(untrained_state(seed), buffer)
     digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
     try:
-        _write_whole(path, buffer.getbuffer())
-        _write_whole(sidecar(path), f"{digest}  {path.name}\n".encode())
+        # In this order a process that is ended in between leaves nothing that looks like a made checkpoint.
+        write_whole(sidecar(path), f"{digest}  {path.name}\n".encode())
+        write_whole(path, buffer.getbuffer())
     except OSError as error:
         raise WeightsNotFound(f"{path} cannot be written: {error.strerror}") from None
     return digest
 
 
-def _write_whole(path: Path, data: bytes | memoryview) -> None:
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(temporary).unlink()
-        raise
-
-
 @contextmanager
 def _locked(path: Path) -> Generator[None, None, None]:
-    """Hold ``path + ".lock"``, which the system lets go of if this process dies."""
-    lock = path.with_name(path.name + ".lock")
+    """Hold ``path + ".lock"``, waiting for whoever makes or downloads the same file."""
+    waiting = locked(path.with_name(path.name + ".lock"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("ab")
+        waiting.__enter__()
     except OSError as error:
         raise WeightsNotFound(f"{path} cannot be written: {error.strerror}") from None
-    with file:
-        _lock(file.fileno())
+    try:
         yield
-
-
-try:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-except ImportError:  # Windows
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined]
+    finally:
+        waiting.__exit__(None, None, None)

@@ -21,25 +21,18 @@ const HELD = ["EPERM", "EACCES", "EBUSY"];
  * Windows and on its drives under Linux, it tries again. Rejects with the file system's error: at once where waiting
  * cannot help (the directory cannot be written, a directory is in the way), else after the last attempt.
  */
-export async function replaceFile(
-  from: string,
-  to: string,
-  { patienceMs = PATIENCE_MS }: Patience = {},
-): Promise<void> {
-  const end = Date.now() + patienceMs;
-  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
-    try {
-      return await rename(from, to);
-    } catch (error) {
-      if (Date.now() >= end || !(await mayPass(error, to))) throw error;
-      await sleep(wait);
-    }
-  }
+export async function replaceFile(from: string, to: string, patience?: Patience): Promise<void> {
+  await untilFree(to, () => rename(from, to), patience);
+}
+
+/** Removes a file, which may be gone already. Tries again as {@link replaceFile} does. */
+export async function removeFile(file: string, patience?: Patience): Promise<void> {
+  await untilFree(file, () => rm(file, { force: true }), patience);
 }
 
 /**
- * Writes a file by way of a temporary one beside it, in a directory that is made. Rejects with the file system's error
- * and leaves nothing behind then.
+ * Writes a file by way of a temporary one beside it. Rejects with the file system's error and leaves nothing behind
+ * then.
  */
 export async function writeWhole(
   file: string,
@@ -47,7 +40,6 @@ export async function writeWhole(
   patience?: Patience,
 ): Promise<void> {
   const temporary = `${file}.${process.pid}-${randomBytes(4).toString("hex")}`;
-  await mkdir(dirname(file), { recursive: true });
   try {
     await writeFile(temporary, content, { flag: "wx" });
     await replaceFile(temporary, file, patience);
@@ -57,8 +49,9 @@ export async function writeWhole(
   }
 }
 
-/** {@link writeWhole} of a value as JSON. */
+/** {@link writeWhole} of a value as JSON, in a directory that is made. */
 export async function writeJson(file: string, value: object, patience?: Patience): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
   await writeWhole(file, `${JSON.stringify(value, undefined, 2)}\n`, patience);
 }
 
@@ -67,11 +60,31 @@ export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(String(error.code));
 }
 
-async function mayPass(error: unknown, to: string): Promise<boolean> {
-  if (!hasCode(error, ...HELD)) return false;
+/**
+ * Does what may fail because somebody holds the file, again and again. Rejects with the last error: at once where
+ * waiting cannot help.
+ */
+export async function untilFree<T>(
+  file: string,
+  action: () => Promise<T>,
+  { patienceMs = PATIENCE_MS }: Patience = {},
+): Promise<T> {
+  const end = Date.now() + patienceMs;
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
+    try {
+      return await action();
+    } catch (error) {
+      if (Date.now() >= end || !(await mayPass(error, file))) throw error;
+      await sleep(wait);
+    }
+  }
+}
+
+async function mayPass(problem: unknown, file: string): Promise<boolean> {
+  if (!hasCode(problem, ...HELD)) return false;
   // The same codes for what no waiting mends.
-  if ((await stat(to).catch(() => undefined))?.isDirectory() === true) return false;
-  return access(dirname(to), constants.W_OK).then(
+  if ((await stat(file).catch(() => undefined))?.isDirectory() === true) return false;
+  return access(dirname(file), constants.W_OK).then(
     () => true,
     () => false,
   );

@@ -1,8 +1,13 @@
-/** Who may do something now: one process at a time, by a file that both languages read. */
+/**
+ * Who may do something now: one process at a time, by a file that both languages read. Twin of
+ * python/isotorch_worker/lock.py. The lock is the file's existence. Its content is JSON: `pid`, `host` and a random
+ * `token`; its owner touches it every five seconds. It is left behind when its owner is gone from this machine, or has
+ * not touched it for a minute.
+ */
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rm, rmdir, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rmdir, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { hasCode } from "./files.ts";
+import { hasCode, removeFile, untilFree } from "./files.ts";
 import { parseRecord } from "./json.ts";
 
 /** A lock that is held. Releasing it twice is harmless. */
@@ -25,7 +30,7 @@ export async function tryLock(file: string): Promise<FileLock | undefined> {
   await sweepIfStale(file);
   const content = JSON.stringify({ pid: process.pid, host: hostname(), token: randomUUID() });
   try {
-    await writeFile(file, content, { flag: "wx" });
+    await untilFree(file, () => writeFile(file, content, { flag: "wx" }));
   } catch (error) {
     if (hasCode(error, "EEXIST")) return undefined;
     throw error;
@@ -37,7 +42,7 @@ export async function tryLock(file: string): Promise<FileLock | undefined> {
   return {
     async release() {
       clearInterval(touch);
-      if ((await read(file)) === content) await rm(file, { force: true });
+      if ((await read(file)) === content) await removeFile(file);
     },
   };
 }
@@ -58,7 +63,7 @@ async function sweepIfStale(file: string): Promise<void> {
     return;
   }
   try {
-    if (await isStaleNow(file)) await rm(file, { force: true });
+    if (await isStaleNow(file)) await removeFile(file);
   } finally {
     await rmdir(sweeping).catch(() => {});
   }

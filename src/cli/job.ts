@@ -1,11 +1,12 @@
 /** The file of `classify --out`: a line per picture in the pictures' order, so that its length says what is done. */
 import { createReadStream } from "node:fs";
-import { open, readFile, rename, writeFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { IsotorchError, messageOf } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
 import { OF_THE_PICTURE } from "../parity/eval.ts";
+import { writeJson } from "../base/files.ts";
 import { isRecord, parseRecord } from "../base/json.ts";
 import { tryLock } from "../base/lock.ts";
 import type { FileLock } from "../base/lock.ts";
@@ -130,8 +131,7 @@ async function checkConditions(path: string, conditions: Conditions, isBegun: bo
   const beside = `${path}.job`;
   const known: unknown = parseRecord(await readFile(beside, "utf8").catch(() => ""))["conditions"];
   if (!isBegun) {
-    await writeFile(`${beside}.new`, `${JSON.stringify({ version: 1, conditions }, undefined, 2)}\n`);
-    return rename(`${beside}.new`, beside);
+    return writeJson(beside, { version: 1, conditions });
   }
   if (!isRecord(known))
     throw invalid(`${path} has lines that no run with --out began: ${beside} is missing.`);

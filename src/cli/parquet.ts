@@ -1,11 +1,12 @@
 /** The answers of a finished job as a Parquet file: a row per picture, in their order. */
 import { createReadStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileWriter, ParquetWriter } from "hyparquet-writer";
 import { IsotorchError, messageOf } from "../errors.ts";
 import type { ClassifyOptions } from "../options.ts";
 import { PACKAGE_VERSION } from "../version.ts";
+import { replaceFile } from "../base/files.ts";
 import { parseRecord } from "../base/json.ts";
 
 type Element = ConstructorParameters<typeof ParquetWriter>[0]["schema"][number];
@@ -44,7 +45,7 @@ export async function writeParquet(
       await writer.write({ columnData, rowGroupSize: rows.length });
     }
     await writer.finish();
-    await rename(whole, path);
+    await replaceFile(whole, path);
   } catch (cause) {
     await rm(whole, { force: true });
     throw new IsotorchError("INVALID_OPTION", `${path} cannot be written: ${messageOf(cause)}.`, {

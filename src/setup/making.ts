@@ -1,7 +1,7 @@
 /** The note that an environment is being made, by which a later setup knows what was left half made. */
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { writeJson } from "../base/files.ts";
+import { removeFile, writeJson } from "../base/files.ts";
 import { parseRecord } from "../base/json.ts";
 import { type FileLock, tryLock } from "../base/lock.ts";
 import { configDirectory, type Surroundings } from "../worker/surroundings.ts";
@@ -28,7 +28,7 @@ export async function noteMaking(making: Making, at: Surroundings): Promise<void
 
 /** It has come to its end. */
 export async function forgetMaking(at: Surroundings): Promise<void> {
-  await rm(noteFile(at), { force: true });
+  await removeFile(noteFile(at));
 }
 
 /** Lets one setup at a time make an environment. Rejects with `SETUP_FAILED` while another one is at work. */

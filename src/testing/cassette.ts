@@ -1,10 +1,12 @@
 /** Recorded answers: a JSON file that a real classifier wrote once and a fake one reads. */
-import { createHash, randomUUID } from "node:crypto";
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { IsotorchError, messageOf } from "../errors.ts";
 import type { Classification, DetailedResult } from "../classifier.ts";
 import type { LoadedImage } from "../image/source.ts";
 import type { ResolvedClassifyOptions } from "../options.ts";
+import { writeWhole } from "../base/files.ts";
 import { isRecord } from "../base/json.ts";
 
 /** What a cassette file holds. */
@@ -171,13 +173,9 @@ export async function writeCassette(
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([, entry]) => JSON.stringify(entry));
   const text = `{ "version": 1, "entries": [\n${lines.join(",\n")}\n] }\n`;
-  const suffix = `.${randomUUID()}.part`;
-  const part = typeof file === "string" ? `${file}${suffix}` : new URL(`${file.href}${suffix}`);
   try {
-    await writeFile(part, text);
-    await rename(part, file);
+    await writeWhole(typeof file === "string" ? file : fileURLToPath(file), text);
   } catch (cause) {
-    await rm(part, { force: true });
     throw new IsotorchError(
       "INPUT_UNREADABLE",
       `The cassette ${String(file)} cannot be written: ${messageOf(cause)}.`,

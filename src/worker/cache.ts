@@ -1,10 +1,11 @@
 /** The files of isotorch among the checkpoints, which lie in a directory that other programs use too. */
-import { lstat, readdir, readFile, rm } from "node:fs/promises";
+import { lstat, readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { IsotorchError } from "../errors.ts";
 import { directory } from "./checkpoint.ts";
 import { hashFile } from "./download.ts";
 import { knownCheckpoints } from "./known.ts";
+import { removeFile } from "../base/files.ts";
 import { tryLock } from "../base/lock.ts";
 
 /** One file in the cache that isotorch knows. */
@@ -83,9 +84,9 @@ export async function removeEntry({ path, kind }: CacheEntry): Promise<void> {
     );
   }
   try {
-    await rm(path, { force: true });
+    await removeFile(path);
     for (const ending of kind === "partial" ? [".part.json"] : [".sha256"])
-      await rm(`${whole}${ending}`, { force: true });
+      await removeFile(`${whole}${ending}`);
   } finally {
     await lock.release();
   }

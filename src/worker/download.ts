@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, rename, stat } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { hasCode } from "../base/files.ts";
+import { hasCode, type Patience, replaceFile } from "../base/files.ts";
 import { type FileLock, tryLock } from "../base/lock.ts";
 import { forget, transfer } from "./transfer.ts";
 
@@ -41,7 +41,7 @@ export interface DownloadRequest {
 }
 
 /** The numbers of a download, milliseconds. */
-export interface DownloadTiming {
+export interface DownloadTiming extends Patience {
   /** Silence after which a connection is given up. @default 30_000 */
   readonly stallMs: number;
   /** Wait before the first resumption; it doubles. @default 500 */
@@ -55,10 +55,11 @@ const TIMING: DownloadTiming = { stallMs: 30_000, retryMs: 500, pollMs: 250 };
 
 /**
  * Brings a file into place: whole and with the right hash, or not at all. A cut or silent connection is resumed at
- * most three times, also by a later process; of several processes one downloads and the others wait for it.
+ * most three times, also by a later process; of several processes one downloads and the others wait for it. What is
+ * whole beside its place already, because an earlier process could not put it there, is taken.
  *
- * Rejects with `DOWNLOAD_FAILED` (not reachable, refused, cut four times, directory not writable, disk full),
- * `CHECKPOINT_CORRUPT` (wrong content; nothing is kept) or `ABORTED`.
+ * Rejects with `DOWNLOAD_FAILED` (not reachable, refused, cut four times, directory not writable, disk full, held by
+ * another program), `CHECKPOINT_CORRUPT` (wrong content; nothing is kept) or `ABORTED`.
  */
 export async function download(request: DownloadRequest): Promise<void> {
   const timing = { ...TIMING, ...request.timing };
@@ -78,9 +79,9 @@ export async function download(request: DownloadRequest): Promise<void> {
       if (loaded !== undefined) report("progress", loaded, request.bytes ?? undefined);
     }
     report("download");
-    await fetchInto(part, request, timing, report);
-    await rename(part, request.target);
-    await forget(part);
+    if (!(await isWhole(part, request))) await fetchInto(part, request, timing, report);
+    await replaceFile(part, request.target, timing);
+    await forget(part).catch(() => {});
     report("done");
   } catch (error) {
     if (hasCode(error, "ENOSPC", "EDQUOT")) await forget(part).catch(() => {});
@@ -141,6 +142,14 @@ function isWorthAnother(outcome: "cut" | "refused" | "unreachable", attempt: num
   return attempt < RESUMPTIONS && (outcome === "cut" || (outcome === "unreachable" && attempt > 0));
 }
 
+/** Whether all of it is there already, which its hash tells. */
+async function isWhole(part: string, request: DownloadRequest): Promise<boolean> {
+  const size = await sizeOf(part);
+  if (size === undefined || size !== (request.bytes ?? size)) return false;
+  if (!request.sha256 && !request.sha256Prefix) return false;
+  return (await wrongContent(part, request)) === undefined;
+}
+
 async function wrongContent(part: string, request: DownloadRequest): Promise<IsotorchError | undefined> {
   const { sha256, sha256Prefix, url } = request;
   const expected = sha256 ?? sha256Prefix ?? "";
@@ -173,6 +182,12 @@ function explain(error: unknown, request: DownloadRequest): unknown {
     });
   }
   if (!(error instanceof Error && "code" in error)) return error;
+  if ("syscall" in error && error.syscall === "rename") {
+    return new IsotorchError("DOWNLOAD_FAILED", `${target} cannot be put in its place: ${messageOf(error)}`, {
+      hint: "Close what holds it, such as a scanner; the download is whole, and the next start takes it",
+      cause: error,
+    });
+  }
   return new IsotorchError("DOWNLOAD_FAILED", `${target} cannot be written: ${messageOf(error)}`, {
     hint: `Make ${dirname(target)} a directory that can be written, or choose another with TORCH_HOME or \`cacheDir\``,
     cause: error,

@@ -1,5 +1,6 @@
 import { type FileHandle, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
+import { removeFile } from "../base/files.ts";
 import { parseRecord } from "../base/json.ts";
 import { fetchByProxy } from "./proxy.ts";
 
@@ -96,8 +97,8 @@ function asError(thrown: unknown): Error {
 
 /** Removes a partial file and what is known of it. */
 export async function forget(part: string): Promise<void> {
-  await rm(part, { force: true });
-  await rm(validatorFile(part), { force: true });
+  await removeFile(part);
+  await removeFile(validatorFile(part));
 }
 
 interface HeldPart {

@@ -1,24 +1,13 @@
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
-import {
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  realpath,
-  rm,
-  symlink,
-  utimes,
-  writeFile,
-} from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { download, type DownloadProgress, type DownloadRequest } from "../../src/worker/download.ts";
-import { STALE_LOCK_MS, tryLock } from "../../src/base/lock.ts";
 
 const BYTES = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 31 + (at >> 8)) & 255));
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");
@@ -299,6 +288,35 @@ describe("a download goes on", () => {
     expect(await readFile(target)).toEqual(BYTES);
   });
 
+  test("takes what lies whole beside its place, and asks nobody", async () => {
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(`${target}.part`, BYTES);
+    await fetchIt();
+    expect(server.ranges).toEqual([]);
+    expect(await readFile(target)).toEqual(BYTES);
+    expect(await leftOvers()).toEqual([]);
+  });
+
+  test("does not take what is only as long", async () => {
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(`${target}.part`, Buffer.alloc(BYTES.length));
+    await fetchIt();
+    expect(server.ranges).toEqual(["-"]);
+    expect(await readFile(target)).toEqual(BYTES);
+  });
+
+  test("keeps what it cannot put in its place for the next time", async () => {
+    await mkdir(target, { recursive: true });
+    await expect(fetchIt()).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: expect.stringContaining("cannot be put in its place") as string,
+    });
+    await rm(target, { recursive: true });
+    await fetchIt();
+    expect(server.ranges).toEqual(["-"]);
+    expect(await readFile(target)).toEqual(BYTES);
+  });
+
   test("and reports it with the field names of transformers.js", async () => {
     const events: DownloadProgress[] = [];
     await fetchIt({ onProgress: (event) => events.push(event) });
@@ -311,26 +329,6 @@ describe("a download goes on", () => {
 });
 
 describe("two at once", () => {
-  test("a lock whose owner lives is respected, one whose owner is gone or silent is swept", async () => {
-    const file = join(root, "lock");
-    const lock = await tryLock(file);
-    expect(lock).toBeDefined();
-    expect(await tryLock(file)).toBeUndefined();
-    await lock?.release();
-    await lock?.release();
-    const gone = spawn(process.execPath, ["-e", ""]);
-    await new Promise((resolve) => gone.once("close", resolve));
-    await writeFile(file, JSON.stringify({ pid: gone.pid, host: hostname(), token: "t" }));
-    const swept = await tryLock(file);
-    expect(swept).toBeDefined();
-    await swept?.release();
-    await writeFile(file, JSON.stringify({ pid: 1, host: "another machine", token: "t" }));
-    expect(await tryLock(file)).toBeUndefined();
-    const longAgo = new Date(Date.now() - STALE_LOCK_MS - 1_000);
-    await utimes(file, longAgo, longAgo);
-    expect(await tryLock(file)).toBeDefined();
-  });
-
   test("processes share one download, and a killed one's lock stops nobody", async () => {
     const compiled = await compile();
     const run = (): ReturnType<typeof spawn> =>

@@ -1,0 +1,68 @@
+"""Files that others read at the same moment: each is there whole, the old one or the new one.
+
+Twin of src/base/files.ts.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+PATIENCE_SECONDS = 20.0
+_FIRST_WAIT_SECONDS = 0.01
+_LONGEST_WAIT_SECONDS = 0.25
+# What Windows answers while a scanner, an indexer or another reader holds the file.
+_HELD = {errno.EPERM, errno.EACCES, errno.EBUSY}
+
+
+def replace_file(source: Path, target: Path, patience: float = PATIENCE_SECONDS) -> None:
+    """Rename a file over another one, which may exist; again and again while a scanner holds either."""
+    until_free(target, lambda: source.replace(target), patience)
+
+
+def remove_file(file: Path, patience: float = PATIENCE_SECONDS) -> None:
+    """Remove a file, which may be gone already; tried again while somebody holds it."""
+    until_free(file, lambda: file.unlink(missing_ok=True), patience)
+
+
+def write_whole(file: Path, data: bytes | memoryview) -> None:
+    """Write a file by way of a temporary one beside it. Raises OSError and leaves nothing behind then."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        replace_file(Path(temporary), file)
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def until_free(file: Path, action: Callable[[], None], patience: float = PATIENCE_SECONDS) -> None:
+    """Do what may fail because somebody holds ``file``, again and again for ``patience`` seconds.
+
+    Raises the last OSError: at once where waiting cannot help (the directory cannot be written, a directory
+    is in the way).
+    """
+    end = time.monotonic() + patience
+    wait = _FIRST_WAIT_SECONDS
+    while True:
+        try:
+            return action()
+        except OSError as error:
+            if time.monotonic() >= end or not _may_pass(error, file):
+                raise
+        time.sleep(wait)
+        wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+
+
+def _may_pass(error: OSError, file: Path) -> bool:
+    # The same codes for what no waiting mends.
+    return error.errno in _HELD and not file.is_dir() and os.access(file.parent, os.W_OK)
