@@ -102,7 +102,7 @@ async function* picturesFrom(
   }
   if (typeof from !== "string") return;
   const isFolder = from !== "-" && (await stat(from).catch(() => undefined))?.isDirectory() === true;
-  for await (const picture of isFolder ? picturesOf(from, signal) : listed(from, isNul, signal)) {
+  for await (const picture of isFolder ? picturesOf(from, signal) : listed(from, { isNul, signal })) {
     if (signal.aborted) return;
     yield picture;
   }

@@ -2,49 +2,65 @@
 import { createReadStream } from "node:fs";
 import { IsotorchError, messageOf } from "../errors.ts";
 import type { Named } from "./inputs.ts";
+import { Entries } from "./list-entry.ts";
+import { badList, linesOf } from "./list-lines.ts";
+import type { Line } from "./list-lines.ts";
+import { note } from "./notes.ts";
 
-/** Characters of one entry of a list; a data: URL may be long. */
-const LONGEST_ENTRY = 32 * 1024 * 1024;
+/** How a list is read. */
+export interface ListOptions {
+  /**
+   * Its entries end with NUL and are names to the byte, as those of `find -print0`.
+   * @default false: a name per line
+   */
+  readonly isNul?: boolean;
+  /** Ends it, also while the next entry is waited for. */
+  readonly signal?: AbortSignal;
+  /**
+   * Hears how it was read, where it does not say that itself.
+   * @default a line on stderr
+   */
+  readonly say?: (sentence: string) => void;
+}
 
 /**
- * The entries of a list, as they come: one per line, or each ended by NUL. Empty lines are passed over.
+ * The entries of a list, as they come; a line at a time is in memory. Empty lines are passed over. What is there is meant
+ * as it is written: quotes, blanks, comments, tables and other encodings are thought of where nothing is there.
  *
  * @param file its path; `-` is stdin.
- * @param signal ends it, also while the next entry is waited for.
- * @throws IsotorchError `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, `INVALID_INPUT` for NUL in a list of lines.
+ * @throws IsotorchError `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`; `BAD_LIST` where it cannot be read any further.
  */
 export async function* listed(
   file: string,
-  isNul: boolean,
-  signal?: AbortSignal,
+  { isNul = false, signal, say = note }: ListOptions = {},
 ): AsyncGenerator<Named, void, undefined> {
-  const source = file === "-" ? process.stdin : createReadStream(file);
-  signal?.addEventListener("abort", () => source.destroy(), { once: true });
-  const end = isNul ? "\0" : "\n";
-  let rest = "";
+  const isStdin = file === "-";
+  const name = isStdin ? "on stdin" : file;
+  const source = isStdin ? process.stdin : createReadStream(file);
+  const entries = new Entries({ name, path: isStdin ? undefined : file, say });
+  const stop = (): unknown => source.destroy();
+  signal?.addEventListener("abort", stop, { once: true });
   try {
-    for await (const chunk of source.setEncoding("utf8") as AsyncIterable<string>) {
-      const entries = `${rest}${chunk}`.split(end);
-      rest = entries.pop() ?? "";
-      for (const entry of entries) yield* entryOf(entry, isNul);
-      if (rest.length > LONGEST_ENTRY)
-        throw new IsotorchError("INVALID_INPUT", `The list ${file} has no end of line.`);
+    for await (const line of linesOf(source, { name, isNul })) {
+      const entry = isNul ? toTheByte(line, name) : await entries.of(line);
+      if (entry !== undefined) yield entry;
     }
   } catch (cause) {
     if (cause instanceof IsotorchError) throw cause;
     if (signal?.aborted) return;
     const code = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "INPUT_NOT_FOUND" : "INPUT_UNREADABLE";
     throw new IsotorchError(code, `The list ${file} cannot be read: ${messageOf(cause)}`, { cause });
+  } finally {
+    signal?.removeEventListener("abort", stop);
   }
-  yield* entryOf(rest, isNul);
 }
 
-function* entryOf(entry: string, isNul: boolean): Generator<Named, void, undefined> {
-  const name = isNul ? entry : entry.replace(/\r$/, "");
-  if (name.includes("\0")) {
-    throw new IsotorchError("INVALID_INPUT", "The list has NUL characters in it.", {
-      hint: "Say --null where its entries end with NUL, as those of find -print0 do.",
-    });
-  }
-  if (name !== "") yield { name, image: name };
+function toTheByte({ text, number }: Line, name: string): Named | undefined {
+  if (text === "") return undefined;
+  if (text !== undefined) return { name: text, image: text };
+  throw badList(
+    name,
+    `has an entry ${number} that is not UTF-8`,
+    "Rename the file, or name its folder instead of it.",
+  );
 }
