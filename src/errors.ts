@@ -71,7 +71,7 @@ const HINTS: Readonly<Record<IsotorchErrorCode, string>> = {
   DEVICE_UNAVAILABLE: 'Use `device: "cpu"`, or run `npx isotorch doctor`.',
   WEIGHTS_NOT_FOUND: "Run `npx isotorch models` to see which checkpoints are here.",
   DOWNLOAD_FAILED:
-    "Check the network, or put the file in its place by hand; `npx isotorch models` shows where.",
+    "Check the network, name a mirror with ISOTORCH_WEIGHTS_URL, or put the file in its place by hand; `npx isotorch models` shows where.",
   CHECKPOINT_CORRUPT: "Remove the file and fetch it again.",
   CHECKPOINT_MISMATCH: "Give a `state_dict` of torchvision's resnet101.",
   CHECKPOINT_UNTRUSTED: "Give its `sha256`, or set `trustCheckpoint: true` if you made it.",
