@@ -73,11 +73,19 @@ function oddities(labels: readonly string[], isLines: boolean): string[] {
   const repeated = repeatedOf(labels.filter((label) => label !== ""));
   if (repeated.length > FEW_REPEATED * labels.length) {
     const different = labels.length - repeated.length;
-    const [first] = repeated;
     found.push(
-      `has ${labels.length} labels and only ${different} different ones; ${JSON.stringify(first)} comes again`,
+      `has ${labels.length} labels and only ${different} different ones; ${JSON.stringify(repeated[0])} comes again`,
     );
   }
+  const [first = ""] = labels;
+  const end = /[,;]$/.exec(first)?.[0];
+  if (isLines && labels.length > 1 && end !== undefined && labels.every((label) => label.endsWith(end)))
+    found.push(
+      `has ${JSON.stringify(end)} after each label; a line is a label as it stands, so it stays there`,
+    );
+  const lost = labels.findIndex((label) => label.includes("\uFFFD"));
+  if (lost !== -1)
+    found.push(`has U+FFFD in the label of class ${lost}: characters were lost when it was written`);
   const prefix = isLines && labels.length > 1 ? prefixOf(labels) : undefined;
   if (prefix !== undefined)
     found.push(`has ${prefix} before each label; a line is a label as it stands, so it stays there`);
@@ -176,6 +184,8 @@ function whyAnotherNumber(given: readonly string[], classes: number): readonly [
       `Take the line ${JSON.stringify(first)} away; the others then have their places.`,
     ];
   }
+  if (given.length === 1 && classes > 1)
+    return [": all of the file is one line", "Give one label per line, in the order of the classes."];
   const isHeader = first.split(/[,;\t|]/).some(isLabelName);
   if (given.length === classes + 1 && isHeader)
     return [`: the first, ${JSON.stringify(first)}, looks like a header`, "Take the first line away."];

@@ -1,4 +1,5 @@
 /** A line of a list that is a row of a table: which of its cells is the path. */
+import { cellsOf } from "../base/cells.ts";
 
 /** Which cell of a row is the path. */
 export interface PathColumn {
@@ -10,26 +11,6 @@ const SEPARATORS = ["\t", ";", ","] as const;
 /** What the column of the paths is called, without blanks and signs. */
 const PATH =
   /^(?:path|filepath|file|filename|image|imagepath|imagefile|imagename|img|imgpath|picture|photo|url|src|路径|文件|文件名|图片|图像|路徑|檔案|圖片)$/;
-
-/** The cells of a row, in double quotes where they hold the sign; `undefined` for a quote without an end. */
-export function cellsOf(line: string, separator: string): string[] | undefined {
-  const cells: string[] = [];
-  for (let rest = line; ;) {
-    const quoted = /^\s*"((?:[^"]|"")*)"\s*/.exec(rest);
-    const after = quoted === null ? undefined : rest.slice(quoted[0].length);
-    if (quoted !== null && after !== undefined && (after === "" || after.startsWith(separator))) {
-      cells.push((quoted[1] ?? "").replaceAll('""', '"'));
-      if (after === "") return cells;
-      rest = after.slice(separator.length);
-      continue;
-    }
-    if (/^\s*"/.test(rest)) return undefined;
-    const end = rest.indexOf(separator);
-    cells.push((end === -1 ? rest : rest.slice(0, end)).trim());
-    if (end === -1) return cells;
-    rest = rest.slice(end + separator.length);
-  }
-}
 
 /** The column that a header names as that of the paths; `undefined` where the line is no such header. */
 export function headerOf(line: string): PathColumn | undefined {

@@ -63,10 +63,14 @@ export class Entries {
     const found = await this.#found(line, text);
     if (found !== undefined) {
       if (found.encoding !== "utf-8")
-        this.#sayOnce(found.encoding, `is not UTF-8 and is read as ${NAMES[found.encoding]}`, line);
+        this.#sayOnce(
+          found.encoding,
+          `is read as ${NAMES[found.encoding]}, in which its names are there`,
+          line,
+        );
       return { name: found.name, image: found.name };
     }
-    if (text !== undefined && this.#isNoEntry(text, line, isFirst)) return undefined;
+    if (this.#isNoEntry(line, text, isFirst)) return undefined;
     return this.#missing(line, text);
   }
 
@@ -104,45 +108,42 @@ export class Entries {
   }
 
   /** Comments, and the names of columns. */
-  #isNoEntry(text: string, line: Line, isFirst: boolean): boolean {
-    if (text.trimStart().startsWith("#")) {
-      this.#sayOnce(
-        "comment",
-        "has lines that begin with # and name no file: they are passed over as comments",
-        line,
-      );
+  #isNoEntry(line: Line, text: string | undefined, isFirst: boolean): boolean {
+    // In every encoding that is read, # is the same byte.
+    if (lossy(line, text).trimStart().startsWith("#")) {
+      const what = "has lines that begin with # and name no file: they are passed over as comments";
+      this.#sayOnce("comment", what, line);
+      this.#isFirst = isFirst;
       return true;
     }
-    const column = isFirst ? headerOf(text) : undefined;
-    if (column === undefined) return false;
-    this.#column = column;
-    const name = cellAt(text, column) ?? "";
-    this.#sayOnce("table", `is a table, whose column ${JSON.stringify(name)} is read as paths`, line);
-    return true;
+    if (!isFirst) return false;
+    for (const { name } of readingsOf(line, text)) {
+      const column = headerOf(name);
+      if (column === undefined) continue;
+      this.#column = column;
+      const title = JSON.stringify(cellAt(name, column)?.trim() ?? "");
+      this.#sayOnce("table", `is a table, whose column ${title} is read as paths`, line);
+      return true;
+    }
+    return false;
   }
 
-  /** The failure of a line that names nothing, under the likeliest of its names, with what it may come from. */
+  /**
+   * The failure of a line that names nothing, under the likeliest of its names, with what it may come from.
+   *
+   * @throws IsotorchError `BAD_LIST` for a line that is no text.
+   */
   async #missing(line: Line, text: string | undefined): Promise<Named> {
     const where = `Line ${line.number} of the list ${this.#list.name}`;
     const hints: string[] = [];
-    let written = text;
-    if (written === undefined) {
-      const reading = readChinese(line.bytes ?? new Uint8Array());
-      if (reading.outcome === "refused") {
-        const why = notUtf8(line.bytes ?? new Uint8Array(), line);
-        throw badList(this.#list.name, `${why}${reading.why}`, TO_UTF8);
-      }
-      written = reading.text.replace(/\r$/, "");
-      hints.push(`${where} is not UTF-8 and was read as ${NAMES[reading.encoding]}.`);
-    } else if (line.bytes !== undefined && !CHINESE.test(written)) {
-      const others = chineseReadings(line.bytes).map(
-        (other) => `${other.text.trim()} as ${NAMES[other.encoding]}`,
-      );
-      if (others.length > 0)
-        hints.push(
-          `${where} can be read as UTF-8, and also ${others.join(" and ")}, which is not there either.`,
-        );
+    const raw = line.bytes === undefined ? "" : withoutReturn(Buffer.from(line.bytes));
+    if (text === undefined && raw !== "" && (await isThere(raw))) {
+      const hint = `${where} is the name of a file, and that name is not UTF-8: name its folder instead, or rename it.`;
+      const name = lossy(line, text);
+      return { name, error: new IsotorchError("INPUT_NOT_FOUND", `There is no file ${name}.`, { hint }) };
     }
+    const { written, doubt } = this.#likeliest(line, text);
+    if (doubt !== undefined) hints.push(`${where} ${doubt}.`);
     const cell = this.#column === undefined ? undefined : cellAt(written, this.#column);
     const name = cell ?? variantsOf(written).at(-1) ?? written;
     if (name !== written && cell === undefined)
@@ -151,15 +152,33 @@ export class Entries {
       );
     if (cell === undefined && /[,;\t]/.test(written))
       hints.push(
-        'If it is a row of a table, put the columns\' names into the first line, such as "path,label".',
+        'If it is a row of a table, put the names of the columns into the first line, such as "path,label".',
       );
     const { path } = this.#list;
     if (path !== undefined && dirname(path) !== "." && (await isThere(join(dirname(path), name))))
       hints.push(
-        `Paths count from the working directory, and from the list's own folder it would be there: cd ${dirname(path)}`,
+        `Paths count from the working directory; from the list's own folder it would be there: cd ${dirname(path)}`,
       );
     const hint = hints.length > 0 ? { hint: hints.join(" ") } : {};
     return { name, error: new IsotorchError("INPUT_NOT_FOUND", `There is no file ${name}.`, hint) };
+  }
+
+  /** What a line says where nothing is there to tell, and what else it could say. */
+  #likeliest(line: Line, text: string | undefined): { readonly written: string; readonly doubt?: string } {
+    const { bytes } = line;
+    if (text !== undefined) {
+      const others = bytes === undefined || CHINESE.test(text) ? [] : chineseReadings(bytes);
+      if (others.length === 0) return { written: text };
+      const shown = others.map((other) => `${other.text.trim()} as ${NAMES[other.encoding]}`).join(" and ");
+      return { written: text, doubt: `can be read as UTF-8, and also ${shown}, which is not there either` };
+    }
+    const reading = readChinese(bytes ?? new Uint8Array());
+    if (reading.outcome === "refused")
+      throw badList(this.#list.name, `${notUtf8(bytes ?? new Uint8Array(), line)}${reading.why}`, TO_UTF8);
+    return {
+      written: reading.text.replace(/\r$/, ""),
+      doubt: `is not UTF-8 and was read as ${NAMES[reading.encoding]}`,
+    };
   }
 
   #sayOnce(kind: string, what: string, { number }: Line): void {
@@ -197,6 +216,20 @@ function variantsOf(text: string): string[] {
   return [bare, ...(inner === undefined || inner === "" ? [] : [inner])];
 }
 
-async function isThere(name: string): Promise<boolean> {
+/** A line as well as it can be shown. */
+function lossy({ bytes }: Line, text: string | undefined): string {
+  return (
+    text ??
+    Buffer.from(bytes ?? [])
+      .toString()
+      .replace(/\r$/, "")
+  );
+}
+
+function withoutReturn(bytes: Buffer): Buffer {
+  return bytes.at(-1) === 0x0d ? bytes.subarray(0, -1) : bytes;
+}
+
+async function isThere(name: string | Buffer): Promise<boolean> {
   return (await stat(name).catch(() => undefined)) !== undefined;
 }

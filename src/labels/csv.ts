@@ -1,4 +1,5 @@
 /** Labels in CSV, TSV and the like: which sign parts the cells, whether there is a header, what its cells are. */
+import { cellsOf } from "../base/cells.ts";
 import { byIndex } from "./indexed.ts";
 import type { Refusal } from "./refusal.ts";
 import { isHeader, isIndexName, isLabelName, labelsOfTable } from "./table.ts";
@@ -93,32 +94,6 @@ function withoutHeader(
     return byIndex(labels, `${what} without a header`, refusal);
   }
   return undefined;
-}
-
-/**
- * The cells of a line; the last of `most` cells holds all that is left. A cell may be in double quotes, in which "" is a quote.
- *
- * @returns undefined for a quote without an end.
- */
-function cellsOf(line: string, separator: string, most = Number.POSITIVE_INFINITY): string[] | undefined {
-  const cells: string[] = [];
-  let rest = line;
-  for (;;) {
-    const quoted = /^\s*"((?:[^"]|"")*)"\s*/.exec(rest);
-    const after = quoted === null ? "" : rest.slice(quoted[0].length);
-    if (quoted !== null && (after === "" || after.startsWith(separator))) {
-      cells.push((quoted[1] ?? "").replaceAll('""', '"'));
-      if (after === "") return cells;
-      if (cells.length === most) return [...cells, after];
-      rest = after.slice(separator.length);
-      continue;
-    }
-    if (/^\s*"/.test(rest) && quoted === null) return undefined;
-    const end = cells.length + 1 === most ? -1 : rest.indexOf(separator);
-    cells.push(end === -1 ? rest : rest.slice(0, end));
-    if (end === -1) return cells;
-    rest = rest.slice(end + separator.length);
-  }
 }
 
 /** A cell without its quotes, where it is in quotes as a whole. */

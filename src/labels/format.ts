@@ -17,6 +17,9 @@ const VALUE = /^(?:\{|[[(]\s*(?:[[{("'\])]|u["']|-?\d))/;
 /** `labels = {`, `export const labels = [` and the like. */
 const ASSIGNMENT = /^(?:(?:export\s+)?(?:const|let|var)\s+)?[A-Za-z_][\w.]*(?:\s*:[^=\n]*)?\s*=\s*(?=[[{(])/;
 
+/** What a program or its data may begin with; labels that begin so are no value after it, and stay. */
+const COMMENTS = /^(?:(?:#|\/\/)[^\n]*\n\s*|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/\s*)+/;
+
 /** Files that are none, by how they begin, with what they are. */
 const STRANGERS: readonly (readonly [start: RegExp, why: string, hint: string])[] = [
   [
@@ -50,9 +53,10 @@ const STRANGERS: readonly (readonly [start: RegExp, why: string, hint: string])[
  */
 export function parseLabels(text: string, refusal: Refusal): FileLabels {
   const start = text.trimStart();
+  const uncommented = start.replace(COMMENTS, "");
   if (start === "") throw refusal("is empty");
   for (const [begins, why, hint] of STRANGERS) if (begins.test(start)) throw refusal(why, hint);
-  const other = labelsOfValueIn(start, refusal) ?? labelsOfLines(linesOf(text), refusal);
+  const other = labelsOfValueIn(uncommented, refusal) ?? labelsOfLines(linesOf(text), refusal);
   if (other === undefined) return { labels: linesOf(text).map(stripped), isLines: true };
   return { labels: other.map((label, at) => onOneLine(label, at, refusal)), isLines: false };
 }

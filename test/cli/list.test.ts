@@ -139,10 +139,22 @@ describe("the encoding of a list is", () => {
   test("the one in which the names are there, and it is said which", async () => {
     rmSync("L/è.jpg"); // the bytes of 猫 in GBK are those of è in UTF-8
     expect(await names(encoded(lines, "gb18030"))).toEqual(there);
-    expect(said).toEqual([expect.stringMatching(/not UTF-8 and is read as GBK .*line 2/) as string]);
+    expect(said).toEqual([expect.stringMatching(/is read as GBK .*line 2/) as string]);
     said = [];
     expect(await names(encoded("L/雞.jpg", "big5"))).toEqual(["L/雞.jpg"]);
     expect(said).toEqual([expect.stringMatching(/is read as Big5/) as string]);
+  });
+
+  test("also that of comments and of the names of columns", async () => {
+    expect(await names(encoded("# 图片\n路径,标签\nL/犬金鱼.jpg,鱼\n", "gb18030"))).toEqual(["L/犬金鱼.jpg"]);
+    expect(said).toHaveLength(3);
+    expect(await names(Buffer.from("# f\u00fcr\nL/a.jpg\n", "latin1"))).toEqual(["L/a.jpg"]);
+  });
+
+  test.skipIf(process.platform !== "linux")("none, where a name on the disk is none", async () => {
+    const name = encoded("金.jpg", "gb18030");
+    writeFileSync(Buffer.concat([Buffer.from("L/"), name]), "");
+    expect(await hintOf(Buffer.concat([Buffer.from("L/"), name]))).toMatch(/that name is not UTF-8/);
   });
 
   test("where nothing is there, the likely one, with a hint at it", async () => {

@@ -51,6 +51,8 @@ describe("lines are labels as the tutorial reads them", () => {
     expect((await read("a\nb\na\n")).said.join()).toMatch(/3 labels and only 2 different ones; "a"/);
     expect((await read("0 a\n1 b\n")).said.join()).toMatch(/its index before each label/);
     expect((await read("n01440764 a\nn01443537 b")).said.join()).toMatch(/its WordNet id before each label/);
+    expect((await read("a,\nb,\n")).said.join()).toMatch(/"," after each label/);
+    expect((await read("a\nb\uFFFD\n")).said.join()).toMatch(/U\+FFFD in the label of class 1/);
     expect((await read("a\nb\nc\n")).said).toEqual([]);
   });
 });
@@ -168,6 +170,7 @@ describe("a format is read", () => {
       "a Python dictionary with escapes",
       `{0: u'tench, \\x54inca tinca', 1: 'gold\\u0066ish', 2: "it's a \\"crane\\"",}`,
     ],
+    ["a program's table", `// ImageNet\n/* ** */\nexport const LABELS = ${pythons};\n`],
     ["a Python list", `['tench, Tinca tinca', 'goldfish', 'it\\'s a "crane"']`],
     ["the lines of a dictionary", pythons.slice(1, -1)],
     ["YAML's pairs", `0: tench, Tinca tinca\n1: goldfish\n2: it's a "crane"\n`],
@@ -258,5 +261,6 @@ test("labels that are not as many as the classes say what the number comes from"
   expect(await why("a\n\nb\nc\n")).toMatch(/1 lines are blank \(2\)/);
   expect(await why("background\na\nb\nc\n")).toMatch(/TensorFlow.*Take the line "background" away/);
   expect(await why("label\na\nb\nc\n")).toMatch(/looks like a header/);
+  expect(await why("a,b,c")).toMatch(/all of the file is one line/);
   expect(await why("a\nb\n")).toMatch(/There are 2 labels for 3 classes\. Give one label per line/);
 });
