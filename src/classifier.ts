@@ -123,7 +123,7 @@ async function open(
   options: ResolvedClassifierOptions,
   listeners: Set<(phase: Phase) => void>,
 ): Promise<Opened> {
-  const given = await readLabels(options.labels);
+  const given = await readLabels(options.labels, (sentence) => options.logger?.warn(sentence));
   // Beside the worker's start, which does the same. Whoever awaits it hears of a failure.
   const own = pictures.attest();
   own.catch(() => undefined);

@@ -121,7 +121,8 @@ export interface ClassifierOptions {
   /** A conda environment by name or prefix; nothing else is tried. */
   readonly env?: string;
   /**
-   * Labels: a list, or a text file with one per line; as many as the network has classes.
+   * Labels: a list, or a file with one per line, or in JSON, Python's or CSV's form (docs/errors.md, `BAD_LABELS`); as
+   * many as the network has classes.
    * @default the categories of the weights
    */
   readonly labels?: string | readonly string[];
@@ -143,7 +144,7 @@ export interface ClassifierOptions {
   /** Hears of downloads and of the phases of the worker's start. */
   readonly onProgress?: (event: ProgressEvent) => void;
   /**
-   * Where log lines of the worker go.
+   * Where log lines of the worker go, and warnings about files that were given, such as the encoding of `labels`.
    * @default nowhere
    */
   readonly logger?: Logger;

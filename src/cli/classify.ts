@@ -12,8 +12,9 @@ import { parserOf } from "./description.ts";
 import { classifierOptions, imageOptions, oneOf, parseFlags, wholeNumber } from "./flags.ts";
 import type { Values } from "./flags.ts";
 import { EXIT } from "./exit.ts";
-import { listed, picturesOf } from "./inputs.ts";
+import { picturesOf } from "./inputs.ts";
 import type { Named } from "./inputs.ts";
+import { listed } from "./list.ts";
 import { clearProgress } from "./progress.ts";
 import { isColoured, print, thumbnailsOf } from "./terminal.ts";
 import { watchFolder } from "./watch.ts";
@@ -101,7 +102,7 @@ async function* picturesFrom(
   }
   if (typeof from !== "string") return;
   const isFolder = from !== "-" && (await stat(from).catch(() => undefined))?.isDirectory() === true;
-  for await (const picture of isFolder ? picturesOf(from, signal) : listed(from, isNul, signal)) {
+  for await (const picture of isFolder ? picturesOf(from, signal) : listed(from, { isNul, signal })) {
     if (signal.aborted) return;
     yield picture;
   }

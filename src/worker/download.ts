@@ -50,6 +50,8 @@ export interface DownloadTiming extends Patience {
   readonly pollMs: number;
 }
 
+/** The Hugging Face hub, of which `HF_ENDPOINT` names a mirror. */
+export const HUB = "huggingface.co";
 const RESUMPTIONS = 3;
 const TIMING: DownloadTiming = { stallMs: 30_000, retryMs: 500, pollMs: 250 };
 
@@ -195,8 +197,9 @@ function explain(error: unknown, request: DownloadRequest): unknown {
 }
 
 function failed({ url, target }: DownloadRequest, message: string): IsotorchError {
+  const hub = new URL(url).hostname === HUB ? " or, of the hub, with HF_ENDPOINT" : "";
   return new IsotorchError("DOWNLOAD_FAILED", message, {
-    hint: `Put the file by hand at ${target} (from ${url}), name a mirror with ISOTORCH_WEIGHTS_URL, or try without trained weights: --weights untrained:0`,
+    hint: `Put the file by hand at ${target} (from ${url}), name a mirror with ISOTORCH_WEIGHTS_URL${hub}, or try without trained weights: --weights untrained:0`,
   });
 }
 
