@@ -167,7 +167,10 @@ function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
   try {
     if (process.platform === "win32") {
-      spawn("taskkill", ["/pid", String(child.pid), "/t", "/f"], { stdio: "ignore" }).once("error", () => {});
+      const alone = (): boolean => child.kill("SIGKILL");
+      spawn("taskkill", ["/pid", String(child.pid), "/t", "/f"], { stdio: "ignore" })
+        .once("error", alone)
+        .once("exit", (code) => code !== 0 && alone());
     } else {
       process.kill(-child.pid, signal);
     }

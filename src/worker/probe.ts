@@ -51,7 +51,7 @@ export interface ProbeOptions {
 export const OLDEST_PYTHON = "3.9";
 /** The oldest PyTorch that has what the worker uses. */
 export const OLDEST_TORCH = "1.12";
-const VERSION_LINE = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
+const VERSION_LINE = "import sys; print('.'.join(map(str, sys.version_info[:3])))";
 
 /**
  * Asks an interpreter, without importing torch, what it has: its version and the distributions that the worker
@@ -99,7 +99,7 @@ function reasonIn({ code, stderr }: CommandResult, broken: string): string {
 
 /** The version of a Python of any age, such as `3.11.2`; `undefined` if the file does not run as one. */
 export async function pythonVersion(python: string, options: ProbeOptions = {}): Promise<string | undefined> {
-  // Python 2 refuses `-X`, and digits are the same in every encoding.
+  // Python 2 refuses `-X`, and digits are the same in every encoding. No % in it: cmd.exe would expand it for a shim.
   const result = await runCommand(python, ["-E", "-s", "-c", VERSION_LINE], {
     timeoutMs: 10_000,
     ...options,

@@ -59,7 +59,7 @@ export async function remember(
   at: Surroundings,
 ): Promise<void> {
   if (answer.watch.length === 0 || !activation.isSettled) return;
-  const stamp = stampOf([python, answer.executable, answer.prefix, ...answer.watch, ...activation.watch]);
+  const stamp = stampOf([python, answer.executable, ...answer.watch, ...activation.watch]);
   const entry = { isotorch: PACKAGE_VERSION, answer, activation, stamp };
   await change(at, (entries) => [...entries.filter(([name]) => name !== python), [python, entry]]);
 }

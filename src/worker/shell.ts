@@ -13,10 +13,12 @@ const EVERYWHERE_POSIX = /^(?:PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_\w+|
 const EVERYWHERE_WINDOWS =
   /^(?:PATH|PATHEXT|COMSPEC|SYSTEMROOT|SYSTEMDRIVE|WINDIR|OS|TEMP|TMP|USERPROFILE|USERNAME|USERDOMAIN|HOMEDRIVE|HOMEPATH|APPDATA|LOCALAPPDATA|PROGRAMDATA|ALLUSERSPROFILE|PUBLIC|COMPUTERNAME|NUMBER_OF_PROCESSORS|PROGRAMFILES.*|PROGRAMW6432|COMMONPROGRAM.*|PROCESSOR_.*)$/;
 /** Variables of a shell itself, which a script does not mean to set. */
-const SHELL_OWN = /^(?:_|PWD|OLDPWD|SHLVL|PS1|PROMPT|BASH_ENV|ENV|PATHEXT|COMSPEC|ISOTORCH_\w+)$/;
+const SHELL_OWN = /^(?:_|PWD|OLDPWD|SHLVL|PS1|PROMPT|PATHEXT|COMSPEC|ISOTORCH_\w+|ELECTRON_RUN_AS_NODE)$/;
 /** What conda, and the scripts of its packages, note for `conda deactivate`. */
 const NOTES =
   /^(?:CONDA_(?:PREFIX(?:_\d+)?|SHLVL|DEFAULT_ENV|PROMPT_MODIFIER|STACKED_\d+)|_CE_\w+|PIXI_PROMPT)$/;
+/** Files that a shell reads first, whatever it is started for. */
+const READ_FIRST = new Set(["BASH_ENV", "ENV"]);
 /** What was there before, under the name of its backup. */
 const BACKUP = /^(?:CONDA_BACKUP_|_CONDA_SET_|__CONDA_SHLVL_\d+_)(\w+)$|^(\w+)_CONDA_BACKUP$/;
 
@@ -90,7 +92,8 @@ function ownVariables(environ: Variables, set: Variables, { path: { delimiter } 
   const own: Record<string, string> = {};
   for (const [name, value] of Object.entries(environ)) {
     const mine = withoutFront(value, set[name], delimiter);
-    if (!NOTES.test(name) && !BACKUP.test(name) && mine !== undefined) own[name] = mine;
+    const isNote = NOTES.test(name) || BACKUP.test(name) || READ_FIRST.has(name);
+    if (!isNote && mine !== undefined) own[name] = mine;
   }
   for (const [name, value] of Object.entries(environ)) {
     const [isBackup, front, back] = BACKUP.exec(name) ?? [];

@@ -23,7 +23,7 @@ export interface Shell {
   readonly file: string;
 }
 
-const TIMEOUT_MS = 5_000;
+const TIMEOUT_MS = 10_000;
 
 /** The shell that the packages of conda write their scripts for: bash where there is one, `cmd.exe` on Windows. */
 export async function shellFor(at: Surroundings): Promise<Shell> {
@@ -47,7 +47,13 @@ export async function source(
   const words = kind === "cmd" ? cmdWords(script, print) : posixWords(kind, print);
   const result = await runCommand(file, words, {
     // In variables, because cmd.exe reads a file in its own code page.
-    env: { ...environ, ISOTORCH_NODE: process.execPath, ISOTORCH_SCRIPT: script ?? "/dev/null" },
+    env: {
+      ...environ,
+      ISOTORCH_NODE: process.execPath,
+      ISOTORCH_SCRIPT: script ?? "/dev/null",
+      // In an Electron application the program is the application.
+      ELECTRON_RUN_AS_NODE: "1",
+    },
     timeoutMs,
     verbatim: true,
   });

@@ -93,7 +93,7 @@ describe.skipIf(process.platform === "win32")("what the scripts set", () => {
     await using machine = await testMachine();
     await withBash(machine);
     const profile = join(machine.root, "profile");
-    await writeFile(profile, "export FROM_PROFILE=1\n");
+    await writeFile(profile, "export LATE=from-profile\nexit 1\n");
     const text = 'list=(a b)\n[[ -n ${list[1]} ]] && export SECOND="${list[1]}" LEFT="$#"\n';
     const prefix = await prefixWith(machine, { "a.sh": text });
     const found = await activationOf(prefix, shell(machine, { BASH_ENV: profile, SECOND: "mine" }));
