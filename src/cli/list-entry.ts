@@ -140,7 +140,10 @@ export class Entries {
     if (text === undefined && raw !== "" && (await isThere(raw))) {
       const hint = `${where} is the name of a file, and that name is not UTF-8: name its folder instead, or rename it.`;
       const name = lossy(line, text);
-      return { name, error: new IsotorchError("INPUT_NOT_FOUND", `There is no file ${name}.`, { hint }) };
+      return {
+        name,
+        error: new IsotorchError("INPUT_NOT_FOUND", `There is no file ${short(name)}.`, { hint }),
+      };
     }
     const { written, doubt } = this.#likeliest(line, text);
     if (doubt !== undefined) hints.push(`${where} ${doubt}.`);
@@ -148,7 +151,7 @@ export class Entries {
     const name = cell ?? variantsOf(written).at(-1) ?? written;
     if (name !== written && cell === undefined)
       hints.push(
-        `${where} is ${JSON.stringify(written)}; without its quotes and blanks it is not there either.`,
+        `${where} is ${JSON.stringify(short(written))}; without its quotes and blanks it is not there either.`,
       );
     if (cell === undefined && /[,;\t]/.test(written))
       hints.push(
@@ -160,7 +163,7 @@ export class Entries {
         `Paths count from the working directory; from the list's own folder it would be there: cd ${dirname(path)}`,
       );
     const hint = hints.length > 0 ? { hint: hints.join(" ") } : {};
-    return { name, error: new IsotorchError("INPUT_NOT_FOUND", `There is no file ${name}.`, hint) };
+    return { name, error: new IsotorchError("INPUT_NOT_FOUND", `There is no file ${short(name)}.`, hint) };
   }
 
   /** What a line says where nothing is there to tell, and what else it could say. */
@@ -169,7 +172,9 @@ export class Entries {
     if (text !== undefined) {
       const others = bytes === undefined || CHINESE.test(text) ? [] : chineseReadings(bytes);
       if (others.length === 0) return { written: text };
-      const shown = others.map((other) => `${other.text.trim()} as ${NAMES[other.encoding]}`).join(" and ");
+      const shown = others
+        .map((other) => `${short(other.text.trim())} as ${NAMES[other.encoding]}`)
+        .join(" and ");
       return { written: text, doubt: `can be read as UTF-8, and also ${shown}, which is not there either` };
     }
     const reading = readChinese(bytes ?? new Uint8Array());
@@ -214,6 +219,11 @@ function variantsOf(text: string): string[] {
   const bare = text.trim();
   const inner = /^(["'])(.*)\1$/.exec(bare)?.[2];
   return [bare, ...(inner === undefined || inner === "" ? [] : [inner])];
+}
+
+/** As much of a text as a message bears. */
+function short(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 /** A line as well as it can be shown. */

@@ -52,7 +52,7 @@ function rowsUnder(
   return lines.map((line, at) => {
     const cells = cellsOf(line, separator, mayHold ? header.length : undefined);
     const row = `row ${at + 1}, ${JSON.stringify(line.slice(0, 60))},`;
-    if (cells === undefined) throw refusal(`${what}, and ${row} has a quote without an end`);
+    if (cells === undefined) throw refusal(`${what}, and ${row} has a quote without an end, or is too long`);
     if (cells.length !== header.length) {
       throw refusal(
         `${what}, and ${row} has ${cells.length} cells under ${header.length} names`,

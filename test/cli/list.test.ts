@@ -203,6 +203,12 @@ test("what is not there says what it may come from", async () => {
     });
 });
 
+test("a line that is far too long for a name is told in short", async () => {
+  const [entry = ""] = await names(`"${"a,".repeat(1_000_000)}`);
+  expect(entry).toMatch(/INPUT_NOT_FOUND$/);
+  expect((await hintOf(`"${"a,".repeat(1_000_000)}`)).length).toBeLessThan(1_000);
+});
+
 test("a list with NUL between its entries has them to the byte", async () => {
   const entries = ["a\nb.jpg", '"c".jpg ', "# d", "\uFEFFe.jpg"];
   expect(await names(entries.map((entry) => `${entry}\0`).join(""), { isNul: true })).toEqual(entries);
