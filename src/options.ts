@@ -2,8 +2,10 @@
 import { DEFAULT_LIMITS, type PartialLimits } from "./image/limits.ts";
 import {
   type Check,
+  DRAIN,
   FLAG,
   FUNCTION,
+  POSITIVE,
   SIGNAL,
   TEXT,
   WHOLE,
@@ -251,6 +253,11 @@ function refuseLocal(options: ClassifierOptions): void {
   );
 }
 
+/** @throws IsotorchError `INVALID_OPTION` for what is no time to wait. */
+export function checkDrain(drainMs: unknown): void {
+  check({ drainMs }, { drainMs: DRAIN });
+}
+
 /** Fills in the defaults. @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
 export function resolveClassifyOptions(options: ClassifyOptions = {}): ResolvedClassifyOptions {
   check(options, CLASSIFY_CHECKS);
@@ -279,6 +286,9 @@ export function splitOptions(
 const MAX_WORKERS = 64;
 /** The largest number that the wire has. */
 const MAX_COUNT = 2 ** 32 - 1;
+
+/** Numbers of the policy whose zero says something: never, at once, none. */
+const ZERO_MEANS: readonly string[] = ["steadyMs", "maxExits", "idleShutdownMs", "maxWorkerBytes"];
 
 const isLimits = ({ pixels = 1, bytes = 1 }: PartialLimits): boolean =>
   pixels >= 1 && pixels <= MAX_COUNT && bytes >= 1 && bytes <= DEFAULT_LIMITS.bytes;
@@ -322,15 +332,23 @@ const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
     `an object with pixels from 1 to ${MAX_COUNT} and bytes from 1 to ${DEFAULT_LIMITS.bytes}, whole numbers`,
     (value) => numbers("pixels", "bytes")[1](value) && isLimits(value as PartialLimits),
   ],
-  queue: numbers("maxRequests", "maxBytes"),
+  queue: [
+    "an object with maxRequests and maxBytes as whole numbers from 1",
+    (value) =>
+      numbers("maxRequests", "maxBytes")[1](value) && Object.values(value as object).every((n) => n !== 0),
+  ],
   supervision: [
-    "an object with names of SupervisionPolicy",
+    `an object with names of SupervisionPolicy as whole numbers, from 1 but for ${ZERO_MEANS.join(", ")}`,
     (value) => {
       if (!isObject(value)) return false;
-      const { restartDelaysMs = [], redelivery = "once", ...rest } = value;
-      const delays = Array.isArray(restartDelaysMs) && restartDelaysMs.every((delay) => WHOLE[1](delay));
-      const known = Object.keys(DEFAULT_POLICY);
-      const sound = Object.entries(rest).every(([name, number]) => known.includes(name) && WHOLE[1](number));
+      const { restartDelaysMs = [0], redelivery = "once", ...rest } = value;
+      const delays =
+        Array.isArray(restartDelaysMs) && restartDelaysMs.length > 0 && restartDelaysMs.every(WHOLE[1]);
+      const sound = Object.entries(rest).every(
+        ([name, number]) =>
+          Object.hasOwn(DEFAULT_POLICY, name) &&
+          (number === undefined || (ZERO_MEANS.includes(name) ? WHOLE : POSITIVE)[1](number)),
+      );
       return sound && delays && (redelivery === "once" || redelivery === "never");
     },
   ],
