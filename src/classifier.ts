@@ -17,7 +17,7 @@ import { PictureByPicture } from "./lists.ts";
 import { topOf } from "./result.ts";
 import type { Classification, DetailedResult } from "./result.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import { checkDrain, resolveClassifierOptions, resolveClassifyOptions } from "./options.ts";
+import { checkDrain, checkTopK, resolveClassifierOptions, resolveClassifyOptions } from "./options.ts";
 import type {
   ClassifierOptions,
   ClassifyOptions,
@@ -189,6 +189,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
 
   protected override async answer(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult> {
     const call = resolveClassifyOptions(options);
+    checkTopK(options?.topK, this.info().classes);
     return this.#by(call, async (worker, signal) => {
       const clock = new Stopwatch();
       const handoff = call.handoff ?? worker.handoff;

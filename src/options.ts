@@ -168,7 +168,7 @@ type QueueLimit = "maxRequests" | "maxBytes";
 
 export interface ClassifyOptions {
   /**
-   * How many classes to answer; 0 means all.
+   * How many classes to answer, at most as many as the network has; 0 means all.
    * @default 5
    */
   readonly topK?: number;
@@ -251,6 +251,15 @@ function refuseLocal(options: ClassifierOptions): void {
     `Option "${local}" belongs to a worker of this machine, and "remote" asks for a server.`,
     "Leave one of them out; a server is given such options where it is started.",
   );
+}
+
+/** @throws IsotorchError `INVALID_OPTION` for more classes than the network has. The default takes what there is. */
+export function checkTopK(topK: number | undefined, classes: number): void {
+  if (topK !== undefined && topK > classes)
+    throw invalid(
+      `Option "topK" is ${topK}, and the network has ${classes} classes.`,
+      "Give at most as many, or 0 for all.",
+    );
 }
 
 /** @throws IsotorchError `INVALID_OPTION` for what is no time to wait. */

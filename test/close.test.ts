@@ -132,3 +132,10 @@ test("a stream whose signal has fired does not wait for a source that hangs", as
   expect(await codeOf(reading)).toBe("ABORTED");
   expect(results).toEqual(["fulfilled"]);
 });
+
+test("more classes than the network has are refused at once, and cost nobody anything", async () => {
+  classifier = await createClassifier(UNTRAINED);
+  expect(classifier.info().classes).toBe(1000);
+  expect(await codeOf(classifier.classify(IMAGE, { topK: 1001, timeoutMs: 0 }))).toBe("INVALID_OPTION");
+  expect(await classifier.classify(IMAGE, { topK: 1000 })).toHaveLength(1000);
+});

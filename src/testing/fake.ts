@@ -10,7 +10,7 @@ import type { ImageInput, LoadedImage } from "../image/source.ts";
 import type { Tensor } from "../image/tensor.ts";
 import { nearest } from "../nearest.ts";
 import { readLabels } from "../labels.ts";
-import { checkDrain, resolveClassifierOptions, resolveClassifyOptions } from "../options.ts";
+import { checkDrain, checkTopK, resolveClassifierOptions, resolveClassifyOptions } from "../options.ts";
 import type { ClassifierOptions, ClassifyOptions, ResolvedClassifyOptions } from "../options.ts";
 import { Stopwatch } from "../stopwatch.ts";
 import { closedError } from "../worker/failure.ts";
@@ -104,6 +104,7 @@ class FakeClassifier extends PictureByPicture implements Classifier {
 
   protected override async answer(image: ImageInput, options: ClassifyOptions = {}): Promise<DetailedResult> {
     const call = resolveClassifyOptions(options);
+    checkTopK(options.topK, this.info().classes);
     const { abandoned } = this.calls;
     const work = withinDeadline({ ...call, abandoned }, (signal) =>
       this.#answer(image, options, call, signal),
@@ -124,7 +125,8 @@ class FakeClassifier extends PictureByPicture implements Classifier {
   }
 
   info(): WorkerInfo {
-    return fakeInfo(this.#settings.weights, this.#transforms(), this.#setup.source);
+    const classes = this.#labels?.length ?? 1_000;
+    return fakeInfo(this.#settings.weights, this.#transforms(), this.#setup.source, classes);
   }
 
   health(): Health {
