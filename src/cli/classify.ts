@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { createClassifier } from "../classifier.ts";
 import type { Classifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
+import { checkTopK } from "../options.ts";
 import type { ClassifyOptions } from "../options.ts";
 import { csv, jsonl, table, tsv } from "./answers.ts";
 import type { Answer, Look, Writer } from "./answers.ts";
@@ -43,6 +44,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
       typeof watch === "string" ? watchFolder(watch, AbortSignal.any([signal, over.signal])) : undefined;
     await using classifier = await createClassifier({ ...classifierOptions(values), signal });
     clearProgress();
+    checkTopK(options.topK, classifier.info().classes);
     sayUntrained(classifier);
     const list = (): AsyncGenerator<Named, void, undefined> =>
       picturesFrom(positionals, from, values["null"] === true, signal);

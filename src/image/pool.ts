@@ -34,11 +34,12 @@ class Thread {
   /** @param freed is called whenever a place has become free. @param died once it has ended by itself. */
   constructor(program: URL, freed: () => void, died: () => void) {
     this.#worker = new Worker(program, { name: "isotorch pictures", execArgv: [] });
-    this.#worker.unref();
     this.#worker.on("message", (reply: FromThread) => {
       this.#settle(reply);
       freed();
     });
+    // Listening to messages keeps the process alive, so it is let go after that.
+    this.#worker.unref();
     const onEnd = (cause: unknown): void => {
       if (this.#ended) return;
       this.#ended = true;
