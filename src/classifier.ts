@@ -1,6 +1,7 @@
 /** The whole path from a picture to its classes; it is joined here and nowhere else. */
 import { setImmediate as turn } from "node:timers/promises";
 import type { Backend } from "./backend.ts";
+import { outOfMemory } from "./base/memory.ts";
 import { pictures } from "./image/pool.ts";
 import { limitsOf } from "./image/limits.ts";
 import type { ImageInput, Limits } from "./image/source.ts";
@@ -102,7 +103,7 @@ export async function createClassifier(options?: ClassifierOptions): Promise<Cla
     return new LocalClassifier(await open(resolved, listeners), options ?? {}, listeners, leavePictures);
   } catch (error) {
     await leavePictures();
-    throw error;
+    throw outOfMemory(error) ?? error;
   }
 }
 

@@ -1,10 +1,12 @@
 /** One call's limits: its deadline and its caller's signal, as one AbortSignal. */
+import { outOfMemory } from "./base/memory.ts";
 import { IsotorchError, abortError } from "./errors.ts";
 
 /**
  * Runs `work` with a signal that fires on the caller's abort or after `timeoutMs` (0 = never).
  *
- * @throws IsotorchError `ABORTED` or `DEADLINE_EXCEEDED` once the signal has fired, whatever `work` threw.
+ * @throws IsotorchError `ABORTED` or `DEADLINE_EXCEEDED` once the signal has fired, whatever `work` threw;
+ * `OUT_OF_MEMORY` where the system gave `work` no memory.
  */
 export async function withinDeadline<T>(
   { signal: caller, timeoutMs }: { readonly signal?: AbortSignal; readonly timeoutMs: number },
@@ -26,7 +28,7 @@ export async function withinDeadline<T>(
     signal.throwIfAborted();
     return await Promise.race([work(signal), aborted(signal)]);
   } catch (error) {
-    throw signal.aborted ? abortError(signal) : error;
+    throw signal.aborted ? abortError(signal) : (outOfMemory(error) ?? error);
   } finally {
     clearTimeout(timer);
     caller?.removeEventListener("abort", onAbort);

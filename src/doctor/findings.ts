@@ -37,7 +37,8 @@ export interface Findings {
   /** The first GPU that `nvidia-smi` lists. */
   readonly gpu: Gpu | undefined;
   readonly checkpoints: readonly CatalogueEntry[];
-  readonly cache: Cache;
+  /** `undefined` where the account has no home directory for it and none was named. */
+  readonly cache: Cache | undefined;
 }
 
 /** The directory of checkpoints, or the nearest one above that exists. */
@@ -59,6 +60,7 @@ export async function gather(options: ResolvedClassifierOptions): Promise<Findin
   const damagedRecord = isFree && (await isRecordDamaged(at)) ? recordFile(at) : undefined;
   const first = candidates.find((candidate) => candidate.accepted)?.environment;
   const environment = lost || damagedRecord !== undefined ? undefined : first;
+  const folder = options.cacheDir ?? checkpointDirectory(at);
   return {
     platform: process.platform,
     arch: process.arch,
@@ -73,8 +75,8 @@ export async function gather(options: ResolvedClassifierOptions): Promise<Findin
     halfMade: (await readMaking(at))?.prefix,
     manager: await findManager(at),
     gpu: await firstGpu(at),
-    checkpoints: await listCheckpoints(options),
-    cache: await cacheAt(resolve(options.cacheDir ?? checkpointDirectory(at))),
+    checkpoints: folder === undefined ? [] : await listCheckpoints(options),
+    cache: folder === undefined ? undefined : await cacheAt(resolve(folder)),
   };
 }
 

@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { outOfMemory } from "../base/memory.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
 
 /** What bounds a read. */
@@ -45,7 +46,7 @@ export function readFileBounded(path: string, bounds: Bounds): Uint8Array {
     throwIfTooLarge(stats.size, bounds.maxBytes, path);
     return readAll(file, path, stats.size, bounds);
   } catch (cause) {
-    throw cause instanceof IsotorchError ? cause : unreadable(path, cause);
+    throw cause instanceof IsotorchError ? cause : (outOfMemory(cause) ?? unreadable(path, cause));
   } finally {
     closeSync(file);
   }
@@ -105,7 +106,7 @@ export async function readStreamBounded(
   } catch (cause) {
     cancel();
     throwIfAborted(bounds.signal);
-    throw cause instanceof IsotorchError ? cause : unreadable(what, cause);
+    throw cause instanceof IsotorchError ? cause : (outOfMemory(cause) ?? unreadable(what, cause));
   } finally {
     bounds.signal?.removeEventListener("abort", cancel);
   }
