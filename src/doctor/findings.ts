@@ -9,6 +9,7 @@ import { type Candidate, type Environment, listCandidates, lostAmong } from "../
 import { type Examination, examinePython } from "../worker/examine.ts";
 import { findManager, type Manager } from "../worker/managers.ts";
 import type { Lost } from "../worker/lost.ts";
+import { openmpRuntimes, type Runtime } from "./openmp.ts";
 import { isRecordDamaged, readRecord, recordFile, type RecordedEnvironment } from "../worker/recorded.ts";
 import { checkpointDirectory, surroundings } from "../worker/surroundings.ts";
 
@@ -36,6 +37,8 @@ export interface Findings {
   readonly manager: Manager | undefined;
   /** The first GPU that `nvidia-smi` lists. */
   readonly gpu: Gpu | undefined;
+  /** The OpenMP runtimes of the environment. */
+  readonly openmp: readonly Runtime[];
   readonly checkpoints: readonly CatalogueEntry[];
   /** `undefined` where the account has no home directory for it and none was named. */
   readonly cache: Cache | undefined;
@@ -75,6 +78,7 @@ export async function gather(options: ResolvedClassifierOptions): Promise<Findin
     halfMade: (await readMaking(at))?.prefix,
     manager: await findManager(at),
     gpu: await firstGpu(at),
+    openmp: environment ? await openmpRuntimes(environment.prefix) : [],
     checkpoints: folder === undefined ? [] : await listCheckpoints(options),
     cache: folder === undefined ? undefined : await cacheAt(resolve(folder)),
   };

@@ -2,13 +2,15 @@
 import { runCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
 import { isRecord, parseRecord } from "../base/json.ts";
+import { lastLine } from "./crash.ts";
 import { WORKER_SCRIPT } from "./script.ts";
 
 /** What the examination found. What failed is missing and has its reason among the `errors`. */
 export interface Examination {
   /** Versions and build facts by name, as text. */
   readonly facts: Readonly<Record<string, string>>;
-  /** What failed, by what was attempted: a module's name, `cuda`, `kernel`, `numpyBridge`, `python`. */
+  /** What failed, by what was attempted: a module's name, `cuda`, `kernel`, `numpyBridge`; `python`
+   * where the process ended before any attempt. */
   readonly errors: Readonly<Record<string, string>>;
   readonly versions: Readonly<Record<string, string>>;
   readonly machine: {
@@ -45,6 +47,8 @@ export interface Examination {
   readonly digests: Readonly<Record<string, string>> | undefined;
 }
 
+/** What the worker prints before each attempt, which may be its last. */
+const TRYING = /^isotorch_worker: trying (\S+)\r?\n/gm;
 const IMPORT_TIMEOUT_MS = 120_000;
 
 /** Examines an environment. `device` is what was asked for: `auto`, `cpu`, `cuda` or `cuda:N`. Never rejects. */
@@ -59,9 +63,10 @@ export async function examinePython(
   );
   const answer = code === 0 ? parseRecord(stdout.trim().split("\n").at(-1) ?? "") : {};
   if (isRecord(answer["errors"])) return parseExamination(answer);
-  const said = stderr.trim().split("\n").at(-1) ?? "";
+  const said = lastLine(stderr.replaceAll(TRYING, ""));
+  const at = [...stderr.matchAll(TRYING)].at(-1)?.[1] ?? "python";
   const ended = `importing everything ended with ${outcome} (${code ?? "a signal"})${said && `: ${said}`}`;
-  return parseExamination({ errors: { python: ended } });
+  return parseExamination({ errors: { [at]: ended } });
 }
 
 /** An answer of the worker's `probe --import`, as it prints it. */
