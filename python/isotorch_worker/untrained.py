@@ -119,7 +119,7 @@ def _make(path: Path, seed: int) -> str:
 def _unwritable(path: Path, error: OSError) -> WeightsNotFound:
     return WeightsNotFound(
         f"{path} cannot be written: {error.strerror or error}",
-        f"make {path.parent} a directory that can be written, or choose another: --cache-dir DIR "
+        f"Make {path.parent} a directory that can be written, or choose another: --cache-dir DIR "
         "(`cacheDir`), or the environment variable TORCH_HOME",
     )
 

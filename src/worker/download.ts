@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { hasCode, makeDirectory, type Patience, replaceFile } from "../base/files.ts";
 import { type FileLock, tryLock } from "../base/lock.ts";
+import { pathOf } from "../base/names.ts";
 import { ANOTHER_DIRECTORY } from "./surroundings.ts";
 import { forget, transfer } from "./transfer.ts";
 
@@ -97,7 +98,9 @@ export async function download(request: DownloadRequest): Promise<void> {
 /** The SHA-256 of a file, lower-case hex. Rejects with the file system's error. */
 export async function hashFile(file: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), hash, { ...(signal && { signal }) });
+  await pipeline(createReadStream(pathOf(file), { highWaterMark: 1024 * 1024 }), hash, {
+    ...(signal && { signal }),
+  });
   return hash.digest("hex");
 }
 
