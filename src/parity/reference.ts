@@ -7,6 +7,7 @@ import { ERROR_CODES, IsotorchError } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
 import type { TransformsName } from "../options.ts";
 import { isRecord, parseRecord } from "../base/json.ts";
+import { endText } from "../base/status.ts";
 import { arrayFromBytes, byteLengthOf } from "./array.ts";
 import type { StageArray } from "./array.ts";
 import { ByteReader } from "./byte-reader.ts";
@@ -174,7 +175,7 @@ class ReferenceProcess {
     if (value !== undefined) return value;
     await this.#gone;
     const { exitCode, signalCode } = this.#child;
-    throw new IsotorchError("WORKER_DIED", `The reference process ended (${signalCode ?? exitCode}).`, {
+    throw new IsotorchError("WORKER_DIED", `The reference process ended ${endText(exitCode, signalCode)}.`, {
       stderr: this.#stderr,
       hint: this.#stderr.trim().split("\n").at(-1) || "it printed nothing",
     });

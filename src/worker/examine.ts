@@ -2,6 +2,7 @@
 import { runCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
 import { isRecord, parseRecord } from "../base/json.ts";
+import { statusText } from "../base/status.ts";
 import { WORKER_SCRIPT } from "./script.ts";
 
 /** What the examination found. What failed is missing and has its reason among the `errors`. */
@@ -60,7 +61,7 @@ export async function examinePython(
   const answer = code === 0 ? parseRecord(stdout.trim().split("\n").at(-1) ?? "") : {};
   if (isRecord(answer["errors"])) return parseExamination(answer);
   const said = stderr.trim().split("\n").at(-1) ?? "";
-  const ended = `importing everything ended with ${outcome} (${code ?? "a signal"})${said && `: ${said}`}`;
+  const ended = `importing everything ended with ${outcome} (${code === null ? "a signal" : statusText(code)})${said && `: ${said}`}`;
   return parseExamination({ errors: { python: ended } });
 }
 

@@ -3,6 +3,7 @@ import { IsotorchError } from "../errors.ts";
 import { runCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
 import { isRecord } from "../base/json.ts";
+import { lastWords } from "../base/status.ts";
 import { WORKER_SCRIPT } from "./script.ts";
 
 export interface MadeCheckpoint {
@@ -38,11 +39,10 @@ export async function makeUntrained(
   const { code, stdout, stderr } = await runCommand(python, args, { env: { ...process.env, ...variables } });
   const made: unknown = code === 0 ? JSON.parse(stdout) : undefined;
   if (isRecord(made) && typeof made["sha256"] === "string") return { path, sha256: made["sha256"] };
-  const said = stderr.trim().split("\n").at(-1) ?? "";
   const unwritable = code === 66;
   throw new IsotorchError(
     unwritable ? "INVALID_OPTION" : "ENVIRONMENT_BROKEN",
-    `The checkpoint could not be made: ${said || `exit code ${code}`}.`,
+    `The checkpoint could not be made: ${lastWords(stderr, code)}.`,
     { hint: unwritable ? "Choose another --out FILE.pth." : "Run `npx isotorch doctor`.", stderr },
   );
 }

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { isRecord, parseRecord } from "../base/json.ts";
+import { lastWords } from "../base/status.ts";
 import { runCommand } from "./command.ts";
 import { WORKER_SCRIPT } from "./script.ts";
 
@@ -74,7 +75,7 @@ export async function askPython(
   // An old Python cannot even parse the worker, so its version is asked in words that any Python knows.
   const version = await pythonVersion(python, options);
   if (version && isOlder(version, OLDEST_PYTHON)) return unfit(tooOld(version));
-  const said = result.stderr.trim().split("\n").at(-1) || `exit status ${result.code ?? "unknown"}`;
+  const said = lastWords(result.stderr, result.code);
   return unfit(version ? `the probe failed (${said})` : `is not a working Python (${said})`);
 }
 
