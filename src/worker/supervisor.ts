@@ -2,7 +2,6 @@
 import { IsotorchError, abortError } from "../errors.ts";
 import { asError, closedError, failureOf, isFatal } from "./failure.ts";
 import type { SupervisionPolicy } from "./policy.ts";
-import { residentBytes } from "./process.ts";
 import { Session } from "./session.ts";
 import type { SessionOptions, WorkerReady } from "./session.ts";
 import { initialState, openCalls, phaseOf, supervise, wakeAt } from "./supervise.ts";
@@ -74,7 +73,6 @@ export interface SupervisorOptions {
 }
 
 const TICK_MS = 100;
-const MEMORY_CHECK_MS = 1_000;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -90,7 +88,6 @@ export class Supervisor {
   #ready: WorkerReady | undefined;
   #lastFailure: IsotorchError | undefined;
   #firstStart: { resolve: () => void; reject: (error: unknown) => void } | undefined;
-  #memoryCheckedAt = 0;
   /** How long the last request was at the worker. */
   #lastMs = 1_000;
   /** The first id belongs to the `load`. */
@@ -363,10 +360,13 @@ export class Supervisor {
       this.#feed({ type: "heard", generation });
     this.#feed({ type: "tick" });
     const { maxWorkerBytes } = this.#options.policy;
-    const now = performance.now();
-    if (maxWorkerBytes === 0 || process !== "up" || now - this.#memoryCheckedAt < MEMORY_CHECK_MS) return;
-    this.#memoryCheckedAt = now;
-    if (residentBytes(session?.pid) > maxWorkerBytes) this.#feed({ type: "recycle" });
+    if (
+      maxWorkerBytes > 0 &&
+      process === "up" &&
+      session !== undefined &&
+      session.residentBytes > maxWorkerBytes
+    )
+      this.#feed({ type: "recycle" });
   }
 }
 
