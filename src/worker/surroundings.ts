@@ -27,13 +27,20 @@ export function surroundings(over: Partial<Surroundings> = {}): Surroundings {
   return {
     environ,
     platform,
-    home: over.home ?? (environ["HOME"] || homedir()),
+    home: over.home ?? homeOf(platform, environ),
     path: over.path ?? (platform === "win32" ? nodePath.win32 : nodePath.posix),
     systemPythons:
       over.systemPythons ?? (platform === "win32" ? [] : ["/usr/bin/python3", "/usr/local/bin/python3"]),
     cwd: over.cwd ?? process.cwd(),
     registry: over.registry ?? queryRegistry,
   };
+}
+
+/** The home directory as Python's `expanduser` finds it: Windows knows no `HOME`, even where a shell sets one. */
+function homeOf(platform: NodeJS.Platform, environ: NodeJS.ProcessEnv): string {
+  if (platform !== "win32") return environ["HOME"] || homedir();
+  const { USERPROFILE: profile, HOMEDRIVE: drive = "", HOMEPATH: folder } = environ;
+  return profile || (folder ? `${drive}${folder}` : homedir());
 }
 
 async function queryRegistry(key: string): Promise<string> {
@@ -52,10 +59,15 @@ export function venvDirectory({ environ, home, path }: Surroundings): string {
   return path.join(environ["XDG_DATA_HOME"] || path.join(home, ".local", "share"), "isotorch", "venv");
 }
 
-/** Where torchvision keeps downloaded checkpoints: a file that it fetched is used here, and the other way round. */
+/**
+ * Where torchvision keeps downloaded checkpoints: a file that it fetched is used here, and the other way round.
+ * Method: torch.hub's `_get_torch_home`; a variable that is empty counts as one that is not set.
+ */
 export function checkpointDirectory({ environ, home, path }: Surroundings): string {
-  const caches = environ["XDG_CACHE_HOME"] || path.join(home, ".cache");
-  return path.join(environ["TORCH_HOME"] || path.join(caches, "torch"), "hub", "checkpoints");
+  const caches = environ["XDG_CACHE_HOME"] || "~/.cache";
+  const torch = environ["TORCH_HOME"] || path.join(caches, "torch");
+  const expanded = torch.replace(path.sep === "/" ? /^~(?=\/|$)/ : /^~(?=[\\/]|$)/, () => home);
+  return path.join(expanded, "hub", "checkpoints");
 }
 
 /** The value of `PATH`, whose name Windows spells as it likes. */
