@@ -1,5 +1,5 @@
 /** Pictures that come to a folder, each once it is written whole. */
-import { readdirSync, watch } from "node:fs";
+import { existsSync, readdirSync, watch } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { IsotorchError, messageOf } from "../errors.ts";
@@ -161,7 +161,8 @@ class WatchedFolder {
   }
 
   readonly #fail = (cause: unknown): void => {
-    const isGone = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    // Windows says EPERM of a folder that it has just removed.
+    const isGone = !existsSync(this.#folder);
     const message = `The folder ${this.#folder} cannot be watched: ${messageOf(cause)}`;
     this.#failure ??= new IsotorchError(isGone ? "INPUT_NOT_FOUND" : "INPUT_UNREADABLE", message, { cause });
     this.#wake();
