@@ -26,6 +26,8 @@ if (options.list) process.stdout.write(`${Object.keys(STEPS).join("\n")}\n`);
 else process.exitCode = await main();
 
 async function main() {
+  const began = Date.now();
+  const steps = chosen();
   const cache = cacheFolder();
   run(process.execPath, ["scripts/build.mjs"]);
   mkdirSync(cache, { recursive: true });
@@ -36,7 +38,11 @@ async function main() {
     bringPrograms();
     const windows = prepare(cache);
     install(windows);
-    return await performAll(windows);
+    const results = await performAll(steps, windows);
+    const failed = results.filter((isWell) => !isWell).length;
+    const seconds = ((Date.now() - began) / 1000).toFixed(0);
+    process.stdout.write(`${results.length - failed} passed, ${failed} failed, in ${seconds} s\n`);
+    return failed === 0 ? 0 : 1;
   } catch (error) {
     if (!(error instanceof Lacking)) throw error;
     process.stdout.write(`SKIPPED: test:wine (${error.message})\n`);
@@ -46,19 +52,15 @@ async function main() {
   }
 }
 
-/** The exit code. */
-async function performAll(windows) {
-  const began = Date.now();
+/** Whether each scenario of each step went well. */
+async function performAll(steps, windows) {
   const results = [];
   try {
-    for (const [name, step] of chosen()) results.push(...(await perform(name, step, windows)));
+    for (const [name, step] of steps) results.push(...(await perform(name, step, windows)));
   } finally {
     windows.end();
   }
-  const failed = results.filter((isWell) => !isWell).length;
-  const seconds = ((Date.now() - began) / 1000).toFixed(0);
-  process.stdout.write(`${results.length - failed} passed, ${failed} failed, in ${seconds} s\n`);
-  return failed === 0 ? 0 : 1;
+  return results;
 }
 
 /** Whether each scenario of a step went well; a step that runs here has one. */
@@ -66,14 +68,8 @@ async function perform(name, step, windows) {
   if (step.inside !== undefined) return runInside(windows, step, report);
   const began = Date.now();
   try {
-    return [
-      report({
-        name,
-        isWell: true,
-        seen: await step.run(windows, options.gate === true),
-        ms: Date.now() - began,
-      }),
-    ];
+    const seen = await step.run(windows, options.gate === true);
+    return [report({ name, isWell: true, seen, ms: Date.now() - began })];
   } catch (error) {
     return [report({ name, isWell: false, seen: error.message, ms: Date.now() - began })];
   }

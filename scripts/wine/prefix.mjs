@@ -63,8 +63,8 @@ function makePip(cache) {
 function fetchNode(downloads) {
   return kept(join(downloads, NODE.replace("@", "-")), (folder) => {
     tell(`Fetching ${NODE} from the npm registry`);
-    const archive = run("npm", ["pack", "--silent", NODE], { cwd: folder }).trim();
-    run("tar", ["xzf", archive], { cwd: folder });
+    const [{ filename }] = JSON.parse(run("npm", ["pack", "--json", NODE], { cwd: folder }));
+    run("tar", ["xzf", filename], { cwd: folder });
   }).concat("/package/bin/node.exe");
 }
 
