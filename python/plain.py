@@ -80,7 +80,7 @@ def main() -> None:
             "logits_sha256": sha256(out.numpy().tobytes()),
             "seconds": round(seconds, 4),
         }
-        print(json.dumps(line, ensure_ascii=False), flush=True)
+        print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ const plain = spawnSync(
   executable,
   [
     "-I",
+    "-X",
+    "utf8",
     path("../python/plain.py"),
     "--checkpoint",
     weights.path,

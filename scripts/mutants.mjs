@@ -89,7 +89,19 @@ function run({ runner, tests }) {
         ]
       : [
           process.env.ISOTORCH_PYTHON ?? "/usr/bin/python3",
-          ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-c", "python/pyproject.toml", ...tests],
+          [
+            "-X",
+            "utf8",
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-c",
+            "python/pyproject.toml",
+            ...tests,
+          ],
           copy,
         ];
   const env = { ...process.env, NO_COLOR: "1", PYTHONDONTWRITEBYTECODE: "1" };

@@ -8,7 +8,7 @@ import { findEnvironment } from "../dist/worker/environment.js";
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const { python } = await findEnvironment();
 
-if (run(python, ["-c", "import pytest"], "ignore") !== 0) {
+if (run(python, ["-X", "utf8", "-c", "import pytest"], "ignore") !== 0) {
   const byApt = python.startsWith("/usr/bin/") && existsSync("/usr/bin/apt-get") && process.getuid?.() === 0;
   const [file, ...args] = byApt
     ? [
@@ -20,14 +20,16 @@ if (run(python, ["-c", "import pytest"], "ignore") !== 0) {
         "--no-install-recommends",
         "python3-pytest",
       ]
-    : [python, "-m", "pip", "install", "pytest"];
+    : [python, "-X", "utf8", "-m", "pip", "install", "pytest"];
   process.stderr.write(`> Installing pytest: ${[file, ...args].join(" ")}\n`);
   if (run(file, args, "ignore") !== 0) {
     process.stderr.write("pytest could not be installed: the tests of the Python worker cannot run.\n");
     process.exit(1);
   }
 }
-process.exit(run(python, ["-m", "pytest", "-c", "python/pyproject.toml", "test/python", "-q"], "inherit"));
+process.exit(
+  run(python, ["-X", "utf8", "-m", "pytest", "-c", "python/pyproject.toml", "test/python", "-q"], "inherit"),
+);
 
 function run(file, args, stdio) {
   return spawnSync(file, args, { stdio }).status ?? 1;

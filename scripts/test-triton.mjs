@@ -14,11 +14,13 @@ const venv = join(tmpdir(), "isotorch-triton");
 const python = join(venv, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
 const run = (file, ...args) => spawnSync(file, args, { stdio: "inherit" }).status === 0;
 const hasClient = () =>
-  existsSync(python) && spawnSync(python, ["-c", "import tritonclient.http"]).status === 0;
+  existsSync(python) && spawnSync(python, ["-X", "utf8", "-c", "import tritonclient.http"]).status === 0;
 
 if (!hasClient()) {
   process.stderr.write(`> Installing ${CLIENT} into ${venv}\n`);
-  const made = run("python3", "-m", "venv", venv) && run(python, "-m", "pip", "install", "--quiet", CLIENT);
+  const made =
+    run("python3", "-X", "utf8", "-m", "venv", venv) &&
+    run(python, "-X", "utf8", "-m", "pip", "install", "--quiet", CLIENT);
   if (!made || !hasClient()) {
     process.stderr.write("SKIPPED: test:triton (tritonclient cannot be installed from PyPI)\n");
     process.exit(0);

@@ -33,7 +33,7 @@ export function startWithStub({ info, options }) {
 
 /** Plain PyTorch with the same checkpoint and the same threads. */
 export async function startPlain({ info }) {
-  const child = startChild([info.executable, "-I", path("plain_server.py")]);
+  const child = startChild([info.executable, "-I", "-X", "utf8", path("plain_server.py")]);
   const python = await child.ask({ do: "hello", threads: info.threads });
   await child.ask({ do: "load", checkpoint: info.weights.path });
   return { ...child, python };
@@ -54,7 +54,7 @@ export async function startOrt({ info }) {
 export async function startPreprocessors({ info }, pinned) {
   const single = { VIPS_CONCURRENCY: "1", UV_THREADPOOL_SIZE: "1", OMP_NUM_THREADS: "1" };
   const ours = startChild([...pinned, process.execPath, path("ours.mjs")], single);
-  const plain = startChild([...pinned, info.executable, "-I", path("plain_server.py")], single);
+  const plain = startChild([...pinned, info.executable, "-I", "-X", "utf8", path("plain_server.py")], single);
   await plain.ask({ do: "hello", threads: 1 });
   return { ours, plain };
 }
@@ -87,6 +87,8 @@ export const plainCold = ({ info }, image) => [
   [
     info.executable,
     "-I",
+    "-X",
+    "utf8",
     path("plain_cold.py"),
     info.weights.path,
     path("../models/imagenet_classes.txt"),

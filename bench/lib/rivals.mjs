@@ -33,7 +33,9 @@ export function exportNetwork({ executable, weights }) {
   if (existsSync(path)) return path;
   process.stderr.write("> Exporting the network to ONNX\n");
   const script = join(BENCH, "export_onnx.py");
-  const { status, stderr } = spawnSync(executable, ["-I", script, weights.path, path], { encoding: "utf8" });
+  const { status, stderr } = spawnSync(executable, ["-I", "-X", "utf8", script, weights.path, path], {
+    encoding: "utf8",
+  });
   if (status !== 0) throw new Error(`the network could not be exported to ONNX: ${stderr.slice(-2000)}`);
   return path;
 }

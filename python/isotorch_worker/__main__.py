@@ -114,7 +114,7 @@ def _make(seed: int, out: Path, threads: int) -> int:
 
     set_threads(threads)
     sha256 = make_untrained(out, seed)
-    print(json.dumps({"path": str(out), "sha256": sha256, "seed": seed}, ensure_ascii=False))
+    print(json.dumps({"path": str(out), "sha256": sha256, "seed": seed}))
     return 0
 
 
@@ -122,11 +122,11 @@ def _probe(device: str | None) -> int:
     from isotorch_worker.probe import probe
 
     if device is None:
-        print(json.dumps(probe(), ensure_ascii=False))
+        print(json.dumps(probe()))
     else:
         from isotorch_worker.examine import examine
 
-        print(json.dumps(examine(device), ensure_ascii=False))
+        print(json.dumps(examine(device)))
     return 0
 
 

@@ -7,7 +7,7 @@ import { PYTHON } from "./stub.mjs";
 const SCRIPT = fileURLToPath(new URL("../../python/pillow_oracle.py", import.meta.url));
 
 export class Oracle {
-  #child = spawn(PYTHON, ["-u", SCRIPT], { stdio: ["pipe", "pipe", "ignore"] });
+  #child = spawn(PYTHON, ["-X", "utf8", "-u", SCRIPT], { stdio: ["pipe", "pipe", "ignore"] });
   #output = this.#child.stdout[Symbol.asyncIterator]();
   #held = Buffer.alloc(0);
 

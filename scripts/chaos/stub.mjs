@@ -23,7 +23,16 @@ const LOAD = {
 
 /** A supervisor over stubs that take eight pictures at once, with short delays and a circuit that stays closed: the crashes here are ours. */
 export function startStub({ journal = "/dev/null", workMs = 0, policy = {}, isProtected = false } = {}) {
-  const args = ["-u", STUB, "batches", journal, String(workMs), ...(isProtected ? ["protected"] : [])];
+  const args = [
+    "-X",
+    "utf8",
+    "-u",
+    STUB,
+    "batches",
+    journal,
+    String(workMs),
+    ...(isProtected ? ["protected"] : []),
+  ];
   return Supervisor.start({
     policy: { ...DEFAULT_POLICY, restartDelaysMs: [20], maxExits: 1_000_000, ...policy },
     session: (generation) => ({

@@ -33,7 +33,7 @@ function attested({ name, python }, [first], folder) {
 /** The worker's own tests: how many passed, failed, and were left out or expected to fail. */
 function tests({ python }) {
   const pytest = ["-m", "pytest", "-c", "python/pyproject.toml", "test/python", "-q", "--tb=short"];
-  const { status, stdout, stderr } = run(python, ["-B", ...pytest, "-p", "no:cacheprovider"]);
+  const { status, stdout, stderr } = run(python, ["-X", "utf8", "-B", ...pytest, "-p", "no:cacheprovider"]);
   const count = (what) => Number(new RegExp(`(\\d+) ${what}`).exec(stdout)?.[1] ?? 0);
   if (status !== 0) tell(stdout.slice(-6000) + stderr.slice(-2000));
   return {
@@ -60,7 +60,9 @@ function plain(environment, environments, folder) {
 
 function beside({ name, python }, checkpoint) {
   const plainArgs = ["--checkpoint", checkpoint.path, "--threads", THREADS, ...EXAMPLES];
-  const theirs = jsonLines(orStop(name, run(python, ["-I", "-B", "python/plain.py", ...plainArgs])));
+  const theirs = jsonLines(
+    orStop(name, run(python, ["-I", "-X", "utf8", "-B", "python/plain.py", ...plainArgs])),
+  );
   const answers = HANDOFFS.flatMap((handoff) => {
     const flags = ["--json", "--include", "logits,tensor", "--handoff", handoff];
     const ours = jsonLines(isotorch(["classify", ...EXAMPLES, ...flags, ...network(python, checkpoint)]));

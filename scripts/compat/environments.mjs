@@ -49,11 +49,11 @@ export function made(environment, venvs) {
 
   tell(`${name}: making it in ${folder}`);
   mkdirSync(folder, { recursive: true });
-  orStop(name, run(interpreterOf(name, python), ["-m", "venv", folder]));
+  orStop(name, run(interpreterOf(name, python), ["-X", "utf8", "-m", "venv", folder]));
   const link = base && join(sitePackages(name, interpreter), "isotorch-compat.pth");
   // pip looks at what the base has too, and would leave out what is there in another version.
   if (link !== undefined) rmSync(link, { force: true });
-  const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...wanted];
+  const install = ["-X", "utf8", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...wanted];
   orStop(name, run(interpreter, install));
   // The base's packages come behind those of this environment.
   if (link !== undefined) writeFileSync(link, `${sitePackages(base.name, base.python)}\n`);
@@ -69,7 +69,7 @@ function named(name) {
 export function distribution(refused = () => {}) {
   const { name, interpreter } = ENVIRONMENTS[0];
   const needed = "import torch, torchvision, PIL, numpy, zmq, msgpack, pytest";
-  const tried = existsSync(interpreter) ? run(interpreter, ["-I", "-c", needed]) : undefined;
+  const tried = existsSync(interpreter) ? run(interpreter, ["-I", "-X", "utf8", "-c", needed]) : undefined;
   if (tried?.status === 0) return { name, packages: [], python: interpreter };
   refused(tried ? `${interpreter} does not fit: ${lastLine(tried)}` : `${interpreter} does not exist`);
   return undefined;
@@ -77,7 +77,7 @@ export function distribution(refused = () => {}) {
 
 function sitePackages(name, python) {
   const code = "import sysconfig; print(sysconfig.get_path('purelib'))";
-  return orStop(name, run(python, ["-I", "-c", code])).stdout.trim();
+  return orStop(name, run(python, ["-I", "-X", "utf8", "-c", code])).stdout.trim();
 }
 
 function interpreterOf(name, version) {
@@ -87,7 +87,12 @@ function interpreterOf(name, version) {
   const candidates = [`python${version}`, ...ofPyenv.map((one) => join(pyenv, one, "bin", "python"))];
   // One of pyenv's shims is on the PATH for every version, and fails for those that are not selected.
   const found = candidates.find((candidate) => {
-    const { status, stdout } = run(candidate, ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]);
+    const { status, stdout } = run(candidate, [
+      "-X",
+      "utf8",
+      "-c",
+      "import sys; print('%d.%d' % sys.version_info[:2])",
+    ]);
     return status === 0 && stdout.trim() === version;
   });
   if (found !== undefined) return found;
@@ -98,7 +103,7 @@ function interpreterOf(name, version) {
 
 /** What the environment's answers may depend on. */
 export function versionsOf({ name, python, packages = [] }) {
-  const result = run(python, ["-I", "-B", VERSIONS]);
+  const result = run(python, ["-I", "-X", "utf8", "-B", VERSIONS]);
   if (result.status !== 0) throw new Stop(`${name} does not work: ${lastLine(result)}`);
   const versions = JSON.parse(result.stdout.trim().split("\n").at(-1));
   for (const [wanted, version] of packages.map((one) => one.split("==")))

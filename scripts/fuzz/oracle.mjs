@@ -6,7 +6,7 @@ const SCRIPT = fileURLToPath(new URL("../../python/pillow_oracle.py", import.met
 
 /** @returns `ask(request, payload)`, which answers the reply with its bytes as `data`, and `end()`. */
 export function startOracle(python) {
-  const child = spawn(python, ["-u", SCRIPT], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(python, ["-X", "utf8", "-u", SCRIPT], { stdio: ["pipe", "pipe", "inherit"] });
   const output = child.stdout[Symbol.asyncIterator]();
   let held = Buffer.alloc(0);
 

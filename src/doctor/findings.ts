@@ -10,6 +10,7 @@ import { type Examination, examinePython } from "../worker/examine.ts";
 import { findManager, type Manager } from "../worker/managers.ts";
 import type { Lost } from "../worker/lost.ts";
 import { isRecordDamaged, readRecord, recordFile, type RecordedEnvironment } from "../worker/recorded.ts";
+import { readRegistry } from "../worker/registry.ts";
 import { checkpointDirectory, surroundings } from "../worker/surroundings.ts";
 
 /** What was found. Tests put in another machine's. */
@@ -28,6 +29,8 @@ export interface Findings {
   readonly record: RecordedEnvironment | undefined;
   /** The file of the record, where it is damaged. */
   readonly damagedRecord: string | undefined;
+  /** What of Windows' registry could not be read: sentences. */
+  readonly registry: readonly string[];
   /** What was recorded or used before and is no longer fit, so that no other one is taken. */
   readonly lost: Lost | undefined;
   /** The prefix that an interrupted setup left half made. */
@@ -69,6 +72,7 @@ export async function gather(options: ResolvedClassifierOptions): Promise<Findin
     examination: environment && (await examinePython(environment, device)),
     record: await readRecord(at),
     damagedRecord,
+    registry: (await readRegistry(at)).complaints,
     lost,
     halfMade: (await readMaking(at))?.prefix,
     manager: await findManager(at),

@@ -9,6 +9,7 @@ import type { SetupProgress } from "../setup/progress.ts";
 import type { Variant } from "../setup/variant.ts";
 import { resolveCheckpoint } from "../worker/checkpoint.ts";
 import { runCommand } from "../worker/command.ts";
+import { UTF8_FOR_ALL } from "../worker/script.ts";
 import { surroundings } from "../worker/surroundings.ts";
 import type { Fix } from "./rule.ts";
 
@@ -45,6 +46,8 @@ export async function applyFix(fix: Fix, options: ClassifierOptions, report: Fix
     }
     case "run": {
       const { code, outcome } = await runCommand(fix.file, fix.args, {
+        // pip; conda has encodings of its own.
+        env: { ...process.env, ...(fix.args[0] === "-m" && UTF8_FOR_ALL) },
         onLine: report.echo,
         signal: report.signal,
       });

@@ -129,9 +129,23 @@ const activationScript: Rule = {
           mend:
             platform === "win32"
               ? `See what they say: conda activate "${environment.prefix}"`
-              : `See what they say: for f in '${environment.prefix}'/etc/conda/activate.d/*.sh; do sh -x "$f"; done`,
+              : `See what they say: for f in '${environment.prefix}'/etc/conda/activate.d/*.sh; do bash -x "$f"; done`,
         }
       : undefined,
+};
+
+const registry: Rule = {
+  id: "registry",
+  area: "environment",
+  level: "warning",
+  looksAt: "whether what Windows' registry says of Pythons can be read",
+  find: ({ registry: complaints }) =>
+    complaints.length === 0
+      ? undefined
+      : {
+          sentence: `${complaints.join(" ")} A Python that only the registry names is not found.`,
+          mend: "Name the Python yourself: set ISOTORCH_PYTHON to the path of its python.exe",
+        },
 };
 
 export const ENVIRONMENT_RULES: readonly Rule[] = [
@@ -143,4 +157,5 @@ export const ENVIRONMENT_RULES: readonly Rule[] = [
   architecture,
   userSite,
   activationScript,
+  registry,
 ];

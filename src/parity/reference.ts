@@ -6,8 +6,10 @@ import { fileURLToPath } from "node:url";
 import { ERROR_CODES, IsotorchError } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
 import type { TransformsName } from "../options.ts";
-import { isRecord, parseRecord } from "../base/json.ts";
 import { endText } from "../base/status.ts";
+import { isRecord } from "../base/json.ts";
+import { recordIn } from "../worker/answer.ts";
+import { scriptArguments } from "../worker/script.ts";
 import { arrayFromBytes, byteLengthOf } from "./array.ts";
 import type { StageArray } from "./array.ts";
 import { ByteReader } from "./byte-reader.ts";
@@ -128,7 +130,7 @@ class ReferenceProcess {
   #stderr = "";
 
   constructor(options: ReferenceOptions) {
-    this.#child = spawn(options.python, ["-I", "-u", REFERENCE_SCRIPT, ...argumentsOf(options)], {
+    this.#child = spawn(options.python, scriptArguments(REFERENCE_SCRIPT, ...argumentsOf(options)), {
       env: { ...process.env, ...options.variables },
       stdio: ["pipe", "pipe", "pipe"],
       windowsHide: true,
@@ -153,8 +155,13 @@ class ReferenceProcess {
     this.#child.stdin.write(`${JSON.stringify(request)}\n`);
   }
 
-  async readHeader(): Promise<Record<string, unknown>> {
-    return parseRecord((await this.#orDied(this.#reader.line())).toString("utf8"));
+  async readHeader(): Promise<Readonly<Record<string, unknown>>> {
+    const printed = recordIn(await this.#orDied(this.#reader.line()));
+    if (printed.record) return printed.record;
+    throw new IsotorchError("PROTOCOL_ERROR", `The reference process answered wrongly: ${printed.broken}.`, {
+      stderr: this.#stderr,
+      hint: "Something in this Python writes into its output; `isotorch doctor` looks at it",
+    });
   }
 
   readBytes(count: number): Promise<Uint8Array> {

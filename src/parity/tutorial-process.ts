@@ -1,10 +1,12 @@
 /** Runs one of this package's Python scripts to its end: bytes in, one JSON object out. */
 import { spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { findEnvironment } from "../worker/environment.ts";
-import { parseRecord } from "../base/json.ts";
 import { lastWords } from "../base/status.ts";
+import { printedRecord } from "../worker/answer.ts";
+import { scriptArguments } from "../worker/script.ts";
 
 /** Which script runs, and on what. */
 export interface ScriptCall {
@@ -26,14 +28,14 @@ export async function runScript(call: ScriptCall): Promise<Readonly<Record<strin
   const { script, args = [], input, signal } = call;
   const environment = await findEnvironment({ python: call.python, ...(signal && { signal }) });
   const path = fileURLToPath(new URL(`../../python/${script}`, import.meta.url));
-  const child = spawn(environment.python, ["-I", "-u", path, ...args], {
+  const child = spawn(environment.python, scriptArguments(path, ...args), {
     env: { ...process.env, ...environment.variables },
     stdio: ["pipe", "pipe", "pipe"],
     windowsHide: true,
     ...(signal && { signal, killSignal: "SIGKILL" as const }),
   });
-  const stdout = textOf(child.stdout);
-  const stderr = textOf(child.stderr);
+  const stdout = bytesOf(child.stdout);
+  const stderr = bytesOf(child.stderr);
   child.stdin.on("error", () => undefined); // a script that died already shows in its exit status
   child.stdin.end(input);
   const [code, killedBy] = await new Promise<readonly [number | null, string | null]>((resolve, reject) => {
@@ -44,8 +46,12 @@ export async function runScript(call: ScriptCall): Promise<Readonly<Record<strin
     });
     child.once("close", (status, by) => resolve([status, by]));
   });
-  if (code === 0) return parseRecord((await stdout).trim().split("\n").at(-1) ?? "");
-  const traceback = (await stderr).trim();
+  if (code === 0) {
+    const printed = printedRecord(await stdout);
+    if (printed.record) return printed.record;
+    throw new IsotorchError("PROTOCOL_ERROR", `${script} answered wrongly: ${printed.broken}.`);
+  }
+  const traceback = (await stderr).toString("utf8").trim();
   throw new IsotorchError("WORKER_ERROR", `${script} failed: ${killedBy ?? lastWords(traceback, code)}.`, {
     traceback,
     hint: "`isotorch doctor` looks at this Python.",
@@ -60,9 +66,8 @@ export function floatsFrom(base64: unknown): Float32Array {
   return Float32Array.from({ length: bytes.length / 4 }, (_, at) => bytes.readFloatLE(at * 4));
 }
 
-async function textOf(pipe: NodeJS.ReadableStream): Promise<string> {
-  let text = "";
-  pipe.setEncoding("utf8");
-  for await (const part of pipe) text += String(part);
-  return text;
+async function bytesOf(pipe: Readable): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of pipe as AsyncIterable<Buffer>) parts.push(part);
+  return Buffer.concat(parts);
 }

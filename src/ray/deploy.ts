@@ -8,7 +8,9 @@ import { IsotorchError, abortError } from "../errors.ts";
 import { resolveClassifierOptions } from "../options.ts";
 import type { ClassifierOptions } from "../options.ts";
 import { resolveCheckpoint } from "../worker/checkpoint.ts";
+import { recordIn } from "../worker/answer.ts";
 import { runCommand } from "../worker/command.ts";
+import { UTF8_FOR_ALL } from "../worker/script.ts";
 
 /** One thread takes a convolution that is ten times slower. */
 const LEAST_THREADS = 2;
@@ -71,7 +73,10 @@ export async function deploy(
     proxies: "HeadOnly",
     clusterCpus: Math.ceil(most * cpus),
   };
-  const child = spawn(python, [SCRIPT, "up"], { stdio: ["pipe", "pipe", "pipe"], env: environment() });
+  const child = spawn(python, [SCRIPT, "up"], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: environment(),
+  });
   // The token comes with the first line; the end of stdin takes everything down again.
   child.stdin.write(`${JSON.stringify(settings)}\n`);
   let tail = "";
@@ -85,9 +90,13 @@ export async function deploy(
       resolve();
     });
   });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const { url } = JSON.parse(line) as { readonly url: string };
-    return { url, ended };
+  for await (const line of createInterface({ input: child.stdout.setEncoding("latin1") })) {
+    const printed = recordIn(Buffer.from(line, "latin1"));
+    const url = printed.record?.["url"];
+    if (typeof url === "string") return { url, ended };
+    child.stdin.end();
+    tail += printed.record ? "it told no address" : printed.broken;
+    break;
   }
   await ended;
   if (signal.aborted) throw abortError(signal);
@@ -112,5 +121,10 @@ export async function remove(python: string, address: string): Promise<void> {
 }
 
 function environment(): NodeJS.ProcessEnv {
-  return { ...process.env, PYTHONPATH: dirname(dirname(SCRIPT)), RAY_USAGE_STATS_ENABLED: "0" };
+  return {
+    ...process.env,
+    PYTHONPATH: dirname(dirname(SCRIPT)),
+    RAY_USAGE_STATS_ENABLED: "0",
+    ...UTF8_FOR_ALL,
+  };
 }

@@ -5,12 +5,14 @@ import { IsotorchError } from "../errors.ts";
 import { runCommand } from "../worker/command.ts";
 import { findEnvironment } from "../worker/environment.ts";
 import type { EnvironmentOptions } from "../worker/environment.ts";
+import { UTF8_FOR_ALL } from "../worker/script.ts";
 import { surroundings, venvDirectory } from "../worker/surroundings.ts";
 
 /** Pinned: Ray's test utility and its proxies change from version to version. */
 const RAY = "2.60.0";
 const CHECK = `import ray, torch, torchvision, zmq; from ray import serve; assert ray.__version__ == "${RAY}"`;
 const INSTALL_MS = 900_000;
+const ENVIRONMENT = { ...process.env, ...UTF8_FOR_ALL };
 
 export interface RayPythonOptions extends EnvironmentOptions {
   /** Hears what is about to be done, before it is done. */
@@ -47,11 +49,11 @@ export async function rayPython({ onStep, ...options }: RayPythonOptions = {}): 
 }
 
 async function works(python: string): Promise<boolean> {
-  return (await runCommand(python, ["-c", CHECK], { timeoutMs: 120_000 })).code === 0;
+  return (await runCommand(python, ["-c", CHECK], { env: ENVIRONMENT, timeoutMs: 120_000 })).code === 0;
 }
 
 async function step(file: string, args: readonly string[]): Promise<void> {
-  const { code, stderr, stdout } = await runCommand(file, args, { timeoutMs: INSTALL_MS });
+  const { code, stderr, stdout } = await runCommand(file, args, { env: ENVIRONMENT, timeoutMs: INSTALL_MS });
   if (code === 0) return;
   const last = `${stdout}\n${stderr}`.trim().split("\n").slice(-3).join(" ");
   throw new IsotorchError("SETUP_FAILED", `Ray cannot be installed: ${last}`, {

@@ -2,6 +2,7 @@ import { IsotorchError } from "../errors.ts";
 import { whichCommand } from "../worker/candidates.ts";
 import { quoted, runCommand } from "../worker/command.ts";
 import { isOlder, OLDEST_PYTHON, pythonVersion } from "../worker/probe.ts";
+import { UTF8_MODE } from "../worker/script.ts";
 import type { Surroundings } from "../worker/surroundings.ts";
 
 const NAMES = ["python3.13", "python3.12", "python3.11", "python3.10", "python3.9", "python3", "python"];
@@ -45,7 +46,7 @@ async function refusal(python: string, at: Surroundings): Promise<string | undef
   if (version === undefined) return "is not a working Python";
   if (isOlder(version, OLDEST_PYTHON)) return `Python ${version} is older than ${OLDEST_PYTHON}`;
   if (!isOlder(version, TOO_NEW)) return `Python ${version} is newer than PyTorch's wheels (3.9 to 3.13)`;
-  const made = await runCommand(python, ["-E", "-s", "-c", "import venv, ensurepip"], {
+  const made = await runCommand(python, ["-E", "-s", ...UTF8_MODE, "-c", "import venv, ensurepip"], {
     env: at.environ,
     timeoutMs: 10_000,
   });

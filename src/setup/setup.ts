@@ -1,6 +1,7 @@
 import { IsotorchError } from "../errors.ts";
 import { type CommandResult, runCommand } from "../worker/command.ts";
 import { type Environment, findEnvironment, listCandidates } from "../worker/environment.ts";
+import { UTF8_FOR_ALL } from "../worker/script.ts";
 import { recordFile, writeRecord } from "../worker/recorded.ts";
 import type { Surroundings } from "../worker/surroundings.ts";
 import { forgetUsed } from "../worker/used.ts";
@@ -107,7 +108,7 @@ function runStep(
 ): Promise<CommandResult> {
   const read = conda && progressReader(conda.manager.kind);
   return runCommand(step.file, step.args, {
-    env: { ...at.environ, ...step.env },
+    env: { ...at.environ, ...(!conda && UTF8_FOR_ALL), ...step.env },
     onLine: (line, stream) => {
       const progress = read?.(line);
       if (progress) onProgress?.(progress);

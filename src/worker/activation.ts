@@ -1,8 +1,10 @@
 /** What `conda activate` would do to the environment of a process, as data. */
 import { readdir, readFile } from "node:fs/promises";
-import { askManager, runScripts, type Told } from "./activators.ts";
+import { askManager, type Told } from "./activators.ts";
 import { isCondaPrefix } from "./conda.ts";
 import { isRecord, parseRecord } from "../base/json.ts";
+import { runScripts } from "./scripts.ts";
+import type { Variables } from "./shell.ts";
 import { type Surroundings, searchPath } from "./surroundings.ts";
 
 /** The variables that an environment needs, and what decides them. */
@@ -11,15 +13,26 @@ export interface Activation {
   readonly variables: Readonly<Record<string, string>>;
   /** Directories that go in front of the search path, first first; none for an environment that is not conda's. */
   readonly front: readonly string[];
-  /** What went wrong, so that something may be missing here: a sentence; `null` where nothing did. */
+  /** What went wrong, so that something may be missing here: sentences; `null` where nothing did. */
   readonly complaint: string | null;
+  /** Whether it would be the same another time: nothing took too long. */
+  readonly isSettled: boolean;
+  /** Variables of the shell that it holds of: a mark of the value of each, by name; empty for one that is not set. */
+  readonly looks: Variables;
   /** Absolute paths whose change tells that this is out of date. */
   readonly watch: readonly string[];
 }
 
 const UNSET = "***unset***";
 /** For an environment that needs none. */
-export const NO_ACTIVATION: Activation = { variables: {}, front: [], complaint: null, watch: [] };
+export const NO_ACTIVATION: Activation = {
+  variables: {},
+  front: [],
+  complaint: null,
+  isSettled: true,
+  looks: {},
+  watch: [],
+};
 
 /** The directories that activation puts in front of the PATH, first first. */
 export function activationPaths(prefix: string, { platform, path }: Surroundings): string[] {
@@ -32,8 +45,8 @@ export function activationPaths(prefix: string, { platform, path }: Surroundings
  * What `conda activate` would set, as data. Where the manager tells it as JSON (`conda shell.posix+json activate`,
  * `pixi shell-hook --json`), what it tells; else the packages' variables (`etc/conda/env_vars.d`, by file name) and
  * over them the user's (`conda-meta/state`), with `CONDA_PREFIX` and `CONDA_DEFAULT_ENV`. On top of either what the
- * scripts of `etc/conda/activate.d` set. Nothing for a prefix without `conda-meta`. A file that is not JSON is passed
- * over, as conda does.
+ * scripts of `etc/conda/activate.d` set. All of it as from a shell in which nothing is active. Nothing for a prefix
+ * without `conda-meta`. A file that is not JSON is passed over, as conda does.
  */
 export async function activationOf(prefix: string, at: Surroundings): Promise<Activation> {
   const { path } = at;
@@ -52,6 +65,8 @@ export async function activationOf(prefix: string, at: Surroundings): Promise<Ac
     variables: { ...told.variables, ...run?.variables },
     front: [...(run?.front ?? []), ...told.front],
     complaint: run?.complaint ?? null,
+    isSettled: run?.isSettled ?? true,
+    looks: { ...told.looks, ...run?.looks },
     watch,
   };
 }
@@ -77,7 +92,7 @@ async function fromFiles(prefix: string, files: readonly string[], at: Surroundi
   variables["CONDA_PREFIX"] = prefix;
   variables["CONDA_DEFAULT_ENV"] =
     path.basename(path.dirname(prefix)) === "envs" ? path.basename(prefix) : prefix;
-  return { variables, front: activationPaths(prefix, at), hasRunScripts: false };
+  return { variables, front: activationPaths(prefix, at), hasRunScripts: false, looks: {} };
 }
 
 async function namesIn(folder: string): Promise<string[]> {

@@ -11,6 +11,8 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
   /** Called with each complete line, without its line end, as it is printed. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+  /** Whether the words go to Windows as they are, for programs that read them in their own way. @default false */
+  readonly verbatim?: boolean;
   /** Ends the process group when it fires. */
   readonly signal?: AbortSignal;
   /** What the group is asked to end with. @default "SIGTERM" */
@@ -25,14 +27,17 @@ export interface CommandResult {
   /** The exit status; `null` when a signal ended it or it never started. */
   readonly code: number | null;
   readonly stdout: string;
-  /** For `not-started` the reason that the system gave. */
+  /** For `not-started` the reason that the system gave, or why the words cannot be handed over. */
   readonly stderr: string;
+  /** `stdout` as it came. The text shows what is not UTF-8 as U+FFFD: whoever reads data reads these. */
+  readonly bytes: Uint8Array;
 }
 
 const KEPT = 256 * 1024;
 const LONGEST_LINE = 64 * 1024;
 const POLITE_MS = 2_000;
 const PIPES_MS = 1_000;
+const NOTHING = { code: null, stdout: "", stderr: "", bytes: new Uint8Array() } as const;
 
 /**
  * Runs a short-lived command with no stdin, in a process group of its own, and waits until it has ended.
@@ -44,13 +49,16 @@ export async function runCommand(
   options: CommandOptions = {},
 ): Promise<CommandResult> {
   const { env, timeoutMs, onLine, signal, politeSignal = "SIGTERM", politeMs = POLITE_MS } = options;
+  const isVerbatim = options.verbatim ?? false;
   // It takes as long to load as Python to start; a classifier whose Python is known runs no command.
   const { execa } = await import("execa");
-  if (signal?.aborted) return { outcome: "aborted", code: null, stdout: "", stderr: "" };
+  if (signal?.aborted) return { ...NOTHING, outcome: "aborted" };
+  const reason = refusedWord(file, args);
+  if (reason !== undefined) return { ...NOTHING, outcome: "not-started", stderr: reason };
   const [program, words, verbatim] = spawned(file, args);
   const child = execa(program, words, {
     ...(env && { env, extendEnv: false }),
-    windowsVerbatimArguments: verbatim,
+    windowsVerbatimArguments: verbatim || isVerbatim,
     stdio: ["ignore", "pipe", "pipe"],
     detached: process.platform !== "win32",
     windowsHide: true,
@@ -60,7 +68,7 @@ export async function runCommand(
   });
   if (child.pid === undefined) {
     const { cause, originalMessage } = await child;
-    return { outcome: "not-started", code: null, stdout: "", stderr: originalMessage ?? messageOf(cause) };
+    return { ...NOTHING, outcome: "not-started", stderr: originalMessage ?? messageOf(cause) };
   }
   const stdout = collect(child.stdout, (line) => onLine?.(line, "stdout"));
   const stderr = collect(child.stderr, (line) => onLine?.(line, "stderr"));
@@ -94,13 +102,17 @@ export async function runCommand(
         setTimeout(() => [child.stdout, child.stderr].forEach((pipe) => pipe?.destroy()), PIPES_MS),
       );
     });
-    child.once("close", (code) => finish({ outcome, code, stdout: stdout(), stderr: stderr() }));
+    child.once("close", (code) => {
+      const bytes = stdout();
+      finish({ outcome, code, stdout: bytes.toString("utf8"), stderr: stderr().toString("utf8"), bytes });
+    });
   });
 }
 
 /**
  * What is really spawned for a command: a `.bat` or `.cmd`, which Windows runs only by way of `cmd.exe`, is given to
- * it with every word quoted. `verbatim` tells that the words are as they go to the system.
+ * it with every word quoted. `verbatim` tells that the words are as they go to the system. A word that is refused by
+ * {@link refusedWord} would not arrive as it is.
  */
 export function spawned(
   file: string,
@@ -110,10 +122,38 @@ export function spawned(
     environ: process.env,
   },
 ): [file: string, args: string[], verbatim: boolean] {
-  const isBatch = platform === "win32" && /\.(?:bat|cmd)$/i.test(file);
-  if (!isBatch) return [file, [...args], false];
-  const words = [file, ...args].map((word) => `"${word.replaceAll('"', '""')}"`);
-  return [environ["ComSpec"] ?? "cmd.exe", ["/d", "/s", "/c", `"${words.join(" ")}"`], true];
+  if (!isBatch(file, platform)) return [file, [...args], false];
+  const words = [file, ...args].map(batchWord);
+  // `!` is a character like any other, whatever the registry says of delayed expansion.
+  return [environ["ComSpec"] ?? "cmd.exe", ["/d", "/v:off", "/s", "/c", `"${words.join(" ")}"`], true];
+}
+
+/**
+ * Why a batch file cannot be run with these words, a sentence; `undefined` where all arrive as they are. Of what stands
+ * between quotes `cmd.exe` expands `%` alone: doubling it helps only inside the file, a caret only outside quotes, and a
+ * `call` in the file expands what was passed on once more.
+ */
+export function refusedWord(
+  file: string,
+  args: readonly string[],
+  platform: NodeJS.Platform = process.platform,
+): string | undefined {
+  if (!isBatch(file, platform)) return undefined;
+  const word = [file, ...args].find((one) => /[%\r\n]/.test(one));
+  if (word === undefined) return undefined;
+  return `${file} is a batch file, which cannot be given ${JSON.stringify(word)}: cmd.exe expands % and ends at a line end`;
+}
+
+function isBatch(file: string, platform: NodeJS.Platform): boolean {
+  return platform === "win32" && /\.(?:bat|cmd)$/i.test(file);
+}
+
+/**
+ * A word between quotes, as a program that the batch file hands it on to reads it back: a quote is doubled, and so are
+ * the backslashes before a quote.
+ */
+function batchWord(word: string): string {
+  return `"${word.replace(/(\\*)"/g, '$1$1""').replace(/\\+$/, "$&$&")}"`;
 }
 
 /** A word as the platform's shell reads it back; plain words stay as they are. */
@@ -127,7 +167,10 @@ function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
   try {
     if (process.platform === "win32") {
-      spawn("taskkill", ["/pid", String(child.pid), "/t", "/f"], { stdio: "ignore" }).once("error", () => {});
+      const alone = (): boolean => child.kill("SIGKILL");
+      spawn("taskkill", ["/pid", String(child.pid), "/t", "/f"], { stdio: "ignore" })
+        .once("error", alone)
+        .once("exit", (code) => code !== 0 && alone());
     } else {
       process.kill(-child.pid, signal);
     }
@@ -137,18 +180,19 @@ function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 /** Reads a pipe to its end, keeping its tail and passing its lines on; returns the reader of the tail. */
-function collect(pipe: Readable | null, onLine: (line: string) => void): () => string {
-  let kept = "";
+function collect(pipe: Readable | null, onLine: (line: string) => void): () => Buffer {
+  let kept: Buffer = Buffer.alloc(0);
   let open = "";
-  pipe?.setEncoding("utf8");
-  pipe?.on("data", (text: string) => {
-    kept = (kept + text).slice(-KEPT);
+  const decoder = new TextDecoder();
+  pipe?.on("data", (chunk: Buffer) => {
+    kept = Buffer.concat([kept, chunk]).subarray(-KEPT);
     // A carriage return alone is how apt and pip redraw their progress.
-    const lines = (open + text).split(/\r\n|\n|\r/);
+    const lines = (open + decoder.decode(chunk, { stream: true })).split(/\r\n|\n|\r/);
     open = (lines.pop() ?? "").slice(-LONGEST_LINE);
     for (const line of lines) onLine(line);
   });
   pipe?.on("end", () => {
+    open += decoder.decode();
     if (open !== "") onLine(open);
   });
   pipe?.on("error", () => {});

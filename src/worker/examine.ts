@@ -1,9 +1,10 @@
 /** What an environment really can, found out by importing everything and computing something. Takes seconds. */
 import { runCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
-import { isRecord, parseRecord } from "../base/json.ts";
 import { statusText } from "../base/status.ts";
-import { WORKER_SCRIPT } from "./script.ts";
+import { isRecord } from "../base/json.ts";
+import { printedRecord } from "./answer.ts";
+import { scriptArguments, WORKER_SCRIPT } from "./script.ts";
 
 /** What the examination found. What failed is missing and has its reason among the `errors`. */
 export interface Examination {
@@ -53,14 +54,15 @@ export async function examinePython(
   { python, variables }: Environment,
   device: string,
 ): Promise<Examination> {
-  const { code, outcome, stdout, stderr } = await runCommand(
+  const { code, outcome, bytes, stderr } = await runCommand(
     python,
-    ["-I", "-u", WORKER_SCRIPT, "probe", "--import", "--device", device],
+    scriptArguments(WORKER_SCRIPT, "probe", "--import", "--device", device),
     { env: { ...process.env, ...variables }, timeoutMs: IMPORT_TIMEOUT_MS },
   );
-  const answer = code === 0 ? parseRecord(stdout.trim().split("\n").at(-1) ?? "") : {};
-  if (isRecord(answer["errors"])) return parseExamination(answer);
-  const said = stderr.trim().split("\n").at(-1) ?? "";
+  const printed = printedRecord(bytes);
+  if (code === 0 && isRecord(printed.record?.["errors"])) return parseExamination(printed.record);
+  const broken = code === 0 && printed.record === undefined ? printed.broken : "";
+  const said = broken || (stderr.trim().split("\n").at(-1) ?? "");
   const ended = `importing everything ended with ${outcome} (${code === null ? "a signal" : statusText(code)})${said && `: ${said}`}`;
   return parseExamination({ errors: { python: ended } });
 }

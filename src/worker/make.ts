@@ -2,9 +2,9 @@
 import { IsotorchError } from "../errors.ts";
 import { runCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
-import { isRecord } from "../base/json.ts";
 import { lastWords } from "../base/status.ts";
-import { WORKER_SCRIPT } from "./script.ts";
+import { printedRecord } from "./answer.ts";
+import { scriptArguments, WORKER_SCRIPT } from "./script.ts";
 
 export interface MadeCheckpoint {
   readonly path: string;
@@ -24,25 +24,18 @@ export async function makeUntrained(
   path: string,
   threads = 0,
 ): Promise<MadeCheckpoint> {
-  const args = [
-    "-I",
-    "-u",
-    WORKER_SCRIPT,
-    "make",
-    "--seed",
-    `${seed}`,
-    "--out",
-    path,
-    "--threads",
-    `${threads}`,
-  ];
-  const { code, stdout, stderr } = await runCommand(python, args, { env: { ...process.env, ...variables } });
-  const made: unknown = code === 0 ? JSON.parse(stdout) : undefined;
-  if (isRecord(made) && typeof made["sha256"] === "string") return { path, sha256: made["sha256"] };
+  const words = ["make", "--seed", `${seed}`, "--out", path, "--threads", `${threads}`];
+  const args = scriptArguments(WORKER_SCRIPT, ...words);
+  const { code, bytes, stderr } = await runCommand(python, args, { env: { ...process.env, ...variables } });
+  const printed = printedRecord(bytes);
+  const sha256 = code === 0 ? printed.record?.["sha256"] : undefined;
+  if (typeof sha256 === "string") return { path, sha256 };
+  const broken = code === 0 && printed.record === undefined ? printed.broken : "";
+  const said = broken || lastWords(stderr, code);
   const unwritable = code === 66;
   throw new IsotorchError(
     unwritable ? "INVALID_OPTION" : "ENVIRONMENT_BROKEN",
-    `The checkpoint could not be made: ${lastWords(stderr, code)}.`,
+    `The checkpoint could not be made: ${said}.`,
     { hint: unwritable ? "Choose another --out FILE.pth." : "Run `npx isotorch doctor`.", stderr },
   );
 }

@@ -1,8 +1,10 @@
 import { stat } from "node:fs/promises";
-import { isRecord, parseRecord } from "../base/json.ts";
 import { lastWords } from "../base/status.ts";
-import { runCommand } from "./command.ts";
-import { WORKER_SCRIPT } from "./script.ts";
+import { hasCode } from "../base/files.ts";
+import { isRecord } from "../base/json.ts";
+import { printedRecord } from "./answer.ts";
+import { type CommandResult, runCommand } from "./command.ts";
+import { scriptArguments, WORKER_SCRIPT } from "./script.ts";
 
 /** What an interpreter says about itself when it can run the worker. */
 export interface Probe {
@@ -50,7 +52,7 @@ export interface ProbeOptions {
 export const OLDEST_PYTHON = "3.9";
 /** The oldest PyTorch that has what the worker uses. */
 export const OLDEST_TORCH = "1.12";
-const VERSION_LINE = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
+const VERSION_LINE = "import sys; print('.'.join(map(str, sys.version_info[:3])))";
 
 /**
  * Asks an interpreter, without importing torch, what it has: its version and the distributions that the worker
@@ -64,23 +66,41 @@ export async function askPython(
   if (!found) return { fit: false, reason: "does not exist", exists: false };
   if (!found.isFile()) return unfit("is not a file");
   const run = { env: process.env, timeoutMs: 10_000, ...options };
-  const result = await runCommand(python, ["-I", "-u", WORKER_SCRIPT, "probe"], run);
+  const result = await runCommand(python, scriptArguments(WORKER_SCRIPT, "probe"), run);
   if (result.outcome === "not-started") return unfit(`cannot be started (${result.stderr})`);
   if (result.outcome === "aborted") return unfit("the search was aborted");
   if (result.outcome === "timed-out") return unfit(`did not answer within ${run.timeoutMs / 1000} s`);
 
-  // Site customisations may print before it.
-  const answer = parseAnswer(parseRecord(result.stdout.trim().split("\n").at(-1) ?? ""));
-  if (answer) return { ...answer, executable: answer.executable || python };
+  const printed = printedRecord(result.bytes);
+  const answer = printed.record && parseAnswer(printed.record);
+  if (answer) return (await isElsewhere(answer)) ?? { ...answer, executable: answer.executable || python };
   // An old Python cannot even parse the worker, so its version is asked in words that any Python knows.
   const version = await pythonVersion(python, options);
   if (version && isOlder(version, OLDEST_PYTHON)) return unfit(tooOld(version));
-  const said = lastWords(result.stderr, result.code);
+  const said = reasonIn(result, printed.record ? "its answer lacks what it is asked for" : printed.broken);
   return unfit(version ? `the probe failed (${said})` : `is not a working Python (${said})`);
+}
+
+/** What an answer names has to be there: a path that came in another encoding is not. */
+async function isElsewhere({ executable, prefix }: ProbeAnswer): Promise<ProbeRefusal | undefined> {
+  for (const path of executable ? [executable, prefix] : [prefix]) {
+    const gone = await stat(path).then(
+      () => false,
+      (error: unknown) => hasCode(error, "ENOENT", "ENOTDIR"),
+    );
+    if (gone) return unfit(`says that it lives at ${JSON.stringify(path)}, which does not exist`);
+  }
+  return undefined;
+}
+
+function reasonIn({ code, stderr }: CommandResult, broken: string): string {
+  if (code === 0) return broken;
+  return lastWords(stderr, code);
 }
 
 /** The version of a Python of any age, such as `3.11.2`; `undefined` if the file does not run as one. */
 export async function pythonVersion(python: string, options: ProbeOptions = {}): Promise<string | undefined> {
+  // Python 2 refuses `-X`, and digits are the same in every encoding. No % in it: cmd.exe would expand it for a shim.
   const result = await runCommand(python, ["-E", "-s", "-c", VERSION_LINE], {
     timeoutMs: 10_000,
     ...options,

@@ -1,6 +1,6 @@
 /**
  * What interpreters said when they were last asked, so that a start need not start Python to ask again. An answer
- * counts while nothing that it depends on has changed; it is thrown away otherwise.
+ * counts while nothing that it depends on has changed; it is asked for again otherwise.
  */
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -9,6 +9,7 @@ import type { Activation } from "./activation.ts";
 import { writeJson } from "../base/files.ts";
 import { isRecord, parseRecord } from "../base/json.ts";
 import { parseAnswer, type ProbeAnswer } from "./probe.ts";
+import { holdsHere } from "./shell.ts";
 import { configDirectory, type Surroundings } from "./surroundings.ts";
 
 /** An interpreter's answer with the activation of its environment. */
@@ -33,25 +34,32 @@ export async function recall(python: string, at: Surroundings): Promise<Remember
   if (!isRecord(answer) || !isRecord(activation) || !isRecord(stamp)) return undefined;
   const parsed = parseAnswer(answer);
   if (!parsed || parsed.watch.length === 0 || !stillFits(stamp)) return undefined;
+  const said = parseActivation(activation);
+  return said && holdsHere(said, at) ? { answer: parsed, activation: said } : undefined;
+}
+
+/** An activation as it was written down; `undefined` for one that does not tell which shells it holds of. */
+function parseActivation(value: Record<string, unknown>): Activation | undefined {
+  const { variables, front, complaint, looks } = value;
+  if (!isRecord(variables) || !isRecord(looks)) return undefined;
   return {
-    answer: parsed,
-    activation: {
-      variables: textsOf(activation["variables"]),
-      front: Array.isArray(activation["front"]) ? activation["front"].map(String) : [],
-      complaint: typeof activation["complaint"] === "string" ? activation["complaint"] : null,
-      watch: [],
-    },
+    variables: textsOf(variables),
+    front: Array.isArray(front) ? front.map(String) : [],
+    complaint: typeof complaint === "string" ? complaint : null,
+    isSettled: true,
+    looks: textsOf(looks),
+    watch: [],
   };
 }
 
-/** Writes an answer down. A place that cannot be written costs later starts a probe, and nothing else. */
+/** Writes an answer down, unless it may be another one next time. A place that cannot be written costs later starts a probe, and nothing else. */
 export async function remember(
   python: string,
   { answer, activation }: Remembered,
   at: Surroundings,
 ): Promise<void> {
-  if (answer.watch.length === 0) return;
-  const stamp = stampOf([python, ...answer.watch, ...activation.watch]);
+  if (answer.watch.length === 0 || !activation.isSettled) return;
+  const stamp = stampOf([python, answer.executable, ...answer.watch, ...activation.watch]);
   const entry = { isotorch: PACKAGE_VERSION, answer, activation, stamp };
   await change(at, (entries) => [...entries.filter(([name]) => name !== python), [python, entry]]);
 }

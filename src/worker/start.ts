@@ -13,7 +13,7 @@ import type { Placement } from "./placement.ts";
 import { Pool } from "./pool.ts";
 import type { Start } from "./pool.ts";
 import { usableCpus } from "./quota.ts";
-import { WORKER_SCRIPT } from "./script.ts";
+import { scriptArguments, WORKER_SCRIPT } from "./script.ts";
 import type { WireSpec } from "./schema.ts";
 import { DEFAULT_POLICY } from "./policy.ts";
 import type { SupervisionPolicy } from "./policy.ts";
@@ -197,7 +197,7 @@ function commandFor(
   { python, variables }: Environment,
   ...flags: readonly string[]
 ): SessionOptions["command"] {
-  return { python, args: ["-I", "-u", WORKER_SCRIPT, "serve", ...flags], variables };
+  return { python, args: scriptArguments(WORKER_SCRIPT, "serve", ...flags), variables };
 }
 
 function describe(

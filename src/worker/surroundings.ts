@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import nodePath from "node:path";
-import { runCommand } from "./command.ts";
+import { exportKey } from "./registry.ts";
 
 /** What of the machine decides where things are found. Tests put in another machine. */
 export interface Surroundings {
@@ -16,8 +16,8 @@ export interface Surroundings {
   readonly systemPythons: readonly string[];
   /** The working directory, absolute. */
   readonly cwd: string;
-  /** What `reg query KEY /s` prints on Windows; empty where the key is not there. */
-  readonly registry: (key: string) => Promise<string>;
+  /** What `reg export KEY FILE` writes on Windows; `undefined` where the key is not there. */
+  readonly registry: (key: string) => Promise<Uint8Array | undefined>;
 }
 
 /** The machine that this process runs on, with what is given put over it. */
@@ -32,7 +32,7 @@ export function surroundings(over: Partial<Surroundings> = {}): Surroundings {
     systemPythons:
       over.systemPythons ?? (platform === "win32" ? [] : ["/usr/bin/python3", "/usr/local/bin/python3"]),
     cwd: over.cwd ?? process.cwd(),
-    registry: over.registry ?? queryRegistry,
+    registry: over.registry ?? exportKey,
   };
 }
 
@@ -41,11 +41,6 @@ function homeOf(platform: NodeJS.Platform, environ: NodeJS.ProcessEnv): string {
   if (platform !== "win32") return environ["HOME"] || homedir();
   const { USERPROFILE: profile, HOMEDRIVE: drive = "", HOMEPATH: folder } = environ;
   return profile || (folder ? `${drive}${folder}` : homedir());
-}
-
-async function queryRegistry(key: string): Promise<string> {
-  const { code, stdout } = await runCommand("reg.exe", ["query", key, "/s"], { timeoutMs: 5_000 });
-  return code === 0 ? stdout : "";
 }
 
 /** The directory of isotorch's own settings: `ISOTORCH_CONFIG_DIR`, else `isotorch` in the XDG place. */

@@ -51,6 +51,7 @@ function findings(recorded: string, over: Partial<Findings> = {}): Findings {
     examination: parseExamination(answer),
     record: undefined,
     damagedRecord: undefined,
+    registry: [],
     lost: undefined,
     halfMade: undefined,
     manager: { kind: "conda", file: "/opt/conda/bin/conda" },
@@ -266,6 +267,13 @@ describe("each usual breakage is known by its rule, told once, and comes with th
     };
     expect(problemsIn({ ...whole, environment })).toMatchObject([
       { rule: "activation-script", level: "warning" },
+    ]);
+  });
+
+  test("registry: what cannot be read in it is said", () => {
+    const registry = ["The registry's HKCU\\Software\\Python cannot be read: its export is not UTF-16."];
+    expect(problemsIn(findings("debian-cpu", { registry }))).toMatchObject([
+      { rule: "registry", level: "warning", sentence: expect.stringContaining("not UTF-16") },
     ]);
   });
 

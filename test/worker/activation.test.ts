@@ -2,7 +2,6 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { activated, activationOf } from "../../src/worker/activation.ts";
-import { spawned } from "../../src/worker/command.ts";
 import { testMachine, type TestMachine } from "../fixtures/environments/machine.ts";
 
 async function script(file: string, text: string): Promise<void> {
@@ -96,23 +95,5 @@ describe.skipIf(process.platform === "win32")("activation", () => {
       ARGS: `shell-hook --json --no-install --manifest-path ${manifest} --environment default`,
     });
     expect(front).toEqual([join(prefix, "bin")]);
-  });
-});
-
-describe("a batch file on Windows", () => {
-  const windows = {
-    platform: "win32" as const,
-    environ: { ComSpec: String.raw`C:\Windows\System32\cmd.exe` },
-  };
-  test("goes by way of cmd.exe, every word quoted", () => {
-    expect(spawned(String.raw`C:\Program Files\conda.bat`, ["info", 'a"b & c'], windows)).toEqual([
-      windows.environ.ComSpec,
-      ["/d", "/s", "/c", String.raw`""C:\Program Files\conda.bat" "info" "a""b & c""`],
-      true,
-    ]);
-  });
-  test("is the only thing that does", () => {
-    expect(spawned("conda.exe", ["info"], windows)).toEqual(["conda.exe", ["info"], false]);
-    expect(spawned("/bin/x.bat", [], { ...windows, platform: "linux" })).toEqual(["/bin/x.bat", [], false]);
   });
 });

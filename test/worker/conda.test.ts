@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { condaPrefixes, condaPython, condaRoots, everyPrefix, prefixOf } from "../../src/worker/conda.ts";
 import { listCandidates } from "../../src/worker/environment.ts";
 import { findManager } from "../../src/worker/managers.ts";
-import { pythonsIn, registeredPythons } from "../../src/worker/registry.ts";
+import { pythonsIn, readRegistry, registeredPythons } from "../../src/worker/registry.ts";
 import { surroundings } from "../../src/worker/surroundings.ts";
 import { testMachine } from "../fixtures/environments/machine.ts";
 
@@ -81,39 +81,66 @@ describe("where the conda family is looked for", () => {
 
 describe("Windows' registry", () => {
   const TEXT = [
+    "Windows Registry Editor Version 5.00",
     "",
-    String.raw`HKEY_CURRENT_USER\Software\Python\ContinuumAnalytics`,
-    String.raw`    DisplayName    REG_SZ    Anaconda, Inc.`,
+    String.raw`[HKEY_CURRENT_USER\Software\Python\ContinuumAnalytics]`,
+    String.raw`"DisplayName"="Anaconda, Inc."`,
     "",
-    String.raw`HKEY_CURRENT_USER\Software\Python\ContinuumAnalytics\Anaconda310-64\InstallPath`,
-    String.raw`    (Standard)    REG_SZ    D:\Ana conda3`,
-    String.raw`    ExecutablePath    REG_SZ    D:\Ana conda3\python.exe`,
-    String.raw`    WindowedExecutablePath    REG_SZ    D:\Ana conda3\pythonw.exe`,
+    String.raw`[HKEY_CURRENT_USER\Software\Python\ContinuumAnalytics\Anaconda310-64\InstallPath]`,
+    String.raw`@="D:\\Ana conda3"`,
+    String.raw`"ExecutablePath"="D:\\Ana conda3\\python.exe"`,
+    String.raw`"WindowedExecutablePath"="D:\\Ana conda3\\pythonw.exe"`,
     "",
-    String.raw`HKEY_LOCAL_MACHINE\Software\Python\PythonCore\3.11\InstallPath`,
-    String.raw`    (Default)    REG_SZ    C:\Program Files\Python311` + "\\",
+    String.raw`[HKEY_LOCAL_MACHINE\Software\Python\PythonCore\3.11\InstallPath]`,
+    String.raw`@="C:\\Program Files\\Python311\\"`,
     "",
-    String.raw`HKEY_LOCAL_MACHINE\Software\Python\PythonCore\3.11\PythonPath`,
-    String.raw`    (Default)    REG_SZ    C:\Program Files\Python311\Lib`,
+    String.raw`[HKEY_LOCAL_MACHINE\Software\Python\PythonCore\3.11\PythonPath]`,
+    String.raw`@="C:\\Program Files\\Python311\\Lib"`,
+    "",
+    String.raw`[HKEY_CURRENT_USER\Software\Python\PythonCore\3.12\InstallPath]`,
+    String.raw`"ExecutablePath"="C:\\用户\\张三\\python.exe"`,
+    "",
+    String.raw`[HKEY_CURRENT_USER\Software\Python\PythonCore\3.13\InstallPath]`,
+    '"ExecutablePath"=hex(2):43,00,3a,00,5c,00,28,75,37,62,\\',
+    "  5c,00,70,00,79,00,2e,00,65,00,78,00,65,00,00,00",
   ].join("\r\n");
+  const exported = (text: string): Uint8Array => Buffer.from(`\uFEFF${text}\r\n`, "utf16le");
 
-  test("names interpreters whatever the language of its default value", () => {
-    expect(pythonsIn(TEXT, WINDOWS)).toEqual([
-      String.raw`D:\Ana conda3\python.exe`,
-      String.raw`C:\Program Files\Python311\python.exe`,
-    ]);
+  test("names interpreters in any script, by their path or by their directory", () => {
+    expect(pythonsIn(exported(TEXT), WINDOWS)).toEqual({
+      pythons: [
+        String.raw`D:\Ana conda3\python.exe`,
+        String.raw`C:\Program Files\Python311\python.exe`,
+        String.raw`C:\用户\张三\python.exe`,
+        String.raw`C:\用户\py.exe`,
+      ],
+      complaints: [],
+    });
   });
 
   test("is asked for the user and the machine, and on Windows alone", async () => {
     const asked: string[] = [];
-    const registry = async (key: string): Promise<string> => {
+    const registry = async (key: string): Promise<Uint8Array | undefined> => {
       asked.push(key);
-      return key.startsWith("HKCU") ? TEXT : "";
+      return key.startsWith("HKCU") ? exported(TEXT) : undefined;
     };
-    expect(await registeredPythons({ ...WINDOWS, registry })).toHaveLength(2);
+    expect(await registeredPythons({ ...WINDOWS, registry })).toHaveLength(4);
     expect(asked).toHaveLength(3);
     expect(await registeredPythons({ ...MAC, registry })).toEqual([]);
     expect(asked).toHaveLength(3);
+  });
+
+  test("leaves out what is not Unicode, and what is in another encoding, and says so", async () => {
+    const half = TEXT.replace("用户", "\uD800");
+    expect(pythonsIn(exported(half), WINDOWS)).toMatchObject({
+      pythons: expect.not.arrayContaining([expect.stringContaining("张三")]),
+      complaints: [expect.stringMatching(/PythonCore\\3\.12\\InstallPath .* not Unicode/)],
+    });
+    const registry = async (): Promise<Uint8Array> => Buffer.from(TEXT, "latin1");
+    const { pythons, complaints } = await readRegistry({ ...WINDOWS, registry });
+    expect(pythons).toEqual([]);
+    expect(complaints).toHaveLength(3);
+    expect(complaints[0]).toMatch(/HKCU\\Software\\Python cannot be read: its export is not UTF-16/);
   });
 });
 
