@@ -1,12 +1,14 @@
 /** The whole path from a picture to its classes; it is joined here and nowhere else. */
-import { setImmediate as turn } from "node:timers/promises";
+import { DRAIN_MS } from "./accepted.ts";
 import type { Backend } from "./backend.ts";
+import { outOfMemory } from "./base/memory.ts";
 import { pictures } from "./image/pool.ts";
 import { limitsOf } from "./image/limits.ts";
 import type { ImageInput, Limits } from "./image/source.ts";
 import type { Tensor } from "./image/tensor.ts";
 import { withinDeadline } from "./deadline.ts";
 import { attesting } from "./attesting.ts";
+import { guarded, guardedCall } from "./callbacks.ts";
 import { decodeRequest, payloadOf, preprocessedBy, tensorOf } from "./handoff.ts";
 import type { Preparation, PreparedBy } from "./handoff.ts";
 import { StageTimes } from "./histogram.ts";
@@ -16,7 +18,7 @@ import { PictureByPicture } from "./lists.ts";
 import { topOf } from "./result.ts";
 import type { Classification, DetailedResult } from "./result.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import { resolveClassifierOptions, resolveClassifyOptions } from "./options.ts";
+import { checkDrain, checkTopK, resolveClassifierOptions, resolveClassifyOptions } from "./options.ts";
 import type {
   ClassifierOptions,
   ClassifyOptions,
@@ -76,12 +78,18 @@ export interface Classifier extends AsyncDisposable {
   on(event: "state", listener: (phase: Phase) => void): () => void;
   /**
    * Swaps weights or settings without downtime: a new worker is started and warmed, calls go to it from then on, the
-   * old one finishes what it has. Options that are not given stay as they are.
+   * old one finishes what it has, also after this has resolved. Options that are not given stay as they are, but for
+   * `signal`, which aborts one start alone.
    *
    * @throws IsotorchError as `createClassifier`; the old worker stays then.
    */
   reload(options: ClassifierOptions): Promise<void>;
-  /** Lets pending calls finish, stops the worker, leaves nothing behind. Idempotent. */
+  /**
+   * Accepts no more calls, lets those that were accepted finish, stops the worker, leaves nothing behind. Idempotent.
+   *
+   * @param options.drainMs milliseconds until the calls that are left fail with `CLOSED`; `Infinity` waits for all. @default 30000
+   * @throws IsotorchError `INVALID_OPTION` for anything else.
+   */
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
 
@@ -95,14 +103,16 @@ export interface Classifier extends AsyncDisposable {
  * const [best] = await classifier.classify("dog.jpg");
  */
 export async function createClassifier(options?: ClassifierOptions): Promise<Classifier> {
-  const resolved = resolveClassifierOptions(options);
+  const resolved = guarded(resolveClassifierOptions(options));
   const listeners = new Set<(phase: Phase) => void>();
   const leavePictures = pictures.enter();
   try {
-    return new LocalClassifier(await open(resolved, listeners), options ?? {}, listeners, leavePictures);
+    // The signal aborts this start alone, and no later one.
+    const { signal: _, ...kept } = options ?? {};
+    return new LocalClassifier(await open(resolved, listeners), kept, listeners, leavePictures);
   } catch (error) {
     await leavePictures();
-    throw error;
+    throw outOfMemory(error) ?? error;
   }
 }
 
@@ -115,20 +125,21 @@ interface Opened {
   readonly handoff: Handoff;
   readonly limits: Limits;
   readonly attestation: () => AttestedEnvironment;
-  /** Pictures that are being prepared for it, and were not handed to its workers yet. */
-  readonly preparing: Set<Promise<unknown>>;
+  /** Calls that it answers. */
+  readonly answering: Set<Promise<unknown>>;
 }
 
 async function open(
   options: ResolvedClassifierOptions,
   listeners: Set<(phase: Phase) => void>,
 ): Promise<Opened> {
-  const given = await readLabels(options.labels);
+  const given = await readLabels(options.labels, (sentence) => options.logger?.warn(sentence));
   // Beside the worker's start, which does the same. Whoever awaits it hears of a failure.
   const own = pictures.attest();
   own.catch(() => undefined);
   const onPhase = (phase: Phase): void => {
-    for (const listener of listeners) listener(phase);
+    for (const listener of listeners)
+      guardedCall('A listener of "state"', options.logger, () => listener(phase));
   };
   // Until Python is spawned every module counts: whoever has a worker of their own loads nothing of remote servers.
   const start = options.remote === undefined ? startWorkers : (await import("./remote/start.ts")).startRemote;
@@ -139,7 +150,7 @@ async function open(
     const { handoff } = info();
     const labels = chooseLabels(given, worker.pool.ready.categories);
     const limits = limitsOf(options.limits);
-    return { pool: worker.pool, info, attestation, handoff, limits, labels, preparing: new Set() };
+    return { pool: worker.pool, info, attestation, handoff, limits, labels, answering: new Set() };
   } catch (error) {
     await worker.pool.close(0);
     throw error;
@@ -151,7 +162,10 @@ class LocalClassifier extends PictureByPicture implements Classifier {
   /** As they were given: what a `reload` leaves out stays. */
   #options: ClassifierOptions;
   #reloading: Promise<void> = Promise.resolve();
-  #closed = false;
+  /** Workers of before a `reload` that still answer. */
+  readonly #retiring = new Set<Promise<void>>();
+  /** Fires when the close no longer waits for the start of a `reload`. */
+  readonly #ending = new AbortController();
   readonly #times = new StageTimes();
   readonly #preprocessed = { node: 0, worker: 0 };
   readonly #listeners: Set<(phase: Phase) => void>;
@@ -174,17 +188,13 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     return this.#worker.pool.ahead;
   }
 
-  async classifyDetailed(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult> {
+  protected override async answer(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult> {
     const call = resolveClassifyOptions(options);
-    return withinDeadline(call, async (signal) => {
+    checkTopK(options?.topK, this.info().classes);
+    return this.#by(call, async (worker, signal) => {
       const clock = new Stopwatch();
-      // A reload meanwhile must not mix one worker's preprocessing with another one's answer.
-      const worker = this.#worker;
       const handoff = call.handoff ?? worker.handoff;
-      const payload = await prepared(
-        worker,
-        payloadOf(image, call, handoff, preparationOf(worker, call, signal)),
-      );
+      const payload = await payloadOf(image, call, handoff, preparationOf(worker, call, signal));
       clock.lap("picture");
       const { logits, probabilities, tensor, timings } = call.include;
       const include = [
@@ -224,11 +234,12 @@ class LocalClassifier extends PictureByPicture implements Classifier {
 
   async preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
     const call = resolveClassifyOptions(options);
-    return withinDeadline(call, async (signal) => {
-      const worker = this.#worker;
-      const made = tensorOf(image, call, preparationOf(worker, call, signal));
-      return (await prepared(worker, made)).tensor;
-    });
+    return this.calls.accept(() =>
+      this.#by(call, async (worker, signal) => {
+        const made = await tensorOf(image, call, preparationOf(worker, call, signal));
+        return made.tensor;
+      }),
+    );
   }
 
   models(): Promise<string[]> {
@@ -262,10 +273,13 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     return reloaded;
   }
 
-  async close({ drainMs }: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#closed = true;
-    await this.#worker.pool.close(drainMs);
+  async close({ drainMs = DRAIN_MS }: { readonly drainMs?: number } = {}): Promise<void> {
+    checkDrain(drainMs);
+    await this.calls.drain(drainMs);
+    this.#ending.abort(closedError());
+    await this.#worker.pool.close(0);
     await this.#reloading;
+    await Promise.allSettled(this.#retiring);
     await this.#leavePictures();
   }
 
@@ -274,29 +288,43 @@ class LocalClassifier extends PictureByPicture implements Classifier {
   }
 
   async #reload(options: ClassifierOptions): Promise<void> {
-    if (this.#closed) throw closedError();
-    const given = { ...this.#options, ...options };
-    const resolved = resolveClassifierOptions(given);
+    if (this.calls.closed) throw closedError();
+    const { signal, ...kept } = options;
+    const given = { ...this.#options, ...kept };
+    const enders = [this.#ending.signal, ...(signal === undefined ? [] : [signal])];
+    const resolved = guarded(resolveClassifierOptions({ ...given, signal: AbortSignal.any(enders) }));
     const before = this.#worker;
     const opened = await open(resolved, this.#listeners);
-    if (this.#closed) return opened.pool.close(0);
+    if (this.calls.closed) return opened.pool.close(0);
     // From here on calls go to the new worker; the old one finishes what it has.
     this.#worker = opened;
     this.#options = given;
-    await Promise.allSettled(before.preparing);
-    // What was prepared is handed to the old worker before that is closed.
-    await turn();
-    await before.pool.close();
+    const retired = this.#retire(before);
+    // A picture that is still arriving keeps the old worker, and not whoever waits for the new one.
+    if (before.answering.size === 0) await retired;
   }
-}
 
-/** The same promise, noted for as long as the worker must not be closed before it. */
-async function prepared<T>({ preparing }: Opened, work: Promise<T>): Promise<T> {
-  preparing.add(work);
-  try {
-    return await work;
-  } finally {
-    preparing.delete(work);
+  /** Closes a worker that gets no more calls once it has answered those that it has. */
+  async #retire(worker: Opened): Promise<void> {
+    const retired = Promise.allSettled(worker.answering).then(() => worker.pool.close());
+    this.#retiring.add(retired);
+    await retired.finally(() => this.#retiring.delete(retired));
+  }
+
+  /** Runs a call to its end by one worker: a reload must not mix one's preprocessing with another one's answer. */
+  async #by<T>(
+    call: ResolvedClassifyOptions,
+    work: (worker: Opened, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const worker = this.#worker;
+    const { abandoned } = this.calls;
+    const running = withinDeadline({ ...call, abandoned }, (signal) => work(worker, signal));
+    worker.answering.add(running);
+    try {
+      return await running;
+    } finally {
+      worker.answering.delete(running);
+    }
   }
 }
 

@@ -1,4 +1,6 @@
-/** What follows from `classifyDetailed` alone: one picture, lists, settled lists and streams. */
+/** What follows from the answer of one picture: lists, settled lists and streams, each call counted. */
+import { AcceptedCalls } from "./accepted.ts";
+import { abortError } from "./errors.ts";
 import type { ImageInput } from "./image/source.ts";
 import { resolveClassifyOptions } from "./options.ts";
 import type { ClassifyOptions } from "./options.ts";
@@ -6,12 +8,19 @@ import type { Classification, DetailedResult } from "./result.ts";
 
 /** The part of a classifier that is the same whoever answers. */
 export abstract class PictureByPicture {
+  protected readonly calls: AcceptedCalls = new AcceptedCalls();
+
   /** Pictures of a list that are open at a time: enough to keep decoder threads and the network busy. */
   protected get ahead(): number {
     return 4;
   }
 
-  abstract classifyDetailed(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult>;
+  /** One picture of a call that was accepted. */
+  protected abstract answer(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult>;
+
+  classifyDetailed(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult> {
+    return this.calls.accept(() => this.answer(image, options));
+  }
 
   classify(image: ImageInput, options?: ClassifyOptions): Promise<Classification[]>;
   classify(images: readonly ImageInput[], options?: ClassifyOptions): Promise<Classification[][]>;
@@ -31,20 +40,34 @@ export abstract class PictureByPicture {
     images: readonly ImageInput[],
     options?: ClassifyOptions,
   ): Promise<PromiseSettledResult<Classification[]>[]> {
-    const results: PromiseSettledResult<Classification[]>[] = [];
-    for await (const result of this.classifyStream(images, options)) {
-      results.push(
-        result.status === "fulfilled" ? { status: "fulfilled", value: [...result.value.top] } : result,
-      );
-    }
-    return results;
+    resolveClassifyOptions(options);
+    // The list is one call: a close meanwhile waits for all of it.
+    return this.calls.accept(async () => {
+      const results: PromiseSettledResult<Classification[]>[] = [];
+      for await (const result of this.#stream(images, (image) => this.answer(image, options))) {
+        results.push(
+          result.status === "fulfilled" ? { status: "fulfilled", value: [...result.value.top] } : result,
+        );
+      }
+      return results;
+    });
   }
 
   async *classifyStream(
     images: Iterable<ImageInput> | AsyncIterable<ImageInput>,
     options?: ClassifyOptions,
   ): AsyncGenerator<PromiseSettledResult<DetailedResult>, void, undefined> {
-    resolveClassifyOptions(options);
+    const { signal } = resolveClassifyOptions(options);
+    yield* this.#stream(images, (image) => this.classifyDetailed(image, options), signal);
+  }
+
+  /** @param signal ends the waiting for a source that gives nothing more. */
+  async *#stream(
+    images: Iterable<ImageInput> | AsyncIterable<ImageInput>,
+    answer: (image: ImageInput) => Promise<DetailedResult>,
+    signal?: AbortSignal,
+  ): AsyncGenerator<PromiseSettledResult<DetailedResult>, void, undefined> {
+    const [aborted, forget] = abortOf(signal);
     const source = iteratorOf(images);
     const running: Promise<PromiseSettledResult<DetailedResult>>[] = [];
     let failure: { readonly reason: unknown } | undefined;
@@ -54,7 +77,7 @@ export abstract class PictureByPicture {
       try {
         const next = await source.next();
         if (next.done === true) isEnded = true;
-        else running.push(settled(this.classifyDetailed(next.value, options)));
+        else running.push(settled(answer(next.value)));
       } catch (reason) {
         [isEnded, failure] = [true, { reason }];
       }
@@ -62,11 +85,14 @@ export abstract class PictureByPicture {
     };
     try {
       for (;;) {
-        if (!isEnded && running.length < this.ahead) taking ??= take();
+        const isAborted = signal?.aborted === true;
+        if (!isEnded && !isAborted && running.length < this.ahead) taking ??= take();
         const [oldest] = running;
-        if (taking === undefined && oldest === undefined) break;
+        const next = isAborted ? [oldest] : [taking, oldest, aborted];
+        if (oldest === undefined && (isAborted || taking === undefined)) break;
         // Whichever comes first: a source that pauses holds no answer back.
-        const first = await Promise.race([taking, oldest].filter((promise) => promise !== undefined));
+        const first = await Promise.race(next.filter((promise) => promise !== undefined));
+        if (first === "aborted") continue;
         if (first === "taken") {
           taking = undefined;
           continue;
@@ -75,13 +101,26 @@ export abstract class PictureByPicture {
         yield first;
       }
       if (failure !== undefined) throw failure.reason;
+      if (!isEnded && signal !== undefined) throw abortError(signal);
     } finally {
+      forget();
       const returned = isEnded ? undefined : Promise.resolve(source.return?.());
       // A source that is being waited for cannot be ended; it is let go.
       if (taking === undefined) await returned;
       else void returned?.catch(() => undefined);
     }
   }
+}
+
+/** A promise that settles when the signal fires, and what takes its listener away. */
+function abortOf(
+  signal: AbortSignal | undefined,
+): [aborted: Promise<"aborted"> | undefined, forget: () => void] {
+  if (signal === undefined) return [undefined, () => undefined];
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<"aborted">((resolve) => (onAbort = () => resolve("aborted")));
+  signal.addEventListener("abort", onAbort, { once: true });
+  return [aborted, () => signal.removeEventListener("abort", onAbort)];
 }
 
 function iteratorOf<T>(items: Iterable<T> | AsyncIterable<T>): Iterator<T> | AsyncIterator<T> {

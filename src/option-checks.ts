@@ -14,6 +14,16 @@ export const WHOLE: Check = [
   (value) => Number.isSafeInteger(value) && (value as number) >= 0,
 ];
 
+export const POSITIVE: Check = [
+  "a whole number from 1",
+  (value) => Number.isSafeInteger(value) && (value as number) >= 1,
+];
+/** How long a close waits, milliseconds. */
+export const DRAIN: Check = [
+  "milliseconds from 0, or Infinity",
+  (value) => typeof value === "number" && value >= 0,
+];
+
 export const oneOf = (...values: readonly string[]): Check => [
   `one of ${values.map((value) => `"${value}"`).join(", ")}`,
   (value) => values.includes(value as string),
@@ -60,6 +70,8 @@ export function invalid(message: string, hint?: string): IsotorchError {
 }
 
 function show(value: unknown): string {
+  // JSON has no NaN and no Infinity.
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
   return (JSON.stringify(value) ?? String(value)).slice(0, 80);
 }
 

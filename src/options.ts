@@ -2,8 +2,10 @@
 import { DEFAULT_LIMITS, type PartialLimits } from "./image/limits.ts";
 import {
   type Check,
+  DRAIN,
   FLAG,
   FUNCTION,
+  POSITIVE,
   SIGNAL,
   TEXT,
   WHOLE,
@@ -121,7 +123,8 @@ export interface ClassifierOptions {
   /** A conda environment by name or prefix; nothing else is tried. */
   readonly env?: string;
   /**
-   * Labels: a list, or a text file with one per line; as many as the network has classes.
+   * Labels: a list, or a file with one per line, or in JSON, Python's or CSV's form (docs/errors.md, `BAD_LABELS`); as
+   * many as the network has classes.
    * @default the categories of the weights
    */
   readonly labels?: string | readonly string[];
@@ -143,7 +146,7 @@ export interface ClassifierOptions {
   /** Hears of downloads and of the phases of the worker's start. */
   readonly onProgress?: (event: ProgressEvent) => void;
   /**
-   * Where log lines of the worker go.
+   * Where log lines of the worker go, and warnings about files that were given, such as the encoding of `labels`.
    * @default nowhere
    */
   readonly logger?: Logger;
@@ -166,7 +169,7 @@ type QueueLimit = "maxRequests" | "maxBytes";
 
 export interface ClassifyOptions {
   /**
-   * How many classes to answer; 0 means all.
+   * How many classes to answer, at most as many as the network has; 0 means all.
    * @default 5
    */
   readonly topK?: number;
@@ -251,6 +254,20 @@ function refuseLocal(options: ClassifierOptions): void {
   );
 }
 
+/** @throws IsotorchError `INVALID_OPTION` for more classes than the network has. The default takes what there is. */
+export function checkTopK(topK: number | undefined, classes: number): void {
+  if (topK !== undefined && topK > classes)
+    throw invalid(
+      `Option "topK" is ${topK}, and the network has ${classes} classes.`,
+      "Give at most as many, or 0 for all.",
+    );
+}
+
+/** @throws IsotorchError `INVALID_OPTION` for what is no time to wait. */
+export function checkDrain(drainMs: unknown): void {
+  check({ drainMs }, { drainMs: DRAIN });
+}
+
 /** Fills in the defaults. @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
 export function resolveClassifyOptions(options: ClassifyOptions = {}): ResolvedClassifyOptions {
   check(options, CLASSIFY_CHECKS);
@@ -279,6 +296,9 @@ export function splitOptions(
 const MAX_WORKERS = 64;
 /** The largest number that the wire has. */
 const MAX_COUNT = 2 ** 32 - 1;
+
+/** Numbers of the policy whose zero says something: never, at once, none. */
+const ZERO_MEANS: readonly string[] = ["steadyMs", "maxExits", "idleShutdownMs", "maxWorkerBytes"];
 
 const isLimits = ({ pixels = 1, bytes = 1 }: PartialLimits): boolean =>
   pixels >= 1 && pixels <= MAX_COUNT && bytes >= 1 && bytes <= DEFAULT_LIMITS.bytes;
@@ -322,15 +342,23 @@ const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
     `an object with pixels from 1 to ${MAX_COUNT} and bytes from 1 to ${DEFAULT_LIMITS.bytes}, whole numbers`,
     (value) => numbers("pixels", "bytes")[1](value) && isLimits(value as PartialLimits),
   ],
-  queue: numbers("maxRequests", "maxBytes"),
+  queue: [
+    "an object with maxRequests and maxBytes as whole numbers from 1",
+    (value) =>
+      numbers("maxRequests", "maxBytes")[1](value) && Object.values(value as object).every((n) => n !== 0),
+  ],
   supervision: [
-    "an object with names of SupervisionPolicy",
+    `an object with names of SupervisionPolicy as whole numbers, from 1 but for ${ZERO_MEANS.join(", ")}`,
     (value) => {
       if (!isObject(value)) return false;
-      const { restartDelaysMs = [], redelivery = "once", ...rest } = value;
-      const delays = Array.isArray(restartDelaysMs) && restartDelaysMs.every((delay) => WHOLE[1](delay));
-      const known = Object.keys(DEFAULT_POLICY);
-      const sound = Object.entries(rest).every(([name, number]) => known.includes(name) && WHOLE[1](number));
+      const { restartDelaysMs = [0], redelivery = "once", ...rest } = value;
+      const delays =
+        Array.isArray(restartDelaysMs) && restartDelaysMs.length > 0 && restartDelaysMs.every(WHOLE[1]);
+      const sound = Object.entries(rest).every(
+        ([name, number]) =>
+          Object.hasOwn(DEFAULT_POLICY, name) &&
+          (number === undefined || (ZERO_MEANS.includes(name) ? WHOLE : POSITIVE)[1](number)),
+      );
       return sound && delays && (redelivery === "once" || redelivery === "never");
     },
   ],

@@ -87,3 +87,42 @@ test("process.exit() in the middle of a call, and an uncaught exception, take th
   `);
   expect(status).toBe(1);
 });
+
+const TENSOR = "{ data: new Float32Array(3 * 224 * 224), shape: [1, 3, 224, 224] }";
+const MEMBERS: Readonly<Record<string, string>> = {
+  "nothing at all": "",
+  "classify(tensor)": `await classifier.classify(${TENSOR});`,
+  "classify(list)": `await classifier.classify([${IMAGE}, ${TENSOR}]);`,
+  "classify(), not awaited": `void classifier.classify(${IMAGE}).then(() => console.log("answered at", Date.now()));`,
+  "classifySettled()": `await classifier.classifySettled([${IMAGE}, "missing.jpg"]);`,
+  "classifyDetailed()": `await classifier.classifyDetailed(${IMAGE}, { include: { logits: true, tensor: true } });`,
+  "classifyStream(), left": `for await (const _ of classifier.classifyStream([${IMAGE}, ${IMAGE}])) break;`,
+  "preprocess()": `await classifier.preprocess(${IMAGE});`,
+  "models()": "await classifier.models();",
+  "info()": "classifier.info();",
+  "health()": "classifier.health();",
+  "stats()": "classifier.stats();",
+  "on()": 'classifier.on("state", () => undefined);',
+  "reload()": "await classifier.reload({});",
+  "close()": "await classifier.close();",
+  "asyncDispose, right after a call": `void classifier.classify(${IMAGE}).then(() => console.log("answered at", Date.now()));
+    await classifier[Symbol.asyncDispose]();`,
+  "a first failure of the input": 'await classifier.classify("missing.jpg").catch(() => undefined);',
+  "a first failure of the options":
+    "await classifier.classify(new Uint8Array(), { topK: -1 }).catch(() => undefined);",
+  "a tensor that is refused":
+    "await classifier.classify({ data: new Float32Array(3), shape: [1, 3, 1, 1] }).catch(() => undefined);",
+  "an abort": `await classifier.classify(${IMAGE}, { signal: AbortSignal.abort() }).catch(() => undefined);`,
+};
+
+test.each(Object.entries(MEMBERS))("a script ends by itself after %s, alone", async (_name, body) => {
+  const { status, stderr, stdout } = await runScript(`
+    const classifier = await createClassifier(${OPTIONS});
+    ${body}
+    console.log("done");
+  `);
+  expect(stderr).toBe("");
+  expect(stdout).toContain("done");
+  expect(stdout.includes("answered")).toBe(body.includes("answered"));
+  expect(status).toBe(0);
+});

@@ -24,6 +24,7 @@ from isotorch_worker.startup import Startup, hello
 from isotorch_worker.wire import (
     MAX_FRAME_BYTES,
     MAX_FRAMES,
+    REQUESTS,
     Descriptor,
     Frames,
     Message,
@@ -255,6 +256,9 @@ class Channel:
                 self._waiting.put(error)
             return
         except ProtocolError as error:
+            if error.request is not None and error.request[1] == self.generation:
+                # Whoever waits for the answer hears at once that there will be none.
+                self._send_now(encode(error_message(error, *error.request)))
             self._drop(error.message)
             return
         if message.generation != self.generation:
@@ -269,7 +273,7 @@ class Channel:
         elif message.type == "stop":
             self.stopping.set()
             self._waiting.put(Stopped())
-        elif message.type in ("load", "infer", "decode", "attest"):
+        elif message.type in REQUESTS:
             self._keep(Request(message))
         elif message.type != "pong":
             self._drop(f"{message.type} is not for a worker")

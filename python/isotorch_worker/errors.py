@@ -13,6 +13,7 @@ ERROR_CODES = (
     "INPUT_NOT_FOUND",
     "INPUT_UNREADABLE",
     "INPUT_TOO_LARGE",
+    "BAD_LIST",
     "UNSUPPORTED_FORMAT",
     "UNSUPPORTED_MODE",
     "DECODE_FAILED",
@@ -68,6 +69,8 @@ class ProtocolError(WorkerError):
 
     code = "PROTOCOL_ERROR"
     exit_code = 76
+    # The request that cannot be read, where at least its type, id and generation can.
+    request: tuple[int, int] | None = None
 
 
 class ProtocolVersionError(ProtocolError):

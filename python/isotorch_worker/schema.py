@@ -33,6 +33,8 @@ MESSAGE_TYPES = (
     "stop",
     "log",
 )
+# What a controller sends and waits for the answer of.
+REQUESTS = ("load", "infer", "decode", "attest")
 ITEM_SIZES = {"<f4": 4, "<i8": 8, "|u1": 1}
 HANDOFFS = ("tensor", "pixels", "encoded")
 INCLUDES = ("logits", "probabilities")

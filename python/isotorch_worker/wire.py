@@ -20,6 +20,7 @@ from isotorch_worker.schema import (
     MAX_INTEGER,
     MESSAGE_TYPES,
     PROTOCOL_VERSION,
+    REQUESTS,
     Descriptor,
     Frames,
     Message,
@@ -39,6 +40,7 @@ __all__ = [
     "MAX_INTEGER",
     "MESSAGE_TYPES",
     "PROTOCOL_VERSION",
+    "REQUESTS",
     "Descriptor",
     "Frames",
     "Message",
@@ -94,6 +96,16 @@ def decode(frames: Sequence[Payload]) -> Message:
     kind = header.get("type")
     if not isinstance(kind, str) or kind not in MESSAGE_TYPES:
         raise ProtocolError(f"type: expected a message type, received {shown(kind)}")
+    try:
+        return _read(kind, header, frames[1:])
+    except ProtocolError as error:
+        asks = (header.get("id"), header.get("generation"))
+        if kind in REQUESTS and all(type(n) is int and 0 <= n <= MAX_INTEGER for n in asks):
+            error.request = cast("tuple[int, int]", asks)
+        raise
+
+
+def _read(kind: str, header: dict[str, Any], payloads: Sequence[Payload]) -> Message:
     names = FIELDS[kind]
     for key in header:
         if key not in _COMMON_KEYS and key not in names:
@@ -106,7 +118,7 @@ def decode(frames: Sequence[Payload]) -> Message:
         header["id"],
         header["generation"],
         {name: header[name] for name in names},
-        _pair_frames(header.get("frames", []), frames[1:]),
+        _pair_frames(header.get("frames", []), payloads),
     )
     check_message(message)
     return message

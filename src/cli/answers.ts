@@ -1,6 +1,7 @@
 /** Answers as text: lines of JSON, rows of CSV and TSV, and tables for people. */
 import type { Classification, DetailedResult } from "../classifier.ts";
 import type { IsotorchError } from "../errors.ts";
+import { shownName } from "../base/names.ts";
 import { bar, styled } from "./terminal.ts";
 import type { ThumbnailKind } from "./terminal.ts";
 import { besideThumbnail, THUMBNAIL_WIDTH } from "./thumbnail.ts";
@@ -37,13 +38,11 @@ function asJson(answer: Answer): object {
 const COLUMNS = ["input", "rank", "index", "label", "score", "percent", "error", "message"];
 
 function rowsOf(answer: Answer, row: (fields: readonly unknown[]) => string): string {
-  if ("error" in answer)
-    return row([answer.name, "", "", "", "", "", answer.error.code, answer.error.message]);
+  const name = shownName(answer.name);
+  if ("error" in answer) return row([name, "", "", "", "", "", answer.error.code, answer.error.message]);
   const { top } = answer.result;
   return top
-    .map(({ index, label, score, percent }, at) =>
-      row([answer.name, at + 1, index, label, score, percent, "", ""]),
-    )
+    .map(({ index, label, score, percent }, at) => row([name, at + 1, index, label, score, percent, "", ""]))
     .join("");
 }
 
@@ -92,8 +91,9 @@ export function table(look: Look): Writer {
 
 /** A file's name must not speak to the terminal. */
 function shown(name: string, { isTerminal }: Look): string {
+  const text = shownName(name);
   // eslint-disable-next-line no-control-regex
-  return isTerminal ? name.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?") : name;
+  return isTerminal ? text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?") : text;
 }
 
 /** Label and percentage; every digit is shown, as Python prints a float32 as a float. */

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { createClassifier } from "../classifier.ts";
 import type { Classifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
+import { checkTopK } from "../options.ts";
 import type { ClassifyOptions } from "../options.ts";
 import { csv, jsonl, table, tsv } from "./answers.ts";
 import type { Answer, Look, Writer } from "./answers.ts";
@@ -11,10 +12,13 @@ import { CLASSIFY, FORMATS, INCLUDABLE, OUT_ENDINGS, THUMBNAILS } from "./descri
 import { parserOf } from "./description.ts";
 import { classifierOptions, imageOptions, oneOf, parseFlags, wholeNumber } from "./flags.ts";
 import type { Values } from "./flags.ts";
+import { PassedOver } from "../parity/walk.ts";
+import { pathOf } from "../base/names.ts";
 import { EXIT } from "./exit.ts";
-import { listed, picturesOf } from "./inputs.ts";
+import { picturesOf } from "./inputs.ts";
 import type { Named } from "./inputs.ts";
-import { clearProgress } from "./progress.ts";
+import { listed } from "./list.ts";
+import { clearProgress, sayPassed } from "./progress.ts";
 import { isColoured, print, thumbnailsOf } from "./terminal.ts";
 import { watchFolder } from "./watch.ts";
 
@@ -49,13 +53,18 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
       typeof watch === "string" ? watchFolder(watch, AbortSignal.any([signal, over.signal])) : undefined;
     await using classifier = await createClassifier({ ...classifierOptions(values), signal });
     clearProgress();
+    checkTopK(options.topK, classifier.info().classes);
     sayUntrained(classifier);
+    let passed = new PassedOver();
+    // A job counts the list first, and goes through it again.
     const list = (): AsyncGenerator<Named, void, undefined> =>
-      picturesFrom(positionals, from, values["null"] === true, signal);
+      picturesFrom(positionals, from, values["null"] === true, signal, (passed = new PassedOver()));
     if (typeof out === "string") {
       const { runJob } = await import("./run-job.ts");
       const counted = isRepeatable(positionals, from) && process.stderr.isTTY ? list : undefined;
-      return await runJob(out, { classifier, options, list, counted, signal });
+      const code = await runJob(out, { classifier, options, list, counted, signal });
+      sayPassed(passed);
+      return code;
     }
     let failed = false;
     const names: string[] = [];
@@ -67,6 +76,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     };
     await print(`${values["bom"] === true ? BYTE_ORDER_MARK : ""}${writer.head ?? ""}`);
     await answerAll(classifier, options, list(), show);
+    sayPassed(passed);
     // One by one: the next picture may come in an hour.
     if (coming)
       for await (const path of coming)
@@ -99,16 +109,17 @@ async function* picturesFrom(
   from: unknown,
   isNul: boolean,
   signal: AbortSignal,
+  passed: PassedOver,
 ): AsyncGenerator<Named, void, undefined> {
   for (const argument of positionals) {
-    for await (const picture of picturesOf(argument, signal)) {
+    for await (const picture of picturesOf(argument, signal, passed)) {
       if (signal.aborted) return;
       yield picture;
     }
   }
   if (typeof from !== "string") return;
-  const isFolder = from !== "-" && (await stat(from).catch(() => undefined))?.isDirectory() === true;
-  for await (const picture of isFolder ? picturesOf(from, signal) : listed(from, isNul, signal)) {
+  const isFolder = from !== "-" && (await stat(pathOf(from)).catch(() => undefined))?.isDirectory() === true;
+  for await (const picture of isFolder ? picturesOf(from, signal, passed) : listed(from, { isNul, signal })) {
     if (signal.aborted) return;
     yield picture;
   }

@@ -14,6 +14,7 @@ const CODES: Readonly<Record<IsotorchErrorCode, number>> = {
   INPUT_NOT_FOUND: EXIT.input,
   INPUT_UNREADABLE: EXIT.input,
   INPUT_TOO_LARGE: EXIT.input,
+  BAD_LIST: EXIT.input,
   UNSUPPORTED_FORMAT: EXIT.input,
   UNSUPPORTED_MODE: EXIT.input,
   DECODE_FAILED: EXIT.input,

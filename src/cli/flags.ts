@@ -4,6 +4,7 @@ import type { ParseArgsConfig } from "node:util";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import type { ClassifierOptions, ClassifyOptions, RemoteOptions } from "../options.ts";
+import { WARNINGS } from "./notes.ts";
 import { showProgress } from "./progress.ts";
 
 type Flags = NonNullable<ParseArgsConfig["options"]>;
@@ -30,7 +31,7 @@ export function parseFlags(
   }
 }
 
-/** The classifier's options that these flags ask for, with progress on a terminal's stderr. */
+/** The classifier's options that these flags ask for, with progress on a terminal's stderr, and warnings on any. */
 export function classifierOptions(values: Values): ClassifierOptions {
   const options = {
     remote: remoteOf(values),
@@ -52,6 +53,7 @@ export function classifierOptions(values: Values): ClassifierOptions {
     mirror: values["mirror"],
     limits: limitsOf(values),
     onProgress: process.stderr.isTTY ? showProgress : undefined,
+    logger: WARNINGS,
   };
   return defined(options); // the values are checked by createClassifier()
 }

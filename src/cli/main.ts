@@ -1,8 +1,12 @@
 #!/usr/bin/env node
 /** `isotorch COMMAND …`: finds the command, runs it, turns its outcome into an exit code. Nothing else. */
+// oxlint-disable-next-line import/no-unassigned-import -- it looks at the host before what follows is loaded
+import "./host.ts";
+import { outOfMemory } from "../base/memory.ts";
 import { IsotorchError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { PACKAGE_VERSION } from "../version.ts";
+import { givenArguments } from "./arguments.ts";
 import { COMMANDS } from "./commands.ts";
 import { helpOf } from "./description.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
@@ -49,8 +53,9 @@ async function main([name = "--help", ...argv]: readonly string[]): Promise<numb
   return command.run(argv, interrupted.signal);
 }
 
-function report(error: unknown): number {
+function report(thrown: unknown): number {
   clearProgress();
+  const error = outOfMemory(thrown) ?? thrown;
   if (!(error instanceof IsotorchError)) throw error;
   if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ error })}\n`);
   process.stderr.write(`isotorch: ${error.code}: ${error.message}\n`);
@@ -78,4 +83,4 @@ for (const [signal, code] of [
   });
 }
 
-process.exitCode = await main(process.argv.slice(2)).catch(report);
+process.exitCode = await main(givenArguments()).catch(report);

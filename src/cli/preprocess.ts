@@ -2,21 +2,12 @@
 import { writeFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { preprocess } from "../oneshot.ts";
-import type { Logger } from "../options.ts";
 import { PREPROCESS } from "./describe/preprocess.ts";
 import { parserOf } from "./description.ts";
 import { classifierOptions, imageOptions, parseFlags } from "./flags.ts";
 import { EXIT } from "./exit.ts";
 import { npy } from "./npy.ts";
 import { readStdin } from "./stdin.ts";
-
-const quiet = (): void => undefined;
-const WARNINGS_TO_STDERR: Logger = {
-  debug: quiet,
-  info: quiet,
-  warn: (line) => void process.stderr.write(`${line}\n`),
-  error: quiet,
-};
 
 /** @returns 0. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -32,7 +23,6 @@ export async function run(argv: readonly string[]): Promise<number> {
   const tensor = await preprocess(image, {
     ...classifierOptions(values),
     ...imageOptions(values),
-    logger: WARNINGS_TO_STDERR,
   });
   try {
     await writeFile(out, npy(tensor));

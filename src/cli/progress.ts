@@ -16,3 +16,9 @@ export function clearProgress(): void {
   if (isShown) process.stderr.write("\r\x1b[2K");
   isShown = false;
 }
+
+/** One line on stderr for what a search for pictures passed over, if it did. */
+export function sayPassed(passed: { toString(): string }): void {
+  const line = passed.toString();
+  if (line !== "") process.stderr.write(`${line}\n`);
+}

@@ -8,6 +8,7 @@ import { SERVE } from "./describe/serve.ts";
 import { parserOf } from "./description.ts";
 import { classifierOptions, parseFlags, wholeNumber } from "./flags.ts";
 import { EXIT } from "./exit.ts";
+import { LOGGED_WARNINGS } from "./notes.ts";
 
 /** Serves until the signal. */
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
@@ -28,7 +29,10 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     ...(values["no-compare"] === true && { compare: false }),
     logLevel: (values["log"] ?? (process.stderr.isTTY ? "warn" : "info")) as LogLevel,
   };
-  const given = classifierOptions(values);
+  const given = {
+    ...classifierOptions(values),
+    ...(process.stderr.isTTY ? {} : { logger: LOGGED_WARNINGS }),
+  };
   // Those of the worker's Pillow are the server's: tighter than for pictures of one's own.
   const { pixels = SERVER_LIMITS.pixels, bytes = SERVER_LIMITS.pictureBytes } = given.limits ?? {};
   await using classifier = await createClassifier({ ...given, limits: { pixels, bytes }, signal });

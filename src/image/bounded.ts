@@ -1,4 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { outOfMemory } from "../base/memory.ts";
+import { pathOf, shownName } from "../base/names.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
 
 /** What bounds a read. */
@@ -38,14 +40,14 @@ export function readFileBounded(path: string, bounds: Bounds): Uint8Array {
     const stats = fstatSync(file);
     if (!stats.isFile()) {
       const what = stats.isDirectory() ? "a directory" : "not a regular file";
-      throw new IsotorchError("INPUT_UNREADABLE", `${path} is ${what}`, {
+      throw new IsotorchError("INPUT_UNREADABLE", `${shownName(path)} is ${what}`, {
         hint: "give the path of a picture file",
       });
     }
-    throwIfTooLarge(stats.size, bounds.maxBytes, path);
+    throwIfTooLarge(stats.size, bounds.maxBytes, shownName(path));
     return readAll(file, path, stats.size, bounds);
   } catch (cause) {
-    throw cause instanceof IsotorchError ? cause : unreadable(path, cause);
+    throw cause instanceof IsotorchError ? cause : (outOfMemory(cause) ?? unreadable(shownName(path), cause));
   } finally {
     closeSync(file);
   }
@@ -53,11 +55,14 @@ export function readFileBounded(path: string, bounds: Bounds): Uint8Array {
 
 function openFile(path: string, flags: number): number {
   try {
-    return openSync(path, flags);
+    return openSync(pathOf(path), flags);
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    if (code !== "ENOENT" && code !== "ENOTDIR") throw unreadable(path, cause);
-    throw new IsotorchError("INPUT_NOT_FOUND", `there is no file ${path}`, { hint: "check the path", cause });
+    if (code !== "ENOENT" && code !== "ENOTDIR") throw unreadable(shownName(path), cause);
+    throw new IsotorchError("INPUT_NOT_FOUND", `there is no file ${shownName(path)}`, {
+      hint: "check the path",
+      cause,
+    });
   }
 }
 
@@ -105,7 +110,7 @@ export async function readStreamBounded(
   } catch (cause) {
     cancel();
     throwIfAborted(bounds.signal);
-    throw cause instanceof IsotorchError ? cause : unreadable(what, cause);
+    throw cause instanceof IsotorchError ? cause : (outOfMemory(cause) ?? unreadable(what, cause));
   } finally {
     bounds.signal?.removeEventListener("abort", cancel);
   }

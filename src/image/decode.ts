@@ -5,14 +5,19 @@ import type { Pixels } from "./geometry.ts";
 import { applyOrientation } from "./orientation.ts";
 import { fillPalette, hasColour } from "./palette.ts";
 
-// One picture after another is decoded, never the same one twice: a cache would only hold memory.
-sharp.cache(false);
-// Fewer parsers for a hostile file to reach. This holds for the process: sharp, used elsewhere in it, opens these three alone
-// until `sharp.unblock` is called.
-sharp.block({ operation: ["VipsForeignLoad"] });
-sharp.unblock({
-  operation: ["VipsForeignLoadJpegBuffer", "VipsForeignLoadPngBuffer", "VipsForeignLoadWebpBuffer"],
-});
+/**
+ * Leaves sharp three loaders and no cache. This holds for the whole process, so it is for processes that are ours alone: in
+ * an application's own, what the first bytes say decides, and sharp stays as the application has it.
+ */
+export function confineSharp(): void {
+  // One picture after another is decoded, never the same one twice: a cache would only hold memory.
+  sharp.cache(false);
+  // Fewer parsers for a hostile file to reach.
+  sharp.block({ operation: ["VipsForeignLoad"] });
+  sharp.unblock({
+    operation: ["VipsForeignLoadJpegBuffer", "VipsForeignLoadPngBuffer", "VipsForeignLoadWebpBuffer"],
+  });
+}
 
 /** How a picture is read; every default is what `Image.open(file).convert("RGB")` does. */
 export interface DecodeOptions {

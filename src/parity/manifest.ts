@@ -104,7 +104,7 @@ export async function readManifest(file: string): Promise<Manifest> {
   });
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text.replace(/^\uFEFF/, "")); // as editors on Windows begin it
   } catch (cause) {
     throw new IsotorchError("INVALID_INPUT", `${file} is not JSON: ${messageOf(cause)}.`, { cause });
   }

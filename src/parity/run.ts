@@ -1,8 +1,12 @@
 /** A run: the classifier once per handoff on one side, the reference on the other, picture after picture. */
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createClassifier } from "../classifier.ts";
 import type { Classifier } from "../classifier.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
+import { pathOf } from "../base/names.ts";
+import { readLabelFile } from "../labels.ts";
 import type { Attestation } from "../image/attest/attestation.ts";
 import type { InputSpec } from "../image/geometry.ts";
 import type { ClassifierOptions, ClassifyOptions, Handoff } from "../options.ts";
@@ -154,7 +158,7 @@ export function weightsOf({
 
 async function readPicture(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readFile(pathOf(path));
   } catch (cause) {
     const why = messageOf(cause);
     throw new IsotorchError("INPUT_UNREADABLE", `${path} cannot be read: ${why}.`, { cause });
@@ -179,21 +183,42 @@ async function startClassifiers(options: ParityOptions): Promise<Map<Handoff, Cl
 async function startReference(info: WorkerInfo, options: ParityOptions): Promise<Reference> {
   const { classifier, against = "plain", signal } = options;
   const { weights, threads } = info;
-  const labels = labelsFor(classifier?.labels);
-  return Reference.start({
-    ...(await resolveAgainst(against, info, signal)),
-    checkpoint: weights.path,
-    sha256: weights.sha256,
-    transforms: weights.transforms,
-    threads,
-    ...(labels !== undefined && { labels }),
-    ...(signal && { signal }),
-  });
+  const labels = await labelsFor(classifier?.labels);
+  try {
+    return await Reference.start({
+      ...(await resolveAgainst(against, info, signal)),
+      checkpoint: weights.path,
+      sha256: weights.sha256,
+      transforms: weights.transforms,
+      threads,
+      ...(labels !== undefined && { labels: labels.file }),
+      ...(signal && { signal }),
+    });
+  } finally {
+    await labels?.remove();
+  }
 }
 
-/** The reference reads a label file by itself; a list has no file. */
-function labelsFor(labels: ClassifierOptions["labels"]): string | undefined {
-  if (labels === undefined || typeof labels === "string") return labels;
+/** A label file for the reference, until it has read it. */
+interface ReferenceLabels {
+  readonly file: string;
+  remove(): Promise<void>;
+}
+
+/**
+ * The reference reads a label file by itself, as plain Python does; what is more than UTF-8 with one label per line is
+ * written so for it. A list has no file.
+ */
+async function labelsFor(labels: ClassifierOptions["labels"]): Promise<ReferenceLabels | undefined> {
+  if (labels === undefined) return undefined;
+  if (typeof labels === "string") {
+    const read = await readLabelFile(labels);
+    if (read.isPlain) return { file: labels, remove: () => Promise.resolve() };
+    const folder = await mkdtemp(join(tmpdir(), "isotorch-labels-"));
+    const file = join(folder, "labels.txt");
+    await writeFile(file, read.labels.map((label) => `${label}\n`).join(""));
+    return { file, remove: () => rm(folder, { recursive: true, force: true }) };
+  }
   throw new IsotorchError("INVALID_OPTION", "Parity takes labels as a file, because both sides read them.");
 }
 

@@ -28,8 +28,8 @@ export interface TutorialFacts {
   readonly weights: { readonly name: string; readonly path: string };
   readonly asWritten: boolean;
   readonly labels: readonly string[];
-  /** The label file as it is shown, and where it is. */
-  readonly labelFile: { readonly shown: string; readonly path: string };
+  /** The label file as it is shown, where it is, and its encoding by Python's name. */
+  readonly labelFile: { readonly shown: string; readonly path: string; readonly encoding: string };
   /** float32, one per class. */
   readonly logits: Float32Array;
   /** float32 softmax times 100, one per class. */
@@ -131,9 +131,9 @@ function antialias(torchvision: string): string {
   return isOlder(torchvision, "0.17") ? "warn" : "True";
 }
 
-function labelsStep({ shown, path }: TutorialFacts["labelFile"]): TutorialStep {
+function labelsStep({ shown, path, encoding }: TutorialFacts["labelFile"]): TutorialStep {
   const text = (file: string): string =>
-    `with open(${reprText(file)}, encoding='utf-8') as f:\n    labels = [line.strip() for line in f.readlines()]`;
+    `with open(${reprText(file)}, encoding=${reprText(encoding)}) as f:\n    labels = [line.strip() for line in f.readlines()]`;
   return { python: text(shown), runs: text(path), output: "" };
 }
 

@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { createClassifier } from "../classifier.ts";
 import type { Classification } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
-import { chooseLabels, readLabels } from "../labels.ts";
+import { chooseLabels, readLabelFile } from "../labels.ts";
+import type { LabelFile } from "../labels.ts";
 import type { ClassifierOptions } from "../options.ts";
 import type { WorkerInfo } from "../worker/start.ts";
 import { floatsFrom, runScript } from "./tutorial-process.ts";
@@ -41,7 +42,8 @@ export interface Tutorial {
 export async function runTutorial(image: string, options: TutorialOptions = {}): Promise<Tutorial> {
   const { asWritten = false, labels: labelFile, ...classifierOptions } = options;
   refuseOtherThanText(image, classifierOptions);
-  const labels = (await readLabels(labelFile ?? LABELS)) ?? [];
+  const read = await readLabelFile(labelFile ?? LABELS, (sentence) => options.logger?.warn(sentence));
+  refuseOtherThanLines(labelFile, read);
   const { info, models, result } = await answer(image, { ...classifierOptions, device: "cpu" });
   const { logits, tensor, pixels, top } = result;
   if (logits === undefined || tensor === undefined || pixels === undefined) {
@@ -57,11 +59,34 @@ export async function runTutorial(image: string, options: TutorialOptions = {}):
     spec: info.spec,
     weights: info.weights,
     asWritten,
-    labels: chooseLabels(labels, [...logits].map(String)),
-    labelFile: { shown: labelFile ?? "imagenet_classes.txt", path: labelFile ?? LABELS },
+    labels: chooseLabels(read.labels, [...logits].map(String)),
+    labelFile: {
+      shown: labelFile ?? "imagenet_classes.txt",
+      path: labelFile ?? LABELS,
+      encoding: pythonEncodingOf(read),
+    },
     ...numbers,
   };
   return { facts, steps: tutorialSteps(facts), info };
+}
+
+/** The tutorial's statement reads lines: another format would make other labels of the same file. */
+function refuseOtherThanLines(file: string | undefined, { isLines }: LabelFile): void {
+  if (isLines) return;
+  throw new IsotorchError(
+    "BAD_LABELS",
+    `The tutorial reads one label per line, and ${file} has another format.`,
+    {
+      hint: "Write one label per line, in the order of the classes; other commands read this file.",
+    },
+  );
+}
+
+/** What `open(…, encoding=…)` takes for the same text. */
+function pythonEncodingOf({ encoding, isPlain }: LabelFile): string {
+  if (encoding === "utf-8") return isPlain ? "utf-8" : "utf-8-sig";
+  // Python's takes the byte order from the mark and leaves the mark away, and its own Big5 lacks what the standard's has.
+  return encoding === "gb18030" ? encoding : encoding === "big5" ? "big5hkscs" : "utf-16";
 }
 
 type Answer = Pick<TutorialFacts, "logits" | "percentages" | "order">;

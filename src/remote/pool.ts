@@ -1,5 +1,6 @@
 /** Remote servers behind the interface of a worker pool: turns, failover, retries; each call settles exactly once. */
 import { setTimeout as delay } from "node:timers/promises";
+import { after } from "../base/timer.ts";
 import type { AttestationAnswer, Backend } from "../backend.ts";
 import { IsotorchError, abortError } from "../errors.ts";
 import { requestIdOf, traceOf, traceparent } from "../trace.ts";
@@ -143,11 +144,11 @@ export class RemotePool implements Backend {
 
   async #close(drainMs: number): Promise<void> {
     this.#report();
-    const timer = setTimeout(() => {
+    const timer = after(drainMs, () => {
       for (const ended of this.#open.values()) ended.abort(closedError());
-    }, drainMs);
+    });
     await Promise.allSettled(this.#open.keys());
-    clearTimeout(timer);
+    timer.cancel();
     clearInterval(this.#timer);
     for (const endpoint of this.#options.endpoints) endpoint.close();
     this.#enter("stopped");

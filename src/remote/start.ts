@@ -11,7 +11,7 @@ import type { WorkerInfo } from "../worker/start.ts";
 import type { Phase } from "../worker/supervise.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { Facts } from "./facts.ts";
-import { mismatch } from "./fit.ts";
+import { CLASSES, mismatch } from "./fit.ts";
 import { RemotePool } from "./pool.ts";
 import { remoteSettings } from "./options.ts";
 import type { RemoteSettings } from "./options.ts";
@@ -149,6 +149,7 @@ function describe(
     },
     spec: specOf(transforms),
     maxBatch: 1,
+    classes: CLASSES,
     warmupMs: answerMs,
     workers: [],
     remote: {

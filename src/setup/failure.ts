@@ -24,6 +24,13 @@ const REGISTRY: Readonly<Record<Way, string>> = {
   conda: "the conda channels",
 };
 
+/** Who else has the same packages, and where that is said. */
+const MIRROR: Readonly<Record<Way, string>> = {
+  apt: "name a mirror in /etc/apt/sources.list",
+  venv: "name a mirror with PIP_INDEX_URL, such as https://pypi.tuna.tsinghua.edu.cn/simple",
+  conda: "name mirrors of the channels in .condarc (docs/environments.md, Mirrors)",
+};
+
 /** Whether a command's output tells that a server could not be reached. */
 export function isUnreachable({ stdout, stderr }: CommandResult): boolean {
   return UNREACHABLE.some((pattern) => pattern.test(stderr) || pattern.test(stdout));
@@ -62,7 +69,7 @@ export function stepFailure(
   if (isUnreachable(result) || (wasUnreachable && NOT_FOUND.test(said))) {
     return fail(
       `${REGISTRY[via]} could not be reached.`.replace(/^t/, "T"),
-      `Check the network or the proxy (HTTPS_PROXY), then repeat: isotorch setup --via ${via}`,
+      `Check the network or the proxy (HTTPS_PROXY), or ${MIRROR[via]}; then repeat: isotorch setup --via ${via}`,
     );
   }
   if (NOT_FOUND.test(said)) {
@@ -70,7 +77,7 @@ export function stepFailure(
     return via === "venv"
       ? fail(
           "The Python package index has no PyTorch for this machine, or was not reached.",
-          "Check the network, or try: isotorch setup --via conda",
+          `Check the network, ${MIRROR[via]}, or try: isotorch setup --via conda`,
         )
       : fail(
           `${REGISTRY[via].replace(/^t/, "T")} do not have what is needed for this machine.`,

@@ -157,7 +157,7 @@ export async function readCassette(file: string | URL): Promise<Map<string, Cass
   }
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text.replace(/^\uFEFF/, "")); // as editors on Windows begin it
   } catch {
     // What is not JSON is no cassette either.
   }

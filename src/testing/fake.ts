@@ -1,3 +1,5 @@
+import { DRAIN_MS } from "../accepted.ts";
+import { guardedCall } from "../callbacks.ts";
 import type { Classification, Classifier, DetailedResult, Stats } from "../classifier.ts";
 import { withinDeadline } from "../deadline.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
@@ -8,7 +10,7 @@ import type { ImageInput, LoadedImage } from "../image/source.ts";
 import type { Tensor } from "../image/tensor.ts";
 import { nearest } from "../nearest.ts";
 import { readLabels } from "../labels.ts";
-import { resolveClassifierOptions, resolveClassifyOptions } from "../options.ts";
+import { checkDrain, checkTopK, resolveClassifierOptions, resolveClassifyOptions } from "../options.ts";
 import type { ClassifierOptions, ClassifyOptions, ResolvedClassifyOptions } from "../options.ts";
 import { Stopwatch } from "../stopwatch.ts";
 import { closedError } from "../worker/failure.ts";
@@ -87,13 +89,11 @@ interface Setup extends Omit<FakeOptions, "labels"> {
 class FakeClassifier extends PictureByPicture implements Classifier {
   readonly #setup: Setup;
   readonly #listeners = new Set<(phase: Phase) => void>();
-  readonly #pending = new Set<Promise<unknown>>();
-  readonly #abandoned = new AbortController();
   #settings = resolveClassifierOptions();
   #labels: readonly string[] | undefined;
   #phase: Phase = "ready";
-  #closing: Promise<void> | undefined;
   readonly #times = new StageTimes();
+  #answering = 0;
   #counts = { submitted: 0, succeeded: 0, failed: 0, starts: 1, redelivered: 0, dropped: 0, batches: 0 };
 
   constructor(setup: Setup) {
@@ -102,12 +102,13 @@ class FakeClassifier extends PictureByPicture implements Classifier {
     this.#labels = setup.labels;
   }
 
-  async classifyDetailed(image: ImageInput, options: ClassifyOptions = {}): Promise<DetailedResult> {
+  protected override async answer(image: ImageInput, options: ClassifyOptions = {}): Promise<DetailedResult> {
     const call = resolveClassifyOptions(options);
-    if (this.#closing !== undefined) throw closedError();
-    const signals = [this.#abandoned.signal, ...(call.signal === undefined ? [] : [call.signal])];
-    const signal = AbortSignal.any(signals);
-    const work = withinDeadline({ ...call, signal }, (within) => this.#answer(image, options, call, within));
+    checkTopK(options.topK, this.info().classes);
+    const { abandoned } = this.calls;
+    const work = withinDeadline({ ...call, abandoned }, (signal) =>
+      this.#answer(image, options, call, signal),
+    );
     return this.#counted(work);
   }
 
@@ -124,7 +125,8 @@ class FakeClassifier extends PictureByPicture implements Classifier {
   }
 
   info(): WorkerInfo {
-    return fakeInfo(this.#settings.weights, this.#transforms(), this.#setup.source);
+    const classes = this.#labels?.length ?? 1_000;
+    return fakeInfo(this.#settings.weights, this.#transforms(), this.#setup.source, classes);
   }
 
   health(): Health {
@@ -136,7 +138,7 @@ class FakeClassifier extends PictureByPicture implements Classifier {
       silentMs: 0,
       pid: undefined,
       waiting: 0,
-      inFlight: this.#pending.size,
+      inFlight: this.#answering,
       lastFailure: undefined,
     };
     return { ...health, workers: [health] };
@@ -153,28 +155,22 @@ class FakeClassifier extends PictureByPicture implements Classifier {
 
   /** Checks the options and shows them in `info()`; the answers stay the same. */
   async reload(options: ClassifierOptions): Promise<void> {
-    if (this.#closing !== undefined) throw closedError();
+    if (this.calls.closed) throw closedError();
     const settings = resolveClassifierOptions({ ...this.#settings, ...options });
     if (options.labels !== undefined) this.#labels = await readLabels(options.labels);
     this.#settings = settings;
     this.#counts.starts += 1;
   }
 
-  close({ drainMs = 30_000 }: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(drainMs);
-    return this.#closing;
+  async close({ drainMs = DRAIN_MS }: { readonly drainMs?: number } = {}): Promise<void> {
+    checkDrain(drainMs);
+    if (!this.calls.closed) this.#enter("draining");
+    await this.calls.drain(drainMs);
+    this.#enter("stopped");
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #close(drainMs: number): Promise<void> {
-    this.#enter("draining");
-    const timer = setTimeout(() => this.#abandoned.abort(closedError()), drainMs);
-    await Promise.allSettled(this.#pending);
-    clearTimeout(timer);
-    this.#enter("stopped");
   }
 
   async #answer(
@@ -240,8 +236,8 @@ class FakeClassifier extends PictureByPicture implements Classifier {
   async #counted<T>(work: Promise<T>): Promise<T> {
     this.#counts.submitted += 1;
     const clock = new Stopwatch();
-    this.#pending.add(work);
-    if (this.#pending.size === 1) this.#enter("busy");
+    this.#answering += 1;
+    if (this.#answering === 1) this.#enter("busy");
     try {
       const result = await work;
       this.#counts.succeeded += 1;
@@ -252,8 +248,8 @@ class FakeClassifier extends PictureByPicture implements Classifier {
       this.#counts.failed += 1;
       throw error;
     } finally {
-      this.#pending.delete(work);
-      if (this.#pending.size === 0) this.#enter("ready");
+      this.#answering -= 1;
+      if (this.#answering === 0) this.#enter("ready");
     }
   }
 
@@ -264,9 +260,11 @@ class FakeClassifier extends PictureByPicture implements Classifier {
 
   #enter(phase: Phase): void {
     // A closing classifier is never ready again.
-    if (phase === this.#phase || (this.#closing !== undefined && phase !== "stopped")) return;
+    const isLate = this.calls.closed && (phase === "ready" || phase === "busy");
+    if (phase === this.#phase || isLate) return;
     this.#phase = phase;
-    for (const listener of this.#listeners) listener(phase);
+    for (const listener of this.#listeners)
+      guardedCall('A listener of "state"', undefined, () => listener(phase));
   }
 }
 

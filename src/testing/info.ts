@@ -5,7 +5,12 @@ import { specOf } from "../worker/known.ts";
 import type { WorkerInfo } from "../worker/start.ts";
 
 /** What a fake classifier says of itself: that it is one. */
-export function fakeInfo(weights: string, transforms: TransformsName, source: string): WorkerInfo {
+export function fakeInfo(
+  weights: string,
+  transforms: TransformsName,
+  source: string,
+  classes: number,
+): WorkerInfo {
   return {
     package: "fake",
     protocol: 0,
@@ -26,6 +31,7 @@ export function fakeInfo(weights: string, transforms: TransformsName, source: st
     weights: { name: `fake (${weights})`, path: "", sha256: "0".repeat(64), trained: false, transforms },
     spec: specOf(transforms),
     maxBatch: 1,
+    classes,
     warmupMs: 0,
     attestation: { ...referenceAttestation(), digests: referenceDigests() },
     workers: [],

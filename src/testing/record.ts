@@ -1,10 +1,11 @@
+import { DRAIN_MS } from "../accepted.ts";
 import type { Classifier, DetailedResult, Stats } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
 import { withinDeadline } from "../deadline.ts";
 import { asInput, loadImage } from "../image/source.ts";
 import type { ImageInput, LoadedImage } from "../image/source.ts";
 import type { Tensor } from "../image/tensor.ts";
-import { resolveClassifyOptions } from "../options.ts";
+import { checkDrain, resolveClassifyOptions } from "../options.ts";
 import type { ClassifierOptions, ClassifyOptions, ResolvedClassifyOptions } from "../options.ts";
 import type { Health } from "../worker/pool.ts";
 import type { WorkerInfo } from "../worker/start.ts";
@@ -37,11 +38,13 @@ class Recorder extends PictureByPicture implements Classifier {
     this.#file = file;
   }
 
-  async classifyDetailed(image: ImageInput, options: ClassifyOptions = {}): Promise<DetailedResult> {
+  protected override async answer(image: ImageInput, options: ClassifyOptions = {}): Promise<DetailedResult> {
     const call = resolveClassifyOptions(options);
     const started = performance.now();
     // Read here once: a stream can be hashed or classified, not both.
-    const loaded = await withinDeadline(call, (signal) => loadImage(image, { signal }));
+    const loaded = await withinDeadline({ ...call, abandoned: this.calls.abandoned }, (signal) =>
+      loadImage(image, { signal }),
+    );
     const timeoutMs = call.timeoutMs && Math.max(1, Math.ceil(call.timeoutMs - performance.now() + started));
     const result = await this.#inner.classifyDetailed(asInput(loaded), { ...options, timeoutMs });
     await this.#record(loaded, call, result);
@@ -77,6 +80,8 @@ class Recorder extends PictureByPicture implements Classifier {
   }
 
   async close(options?: { readonly drainMs?: number }): Promise<void> {
+    checkDrain(options?.drainMs);
+    await this.calls.drain(options?.drainMs ?? DRAIN_MS);
     await this.#inner.close(options);
     await (this.#next ?? this.#writing);
   }

@@ -3,9 +3,9 @@ import { basename, join, resolve } from "node:path";
 import { IsotorchError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { quoted } from "./command.ts";
-import { download, type DownloadProgress, type DownloadTiming, hashFile } from "./download.ts";
+import { download, type DownloadProgress, type DownloadTiming, hashFile, HUB } from "./download.ts";
 import { type KnownCheckpoint, knownCheckpoints } from "./known.ts";
-import { checkpointDirectory, surroundings } from "./surroundings.ts";
+import { ANOTHER_DIRECTORY, checkpointDirectory, surroundings } from "./surroundings.ts";
 
 export { specOf } from "./known.ts";
 
@@ -202,20 +202,48 @@ function mirrored(url: string, file: string, mirror: string | undefined): string
   const base = mirror ?? process.env["ISOTORCH_WEIGHTS_URL"];
   if (!base) return url;
   const whole = `${base.replace(/\/+$/, "")}/${file}`;
-  if (URL.canParse(whole) && /^https?:/.test(whole)) return whole;
+  if (isHttp(whole)) return byHubMirror(whole);
   const name = mirror === undefined ? "ISOTORCH_WEIGHTS_URL" : "`mirror`";
   throw new IsotorchError("INVALID_OPTION", `${name} is ${JSON.stringify(base)}, expected an http URL.`, {
     hint: "As in https://mirror.example/models, below which the file has torchvision's name",
   });
 }
 
+/** An address of the Hugging Face hub at the mirror of it that `HF_ENDPOINT` names, as its own tools take it. */
+function byHubMirror(url: string): string {
+  const endpoint = process.env["HF_ENDPOINT"];
+  const { hostname, pathname, search } = new URL(url);
+  if (!endpoint || hostname !== HUB) return url;
+  const whole = `${endpoint.replace(/\/+$/, "")}${pathname}${search}`;
+  if (isHttp(whole)) return whole;
+  throw new IsotorchError(
+    "INVALID_OPTION",
+    `HF_ENDPOINT is ${JSON.stringify(endpoint)}, expected an http URL.`,
+    {
+      hint: "As in HF_ENDPOINT=https://hf-mirror.com",
+    },
+  );
+}
+
+function isHttp(address: string): boolean {
+  return URL.canParse(address) && /^https?:/.test(address);
+}
+
 function cachePath(url: string, options: Pick<CheckpointOptions, "cacheDir">): string {
   return join(directory(options), basename(new URL(url).pathname));
 }
 
-/** Where checkpoints are kept: as asked, else where torchvision keeps them. */
+/**
+ * Where checkpoints are kept: as asked, else where torchvision keeps them.
+ *
+ * @throws IsotorchError `INVALID_OPTION` where nothing was asked and the account has no home directory.
+ */
 export function directory(options: Pick<CheckpointOptions, "cacheDir">): string {
-  return resolve(options.cacheDir ?? checkpointDirectory(surroundings()));
+  const folder = options.cacheDir ?? checkpointDirectory(surroundings());
+  if (folder !== undefined) return resolve(folder);
+  throw new IsotorchError("INVALID_OPTION", "This account has no home directory to keep checkpoints in.", {
+    hint: `Name a directory: ${ANOTHER_DIRECTORY}`,
+  });
 }
 
 function isPath(weights: string): boolean {

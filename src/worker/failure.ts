@@ -2,6 +2,7 @@
 import { endText } from "../base/status.ts";
 import { ERROR_CODES, IsotorchError, messageOf } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
+import { isOfEnvironment, lastLine } from "./crash.ts";
 import type { WorkerExit } from "./process.ts";
 import type { Failure } from "./supervise.ts";
 import type { MessageOf } from "./wire.ts";
@@ -20,7 +21,6 @@ export function errorOf({ fields, frames }: MessageOf<"error">): IsotorchError {
 const EXIT_MEANING: Readonly<Record<number, IsotorchErrorCode>> = {
   65: "CHECKPOINT_CORRUPT",
   66: "WEIGHTS_NOT_FOUND",
-  69: "ENVIRONMENT_BROKEN",
   76: "PROTOCOL_ERROR",
 };
 
@@ -28,20 +28,22 @@ const EXIT_MEANING: Readonly<Record<number, IsotorchErrorCode>> = {
 export function deathOf(exit: WorkerExit, phase: string | undefined): IsotorchError {
   const how = endText(exit.code, exit.signal);
   const lines = exit.stderr.trim().split("\n");
-  const last = lines.at(-1) ?? "";
+  const last = lastLine(exit.stderr);
   const details = {
     ...(exit.cause !== undefined && { cause: exit.cause }),
     stderr: lines.slice(-20).join("\n"),
     ...tracebackIn(exit.stderr),
   };
-  if (phase === undefined) {
+  if (phase === undefined && !isOfEnvironment(exit)) {
     const message = `The worker ended ${how}${last && `: ${last}`}`;
     return new IsotorchError("WORKER_DIED", message, {
       ...details,
       hint: "`error.stderr` has its last lines.",
     });
   }
-  const code = EXIT_MEANING[exit.code ?? 0] ?? "WORKER_START_FAILED";
+  const code = isOfEnvironment(exit)
+    ? "ENVIRONMENT_BROKEN"
+    : (EXIT_MEANING[exit.code ?? 0] ?? "WORKER_START_FAILED");
   const neverWas = exit.cause !== undefined && exit.code === null && exit.signal === null;
   const message = neverWas
     ? `The worker could not be started: ${messageOf(exit.cause)}`

@@ -5,6 +5,7 @@
 import { IsotorchError, abortError } from "../errors.ts";
 import type { Digests } from "../image/attest/built-in.ts";
 import { setTimeout as delay } from "node:timers/promises";
+import { after, type Timer } from "../base/timer.ts";
 import { Channel } from "./channel.ts";
 import { closedError, deathOf, errorOf } from "./failure.ts";
 import { WorkerProcess } from "./process.ts";
@@ -52,7 +53,7 @@ export class Session {
   readonly #startup: PromiseWithResolvers<void> = withResolvers();
   #hello: Fields<"hello"> | undefined;
   #ready: WorkerReady | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #phase = "starting Python";
   #started = false;
   #end: IsotorchError | undefined;
@@ -117,7 +118,7 @@ export class Session {
       throw error;
     } finally {
       signal?.removeEventListener("abort", abort);
-      clearTimeout(session.#timer);
+      session.#timer?.cancel();
       session.#updateHold();
     }
   }
@@ -204,18 +205,18 @@ export class Session {
     this.#end ??= closedError();
     if (this.#pending.size > 0) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, drainMs);
+        const timer = after(drainMs, resolve);
         this.#idle.add(() => {
-          clearTimeout(timer);
+          timer.cancel();
           resolve();
         });
       });
     }
     this.#process.holdOpen(true);
-    const timer = setTimeout(() => void this.#process.terminate(), STOP_MS);
+    const timer = after(STOP_MS, () => void this.#process.terminate());
     await this.#send("stop", 0, {}, []).catch(() => this.#process.terminate());
     await this.exited;
-    clearTimeout(timer);
+    timer.cancel();
   }
 
   async #send<T extends "load" | "infer" | "decode" | "attest" | "cancel" | "ping" | "stop">(
@@ -305,7 +306,9 @@ export class Session {
 
   async #untilEnd(): Promise<WorkerExit> {
     const exit = await this.#process.exited;
-    if (this.#pending.size > 0) await delay(LAST_WORDS_MS);
+    // A load that fails is answered by a process that ends at once.
+    const isLoading = !this.#started && this.#hello !== undefined;
+    if (this.#pending.size > 0 || isLoading) await delay(LAST_WORDS_MS);
     const death = deathOf(exit, this.#started ? undefined : this.#phase);
     this.#startup.reject(death);
     this.#finish(death);
@@ -350,13 +353,13 @@ export class Session {
   }
 
   #arm(ms: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
+    this.#timer?.cancel();
+    this.#timer = after(ms, () => {
       const message = `The worker did not get ready: nothing heard for ${ms / 1000} s while ${this.#phase}.`;
       this.#startup.reject(
         new IsotorchError("WORKER_START_FAILED", message, { hint: "Run `npx isotorch doctor`." }),
       );
-    }, ms);
+    });
   }
 }
 

@@ -59,6 +59,8 @@ export interface WorkerInfo {
   readonly spec: WireSpec;
   /** Pictures that a worker takes at once at most. */
   readonly maxBatch: number;
+  /** Classes of the network. */
+  readonly classes: number;
   readonly warmupMs: number;
   /** Which kinds of pictures and steps Node does, byte for byte as this environment does them, and which it leaves to it. */
   readonly attestation: AttestedEnvironment;
@@ -173,7 +175,7 @@ async function startIn(
       .slice(1)
       .map(at);
   const pool = await Pool.start(at(first), others, onPhase);
-  await noteUsed(environment, surroundings());
+  await noteUsed(environment, surroundings(), options.logger);
   return { pool, info: () => describe(pool.members, environment, checkpoint, options) };
 }
 
@@ -241,6 +243,7 @@ function describe(
     },
     spec,
     maxBatch: ready.maxBatch,
+    classes: ready.categories.length,
     warmupMs: ready.warmupMs,
     workers: members.map((member) => ({
       pid: member.hello.pid,

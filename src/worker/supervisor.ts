@@ -1,4 +1,5 @@
 /** Turns the effects of `supervise.ts` into deeds: owns the processes, the timer and every caller's promise. */
+import { after, type Timer } from "../base/timer.ts";
 import { IsotorchError, abortError } from "../errors.ts";
 import { asError, closedError, failureOf, isFatal } from "./failure.ts";
 import type { SupervisionPolicy } from "./policy.ts";
@@ -78,7 +79,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #waiters = new Map<number, Waiter>();
   readonly #timer: NodeJS.Timeout;
-  #batchTimer: NodeJS.Timeout | undefined;
+  #batchTimer: Timer | undefined;
   readonly #stopped: Promise<void>;
   #resolveStopped: () => void = () => undefined;
   #state: State;
@@ -200,9 +201,9 @@ export class Supervisor {
   /** Lets the calls finish for `drainMs`, then ends the worker; idempotent. Nothing is left behind. */
   async close(drainMs = 30_000): Promise<void> {
     this.#feed({ type: "close" });
-    const timer = setTimeout(() => this.#abandonCalls(), drainMs);
+    const timer = after(drainMs, () => this.#abandonCalls());
     await this.#stopped;
-    clearTimeout(timer);
+    timer.cancel();
   }
 
   /** What did not finish in time fails, so that nothing keeps the worker any longer. */
@@ -234,10 +235,10 @@ export class Supervisor {
 
   /** An incomplete batch that waits for company has its own timer: ticks are too far apart. */
   #wake(): void {
-    clearTimeout(this.#batchTimer);
+    this.#batchTimer?.cancel();
     const at = wakeAt(this.#state, this.#options.policy);
     if (at === undefined) return;
-    this.#batchTimer = setTimeout(() => this.#feed({ type: "due" }), Math.max(0, at - performance.now()));
+    this.#batchTimer = after(at - performance.now(), () => this.#feed({ type: "due" }));
   }
 
   #perform(effect: Effect): void {

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CACHE_DIR } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
+import { encoded } from "../texts.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const PLAIN = fileURLToPath(new URL("../../python/plain.py", import.meta.url));
@@ -104,6 +105,33 @@ describe("classify", () => {
     const { stderr, stdout } = isotorch(["classify", IMAGE, ...NETWORK]);
     expect(stderr).toContain("untrained");
     expect(stdout.split("\n")[0]).toBe(IMAGE);
+  });
+
+  test("reads labels as people have them, and says what it took for granted", () => {
+    const labels = join(scratch, "labels.txt");
+    const names = Array.from({ length: 1000 }, (_, at) => `${at}号金鱼`);
+    writeFileSync(labels, encoded(names.join("\r\n"), "gb18030"));
+    const run = isotorch(["classify", IMAGE, ...NETWORK, "--labels", labels, "--json"]);
+    const { top } = JSON.parse(run.stdout) as { top: { label: string; index: number }[] };
+    for (const { label, index } of top) expect(label).toBe(`${index}号金鱼`);
+    expect(run.stderr).toMatch(/labels\.txt is not UTF-8 and is read as GBK/);
+
+    const tutorial = isotorch(["tutorial", IMAGE, ...NETWORK, "--labels", labels, "--check"]);
+    expect(tutorial.status, tutorial.stderr).toBe(0);
+    expect(tutorial.stdout).toContain("encoding='gb18030'");
+
+    writeFileSync(labels, `{${names.map((name, at) => `${at}: '${name}'`).join(",\n ")}}`);
+    const parity = isotorch(["parity", IMAGE, ...NETWORK, "--labels", labels]);
+    expect(parity.status, parity.stdout).toBe(0);
+    const lines = isotorch(["tutorial", IMAGE, ...NETWORK, "--labels", labels]);
+    expect(lines).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("one label per line") as string,
+    });
+
+    writeFileSync(labels, ["background", ...names].join("\n"));
+    const background = isotorch(["classify", IMAGE, ...NETWORK, "--labels", labels]);
+    expect(background).toMatchObject({ status: 2, stderr: expect.stringContaining("TensorFlow") as string });
   });
 
   test("no environment is exit code 3, no device 4", () => {

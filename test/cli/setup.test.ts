@@ -77,11 +77,13 @@ describe.skipIf(process.platform === "win32")("a failure is one sentence, and no
     await expect(start(debian(machine), { via: "venv" }).result).rejects.toMatchObject({
       code: "SETUP_FAILED",
       message: "The Python package index could not be reached.",
+      hint: expect.stringContaining("PIP_INDEX_URL"),
     });
     await machine.tool("conda");
     await expect(start(debian(machine), { via: "conda" }).result).rejects.toMatchObject({
       code: "SETUP_FAILED",
       message: "The conda channels could not be reached.",
+      hint: expect.stringContaining(".condarc"),
     });
   });
 
@@ -146,6 +148,21 @@ describe.skipIf(process.platform === "win32")("a failure is one sentence, and no
 });
 
 describe.skipIf(process.platform === "win32")("setup", () => {
+  test("leaves it to the user's settings where pip takes its packages from", async () => {
+    const mirror = {
+      PIP_INDEX_URL: "https://mirror.example/simple",
+      PIP_CONFIG_FILE: "/etc/pip mirror.conf",
+    };
+    await using machine = await testMachine(mirror);
+    await machine.python(join(machine.bin, "python3.11"), "no-torch");
+    await start(debian(machine), { via: "venv" }).result;
+    const [pip] = log(machine);
+    expect(pip).toContain(
+      "PIP_INDEX_URL=https://mirror.example/simple PIP_CONFIG_FILE=/etc/pip mirror.conf pip",
+    );
+    expect(pip).not.toMatch(/--isolated|-I\b|--index-url|-i\b/);
+  });
+
   test("records an environment that fits already and installs nothing", async () => {
     await using machine = await testMachine();
     await machine.tool("apt-get");

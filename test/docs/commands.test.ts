@@ -54,7 +54,7 @@ function checkCommand(all: readonly string[]): void {
   if (name === "npx" && rest[0] === "isotorch") return checkIsotorch(rest.slice(1));
   if (name === "npm" && rest[0] === "run") return expect(Object.keys(scripts)).toContain(rest[1]);
   if (name === "npm")
-    return expect(["test", "install", "i", "ci", "pack", "audit", "sbom"]).toContain(rest[0]);
+    return expect(["test", "install", "i", "ci", "config", "pack", "audit", "sbom"]).toContain(rest[0]);
   expect([...OTHERS]).toContain(name);
   const script = /^(node|bash|python3?)$/.test(name)
     ? rest.find((word) => /\.(mjs|py)$|^\.ci\//.test(word))

@@ -42,6 +42,7 @@ const INFO: WorkerInfo = {
   },
   handoff: "tensor",
   maxBatch: 1,
+  classes: 1000,
   warmupMs: 100,
   attestation: { source: "worker", node: ["jpeg-444"], worker: ["jpeg-420"], resize: {}, digests: {} },
   workers: [],

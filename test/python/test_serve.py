@@ -207,6 +207,23 @@ def test_malformed_strange_and_old_messages_are_dropped_and_counted(start):
     assert worker.wait() == 0
 
 
+def test_a_request_that_cannot_be_read_ends_its_call(start):
+    worker = start(generation=4)
+    worker.hello()
+    header = {"v": 1, "type": "decode", "id": 7, "generation": 4, "maxPixels": -1}
+    worker.send_raw(msgpack.packb(header))
+    error = worker.until("error")
+    assert (error.id, error.fields["code"]) == (7, "PROTOCOL_ERROR")
+    # What is nobody's call is counted, and answered by nothing.
+    for broken in ({**header, "generation": 3}, {**header, "id": 2**40}, {**header, "type": "cancel"}):
+        worker.send_raw(msgpack.packb(broken))
+    worker.send("ping", 9)
+    received = [worker.receive()]
+    while received[-1].type != "pong":
+        received.append(worker.receive())
+    assert {message.type for message in received} == {"log", "pong"}
+
+
 def test_work_before_load_is_refused_but_decoding_is_not(start, jpeg):
     worker = start()
     worker.hello()

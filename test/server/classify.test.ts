@@ -43,6 +43,7 @@ test("include adds logits, probabilities, the tensor, the crop and timings", asy
 test.each([
   ["?topk=3", "INVALID_OPTION", 400],
   ["?topK=-1", "INVALID_OPTION", 400],
+  ["?topK=1001", "INVALID_OPTION", 400],
   ["?topK=3&topK=4", "INVALID_OPTION", 400],
   ["?include=pixels", "INVALID_OPTION", 400],
   ["?exif=rotate", "INVALID_OPTION", 400],

@@ -178,6 +178,35 @@ describe("weights by name", () => {
     expect(outcome).toMatchObject({ code: "CHECKPOINT_CORRUPT", hint: expect.stringContaining(V2) });
   });
 
+  test("of the Hugging Face hub come from the mirror of it that HF_ENDPOINT names", async () => {
+    const asked: (string | undefined)[] = [];
+    const http = createServer((request, response) => {
+      asked.push(request.url);
+      response.end("another file");
+    });
+    await new Promise<void>((resolve) => void http.listen(0, "127.0.0.1", resolve));
+    const address = http.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    vi.stubEnv("HF_ENDPOINT", `http://127.0.0.1:${port}/hub/`);
+    const mirror = "https://huggingface.co/me/resnet/resolve/main";
+    await expect(resolveCheckpoint("IMAGENET1K_V1", { cacheDir, mirror })).rejects.toMatchObject({
+      code: "CHECKPOINT_CORRUPT",
+    });
+    expect(asked).toEqual([`/hub/me/resnet/resolve/main/${V1}`]);
+    http.close();
+
+    vi.stubEnv("HF_ENDPOINT", "hf-mirror");
+    await expect(resolveCheckpoint("IMAGENET1K_V1", { cacheDir, mirror })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringContaining("HF_ENDPOINT"),
+    });
+    // No business of another server's.
+    await expect(resolveCheckpoint("IMAGENET1K_V1", { cacheDir })).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      hint: expect.stringContaining("ISOTORCH_WEIGHTS_URL"),
+    });
+  });
+
   test("cannot come from a mirror that is no URL", async () => {
     vi.stubEnv("ISOTORCH_WEIGHTS_URL", "/mnt/models");
     await expect(resolveCheckpoint("IMAGENET1K_V1", { cacheDir })).rejects.toMatchObject({

@@ -140,6 +140,14 @@ describe.skipIf(process.platform === "win32")("a script that fails", () => {
     });
   });
 
+  test("and uses words that sh does not know is named, and keeps what it set", async () => {
+    await using machine = await testMachine();
+    const prefix = await prefixWith(machine, { "a.sh": "no-such-builtin x\nexport A=1\n" });
+    const { complaint, ...found } = await activationOf(prefix, machine.at);
+    expect(set(found)).toEqual({ A: "1" });
+    expect(complaint).toMatch(/a\.sh says: .*no-such-builtin.* may be missing/);
+  });
+
   test("and wants every command to succeed does not end bash", async () => {
     await using machine = await testMachine();
     await withBash(machine);

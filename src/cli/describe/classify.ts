@@ -29,8 +29,9 @@ sorted by path.`,
         from: {
           value: "FILE",
           about:
-            "more pictures: a list with a path or URL per line, taken as it stands; - reads it from stdin;\n" +
-            "or a folder",
+            "more pictures: a list with a path or URL per line; - reads it from stdin; or a folder. What is there\n" +
+            "is meant as it is written; else quotes, blanks, # comments and the columns of a table are thought of,\n" +
+            "and GBK and Big5 besides UTF-8 and UTF-16",
         },
         out: {
           value: "FILE",

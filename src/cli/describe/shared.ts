@@ -37,7 +37,12 @@ export const NETWORK: FlagGroup = {
       choices: ["tensor", "pixels", "encoded"],
       about: "what crosses to the worker: tensor (default on a CPU), pixels (default on a GPU) or encoded",
     },
-    labels: { value: "FILE", about: "one label per line instead of the weights' own" },
+    labels: {
+      value: "FILE",
+      about:
+        "one label per line instead of the weights' own; or JSON, a Python dictionary or list, CSV, TSV; in\n" +
+        "UTF-8, UTF-16, GBK or Big5",
+    },
   },
 };
 

@@ -1,7 +1,10 @@
 /** A decoder process: pictures of strangers are opened here, where a crash or a hang costs one request. */
 import { IsotorchError, messageOf } from "../../errors.ts";
+import { confineSharp } from "../../image/decode.ts";
 import { prepare } from "../../image/prepare.ts";
 import type { DecodeJob, DecodeReply } from "./messages.ts";
+
+confineSharp();
 
 async function answer(job: DecodeJob): Promise<DecodeReply> {
   try {

@@ -2,6 +2,7 @@
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { after, type Timer } from "../../base/timer.ts";
 import { IsotorchError, abortError } from "../../errors.ts";
 import type { DecodeJob, DecodeReply } from "./messages.ts";
 
@@ -36,7 +37,7 @@ interface Task {
 interface Slot {
   child: ChildProcess | undefined;
   task: Task | undefined;
-  timer: NodeJS.Timeout | undefined;
+  timer: Timer | undefined;
 }
 
 export class DecoderPool {
@@ -126,14 +127,14 @@ export class DecoderPool {
     slot.task = task;
     slot.child ??= this.#start(slot);
     slot.child.send(task.job);
-    slot.timer = setTimeout(() => {
+    slot.timer = after(this.#options.timeoutMs, () => {
       this.#killed += 1;
       const ms = this.#options.timeoutMs;
       this.#settle(slot, failed(`The picture took more than ${ms} ms to decode.`));
       slot.child?.kill("SIGKILL");
       slot.child = undefined; // another one takes its place; its exit is no news any more
       this.#next();
-    }, this.#options.timeoutMs);
+    });
   }
 
   #start(slot: Slot): ChildProcess {
@@ -170,7 +171,7 @@ export class DecoderPool {
   }
 
   #settle(slot: Slot, outcome: DecodeReply | IsotorchError): void {
-    clearTimeout(slot.timer);
+    slot.timer?.cancel();
     slot.task?.settle(outcome);
     slot.task = undefined;
   }

@@ -160,6 +160,7 @@ const WORDS = {
       INPUT_NOT_FOUND: "找不到这张图片。",
       INPUT_UNREADABLE: "图片无法读取。",
       INPUT_TOO_LARGE: "图片太大，请先缩小。",
+      BAD_LIST: "图片列表无法读取。",
       UNSUPPORTED_FORMAT: "这不是可以读取的图片。请转换成 JPEG、PNG 或 WebP。",
       UNSUPPORTED_MODE: "不支持这种色彩模式。请先转换成 RGB。",
       DECODE_FAILED: "图片已损坏或不完整。请重新获取这个文件。",

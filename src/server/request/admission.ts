@@ -1,4 +1,5 @@
 /** How many requests, and how many bytes of bodies, are taken in at a time. */
+import { after } from "../../base/timer.ts";
 import { IsotorchError } from "../../errors.ts";
 
 export interface AdmissionLimits {
@@ -58,9 +59,9 @@ export class Admission {
     this.#closed = true;
     if (this.#requests === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, drainMs);
+      const timer = after(drainMs, resolve);
       this.#empty = () => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve();
       };
     });

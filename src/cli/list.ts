@@ -1,0 +1,62 @@
+/** A list of pictures that somebody wrote: its entries, as they come. */
+import { createReadStream } from "node:fs";
+import { nameOf } from "../base/names.ts";
+import { IsotorchError, messageOf } from "../errors.ts";
+import type { Named } from "./inputs.ts";
+import { Entries } from "./list-entry.ts";
+import { linesOf } from "./list-lines.ts";
+import type { Line } from "./list-lines.ts";
+import { note } from "./notes.ts";
+
+/** How a list is read. */
+export interface ListOptions {
+  /**
+   * Its entries end with NUL and are names to the byte, as those of `find -print0`.
+   * @default false: a name per line
+   */
+  readonly isNul?: boolean;
+  /** Ends it, also while the next entry is waited for. */
+  readonly signal?: AbortSignal;
+  /**
+   * Hears how it was read, where it does not say that itself.
+   * @default a line on stderr
+   */
+  readonly say?: (sentence: string) => void;
+}
+
+/**
+ * The entries of a list, as they come; a line at a time is in memory. Empty lines are passed over. What is there is meant
+ * as it is written: quotes, blanks, comments, tables and other encodings are thought of where nothing is there.
+ *
+ * @param file its path; `-` is stdin.
+ * @throws IsotorchError `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`; `BAD_LIST` where it cannot be read any further.
+ */
+export async function* listed(
+  file: string,
+  { isNul = false, signal, say = note }: ListOptions = {},
+): AsyncGenerator<Named, void, undefined> {
+  const isStdin = file === "-";
+  const name = isStdin ? "on stdin" : file;
+  const source = isStdin ? process.stdin : createReadStream(file);
+  const entries = new Entries({ name, path: isStdin ? undefined : file, say });
+  const stop = (): unknown => source.destroy();
+  signal?.addEventListener("abort", stop, { once: true });
+  try {
+    for await (const line of linesOf(source, { name, isNul })) {
+      const entry = isNul ? toTheByte(line) : await entries.of(line);
+      if (entry !== undefined) yield entry;
+    }
+  } catch (cause) {
+    if (cause instanceof IsotorchError) throw cause;
+    if (signal?.aborted) return;
+    const code = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "INPUT_NOT_FOUND" : "INPUT_UNREADABLE";
+    throw new IsotorchError(code, `The list ${file} cannot be read: ${messageOf(cause)}`, { cause });
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+function toTheByte({ text, bytes = new Uint8Array() }: Line): Named | undefined {
+  const name = text ?? nameOf(bytes);
+  return name === "" ? undefined : { name, image: name };
+}
