@@ -21,6 +21,9 @@ from isotorch_worker import lifetime
 from isotorch_worker.errors import StartupError, WorkerError
 from isotorch_worker.imports import import_failure
 
+# How often a worker on Windows looks whether its start-up line has come.
+_LINE_SECONDS = 0.01
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -91,6 +94,7 @@ def _serve(is_ahead: bool) -> int:
 
 def _read_line() -> bytearray:
     from isotorch_worker.startup import MAX_LINE_BYTES
+    from isotorch_worker.stdin import wait_for_stdin
 
     stdin = io.FileIO(0, closefd=False)
     line = bytearray(MAX_LINE_BYTES)
@@ -99,6 +103,8 @@ def _read_line() -> bytearray:
     while line.find(b"\n", 0, length) == -1:
         if length == MAX_LINE_BYTES:
             raise StartupError(f"the start-up line is longer than {MAX_LINE_BYTES} bytes")
+        # The import on the thread must not wait for the line.
+        wait_for_stdin(_LINE_SECONDS)
         with memoryview(line) as view:
             count = stdin.readinto(view[length:])
         if not count:

@@ -19,6 +19,7 @@ import zmq
 from isotorch_worker import lifetime
 from isotorch_worker.batch import belongs
 from isotorch_worker.errors import ProtocolError, ProtocolVersionError, QueueFull, StartupError, WorkerError
+from isotorch_worker.memory import resident_kib
 from isotorch_worker.startup import Startup, hello
 from isotorch_worker.wire import (
     MAX_FRAME_BYTES,
@@ -263,7 +264,8 @@ class Channel:
         if message.generation != self.generation:
             self._drop("another generation")
         elif message.type == "ping":
-            self._send_now(encode(Message("pong", message.id, self.generation)))
+            fields = {"residentKiB": resident_kib()}
+            self._send_now(encode(Message("pong", message.id, self.generation, fields)))
         elif message.type == "cancel":
             with self._pending_lock:
                 if message.id in self._pending:

@@ -10,8 +10,12 @@ import sys
 import threading
 import traceback
 
+from isotorch_worker.stdin import read_to_end
+
 SILENCE_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
+# How long a worker on Windows may outlive its parent.
+_WATCH_SECONDS = 0.2
 
 
 def keep_stdout_away() -> None:
@@ -70,9 +74,5 @@ def abandon() -> None:
 
 
 def _exit_at_end_of_stdin() -> None:
-    try:
-        while os.read(0, 4096):
-            pass
-    except OSError:
-        pass
+    read_to_end(_WATCH_SECONDS)
     os._exit(0)

@@ -29,6 +29,7 @@ from isotorch_worker.compute import Running
 from isotorch_worker.errors import DeadlineExceeded, NonFiniteOutput, WorkerError
 from isotorch_worker.load import Session, load
 from isotorch_worker.observe import Observer, Seen
+from isotorch_worker.stdin import read_to_end
 from isotorch_worker.wire import Message
 
 APP = "isotorch"
@@ -270,7 +271,7 @@ def up(settings: dict[str, Any]) -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    threading.Thread(target=lambda: (read_to_end(0.2), ended.set()), daemon=True).start()
     ended.wait()
     serve.shutdown()
     ray.shutdown()

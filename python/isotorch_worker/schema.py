@@ -309,7 +309,7 @@ FIELDS: dict[str, dict[str, Check]] = {
     "error": {"code": one_of(*ERROR_CODES), "message": _TEXT, "hint": _or_nil(text(1000))},
     "cancel": {},
     "ping": {},
-    "pong": {},
+    "pong": {"residentKiB": _or_nil(integer())},
     "stop": {},
     "log": {"level": one_of(*LOG_LEVELS), "message": _TEXT},
 }

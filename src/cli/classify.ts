@@ -22,12 +22,19 @@ import { clearProgress, sayPassed } from "./progress.ts";
 import { isColoured, print, thumbnailsOf } from "./terminal.ts";
 import { watchFolder } from "./watch.ts";
 
+const BYTE_ORDER_MARK = "\uFEFF";
+
 /** @returns 0, or 1 when some picture failed. */
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const { values, positionals } = parseFlags(argv, parserOf(CLASSIFY));
   const { from, watch, manifest, out } = values;
   refuseContradictions(positionals, values);
   const format = formatOf(values);
+  if (values["bom"] === true && format !== "csv" && format !== "tsv")
+    throw new IsotorchError(
+      "INVALID_OPTION",
+      `--bom belongs to --csv and --tsv, and the answers are ${format}.`,
+    );
   const look = lookOf(values);
   const writer: Writer = { table: table(look), jsonl, csv, tsv }[format];
   const options: ClassifyOptions = {
@@ -67,7 +74,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
       await print(writer.of(answer));
       await print(writer.aside?.(answer) ?? "", process.stderr);
     };
-    await print(writer.head ?? "");
+    await print(`${values["bom"] === true ? BYTE_ORDER_MARK : ""}${writer.head ?? ""}`);
     await answerAll(classifier, options, list(), show);
     sayPassed(passed);
     // One by one: the next picture may come in an hour.
@@ -130,7 +137,9 @@ function refuseContradictions(positionals: readonly string[], values: Values): v
   const { from, watch, manifest, out } = values;
   if (out !== undefined && !OUT_ENDINGS.some((ending) => String(out).endsWith(ending)))
     refuse(`--out is ${JSON.stringify(out)}, expected a file that ends with ${OUT_ENDINGS.join(" or ")}.`);
-  const clash = ["watch", "manifest", "format", "csv", "tsv"].find((name) => values[name] !== undefined);
+  const clash = ["watch", "manifest", "format", "csv", "tsv", "bom"].find(
+    (name) => values[name] !== undefined,
+  );
   if (out !== undefined && clash !== undefined)
     refuse(`--out writes lines of JSON or Parquet, and --${clash} asks for something else.`);
   if (positionals.length === 0 && from === undefined && watch === undefined)

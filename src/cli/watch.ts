@@ -1,91 +1,180 @@
 /** Pictures that come to a folder, each once it is written whole. */
-import { watch } from "node:fs";
-import { stat } from "node:fs/promises";
+import { existsSync, readdirSync, watch } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { isPictureName } from "../parity/walk.ts";
 
 /** A file is whole when its size and time have stayed the same for so long. */
 const SETTLED_MS = 500;
-/** How many answered files are remembered, so that a change of a file's rights is no new picture. */
-const REMEMBERED = 10_000;
+/** How soon after an event the whole folder is looked through, for what no event told. */
+const SCAN_MS = 1_000;
+/** What each file in the folder adds to that, so that a large folder is not looked through all the time. */
+const SCAN_MS_PER_FILE = 0.2;
+/** Files that are asked for their size and time at once. */
+const STATS_AT_ONCE = 64;
 
 export interface WatchOptions {
   /** @default 500 */
   readonly settledMs?: number;
+  /** @default 1_000 */
+  readonly scanMs?: number;
+  /** Where the events come from; tests lose some of them. @default node:fs */
+  readonly watch?: typeof watch;
 }
 
 /**
  * Listens at once; the paths are what is iterated over, and the iteration ends when the signal fires. A file that is
- * written again comes again. The folder's own folders are not watched.
+ * written again comes again; what was in the folder before does not come. The folder's own folders are not watched.
+ *
+ * An event only says where to look first: when many files come at once, systems drop events, with or without a word.
+ * After events the folder is therefore looked through, and what is new or changed comes, whoever told of it. For
+ * each picture in the folder its name, size and time are remembered, as long as it is there.
  *
  * @throws IsotorchError `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`.
  */
 export function watchFolder(
   folder: string,
   signal: AbortSignal,
-  { settledMs = SETTLED_MS }: WatchOptions = {},
+  options: WatchOptions = {},
 ): AsyncIterable<string> {
-  const ready: string[] = [];
-  const restless = new Map<string, NodeJS.Timeout>();
-  const answered = new Map<string, string>();
-  let failure: IsotorchError | undefined;
-  let wake = (): void => undefined;
-
-  const look = async (path: string, before: string | undefined): Promise<void> => {
-    const now = await stampOf(path);
-    if (signal.aborted || now === undefined) return void restless.delete(path);
-    if (now !== before) return settle(path, now);
-    restless.delete(path);
-    if (answered.get(path) === now) return;
-    answered.delete(path);
-    answered.set(path, now);
-    const [oldest] = answered.keys();
-    if (answered.size > REMEMBERED && oldest !== undefined) answered.delete(oldest);
-    ready.push(path);
-    wake();
-  };
-  const settle = (path: string, before: string | undefined): void => {
-    clearTimeout(restless.get(path));
-    restless.set(
-      path,
-      setTimeout(() => void look(path, before), before === undefined ? 0 : settledMs),
-    );
-  };
-  const fail = (cause: unknown): void => {
-    const isGone = (cause as NodeJS.ErrnoException).code === "ENOENT";
-    const message = `The folder ${folder} cannot be watched: ${messageOf(cause)}`;
-    failure = new IsotorchError(isGone ? "INPUT_NOT_FOUND" : "INPUT_UNREADABLE", message, { cause });
-    wake();
-  };
-  try {
-    const watcher = watch(folder, { signal }, (_event, name) => {
-      if (name === null || !isPictureName(name)) return void stat(folder).catch(fail); // it may be gone itself
-      const path = join(folder, name);
-      if (!restless.has(path)) settle(path, undefined);
-    });
-    watcher.on("error", fail);
-  } catch (cause) {
-    fail(cause);
-  }
-  signal.addEventListener("abort", () => {
-    for (const timer of restless.values()) clearTimeout(timer);
-    wake();
-  });
-
-  return (async function* () {
-    for (;;) {
-      const path = ready.shift();
-      if (path !== undefined) yield path;
-      else if (failure !== undefined) throw failure;
-      else if (signal.aborted) return;
-      else await new Promise<void>((resolve) => (wake = resolve));
-    }
-  })();
+  const watched = new WatchedFolder(folder, signal, options);
+  return watched.paths();
 }
 
-/** Size and time of a regular file with something in it. */
+class WatchedFolder {
+  readonly #folder: string;
+  readonly #signal: AbortSignal;
+  readonly #settledMs: number;
+  readonly #scanMs: number;
+  /** Size and time of each picture that has come, or was there before (`undefined`: not asked for yet). */
+  readonly #known = new Map<string, string | undefined>();
+  /** Pictures that may still be being written. */
+  readonly #restless = new Map<string, NodeJS.Timeout>();
+  readonly #ready = new Set<string>();
+  #scan: NodeJS.Timeout | "running" | undefined;
+  #scanPauseMs: number;
+  #scanAgain = false;
+  #failure: IsotorchError | undefined;
+  #wake = (): void => undefined;
+
+  constructor(folder: string, signal: AbortSignal, options: WatchOptions) {
+    this.#folder = folder;
+    this.#signal = signal;
+    this.#settledMs = options.settledMs ?? SETTLED_MS;
+    this.#scanMs = options.scanMs ?? SCAN_MS;
+    this.#scanPauseMs = this.#scanMs;
+    try {
+      // Before it is watched: what comes between the two is found by the first scan.
+      for (const name of readdirSync(folder).filter(isPictureName)) this.#known.set(name, undefined);
+      const watcher = (options.watch ?? watch)(folder, { signal }, (_event, name) => this.#hear(name));
+      watcher.on("error", this.#fail);
+    } catch (cause) {
+      this.#fail(cause);
+    }
+    signal.addEventListener("abort", () => this.#stop(), { once: true });
+    this.#scanIn(0);
+  }
+
+  async *paths(): AsyncGenerator<string, void, undefined> {
+    for (;;) {
+      const [name] = this.#ready;
+      if (name !== undefined) {
+        this.#ready.delete(name);
+        yield join(this.#folder, name);
+      } else if (this.#failure !== undefined) throw this.#failure;
+      else if (this.#signal.aborted) return;
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  #hear(name: string | null): void {
+    if (name !== null && isPictureName(name)) this.#settle(name);
+    this.#scanIn(this.#scanPauseMs);
+  }
+
+  /** Waits until a picture is whole; what it is told of one that it waits for already changes nothing. */
+  #settle(name: string): void {
+    if (!this.#restless.has(name)) this.#lookIn(0, name, undefined);
+  }
+
+  #lookIn(ms: number, name: string, before: string | undefined): void {
+    this.#restless.set(
+      name,
+      setTimeout(() => void this.#look(name, before), ms),
+    );
+  }
+
+  async #look(name: string, before: string | undefined): Promise<void> {
+    const now = await stampOf(join(this.#folder, name));
+    if (this.#signal.aborted) return;
+    if (now !== undefined && now !== "gone" && now !== before) {
+      this.#lookIn(this.#settledMs, name, now);
+      return;
+    }
+    this.#restless.delete(name);
+    if (now === "gone") this.#known.delete(name);
+    if (now === undefined || now === "gone" || this.#known.get(name) === now) return;
+    this.#known.set(name, now);
+    this.#ready.add(name);
+    this.#wake();
+  }
+
+  /** Looks through the folder in so many milliseconds, or earlier where that is planned. */
+  #scanIn(ms: number): void {
+    if (this.#signal.aborted || this.#failure !== undefined) return;
+    if (this.#scan === "running") this.#scanAgain = true;
+    this.#scan ??= setTimeout(() => void this.#scanNow().catch(this.#fail), ms);
+  }
+
+  async #scanNow(): Promise<void> {
+    this.#scan = "running";
+    this.#scanAgain = false;
+    const before = new Map(this.#known);
+    const names = (await readdir(this.#folder)).filter(isPictureName);
+    for (let at = 0; at < names.length && !this.#signal.aborted; at += STATS_AT_ONCE)
+      await Promise.all(names.slice(at, at + STATS_AT_ONCE).map(async (name) => this.#compare(name)));
+    const there = new Set(names);
+    // One that came back meanwhile has another stamp.
+    for (const [name, stamp] of before)
+      if (!there.has(name) && this.#known.get(name) === stamp) this.#known.delete(name);
+    this.#scan = undefined;
+    this.#scanPauseMs = this.#scanMs + SCAN_MS_PER_FILE * names.length;
+    if (this.#scanAgain) this.#scanIn(this.#scanPauseMs);
+  }
+
+  /** What a scan sees of one picture: nothing new, its first size and time, or that it has to be looked at. */
+  async #compare(name: string): Promise<void> {
+    const now = await stampOf(join(this.#folder, name));
+    if (this.#signal.aborted || this.#restless.has(name)) return;
+    const isOld = this.#known.has(name) && this.#known.get(name) === undefined;
+    // An empty one is new once there is something in it.
+    if (now === undefined || now === "gone") return void (isOld && this.#known.delete(name));
+    if (isOld) this.#known.set(name, now);
+    else if (this.#known.get(name) !== now) this.#settle(name);
+  }
+
+  #stop(): void {
+    for (const timer of this.#restless.values()) clearTimeout(timer);
+    if (this.#scan !== "running") clearTimeout(this.#scan);
+    this.#wake();
+  }
+
+  readonly #fail = (cause: unknown): void => {
+    // Windows says EPERM of a folder that it has just removed.
+    const isGone = !existsSync(this.#folder);
+    const message = `The folder ${this.#folder} cannot be watched: ${messageOf(cause)}`;
+    this.#failure ??= new IsotorchError(isGone ? "INPUT_NOT_FOUND" : "INPUT_UNREADABLE", message, { cause });
+    this.#wake();
+  };
+}
+
+/** Size and time of a regular file with something in it; `undefined` for anything else. */
 async function stampOf(path: string): Promise<string | undefined> {
-  const facts = await stat(path, { bigint: true }).catch(() => undefined);
-  return facts?.isFile() === true && facts.size > 0n ? `${facts.size} ${facts.mtimeNs}` : undefined;
+  try {
+    const facts = await stat(path, { bigint: true });
+    return facts.isFile() && facts.size > 0n ? `${facts.size} ${facts.mtimeNs}` : undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? "gone" : undefined;
+  }
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { ERROR_CODES, IsotorchError } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
 import type { TransformsName } from "../options.ts";
+import { endText } from "../base/status.ts";
 import { isRecord } from "../base/json.ts";
 import { recordIn } from "../worker/answer.ts";
 import { scriptArguments } from "../worker/script.ts";
@@ -181,7 +182,7 @@ class ReferenceProcess {
     if (value !== undefined) return value;
     await this.#gone;
     const { exitCode, signalCode } = this.#child;
-    throw new IsotorchError("WORKER_DIED", `The reference process ended (${signalCode ?? exitCode}).`, {
+    throw new IsotorchError("WORKER_DIED", `The reference process ended ${endText(exitCode, signalCode)}.`, {
       stderr: this.#stderr,
       hint: this.#stderr.trim().split("\n").at(-1) || "it printed nothing",
     });

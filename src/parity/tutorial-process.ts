@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { findEnvironment } from "../worker/environment.ts";
+import { lastWords } from "../base/status.ts";
 import { printedRecord } from "../worker/answer.ts";
 import { scriptArguments } from "../worker/script.ts";
 
@@ -37,13 +38,13 @@ export async function runScript(call: ScriptCall): Promise<Readonly<Record<strin
   const stderr = bytesOf(child.stderr);
   child.stdin.on("error", () => undefined); // a script that died already shows in its exit status
   child.stdin.end(input);
-  const code = await new Promise<number | string | null>((resolve, reject) => {
+  const [code, killedBy] = await new Promise<readonly [number | null, string | null]>((resolve, reject) => {
     child.once("error", (cause) => {
       if (signal?.aborted) reject(new IsotorchError("ABORTED", "The call was aborted.", { cause }));
       else
         reject(new IsotorchError("WORKER_START_FAILED", `${script} cannot be started: ${messageOf(cause)}.`));
     });
-    child.once("close", (status, killedBy) => resolve(status ?? killedBy));
+    child.once("close", (status, by) => resolve([status, by]));
   });
   if (code === 0) {
     const printed = printedRecord(await stdout);
@@ -51,14 +52,10 @@ export async function runScript(call: ScriptCall): Promise<Readonly<Record<strin
     throw new IsotorchError("PROTOCOL_ERROR", `${script} answered wrongly: ${printed.broken}.`);
   }
   const traceback = (await stderr).toString("utf8").trim();
-  throw new IsotorchError(
-    "WORKER_ERROR",
-    `${script} failed: ${traceback.split("\n").at(-1) || `exit ${code}`}.`,
-    {
-      traceback,
-      hint: "`isotorch doctor` looks at this Python.",
-    },
-  );
+  throw new IsotorchError("WORKER_ERROR", `${script} failed: ${killedBy ?? lastWords(traceback, code)}.`, {
+    traceback,
+    hint: "`isotorch doctor` looks at this Python.",
+  });
 }
 
 /** float32 values that crossed as base64 of their little-endian bytes. */

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { lastWords } from "../base/status.ts";
 import { IsotorchError, abortError } from "../errors.ts";
 import { resolveClassifierOptions } from "../options.ts";
 import type { ClassifierOptions } from "../options.ts";
@@ -82,7 +83,13 @@ export async function deploy(
   child.stderr.setEncoding("utf8").on("data", (text: string) => (tail = `${tail}${text}`.slice(-4_096)));
   const abort = (): void => void child.stdin.end();
   signal.addEventListener("abort", abort, { once: true });
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  let status: number | null = null;
+  const ended = new Promise<void>((resolve) => {
+    child.once("close", (code) => {
+      status = code;
+      resolve();
+    });
+  });
   for await (const line of createInterface({ input: child.stdout.setEncoding("latin1") })) {
     const printed = recordIn(Buffer.from(line, "latin1"));
     const url = printed.record?.["url"];
@@ -93,7 +100,7 @@ export async function deploy(
   }
   await ended;
   if (signal.aborted) throw abortError(signal);
-  const why = tail.trim().split("\n").at(-1) ?? "";
+  const why = lastWords(tail, status);
   throw new IsotorchError("WORKER_START_FAILED", `Ray Serve did not start: ${why}`, {
     stderr: tail,
     hint: "`error.stderr` has Ray's last lines; check `address`, the port, and the memory of the machine.",
@@ -107,7 +114,7 @@ export async function remove(python: string, address: string): Promise<void> {
     timeoutMs: 120_000,
   });
   if (code === 0) return;
-  const why = stderr.trim().split("\n").at(-1) ?? "";
+  const why = lastWords(stderr, code);
   throw new IsotorchError("WORKER_ERROR", `The application cannot be removed from ${address}: ${why}`, {
     hint: "Check the address; `ray status` says whether the cluster is there.",
   });

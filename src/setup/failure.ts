@@ -1,3 +1,4 @@
+import { statusText } from "../base/status.ts";
 import { IsotorchError } from "../errors.ts";
 import type { CommandResult } from "../worker/command.ts";
 import { type Step, typed, type Way } from "./plan.ts";
@@ -84,7 +85,7 @@ export function stepFailure(
         );
   }
   const last = messageInJson(result.stdout) ?? said.trim().split("\n").findLast(isComplaint)?.trim();
-  const status = result.code === null ? "was killed" : `ended with exit status ${result.code}`;
+  const status = result.code === null ? "was killed" : `ended with exit status ${statusText(result.code)}`;
   return fail(
     `\`${command}\` ${status}${last ? ` (${last.slice(0, 300)})` : ""}.`,
     `Run it by hand to see all of it: ${command}`,

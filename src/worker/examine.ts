@@ -1,6 +1,7 @@
 /** What an environment really can, found out by importing everything and computing something. Takes seconds. */
 import { runCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
+import { statusText } from "../base/status.ts";
 import { isRecord } from "../base/json.ts";
 import { printedRecord } from "./answer.ts";
 import { lastLine } from "./crash.ts";
@@ -67,7 +68,7 @@ export async function examinePython(
   const broken = code === 0 && printed.record === undefined ? printed.broken : "";
   const said = broken || lastLine(stderr.replaceAll(TRYING, ""));
   const at = [...stderr.matchAll(TRYING)].at(-1)?.[1] ?? "python";
-  const ended = `importing everything ended with ${outcome} (${code ?? "a signal"})${said && `: ${said}`}`;
+  const ended = `importing everything ended with ${outcome} (${code === null ? "a signal" : statusText(code)})${said && `: ${said}`}`;
   return parseExamination({ errors: { [at]: ended } });
 }
 

@@ -1,5 +1,6 @@
 /** What went wrong with a worker, as typed errors: what it said, and how it ended. */
-import { ERROR_CODES, IsotorchError } from "../errors.ts";
+import { endText } from "../base/status.ts";
+import { ERROR_CODES, IsotorchError, messageOf } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
 import { isOfEnvironment, lastLine } from "./crash.ts";
 import type { WorkerExit } from "./process.ts";
@@ -25,7 +26,7 @@ const EXIT_MEANING: Readonly<Record<number, IsotorchErrorCode>> = {
 
 /** The end of a process as an error: while it was in a phase of its start, or at work (`phase` undefined). */
 export function deathOf(exit: WorkerExit, phase: string | undefined): IsotorchError {
-  const how = exit.signal !== null ? `by ${exit.signal}` : `with exit code ${exit.code ?? "unknown"}`;
+  const how = endText(exit.code, exit.signal);
   const lines = exit.stderr.trim().split("\n");
   const last = lastLine(exit.stderr);
   const details = {
@@ -43,7 +44,10 @@ export function deathOf(exit: WorkerExit, phase: string | undefined): IsotorchEr
   const code = isOfEnvironment(exit)
     ? "ENVIRONMENT_BROKEN"
     : (EXIT_MEANING[exit.code ?? 0] ?? "WORKER_START_FAILED");
-  const message = `The worker ended ${how} while ${phase ?? "computing"}${last && `: ${last}`}`;
+  const neverWas = exit.cause !== undefined && exit.code === null && exit.signal === null;
+  const message = neverWas
+    ? `The worker could not be started: ${messageOf(exit.cause)}`
+    : `The worker ended ${how} while ${phase}${last && `: ${last}`}`;
   return new IsotorchError(code, message, {
     ...details,
     hint: "Run `npx isotorch doctor` to see what is wrong.",

@@ -2,6 +2,7 @@
 import { IsotorchError } from "../errors.ts";
 import { runCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
+import { lastWords } from "../base/status.ts";
 import { printedRecord } from "./answer.ts";
 import { scriptArguments, WORKER_SCRIPT } from "./script.ts";
 
@@ -30,11 +31,11 @@ export async function makeUntrained(
   const sha256 = code === 0 ? printed.record?.["sha256"] : undefined;
   if (typeof sha256 === "string") return { path, sha256 };
   const broken = code === 0 && printed.record === undefined ? printed.broken : "";
-  const said = broken || (stderr.trim().split("\n").at(-1) ?? "");
+  const said = broken || lastWords(stderr, code);
   const unwritable = code === 66;
   throw new IsotorchError(
     unwritable ? "INVALID_OPTION" : "ENVIRONMENT_BROKEN",
-    `The checkpoint could not be made: ${said || `exit code ${code}`}.`,
+    `The checkpoint could not be made: ${said}.`,
     { hint: unwritable ? "Choose another --out FILE.pth." : "Run `npx isotorch doctor`.", stderr },
   );
 }

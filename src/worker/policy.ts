@@ -37,7 +37,10 @@ export interface SupervisionPolicy {
   readonly redelivery: "once" | "never";
   /** An idle worker is stopped after this and started again by the next call, milliseconds; 0 = never. @default 0 */
   readonly idleShutdownMs: number;
-  /** A worker beyond this is replaced between requests, bytes; 0 = never. @default 0 */
+  /**
+   * A worker with more than this in RAM, as it tells with its answer to each ping, is replaced between requests, bytes;
+   * 0 = never. @default 0
+   */
   readonly maxWorkerBytes: number;
 }
 

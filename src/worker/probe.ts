@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import { lastWords } from "../base/status.ts";
 import { hasCode } from "../base/files.ts";
 import { isRecord } from "../base/json.ts";
 import { printedRecord } from "./answer.ts";
@@ -94,7 +95,7 @@ async function isElsewhere({ executable, prefix }: ProbeAnswer): Promise<ProbeRe
 
 function reasonIn({ code, stderr }: CommandResult, broken: string): string {
   if (code === 0) return broken;
-  return stderr.trim().split("\n").at(-1) || `exit status ${code ?? "unknown"}`;
+  return lastWords(stderr, code);
 }
 
 /** The version of a Python of any age, such as `3.11.2`; `undefined` if the file does not run as one. */

@@ -1,7 +1,6 @@
 /** One operating system process of a worker: start it, watch it, end it with all its descendants. */
 import { spawn } from "node:child_process";
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
-import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { after } from "../base/timer.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
@@ -133,15 +132,5 @@ function start(command: WorkerCommand): ChildProcessWithoutNullStreams {
       cause,
       hint: "Run `npx isotorch doctor` to see which Python was chosen and why.",
     });
-  }
-}
-
-/** Resident memory of a process, bytes; 0 where it cannot be told (only Linux tells it here). */
-export function residentBytes(pid: number | undefined): number {
-  try {
-    const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);
-    return pages * 4096;
-  } catch {
-    return 0;
   }
 }

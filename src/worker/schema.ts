@@ -102,7 +102,7 @@ export const FIELDS = {
   error: { code: "code", message: "text", hint: "text?" },
   cancel: {},
   ping: {},
-  pong: {},
+  pong: { residentKiB: "count?" },
   stop: {},
   log: { level: "level", message: "text" },
 } as const;

@@ -65,6 +65,8 @@ export class Session {
   readonly exited: Promise<WorkerExit>;
   /** Messages that were late, unknown, malformed or a stranger's. */
   dropped = 0;
+  /** Memory of the worker's process that is in RAM, by its last answer to a ping; 0 where nothing tells. */
+  residentBytes = 0;
   /** When the worker was last heard of, on the clock of `performance.now()`. */
   heardAt: number = performance.now();
 
@@ -254,6 +256,7 @@ export class Session {
         return this.#options.onLog(message.fields.level, message.fields.message);
       case "pong":
         this.#pings = 0;
+        this.residentBytes = 1024 * (message.fields.residentKiB ?? 0);
         return this.#updateHold();
       case "ping":
         return;

@@ -1,4 +1,5 @@
 /** Runs one activation script as a shell runs it for `conda activate`, and reads what the variables are then. */
+import { statusText } from "../base/status.ts";
 import { randomUUID } from "node:crypto";
 import { parseRecord } from "../base/json.ts";
 import { whichCommand } from "./candidates.ts";
@@ -64,7 +65,7 @@ export async function source(
   const { ISOTORCH_STATUS: status = "0", ISOTORCH_NODE: _node, ISOTORCH_SCRIPT: _script, ...after } = printed;
   const said = firstLine(result.stderr).replace(`${script}: `, "");
   if (Object.keys(after).length === 0) {
-    const how = `ended its shell ${result.code === null ? "by a signal" : `with exit status ${result.code}`}`;
+    const how = `ended its shell ${result.code === null ? "by a signal" : `with exit status ${statusText(result.code)}`}`;
     return { after: undefined, problem: said ? `${how} (${said})` : how, isHung: false };
   }
   // Many end with a test that fails. Only bash goes on after what it cannot read and tells so by the status.

@@ -3,7 +3,6 @@ import { after, type Timer } from "../base/timer.ts";
 import { IsotorchError, abortError } from "../errors.ts";
 import { asError, closedError, failureOf, isFatal } from "./failure.ts";
 import type { SupervisionPolicy } from "./policy.ts";
-import { residentBytes } from "./process.ts";
 import { Session } from "./session.ts";
 import type { SessionOptions, WorkerReady } from "./session.ts";
 import { initialState, openCalls, phaseOf, supervise, wakeAt } from "./supervise.ts";
@@ -75,7 +74,6 @@ export interface SupervisorOptions {
 }
 
 const TICK_MS = 100;
-const MEMORY_CHECK_MS = 1_000;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -91,7 +89,6 @@ export class Supervisor {
   #ready: WorkerReady | undefined;
   #lastFailure: IsotorchError | undefined;
   #firstStart: { resolve: () => void; reject: (error: unknown) => void } | undefined;
-  #memoryCheckedAt = 0;
   /** How long the last request was at the worker. */
   #lastMs = 1_000;
   /** The first id belongs to the `load`. */
@@ -364,10 +361,13 @@ export class Supervisor {
       this.#feed({ type: "heard", generation });
     this.#feed({ type: "tick" });
     const { maxWorkerBytes } = this.#options.policy;
-    const now = performance.now();
-    if (maxWorkerBytes === 0 || process !== "up" || now - this.#memoryCheckedAt < MEMORY_CHECK_MS) return;
-    this.#memoryCheckedAt = now;
-    if (residentBytes(session?.pid) > maxWorkerBytes) this.#feed({ type: "recycle" });
+    if (
+      maxWorkerBytes > 0 &&
+      process === "up" &&
+      session !== undefined &&
+      session.residentBytes > maxWorkerBytes
+    )
+      this.#feed({ type: "recycle" });
   }
 }
 

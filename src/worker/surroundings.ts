@@ -44,9 +44,10 @@ export function surroundings(over: Partial<Surroundings> = {}): Surroundings {
   };
 }
 
-/** By the variable as Python takes it, else by the account; never relative, which would depend on where one stands. */
+/** By the variables as Python's `expanduser` takes them, else by the account; never relative, which would depend on where one stands. */
 function homeOf(environ: NodeJS.ProcessEnv, path: nodePath.PlatformPath): string {
-  const named = environ[path === nodePath.win32 ? "USERPROFILE" : "HOME"];
+  const { HOME, USERPROFILE, HOMEDRIVE = "", HOMEPATH } = environ;
+  const named = path === nodePath.win32 ? USERPROFILE || (HOMEPATH && `${HOMEDRIVE}${HOMEPATH}`) : HOME;
   if (named && path.isAbsolute(named)) return named;
   try {
     const { homedir } = userInfo();
@@ -83,12 +84,15 @@ export const ANOTHER_DIRECTORY = "--cache-dir DIR (`cacheDir`), or the environme
 
 /**
  * Where torchvision keeps downloaded checkpoints: a file that it fetched is used here, and the other way round.
+ * Method: torch.hub's `_get_torch_home`; a variable that is empty counts as one that is not set.
  * `undefined` for an account without a home directory, where no variable names another place.
  */
 export function checkpointDirectory({ environ, home, path }: Surroundings): string | undefined {
-  const caches = environ["XDG_CACHE_HOME"] || (home === NO_HOME ? undefined : path.join(home, ".cache"));
-  const torch = environ["TORCH_HOME"] || (caches && path.join(caches, "torch"));
-  return torch && path.join(torch, "hub", "checkpoints");
+  const caches = environ["XDG_CACHE_HOME"] || "~/.cache";
+  const torch = environ["TORCH_HOME"] || path.join(caches, "torch");
+  const isUnderHome = (path.sep === "/" ? /^~(?:\/|$)/ : /^~(?:[\\/]|$)/).test(torch);
+  if (isUnderHome && home === NO_HOME) return undefined;
+  return path.join(isUnderHome ? `${home}${torch.slice(1)}` : torch, "hub", "checkpoints");
 }
 
 /** The value of `PATH`, whose name Windows spells as it likes. */

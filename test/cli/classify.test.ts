@@ -84,6 +84,17 @@ bad.jpg,,,,,,DECODE_FAILED,It is cut short.
     );
   });
 
+  test.each(["csv", "tsv"])(
+    "rows of %s after the mark by which Excel knows UTF-8, and nothing else new",
+    async (format) => {
+      const argv = ["狗.jpg", "bad.jpg", `--${format}`];
+      const plain = (await printed(argv)).stdout;
+      expect((await printed([...argv, "--bom"])).stdout).toBe(`\uFEFF${plain}`);
+      expect(plain).toMatch(/^input[,\t]rank[,\t]index[,\t]label/);
+      expect(plain).toContain("狗.jpg");
+    },
+  );
+
   test("rows of TSV, a field never having a tab or a line end of its own", async () => {
     const { stdout } = await printed(["a\tb\nc\\d.jpg", "--format", "tsv", "--top-k", "1"]);
     expect(stdout.split("\n")[1]).toBe(
@@ -172,6 +183,7 @@ describe("the command line is refused when", () => {
   test.each([
     ["there is no picture", []],
     ["two formats are asked for", ["a.jpg", "--csv", "--json"]],
+    ["a mark is asked for before what is no table of rows", ["a.jpg", "--json", "--bom"]],
     ["the format is unknown", ["a.jpg", "--format", "xml"]],
     ["stdin is asked for twice", ["-", "--from", "-"]],
     ["NUL is said without a list", ["a.jpg", "--null"]],

@@ -1,5 +1,7 @@
+import { EventEmitter } from "node:events";
 import {
   appendFileSync,
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   renameSync,
@@ -7,11 +9,12 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import type { FSWatcher } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { watchFolder } from "../../src/cli/watch.ts";
+import { watchFolder, type WatchOptions } from "../../src/cli/watch.ts";
 import { codeOf } from "../failure.ts";
 
 let folder: string;
@@ -30,8 +33,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function listen(settledMs: number): void {
-  const coming = watchFolder(folder, stop.signal, { settledMs });
+function listen(settledMs: number, options: WatchOptions = {}): void {
+  const coming = watchFolder(folder, stop.signal, { settledMs, ...options });
   watching = (async () => {
     for await (const path of coming) heard.push(basename(path));
   })();
@@ -72,6 +75,80 @@ test("many at once all come, and a file that is gone again does not", async () =
   for (const name of names) writeFileSync(join(folder, name), "x");
   await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(200);
   expect(heard.toSorted()).toEqual(names.toSorted());
+});
+
+/** Events come only when a test sends them. */
+function events(): { watch: NonNullable<WatchOptions["watch"]>; send: (name: string | null) => void } {
+  let send = (_name: string | null): void => undefined;
+  const watch = ((_folder: string, _options: object, hear: (event: string, name: string | null) => void) => {
+    send = (name) => hear("rename", name);
+    return new EventEmitter() as FSWatcher;
+  }) as NonNullable<WatchOptions["watch"]>;
+  return { watch, send: (name) => send(name) };
+}
+
+test("an event without a name, as systems send when they lost some, brings everything that is new or changed", async () => {
+  writeFileSync(join(folder, "changed.jpg"), "old");
+  writeFileSync(join(folder, "filled.jpg"), "");
+  const { watch, send } = events();
+  listen(20, { watch, scanMs: 20 });
+  send(null);
+  await pause(200);
+  expect(heard).toEqual([]);
+
+  const names = Array.from({ length: 300 }, (_, at) => `new ${at}.jpg`);
+  for (const name of [...names, "changed.jpg", "filled.jpg"]) writeFileSync(join(folder, name), "new one");
+  writeFileSync(join(folder, "empty.jpg"), "");
+  send(null);
+  const all = [...names, "changed.jpg", "filled.jpg"].toSorted();
+  await expect.poll(() => heard.toSorted(), { timeout: 10_000 }).toEqual(all);
+
+  heard.length = 0;
+  writeFileSync(join(folder, "new 7.jpg"), "and again");
+  rmSync(join(folder, "new 8.jpg"));
+  send(null);
+  await expect.poll(() => heard, { timeout: 5_000 }).toEqual(["new 7.jpg"]);
+  writeFileSync(join(folder, "new 8.jpg"), "new one");
+  send(null);
+  await expect.poll(() => heard, { timeout: 5_000 }).toEqual(["new 7.jpg", "new 8.jpg"]);
+});
+
+test("events that are lost without a word lose nothing, as long as one of them comes", async () => {
+  const { watch, send } = events();
+  listen(20, { watch, scanMs: 20 });
+  // It comes by the first look through the folder, after which only events make another one.
+  writeFileSync(join(folder, "first.jpg"), "x");
+  await expect.poll(() => heard, { timeout: 5_000 }).toEqual(["first.jpg"]);
+  heard.length = 0;
+  const names = Array.from({ length: 50 }, (_, at) => `${at}.jpg`);
+  for (const name of names) writeFileSync(join(folder, name), "x");
+  send("notes.txt");
+  await expect.poll(() => heard.toSorted(), { timeout: 5_000 }).toEqual(names.toSorted());
+});
+
+test("more files than any limit come once each, however often the folder is looked through", async () => {
+  const { watch, send } = events();
+  listen(20, { watch, scanMs: 20 });
+  const names = Array.from({ length: 10_100 }, (_, at) => `${at}.jpg`);
+  for (const name of names) writeFileSync(join(folder, name), "x");
+  send(null);
+  await expect.poll(() => heard.length, { timeout: 30_000 }).toBe(names.length);
+  writeFileSync(join(folder, "last.jpg"), "x");
+  send(null);
+  await expect.poll(() => heard.at(-1), { timeout: 30_000 }).toBe("last.jpg");
+  expect(heard.length).toBe(names.length + 1);
+}, 60_000);
+
+test("other rights make no new picture, of a file that came or of one that was there before", async () => {
+  listen(20, { scanMs: 20 });
+  writeFileSync(join(folder, "new.jpg"), "new");
+  await expect.poll(() => heard, { timeout: 5_000 }).toEqual(["new.jpg"]);
+  for (const name of ["old.jpg", "new.jpg"]) chmodSync(join(folder, name), 0o600);
+  for (const name of ["next.jpg", "last.jpg"]) {
+    writeFileSync(join(folder, name), "whole");
+    await expect.poll(() => heard.at(-1), { timeout: 5_000 }).toBe(name);
+  }
+  expect(heard).toEqual(["new.jpg", "next.jpg", "last.jpg"]);
 });
 
 test("the signal ends it, and a folder that is not there is a typed error", async () => {

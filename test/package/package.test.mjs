@@ -32,9 +32,16 @@ after(() => {
   rmSync(project, { recursive: true, force: true });
 });
 
+/** Runs a command to its end. Windows starts npm, npx and linked commands by its shell, which splits words at blanks. */
+function start(file, args, options) {
+  const isWindows = process.platform === "win32";
+  const [command, ...words] = isWindows ? [file, ...args].map((word) => `"${word}"`) : [file, ...args];
+  return spawnSync(command, words, { encoding: "utf8", shell: isWindows, ...options });
+}
+
 /** What the command printed. @throws where it ended with another code. */
 function run(cwd, file, args, code = 0) {
-  const result = spawnSync(file, args, { cwd, encoding: "utf8", shell: process.platform === "win32" });
+  const result = start(file, args, { cwd });
   assert.equal(result.status, code, `${file} ${args.join(" ")}\n${result.stdout}\n${result.stderr}`);
   return result.stdout;
 }
@@ -146,10 +153,10 @@ void test("the transcript in the README is what is seen, from setup to the answe
   for (const step of steps) {
     const [line, ...expected] = step.split("\n");
     const [file, ...args] = line.split(" ");
-    const options = { cwd: project, encoding: "utf8", env, shell: process.platform === "win32" };
-    const isHere = args[1] !== "setup" || spawnSync(file, ["isotorch", "doctor"], options).status !== 3;
+    const options = { cwd: project, env };
+    const isHere = args[1] !== "setup" || start(file, ["isotorch", "doctor"], options).status !== 3;
     if (!isHere) return t.skip("no Python with PyTorch is here, and setup would install one");
-    const { stdout, stderr, status } = spawnSync(file, args, options);
+    const { stdout, stderr, status } = start(file, args, options);
     assert.equal(status, 0, stderr);
     assert.equal(shapeOf(stderr + stdout), shapeOf(expected.join("\n")), line);
   }

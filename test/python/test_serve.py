@@ -194,7 +194,7 @@ def test_malformed_strange_and_old_messages_are_dropped_and_counted(start):
     worker.send_raw(b"")
     worker.send_raw(*[b"x"] * 50)
     worker.send_raw(msgpack.packb({"v": 1, "type": "ping", "id": 1, "generation": 3}))
-    worker.send("pong", 1)
+    worker.send("pong", 1, {"residentKiB": None})
     worker.send("progress", 1, {"phase": "load", "fraction": 0.5})
     worker.send("ping", 9)
     received = [worker.receive()]

@@ -52,7 +52,7 @@ export class Peer implements Disposable {
   }
 
   pong(id: number, generation: number = this.#invitation.generation): Promise<void> {
-    return this.send({ type: "pong", id, generation, fields: {}, frames: [] });
+    return this.send({ type: "pong", id, generation, fields: { residentKiB: null }, frames: [] });
   }
 
   send(message: Message): Promise<void> {

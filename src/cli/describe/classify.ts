@@ -55,9 +55,14 @@ sorted by path.`,
             '{"input","top":[{"label","index","score","percent"}]} or {"input","error":{"code","message","hint"}}',
         },
         json: { about: "the same as --format jsonl" },
-        csv: { about: "the same as --format csv" },
+        csv: { about: "the same as --format csv; for Excel with --bom" },
         tsv: {
           about: "the same as --format tsv; \\t, \\n and \\\\ stand for tabs, line ends and backslashes",
+        },
+        bom: {
+          about:
+            "begin csv or tsv with the mark by which Excel knows UTF-8; without it Excel takes names and labels\n" +
+            "that are not English for text in the local code page",
         },
         include: { value: "LIST", choices: INCLUDABLE, about: `of ${INCLUDABLE.join(", ")}; with --json` },
         thumbnails: {
