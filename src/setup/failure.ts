@@ -1,6 +1,7 @@
 import { IsotorchError } from "../errors.ts";
 import type { CommandResult } from "../worker/command.ts";
 import { type Step, typed, type Way } from "./plan.ts";
+import { messageIn } from "./report.ts";
 
 /** What apt, pip and the conda family print when they reach no server. */
 const UNREACHABLE = [
@@ -17,10 +18,20 @@ const NOT_FOUND =
 const LOCKED = /Could not get lock|Unable to acquire the dpkg|is another process using it/i;
 const FULL = /No space left on device|Errno 28|not enough free space/i;
 
+/** A solver may tell of hundreds of conflicts. */
+const LONGEST_MESSAGE = 2_000;
+
 const REGISTRY: Readonly<Record<Way, string>> = {
   apt: "Debian's package servers",
   venv: "the Python package index",
   conda: "the conda channels",
+};
+
+/** How each is told of a mirror, where the network does not reach the servers themselves. */
+const MIRROR: Readonly<Record<Way, string>> = {
+  apt: "a mirror in /etc/apt/sources.list",
+  venv: "a mirror in PIP_INDEX_URL",
+  conda: "mirrors of conda-forge and pytorch in custom_channels of ~/.condarc",
 };
 
 /** Whether a command's output tells that a server could not be reached. */
@@ -61,7 +72,7 @@ export function stepFailure(
   if (isUnreachable(result) || (wasUnreachable && NOT_FOUND.test(said))) {
     return fail(
       `${REGISTRY[via]} could not be reached.`.replace(/^t/, "T"),
-      `Check the network or the proxy (HTTPS_PROXY), then repeat: isotorch setup --via ${via}`,
+      `Check the network or the proxy (HTTPS_PROXY), or name ${MIRROR[via]}; then repeat: isotorch setup --via ${via}`,
     );
   }
   if (NOT_FOUND.test(said)) {
@@ -76,8 +87,16 @@ export function stepFailure(
           "Try another way: isotorch setup --via venv",
         );
   }
-  const last = messageInJson(result.stdout) ?? said.trim().split("\n").findLast(isComplaint)?.trim();
   const status = result.code === null ? "was killed" : `ended with exit status ${result.code}`;
+  const message = messageIn(result.stdout);
+  if (message !== undefined) {
+    const whole = message.slice(0, LONGEST_MESSAGE).replaceAll("\n", "\n    ");
+    return fail(
+      `\`${command}\` ${status}:\n    ${whole}`,
+      `Do what it says, then repeat: isotorch setup --via ${via}\nRun it by hand to see all of it: ${command}`,
+    );
+  }
+  const last = said.trim().split("\n").findLast(isComplaint)?.trim();
   return fail(
     `\`${command}\` ${status}${last ? ` (${last.slice(0, 300)})` : ""}.`,
     `Run it by hand to see all of it: ${command}`,
@@ -86,10 +105,4 @@ export function stepFailure(
 
 function isComplaint(line: string): boolean {
   return /error|^E:/i.test(line);
-}
-
-/** The sentence in the report that `conda --json` ends with. */
-function messageInJson(stdout: string): string | undefined {
-  const text = /"message": ("(?:[^"\\]|\\.)*")/.exec(stdout)?.[1];
-  return text === undefined ? undefined : String(JSON.parse(text)).trim().split("\n")[0];
 }

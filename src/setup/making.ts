@@ -1,9 +1,10 @@
 /** The note that an environment is being made, by which a later setup knows what was left half made. */
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { writeJson } from "../base/files.ts";
 import { parseRecord } from "../base/json.ts";
 import { type FileLock, tryLock } from "../base/lock.ts";
+import { readPrefix, refusalOf } from "../worker/prefix.ts";
 import { configDirectory, type Surroundings } from "../worker/surroundings.ts";
 
 /** What is being made. */
@@ -17,6 +18,19 @@ export async function readMaking(at: Surroundings): Promise<Making | undefined> 
   const { prefix, verb } = parseRecord(await readFile(noteFile(at), "utf8").catch(() => ""));
   if (typeof prefix !== "string" || !at.path.isAbsolute(prefix)) return undefined;
   return { prefix, verb: verb === "create" ? "create" : "update" };
+}
+
+/** What a setup left unfinished; `undefined` where there is none, where nothing was made yet, or where all is there. */
+export async function readHalfMade(at: Surroundings): Promise<string | undefined> {
+  const making = await readMaking(at);
+  if (!making || !(await stat(making.prefix).catch(() => undefined))) return undefined;
+  return (await isWhole(making.prefix, at)) ? undefined : making.prefix;
+}
+
+/** Whether everything is there after all: the setup ended between the last package and its own last line. */
+export async function isWhole(prefix: string, at: Surroundings): Promise<boolean> {
+  const contents = await readPrefix(prefix, at);
+  return contents !== undefined && contents.missing?.length === 0 && refusalOf(contents) === undefined;
 }
 
 /** Notes what is about to be made. Rejects with `SETUP_FAILED` where the note cannot be written. */

@@ -1,15 +1,14 @@
 import { IsotorchError } from "../errors.ts";
-import { type CommandResult, runCommand } from "../worker/command.ts";
 import { type Environment, findEnvironment, listCandidates } from "../worker/environment.ts";
 import { recordFile, writeRecord } from "../worker/recorded.ts";
-import type { Surroundings } from "../worker/surroundings.ts";
 import { forgetUsed } from "../worker/used.ts";
 import { isUnreachable, stepFailure } from "./failure.ts";
 import { removeHalfMade } from "./conda.ts";
 import { forgetMaking, noteMaking, onlySetup } from "./making.ts";
 import type { Machine } from "./machine.ts";
-import { type Plan, type Step, typed, type Way } from "./plan.ts";
-import { progressReader, type SetupProgress } from "./progress.ts";
+import { type Plan, typed, type Way } from "./plan.ts";
+import type { SetupProgress } from "./progress.ts";
+import { runStep } from "./step.ts";
 import type { Variant } from "./variant.ts";
 import { makePlan } from "./ways.ts";
 
@@ -27,6 +26,10 @@ export interface SetupRequest {
   readonly echo: (line: string) => void;
   /** How far the conda family has come; the lines that told it are not echoed. */
   readonly onProgress?: (progress: SetupProgress) => void;
+  /**
+   * Asks the tool that is at work to end. The conda family is given the time to end its download or to take its
+   * transaction back; whoever does not want to wait ends this process, and with it the tool.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -54,7 +57,7 @@ export async function setup(request: SetupRequest, machine: Machine): Promise<Se
   const asked = { ...(via && { via }), ...(python !== undefined && { python }), ...(variant && { variant }) };
   const plan = await makePlan(asked, machine);
   const commands = plan.steps.map(typed);
-  say(`${dryRun ? "Would make" : "Making"} an environment via ${plan.via} (${plan.why}):`);
+  say(`${announcement(plan, dryRun === true)} via ${plan.via} (${plan.why}):`);
   const half = plan.conda?.removes;
   if (half !== undefined)
     say(`  remove ${half}, which an interrupted setup left half made; its downloads are kept`);
@@ -64,7 +67,8 @@ export async function setup(request: SetupRequest, machine: Machine): Promise<Se
   await carryOut(plan, request, machine);
   const environment = await probeResult(plan, machine);
   await forgetMaking(machine.at);
-  say(`Made a fitting environment: ${describe(environment)}`);
+  const done = plan.conda?.verb === "update" ? "Updated the" : "Made a fitting";
+  say(`${done} environment: ${describe(environment)}`);
   return finish(plan.via, commands, environment, request, machine);
 }
 
@@ -89,7 +93,7 @@ async function carryOut(plan: Plan, request: SetupRequest, { at }: Machine): Pro
     if (conda) await noteMaking({ prefix: conda.prefix, verb: conda.verb }, at);
     let wasUnreachable = false;
     for (const step of plan.steps) {
-      const result = await runStep(step, plan, request, at);
+      const result = await runStep(step, plan.conda, request, at);
       if (result.outcome === "aborted") throw interrupted(plan);
       wasUnreachable ||= isUnreachable(result);
       if (result.code !== 0 && !step.mayFail) throw stepFailure(plan.via, step, result, wasUnreachable);
@@ -99,25 +103,10 @@ async function carryOut(plan: Plan, request: SetupRequest, { at }: Machine): Pro
   }
 }
 
-function runStep(
-  step: Step,
-  { conda }: Plan,
-  { echo, onProgress, signal }: SetupRequest,
-  at: Surroundings,
-): Promise<CommandResult> {
-  const read = conda && progressReader(conda.manager.kind);
-  return runCommand(step.file, step.args, {
-    env: { ...at.environ, ...step.env },
-    onLine: (line, stream) => {
-      const progress = read?.(line);
-      if (progress) onProgress?.(progress);
-      // What remains of conda's JSON is its report at the end, of which a failure is told in a sentence.
-      else if (conda?.manager.kind !== "conda" || stream === "stderr") echo(line);
-    },
-    // The conda family takes its half-done transaction back when it is interrupted, which needs a moment.
-    ...(conda && { politeSignal: "SIGINT", politeMs: 15_000 }),
-    ...(signal && { signal }),
-  });
+function announcement({ conda }: Plan, isDry: boolean): string {
+  if (conda?.verb === "update")
+    return `${isDry ? "Would update" : "Updating"} the environment ${conda.prefix}`;
+  return `${isDry ? "Would make" : "Making"} an environment`;
 }
 
 function interrupted({ via, conda }: Plan): IsotorchError {

@@ -1,7 +1,7 @@
 /** What `conda activate` would do to the environment of a process, as data. */
 import { readdir, readFile } from "node:fs/promises";
 import { askManager, runScripts, type Told } from "./activators.ts";
-import { isCondaPrefix } from "./conda.ts";
+import { isCondaPrefix } from "./conda-roots.ts";
 import { isRecord, parseRecord } from "../base/json.ts";
 import { type Surroundings, searchPath } from "./surroundings.ts";
 

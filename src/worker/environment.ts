@@ -3,12 +3,14 @@ import { IsotorchError } from "../errors.ts";
 import { type EnvironmentKind, isSameEnvironment, type Place } from "./candidates.ts";
 import { places, venvPython, whichCommand } from "./candidates.ts";
 import { activated, activationOf, NO_ACTIVATION } from "./activation.ts";
-import { condaPrefixes, condaPython, prefixOf } from "./conda.ts";
+import { condaPrefixes, condaPython, prefixOf, ROOT_NAMES } from "./conda.ts";
 import { damagedError, dayOf, installing, type Lost, lostError } from "./lost.ts";
+import { askInfo, findManager } from "./managers.ts";
 import { type PrefixContents, readPrefix, refusalOf } from "./prefix.ts";
 import { askPython, judge, type ProbeRefusal } from "./probe.ts";
 import { isRecordDamaged, recordFile } from "./recorded.ts";
 import { forget, recall, remember, type Remembered } from "./remembered.ts";
+import { registeredPythons } from "./registry.ts";
 import { surroundings, type Surroundings } from "./surroundings.ts";
 import { readUsed, usedFile } from "./used.ts";
 
@@ -248,6 +250,21 @@ async function interpreter(python: string, at: Surroundings): Promise<string> {
   return (isName && (await whichCommand(python, at))) || at.path.resolve(python);
 }
 
+/** Where the registry and the manager itself have an environment of this name; the manager is started. */
+async function askedPrefixes(name: string, at: Surroundings): Promise<string[]> {
+  const { path } = at;
+  const manager = await findManager(at);
+  const info = manager && (await askInfo(manager, at));
+  const registered = (await registeredPythons(at)).map((python) => prefixOf(python, at));
+  const roots = [...(info?.root === undefined ? [] : [info.root]), ...registered];
+  const folders = [...(info?.folders ?? []), ...registered.map((root) => path.join(root, "envs"))];
+  return [
+    ...(ROOT_NAMES.includes(name) ? roots : []),
+    ...folders.map((folder) => path.join(folder, name)),
+    ...(info?.prefixes ?? []).filter((prefix) => path.basename(prefix) === name),
+  ];
+}
+
 /** A prefix, which may be conda's or a virtual environment's, or the name of an environment in a known root. */
 async function interpreterOf(env: string, at: Surroundings): Promise<string> {
   const isName = !/[\\/]/.test(env);
@@ -255,6 +272,10 @@ async function interpreterOf(env: string, at: Surroundings): Promise<string> {
   const inside = prefixes.flatMap((prefix) => [condaPython(prefix, at), venvPython(prefix, at)]);
   for (const python of inside) if (await stat(python).catch(() => undefined)) return python;
   if (!isName) return inside[0] ?? env;
+  for (const prefix of await askedPrefixes(env, at)) {
+    const python = condaPython(prefix, at);
+    if (await stat(python).catch(() => undefined)) return python;
+  }
   throw new IsotorchError("ENVIRONMENT_NOT_FOUND", `No conda environment is named ${JSON.stringify(env)}.`, {
     hint: "Give its path instead (`conda env list` prints it), or run `npx isotorch setup`",
   });
