@@ -1,5 +1,5 @@
 import { IsotorchError } from "../errors.ts";
-import type { CommandResult } from "../worker/command.ts";
+import { type CommandResult, quoted } from "../worker/command.ts";
 import { type Step, typed, type Way } from "./plan.ts";
 import { messageIn } from "./report.ts";
 
@@ -16,6 +16,7 @@ const UNREACHABLE = [
 const NOT_FOUND =
   /Unable to locate package|has no installation candidate|No matching distribution|ResolvePackageNotFound|NoPackagesFoundError|PackagesNotFoundError|nothing provides/i;
 const LOCKED = /Could not get lock|Unable to acquire the dpkg|is another process using it/i;
+const DAMAGED = /appears to be corrupted|CorruptedEnvironmentError|ChecksumMismatchError/;
 const FULL = /No space left on device|Errno 28|not enough free space/i;
 
 /** A solver may tell of hundreds of conflicts. */
@@ -86,6 +87,13 @@ export function stepFailure(
           `${REGISTRY[via].replace(/^t/, "T")} do not have what is needed for this machine.`,
           "Try another way: isotorch setup --via venv",
         );
+  }
+  if (DAMAGED.test(said)) {
+    const first = messageIn(result.stdout)?.split("\n")[0] ?? "";
+    return fail(
+      `A package in conda's cache is damaged. ${first}`.trim(),
+      `Take it out with: ${quoted(step.file)} clean -y --packages; then repeat: isotorch setup --via ${via}`,
+    );
   }
   const status = result.code === null ? "was killed" : `ended with exit status ${result.code}`;
   const message = messageIn(result.stdout);

@@ -11,13 +11,17 @@ import { configDirectory, type Surroundings } from "../worker/surroundings.ts";
 export interface Making {
   readonly prefix: string;
   readonly verb: "create" | "update";
+  /** The archives that conda was to download and to unpack, as far as that is known. */
+  readonly archives?: readonly string[];
 }
 
 /** The note of a setup that is at work, or that did not come to its end. */
 export async function readMaking(at: Surroundings): Promise<Making | undefined> {
-  const { prefix, verb } = parseRecord(await readFile(noteFile(at), "utf8").catch(() => ""));
+  const note = parseRecord(await readFile(noteFile(at), "utf8").catch(() => ""));
+  const { prefix, verb, archives } = note;
   if (typeof prefix !== "string" || !at.path.isAbsolute(prefix)) return undefined;
-  return { prefix, verb: verb === "create" ? "create" : "update" };
+  const names = Array.isArray(archives) ? archives.map(String).filter((name) => /^[^\\/]+$/.test(name)) : [];
+  return { prefix, verb: verb === "create" ? "create" : "update", archives: names };
 }
 
 /** What a setup left unfinished; `undefined` where there is none, where nothing was made yet, or where all is there. */

@@ -4,7 +4,8 @@ import { recordFile, writeRecord } from "../worker/recorded.ts";
 import { forgetUsed } from "../worker/used.ts";
 import { isUnreachable, stepFailure } from "./failure.ts";
 import { removeHalfMade } from "./conda.ts";
-import { forgetMaking, noteMaking, onlySetup } from "./making.ts";
+import { removeBroken } from "./heal.ts";
+import { forgetMaking, noteMaking, onlySetup, readMaking } from "./making.ts";
 import type { Machine } from "./machine.ts";
 import { type Plan, typed, type Way } from "./plan.ts";
 import type { SetupProgress } from "./progress.ts";
@@ -90,7 +91,13 @@ async function carryOut(plan: Plan, request: SetupRequest, { at }: Machine): Pro
   try {
     const { conda } = plan;
     if (conda?.removes !== undefined) await removeHalfMade(conda.removes);
-    if (conda) await noteMaking({ prefix: conda.prefix, verb: conda.verb }, at);
+    if (conda) {
+      const { prefix, verb } = conda;
+      const archives = (await readMaking(at))?.archives ?? [];
+      for (const name of await removeBroken(archives, conda.caches))
+        request.say(`  removed ${name} from the cache, which an interrupted setup left half unpacked`);
+      await noteMaking({ prefix, verb, archives }, at);
+    }
     let wasUnreachable = false;
     for (const step of plan.steps) {
       const result = await runStep(step, plan.conda, request, at);

@@ -2,6 +2,7 @@
 import { type CommandResult, runCommand } from "../worker/command.ts";
 import type { Surroundings } from "../worker/surroundings.ts";
 import { fetchesIn, type GrowthReader, growthReader } from "./fetches.ts";
+import { noteMaking } from "./making.ts";
 import type { CondaPlan, Step } from "./plan.ts";
 import { mambaReader, type ProgressReader, type SetupProgress } from "./progress.ts";
 import type { SetupRequest } from "./setup.ts";
@@ -13,7 +14,7 @@ const DRY_RUN_MS = 180_000;
 /** How the conda family is interrupted: a transaction of some GB takes minutes to be taken back from a slow disk. */
 export const ENDING = { politeSignal: "SIGINT", politeMs: 600_000, hearsConsole: true } as const;
 
-/** Runs a step to its end, whatever that is: never rejects. */
+/** Runs a step to its end, whatever that is. Rejects with `SETUP_FAILED` where what it is at cannot be noted. */
 export function runStep(
   step: Step,
   conda: CondaPlan | undefined,
@@ -49,28 +50,42 @@ async function runMamba(step: Step, request: SetupRequest, at: Surroundings): Pr
 /** conda tells nothing before its end: its dry run says how much there is to download, its caches how much is there. */
 async function runConda(
   step: Step,
-  { caches }: CondaPlan,
+  { prefix, verb, caches }: CondaPlan,
   request: SetupRequest,
   at: Surroundings,
 ): Promise<CommandResult> {
-  const lines: string[] = [];
   const dry = await (async () => {
     await using ticker = tickerOf(request);
     ticker.show({ phase: "solving" });
-    const keep = (line: string, stream: string): void => void (stream === "stdout" && lines.push(line));
-    return runFamily({ ...step, args: [...step.args, "--dry-run"] }, request, at, keep, DRY_RUN_MS);
+    return withReport((keep) =>
+      runFamily({ ...step, args: [...step.args, "--dry-run"] }, request, at, keep, DRY_RUN_MS),
+    );
   })();
   if (dry.outcome !== "timed-out" && dry.code !== 0) return dry;
-  const fetches = dry.code === 0 ? fetchesIn(lines.join("\n")) : undefined;
+  const fetches = dry.code === 0 ? fetchesIn(dry.stdout) : undefined;
+  // What an interruption may leave half unpacked.
+  if (fetches) await noteMaking({ prefix, verb, archives: fetches.map(({ file }) => file) }, at);
   await using ticker = tickerOf(request, fetches && growthReader(fetches, caches));
   if (!fetches) ticker.show({ phase: "downloading" });
-  const result = await runFamily(step, request, at, (line, stream) => {
-    // What it prints on stdout is its report, of which a failure is told in a sentence.
-    if (stream === "stderr") request.echo(line);
-  });
+  const result = await withReport((keep) =>
+    runFamily(step, request, at, (line, stream) => {
+      // What it prints on stdout is its report, of which a failure is told in a sentence.
+      if (stream === "stderr") request.echo(line);
+      keep(line, stream);
+    }),
+  );
   await ticker.look();
   if (result.code === 0) ticker.show({ phase: "done", progress: 100 });
   return result;
+}
+
+/** With the whole of stdout: a report can be longer than what is kept of a command, and its beginning is needed. */
+async function withReport(
+  run: (keep: (line: string, stream: string) => void) => Promise<CommandResult>,
+): Promise<CommandResult> {
+  const lines: string[] = [];
+  const result = await run((line, stream) => void (stream === "stdout" && lines.push(line)));
+  return result.outcome === "not-started" ? result : { ...result, stdout: lines.join("\n") };
 }
 
 function runFamily(

@@ -70,7 +70,7 @@ export type Candidate = Place & {
 export async function findEnvironment(options: EnvironmentOptions = {}): Promise<Environment> {
   const at = surroundings(options.at);
   const asked = await askedFor(options, at);
-  if (asked) return mustFit(await examine(asked, options, at));
+  if (asked) return mustFit(await examine(asked, options, at), at);
   if (await isRecordDamaged(at)) throw damagedError(recordFile(at));
   const refused: string[] = [];
   for await (const place of places(at)) {
@@ -126,7 +126,16 @@ async function lostBefore(
 ): Promise<Lost | undefined> {
   if (candidate.kind === "recorded" && !candidate.accepted) {
     const { python, source, reason, exists } = candidate;
-    return { was: "recorded", python, source, since: await dayOf(recordFile(at)), reason, exists };
+    const since = await dayOf(recordFile(at));
+    return {
+      was: "recorded",
+      python,
+      source,
+      since,
+      reason,
+      exists,
+      condaPrefix: condaPrefixOf(candidate, at),
+    };
   }
   if (!candidate.accepted || candidate.kind === "explicit" || candidate.kind === "recorded") return undefined;
   const used = await readUsed(at);
@@ -134,7 +143,12 @@ async function lostBefore(
   const before = await examine(used, options, at);
   if (before.accepted) return undefined;
   const { python, source, reason, exists } = before;
-  return { was: "used", python, source, since: await dayOf(usedFile(at)), reason, exists };
+  const since = await dayOf(usedFile(at));
+  return { was: "used", python, source, since, reason, exists, condaPrefix: condaPrefixOf(before, at) };
+}
+
+function condaPrefixOf({ contents, python }: Candidate, at: Surroundings): string | undefined {
+  return contents && prefixOf(python, at);
 }
 
 /** Whether an environment was recorded or used before: then its absence is a loss, and no matter of course. */
@@ -210,15 +224,16 @@ async function ask(
   return said;
 }
 
-function mustFit(candidate: Candidate): Environment {
+function mustFit(candidate: Candidate, at: Surroundings): Environment {
   if (candidate.accepted) return candidate.environment;
   const { python, source, reason } = candidate;
+  const install = installing(python, reason, condaPrefixOf(candidate, at));
   throw new IsotorchError(
     candidate.exists ? "ENVIRONMENT_BROKEN" : "ENVIRONMENT_NOT_FOUND",
     `The Python named by ${source} cannot run the worker: ${python} ${candidate.exists ? `(${reason})` : reason}.`,
     {
-      hint: installing(python, reason)
-        ? `${installing(python, reason)}, or take ${source} away and run \`npx isotorch setup\``
+      hint: install
+        ? `${install}, or take ${source} away and run \`npx isotorch setup\``
         : `Correct ${source}, or take it away and run \`npx isotorch setup\``,
     },
   );

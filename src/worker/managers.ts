@@ -31,7 +31,7 @@ export async function findManager(
 ): Promise<Manager | undefined> {
   for (const kind of kinds) {
     const file = await whichCommand(kind, at);
-    if (file) return { kind, file };
+    if (file) return { kind, file: await programBehind(file, kind, at) };
   }
   const found = await inRoots(kinds, await condaRoots(at), at);
   if (found) return found;
@@ -71,6 +71,13 @@ export async function askInfo({ file }: Manager, at: Surroundings): Promise<Mana
     prefixes: listed("envs", "environments"),
     complaint: result.stderr.trim().split("\n").at(-1) ?? "",
   };
+}
+
+/** Behind the batch file that is on the PATH of Windows there is a program, which needs no shell and hears Ctrl-C itself. */
+async function programBehind(file: string, kind: ManagerKind, { path }: Surroundings): Promise<string> {
+  if (!/\.(?:bat|cmd)$/i.test(file)) return file;
+  const program = path.join(path.dirname(path.dirname(file)), "Scripts", `${kind}.exe`);
+  return (await stat(program).catch(() => undefined))?.isFile() ? program : file;
 }
 
 async function inRoots(

@@ -129,6 +129,20 @@ describe.skipIf(process.platform === "win32")("an interrupted setup", () => {
     expect(said[1]).toContain(" install -y -p ");
   });
 
+  test("has half-unpacked packages taken out of the cache, by what it noted", async () => {
+    await using machine = await condaMachine("conda");
+    await interruptAt(machine, "conda linked numpy");
+    // What conda's own interruption leaves: a record, and not everything that it is of.
+    const broken = join(machine.root, "conda/pkgs/numpy-1.26.4-py311_0");
+    expect(existsSync(join(broken, "info/repodata_record.json"))).toBe(true);
+    await rm(join(broken, "info/paths.json"));
+    const { said, result } = run(linux(machine));
+    await result;
+    expect(said.join("\n")).toContain("removed numpy-1.26.4-py311_0 from the cache");
+    expect(said.join("\n").match(/from the cache/g)).toHaveLength(1);
+    expect(log(machine).filter((line) => line === "conda downloaded numpy-1.26.4")).toHaveLength(2);
+  });
+
   test("is half made only where something was made, and not all of it", async () => {
     await using machine = await condaMachine("conda");
     const { at } = machine;

@@ -1,4 +1,4 @@
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, win32 } from "node:path";
 import { describe, expect, test } from "vitest";
 import { condaPrefixes, everyPrefix } from "../../src/worker/conda.ts";
@@ -94,7 +94,21 @@ describe.skipIf(process.platform === "win32")("base", () => {
   });
 });
 
-test("on Windows the programs of a root lie in several directories, and the registry knows roots", async () => {
+test("on Windows the program behind conda.bat is taken, where there is one", async () => {
+  await using machine = await testMachine();
+  const root = join(machine.root, "conda");
+  for (const file of ["condabin/conda.bat", "Scripts/conda.exe"]) {
+    await mkdir(dirname(join(root, file)), { recursive: true });
+    await writeFile(join(root, file), "");
+  }
+  const environ = { ...machine.at.environ, PATH: join(root, "condabin") };
+  const at = { ...machine.at, environ, platform: "win32", registry: async () => "" } as const;
+  expect(await findManager(at)).toEqual({ kind: "conda", file: join(root, "Scripts/conda.exe") });
+  await rm(join(root, "Scripts"), { recursive: true });
+  expect(await findManager(at)).toEqual({ kind: "conda", file: join(root, "condabin/conda.bat") });
+});
+
+test("on Windows the programs of a root lie in several directories", async () => {
   const at = surroundings({
     platform: "win32",
     path: win32,
