@@ -76,7 +76,7 @@ function rootOf(file: string, { path }: Surroundings): string {
 }
 
 /** Installation roots that variables name, and those that machines of this kind usually have. */
-export function usualRoots(at: Surroundings): [named: string[], usual: string[]] {
+function usualRoots(at: Surroundings): [named: string[], usual: string[]] {
   const { environ, platform, home, path } = at;
   const named = [environ["MAMBA_ROOT_PREFIX"], environ["CONDA_ROOT"], environ["PIXI_HOME"]];
   for (const name of ["CONDA_EXE", "_CONDA_EXE"]) {

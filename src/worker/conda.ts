@@ -1,5 +1,5 @@
 /** Where the conda family keeps its environments on this machine. Nothing is started to find them. */
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { configuredFolders } from "./condarc.ts";
 import { condaRoots, isCondaPrefix, listedPrefixes } from "./conda-roots.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -26,8 +26,7 @@ export const ROOT_NAMES: readonly string[] = ["base", "root"];
 export async function condaPrefixes(name: string, at: Surroundings): Promise<string[]> {
   const { path } = at;
   const roots = await condaRoots(at);
-  const isRoot = await Promise.all(roots.map((root) => isCondaPrefix(root, at)));
-  const found = ROOT_NAMES.includes(name) ? roots.filter((_root, place) => isRoot[place]) : [];
+  const found = ROOT_NAMES.includes(name) ? await condaPrefixesAmong(roots, at) : [];
   found.push(...(await foldersOf(roots, at)).map((folder) => path.join(folder, name)));
   found.push(...(await listedPrefixes(at)).filter((prefix) => path.basename(prefix) === name));
   return [...new Set(found)];
@@ -37,9 +36,12 @@ export async function condaPrefixes(name: string, at: Surroundings): Promise<str
 export async function everyPrefix(at: Surroundings): Promise<string[]> {
   const roots = await condaRoots(at);
   const found = await prefixesIn(await foldersOf(roots, at), at);
-  const all = [...new Set([...found, ...(await listedPrefixes(at)), ...roots])];
-  const isConda = await Promise.all(all.map((prefix) => isCondaPrefix(prefix, at)));
-  return all.filter((_prefix, place) => isConda[place]);
+  return condaPrefixesAmong([...new Set([...found, ...(await listedPrefixes(at)), ...roots])], at);
+}
+
+async function condaPrefixesAmong(prefixes: readonly string[], at: Surroundings): Promise<string[]> {
+  const isConda = await Promise.all(prefixes.map((prefix) => isCondaPrefix(prefix, at)));
+  return prefixes.filter((_prefix, place) => isConda[place]);
 }
 
 /** What lies in these directories of environments, directory by directory. */
@@ -52,9 +54,11 @@ export async function prefixesIn(folders: readonly string[], { path }: Surroundi
 
 /** The directories in which environments are made. */
 async function foldersOf(roots: readonly string[], at: Surroundings): Promise<string[]> {
+  const areThere = await Promise.all(roots.map((root) => stat(root).catch(() => undefined)));
+  const installed = roots.filter((_root, place) => areThere[place]);
   return [
     ...new Set([
-      ...(await configuredFolders(roots, at)),
+      ...(await configuredFolders(installed, at)),
       ...pixiFolders(at),
       ...roots.map((root) => at.path.join(root, "envs")),
     ]),

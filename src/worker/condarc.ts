@@ -1,5 +1,6 @@
 /** The `envs_dirs` of conda's configuration, read from the places that conda reads. */
 import { readdir, readFile } from "node:fs/promises";
+import { hasCode } from "../base/files.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /**
@@ -51,7 +52,9 @@ function configurationFiles(
 
 /** The text of a file, or of each `.yml` and `.yaml` in a directory. */
 async function textsOf(place: string, { path }: Surroundings): Promise<string[]> {
-  const text = await readFile(place, "utf8").catch(() => undefined);
+  const text = await readFile(place, "utf8").catch((error: unknown) =>
+    hasCode(error, "EISDIR") ? undefined : "",
+  );
   if (text !== undefined) return [text];
   const names = await readdir(place).catch((): string[] => []);
   const files = names.filter((name) => /\.ya?ml$/.test(name)).toSorted();
