@@ -109,7 +109,7 @@ def describe(args: argparse.Namespace) -> dict:
         "zlib": features.version_codec("zlib") if features.check_codec("zlib") else None,
         "webp": features.version_module("webp") if features.check_module("webp") else None,
         "cuda": torch.version.cuda or "none",
-        "cudnn": torch.backends.cudnn.version() or "none",
+        "cudnn": cudnn_version(),
     }
     versions.update({name: str(version) for name, version in named.items() if version is not None})
     return {
@@ -119,6 +119,14 @@ def describe(args: argparse.Namespace) -> dict:
         "deviceName": torch.cuda.get_device_name(args.device) if on_cuda else platform.machine(),
         "threads": torch.get_num_threads(),
     }
+
+
+def cudnn_version() -> str:
+    """As the worker tells it: on the CPU, a cuDNN that does not load matters to nobody."""
+    try:
+        return str(torch.backends.cudnn.version() or "none")
+    except Exception as error:
+        return f"unknown ({type(error).__name__})"
 
 
 class Steps:

@@ -46,10 +46,7 @@ def installed_version(module: str) -> str | None:
         return None
     if spec is None:
         return None
-    try:
-        return metadata.version(PACKAGES[module])
-    except metadata.PackageNotFoundError:
-        return _written_version(spec.origin) or "unknown"
+    return _recorded_version(PACKAGES[module]) or _written_version(spec.origin) or "unknown"
 
 
 def watched_files() -> list[str]:
@@ -98,7 +95,7 @@ def runtime_versions() -> dict[str, str]:
         "pyzmq": zmq.pyzmq_version(),
         "msgpack": installed_version("msgpack") or "unknown",
         "cuda": str(torch.version.cuda or "none"),
-        "cudnn": str(torch.backends.cudnn.version() or "none"),
+        "cudnn": _text(lambda: torch.backends.cudnn.version() or "none"),
         "onednn": onednn_version(),
         **math_libraries(torch.__config__.show()),
         "cpuCapability": cpu_capability(),
@@ -107,6 +104,17 @@ def runtime_versions() -> dict[str, str]:
         "tf32Convolution": _flag(lambda: torch.backends.cudnn.allow_tf32),
         **settings(),
     }
+
+
+def _recorded_version(name: str) -> str | None:
+    """What the first whole record says: a broken installation leaves a ``dist-info`` without ``METADATA``."""
+    for distribution in metadata.distributions(name=name):
+        # Python's versions differ in what they do without it: None, a warning, KeyError.
+        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+        match = re.search(r"^Version:\s*(\S+)", text, re.MULTILINE)
+        if match:
+            return match.group(1)
+    return None
 
 
 def _written_version(origin: str | None) -> str | None:
@@ -147,8 +155,13 @@ def _jpeg_version() -> str:
 
 
 def _flag(read: Callable[[], Any]) -> str:
+    # Newer versions refuse the old name once the new one was set.
+    return _text(lambda: str(read()).lower())
+
+
+def _text(read: Callable[[], Any]) -> str:
+    """What cannot be read ends nothing: on the CPU, a cuDNN that does not load matters to nobody."""
     try:
-        return str(read()).lower()
+        return str(read())
     except Exception as error:
-        # Newer versions refuse the old name once the new one was set.
         return f"unknown ({type(error).__name__})"

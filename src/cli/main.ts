@@ -70,6 +70,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.
 
 // The first signal lets the command finish what it has begun, the second ends it at once. The worker never outlives it.
 const GRACE_MS = 30_000;
+// What these start, such as conda, is given its own time to end.
+const isUnhurried = ["setup", "doctor"].includes(process.argv[2] ?? "");
 const interrupted = new AbortController();
 for (const [signal, code] of [
   ["SIGINT", 130],
@@ -78,7 +80,7 @@ for (const [signal, code] of [
   process.on(signal, () => {
     if (interrupted.signal.aborted) process.exit(code);
     interrupted.abort();
-    setTimeout(() => process.exit(code), GRACE_MS).unref();
+    if (!isUnhurried) setTimeout(() => process.exit(code), GRACE_MS).unref();
     process.once("exit", () => (process.exitCode = code));
   });
 }

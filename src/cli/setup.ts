@@ -16,7 +16,10 @@ import { progressBar } from "./setup-progress.ts";
  * @returns 0 when an environment is recorded (or would be).
  * @throws IsotorchError `SETUP_FAILED`, `INVALID_OPTION` or `ABORTED`.
  */
-export async function run(argv: readonly string[]): Promise<number> {
+export async function run(
+  argv: readonly string[],
+  signal: AbortSignal = new AbortController().signal,
+): Promise<number> {
   const { values, positionals } = parseFlags(argv, parserOf(SETUP));
   if (positionals.length > 0) {
     throw new IsotorchError("INVALID_OPTION", `setup takes no ${JSON.stringify(positionals[0])}.`, {
@@ -24,11 +27,6 @@ export async function run(argv: readonly string[]): Promise<number> {
     });
   }
   const { via, variant, python, json } = values;
-  const interrupted = new AbortController();
-  const interrupt = (): void => interrupted.abort();
-  // The tools run in groups of their own, so the terminal's Ctrl-C reaches only this process.
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
   const bar = progressBar(process.stderr);
   try {
     const result = await setup(
@@ -37,13 +35,16 @@ export async function run(argv: readonly string[]): Promise<number> {
         ...(variant !== undefined && { variant: oneOf("variant", variant, VARIANTS) }),
         ...(typeof python === "string" && { python }),
         dryRun: values["dry-run"] === true,
-        say: (line) => (json ? process.stderr : process.stdout).write(`${line}\n`),
+        say: (line) => {
+          bar.clear();
+          (json ? process.stderr : process.stdout).write(`${line}\n`);
+        },
         echo: (line) => {
           bar.clear();
           process.stderr.write(`${process.stderr.isTTY ? styleText("dim", line) : line}\n`);
         },
         onProgress: (progress) => bar.show(progress),
-        signal: interrupted.signal,
+        signal,
       },
       await thisMachine(surroundings()),
     );
@@ -51,7 +52,5 @@ export async function run(argv: readonly string[]): Promise<number> {
     return EXIT.ok;
   } finally {
     bar.clear();
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
   }
 }

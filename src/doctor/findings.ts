@@ -2,7 +2,7 @@
 import { access, constants, stat, statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { ResolvedClassifierOptions } from "../options.ts";
-import { readMaking } from "../setup/making.ts";
+import { readHalfMade } from "../setup/making.ts";
 import { firstGpu, type Gpu } from "../setup/variant.ts";
 import { type CatalogueEntry, listCheckpoints } from "../worker/catalogue.ts";
 import { type Candidate, type Environment, listCandidates, lostAmong } from "../worker/environment.ts";
@@ -79,7 +79,7 @@ export async function gather(options: ResolvedClassifierOptions): Promise<Findin
     damagedRecord,
     registry: (await readRegistry(at)).complaints,
     lost,
-    halfMade: (await readMaking(at))?.prefix,
+    halfMade: await readHalfMade(at),
     manager: await findManager(at),
     gpu: await firstGpu(at),
     openmp: environment ? await openmpRuntimes(environment.prefix) : [],

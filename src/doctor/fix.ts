@@ -5,6 +5,7 @@ import type { ClassifierOptions } from "../options.ts";
 import { thisMachine } from "../setup/machine.ts";
 import type { Way } from "../setup/plan.ts";
 import { setup } from "../setup/setup.ts";
+import { ENDING } from "../setup/step.ts";
 import type { SetupProgress } from "../setup/progress.ts";
 import type { Variant } from "../setup/variant.ts";
 import { resolveCheckpoint } from "../worker/checkpoint.ts";
@@ -50,6 +51,7 @@ export async function applyFix(fix: Fix, options: ClassifierOptions, report: Fix
         env: { ...process.env, ...(fix.args[0] === "-m" && UTF8_FOR_ALL) },
         onLine: report.echo,
         signal: report.signal,
+        ...ENDING,
       });
       if (outcome === "aborted") throw new IsotorchError("ABORTED", "The mending was interrupted.");
       if (code !== 0) {

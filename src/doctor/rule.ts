@@ -63,7 +63,10 @@ export function byInstalling(
     (candidate) => candidate.accepted && candidate.environment === environment && candidate.contents,
   );
   const [file, args] = isConda
-    ? [manager?.file ?? "conda", ["install", "-y", "-p", prefix, "-c", "conda-forge", conda]]
+    ? [
+        manager?.file ?? "conda",
+        ["install", "-y", "-p", prefix, "--override-channels", "-c", "conda-forge", conda],
+      ]
     : [python, ["-m", "pip", "install", pip]];
   const isOurs = record?.python === python && (record.via === "venv" || record.via === "conda");
   return {

@@ -1,18 +1,18 @@
 /** An environment by way of conda, mamba or micromamba. */
 import { constants } from "node:fs";
 import { access, rm, stat } from "node:fs/promises";
+import { basename } from "node:path";
 import { IsotorchError } from "../errors.ts";
 import { ENVIRONMENT_NAME } from "../worker/candidates.ts";
-import { quoted, runCommand } from "../worker/command.ts";
-import { condaPython, isCondaPrefix } from "../worker/conda.ts";
-import { parseRecord } from "../base/json.ts";
-import { findManager, type Manager } from "../worker/managers.ts";
-import { readPrefix, refusalOf } from "../worker/prefix.ts";
+import { quoted } from "../worker/command.ts";
+import { condaPython } from "../worker/conda.ts";
+import { isCondaPrefix } from "../worker/conda-roots.ts";
+import { askInfo, findManager, type Manager } from "../worker/managers.ts";
 import type { Surroundings } from "../worker/surroundings.ts";
-import { readMaking } from "./making.ts";
+import { isWhole, readMaking } from "./making.ts";
 import type { Machine } from "./machine.ts";
 import { type CondaPlan, notOpen, type Plan, type Step } from "./plan.ts";
-import { chooseVariant, environmentFile, type Variant } from "./variant.ts";
+import { chooseVariant, recipeOf, type Variant } from "./variant.ts";
 
 /**
  * Plans to make the environment named isotorch, or to bring it up to date. What an earlier setup left half made is
@@ -29,10 +29,7 @@ export async function planConda(why: string, asked: Variant | undefined, machine
   const conda = await placeFor(manager, variant, at);
   return {
     via: "conda",
-    why: `${why}; ${environmentFile(variant).split(/[\\/]/).at(-1)}, because ${because}`.replace(
-      ", because asked for",
-      "",
-    ),
+    why: `${why}; ${basename(recipeOf(variant).file)}, because ${because}`.replace(", because asked for", ""),
     steps: [stepOf(conda)],
     python: condaPython(conda.prefix, at),
     conda,
@@ -51,64 +48,48 @@ export async function removeHalfMade(prefix: string): Promise<void> {
   }
 }
 
+/**
+ * One form that every conda since 4.12, mamba and micromamba read. `--override-channels` leaves out the channels of the
+ * user's configuration, whose terms nobody accepted for this; its mirrors (`custom_channels`, `channel_alias`) count.
+ */
 function stepOf({ manager, variant, prefix, verb }: CondaPlan): Step {
-  const words = manager.kind === "micromamba" ? [verb] : ["env", verb];
-  // `env update` took no prefix for years; the name means the same, because the prefix was looked up by it.
-  const isByName = verb === "update" && manager.kind !== "micromamba";
-  const place = isByName ? ["-n", ENVIRONMENT_NAME] : ["-p", prefix];
-  const args = [...words, ...place, "-f", environmentFile(variant)];
-  // conda tells its progress as JSON; mamba and micromamba tell it as text alone.
+  const { specs, channels } = recipeOf(variant);
+  const args = [verb === "create" ? "create" : "install", "-y", "-p", prefix, "--override-channels"];
+  args.push(...channels.flatMap((channel) => ["-c", channel]), "--file", specs);
+  // conda then tells of a failure as data; mamba and micromamba tell their progress as text alone.
   if (manager.kind === "conda") args.push("--json");
-  // The flag for "yes" differs between the tools and their ages; the variables do not.
-  return { file: manager.file, args, env: { CONDA_ALWAYS_YES: "true", MAMBA_ALWAYS_YES: "true" } };
+  return { file: manager.file, args };
 }
 
 async function placeFor(manager: Manager, variant: Variant, at: Surroundings): Promise<CondaPlan> {
   const { path } = at;
-  const folders = await environmentFolders(manager, at);
+  const { folders, caches, complaint } = await askInfo(manager, at);
+  if (folders.length === 0) throw unanswered(manager, complaint);
+  const base = { manager, variant, caches };
   const prefixes = folders.map((folder) => path.join(folder, ENVIRONMENT_NAME));
   const making = await readMaking(at);
   for (const prefix of prefixes) {
     if (!(await stat(prefix).catch(() => undefined))) continue;
     const isHalfMade = making?.prefix === prefix && making.verb === "create" && !(await isWhole(prefix, at));
-    if (isHalfMade) return { manager, variant, prefix, verb: "create", removes: prefix };
-    if (await isCondaPrefix(prefix, at))
-      return { manager, variant, prefix, verb: "update", removes: undefined };
+    if (isHalfMade) return { ...base, prefix, verb: "create", removes: prefix };
+    if (await isCondaPrefix(prefix, at)) return { ...base, prefix, verb: "update", removes: undefined };
     throw new IsotorchError("SETUP_FAILED", `${prefix} is in the way: it is not an environment of conda.`, {
       hint: `Look at it and move it away, or use another way: isotorch setup --via venv`,
     });
   }
   for (const prefix of prefixes) {
-    if (await canMake(prefix, at)) return { manager, variant, prefix, verb: "create", removes: undefined };
+    if (await canMake(prefix, at)) return { ...base, prefix, verb: "create", removes: undefined };
   }
   throw new IsotorchError("SETUP_FAILED", `None of conda's folders can be written: ${folders.join(", ")}.`, {
     hint: "Name one that can: CONDA_ENVS_PATH=/path/to/envs isotorch setup --via conda",
   });
 }
 
-async function environmentFolders({ file, kind }: Manager, at: Surroundings): Promise<string[]> {
-  const result = await runCommand(file, ["info", "--json"], { env: at.environ, timeoutMs: 60_000 });
-  const info = result.code === 0 ? parseRecord(result.stdout) : {};
-  // conda and mamba 1 say envs_dirs, micromamba and mamba 2 say it in words.
-  const folders = info["envs_dirs"] ?? info["envs directories"];
-  const known = (Array.isArray(folders) ? folders.map(String) : []).filter((folder) =>
-    at.path.isAbsolute(folder),
-  );
-  if (known.length > 0) return known;
-  const said = result.stderr.trim().split("\n").at(-1);
-  throw new IsotorchError(
-    "SETUP_FAILED",
-    `${file} does not say where its environments are${said ? ` (${said})` : ""}.`,
-    {
-      hint: `Run it by hand to see why: ${quoted(file)} info --json. Is this ${kind} whole?`,
-    },
-  );
-}
-
-/** Whether everything is there after all: the setup ended between the last package and its own last line. */
-async function isWhole(prefix: string, at: Surroundings): Promise<boolean> {
-  const contents = await readPrefix(prefix, at);
-  return contents !== undefined && contents.missing?.length === 0 && refusalOf(contents) === undefined;
+function unanswered({ file, kind }: Manager, complaint: string): IsotorchError {
+  const said = complaint && ` (${complaint})`;
+  return new IsotorchError("SETUP_FAILED", `${file} does not say where its environments are${said}.`, {
+    hint: `Run it by hand to see why: ${quoted(file)} info --json. Is this ${kind} whole?`,
+  });
 }
 
 /** Whether the nearest directory above that exists can be written. */

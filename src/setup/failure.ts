@@ -1,7 +1,8 @@
 import { statusText } from "../base/status.ts";
 import { IsotorchError } from "../errors.ts";
-import type { CommandResult } from "../worker/command.ts";
+import { type CommandResult, quoted } from "../worker/command.ts";
 import { type Step, typed, type Way } from "./plan.ts";
+import { messageIn } from "./report.ts";
 
 /** What apt, pip and the conda family print when they reach no server. */
 const UNREACHABLE = [
@@ -16,7 +17,11 @@ const UNREACHABLE = [
 const NOT_FOUND =
   /Unable to locate package|has no installation candidate|No matching distribution|ResolvePackageNotFound|NoPackagesFoundError|PackagesNotFoundError|nothing provides/i;
 const LOCKED = /Could not get lock|Unable to acquire the dpkg|is another process using it/i;
+const DAMAGED = /appears to be corrupted|CorruptedEnvironmentError|ChecksumMismatchError/;
 const FULL = /No space left on device|Errno 28|not enough free space/i;
+
+/** A solver may tell of hundreds of conflicts. */
+const LONGEST_MESSAGE = 2_000;
 
 const REGISTRY: Readonly<Record<Way, string>> = {
   apt: "Debian's package servers",
@@ -24,11 +29,12 @@ const REGISTRY: Readonly<Record<Way, string>> = {
   conda: "the conda channels",
 };
 
-/** Who else has the same packages, and where that is said. */
+/** How each is told of a mirror, where the network does not reach the servers themselves. */
 const MIRROR: Readonly<Record<Way, string>> = {
-  apt: "name a mirror in /etc/apt/sources.list",
-  venv: "name a mirror with PIP_INDEX_URL, such as https://pypi.tuna.tsinghua.edu.cn/simple",
-  conda: "name mirrors of the channels in .condarc (docs/environments.md, Mirrors)",
+  apt: "a mirror in /etc/apt/sources.list",
+  venv: "a mirror in PIP_INDEX_URL, such as https://pypi.tuna.tsinghua.edu.cn/simple",
+  conda:
+    "mirrors of conda-forge and pytorch in custom_channels of ~/.condarc (docs/environments.md, Mirrors)",
 };
 
 /** Whether a command's output tells that a server could not be reached. */
@@ -69,7 +75,7 @@ export function stepFailure(
   if (isUnreachable(result) || (wasUnreachable && NOT_FOUND.test(said))) {
     return fail(
       `${REGISTRY[via]} could not be reached.`.replace(/^t/, "T"),
-      `Check the network or the proxy (HTTPS_PROXY), or ${MIRROR[via]}; then repeat: isotorch setup --via ${via}`,
+      `Check the network or the proxy (HTTPS_PROXY), or name ${MIRROR[via]}; then repeat: isotorch setup --via ${via}`,
     );
   }
   if (NOT_FOUND.test(said)) {
@@ -77,15 +83,30 @@ export function stepFailure(
     return via === "venv"
       ? fail(
           "The Python package index has no PyTorch for this machine, or was not reached.",
-          `Check the network, ${MIRROR[via]}, or try: isotorch setup --via conda`,
+          `Check the network, name ${MIRROR[via]}, or try: isotorch setup --via conda`,
         )
       : fail(
           `${REGISTRY[via].replace(/^t/, "T")} do not have what is needed for this machine.`,
           "Try another way: isotorch setup --via venv",
         );
   }
-  const last = messageInJson(result.stdout) ?? said.trim().split("\n").findLast(isComplaint)?.trim();
+  if (DAMAGED.test(said)) {
+    const first = messageIn(result.stdout)?.split("\n")[0] ?? "";
+    return fail(
+      `A package in conda's cache is damaged. ${first}`.trim(),
+      `Take it out with: ${quoted(step.file)} clean -y --packages; then repeat: isotorch setup --via ${via}`,
+    );
+  }
   const status = result.code === null ? "was killed" : `ended with exit status ${statusText(result.code)}`;
+  const message = messageIn(result.stdout);
+  if (message !== undefined) {
+    const whole = message.slice(0, LONGEST_MESSAGE).replaceAll("\n", "\n    ");
+    return fail(
+      `\`${command}\` ${status}:\n    ${whole}`,
+      `Do what it says, then repeat: isotorch setup --via ${via}\nRun it by hand to see all of it: ${command}`,
+    );
+  }
+  const last = said.trim().split("\n").findLast(isComplaint)?.trim();
   return fail(
     `\`${command}\` ${status}${last ? ` (${last.slice(0, 300)})` : ""}.`,
     `Run it by hand to see all of it: ${command}`,
@@ -94,10 +115,4 @@ export function stepFailure(
 
 function isComplaint(line: string): boolean {
   return /error|^E:/i.test(line);
-}
-
-/** The sentence in the report that `conda --json` ends with. */
-function messageInJson(stdout: string): string | undefined {
-  const text = /"message": ("(?:[^"\\]|\\.)*")/.exec(stdout)?.[1];
-  return text === undefined ? undefined : String(JSON.parse(text)).trim().split("\n")[0];
 }

@@ -1,22 +1,40 @@
 /** The note that an environment is being made, by which a later setup knows what was left half made. */
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { makeDirectory, removeFile, writeJson } from "../base/files.ts";
 import { parseRecord } from "../base/json.ts";
 import { type FileLock, tryLock } from "../base/lock.ts";
+import { readPrefix, refusalOf } from "../worker/prefix.ts";
 import { configDirectory, type Surroundings } from "../worker/surroundings.ts";
 
 /** What is being made. */
 export interface Making {
   readonly prefix: string;
   readonly verb: "create" | "update";
+  /** The archives that conda was to download and to unpack, as far as that is known. */
+  readonly archives?: readonly string[];
 }
 
 /** The note of a setup that is at work, or that did not come to its end. */
 export async function readMaking(at: Surroundings): Promise<Making | undefined> {
-  const { prefix, verb } = parseRecord(await readFile(noteFile(at), "utf8").catch(() => ""));
+  const note = parseRecord(await readFile(noteFile(at), "utf8").catch(() => ""));
+  const { prefix, verb, archives } = note;
   if (typeof prefix !== "string" || !at.path.isAbsolute(prefix)) return undefined;
-  return { prefix, verb: verb === "create" ? "create" : "update" };
+  const names = Array.isArray(archives) ? archives.map(String).filter((name) => /^[^\\/]+$/.test(name)) : [];
+  return { prefix, verb: verb === "create" ? "create" : "update", archives: names };
+}
+
+/** What a setup left unfinished; `undefined` where there is none, where nothing was made yet, or where all is there. */
+export async function readHalfMade(at: Surroundings): Promise<string | undefined> {
+  const making = await readMaking(at);
+  if (!making || !(await stat(making.prefix).catch(() => undefined))) return undefined;
+  return (await isWhole(making.prefix, at)) ? undefined : making.prefix;
+}
+
+/** Whether everything is there after all: the setup ended between the last package and its own last line. */
+export async function isWhole(prefix: string, at: Surroundings): Promise<boolean> {
+  const contents = await readPrefix(prefix, at);
+  return contents !== undefined && contents.missing?.length === 0 && refusalOf(contents) === undefined;
 }
 
 /** Notes what is about to be made. Rejects with `SETUP_FAILED` where the note cannot be written. */

@@ -38,6 +38,8 @@ export interface CondaPlan {
   readonly prefix: string;
   /** Whether it is made or brought up to date. */
   readonly verb: "create" | "update";
+  /** Absolute directories in which the manager keeps what it downloads. */
+  readonly caches: readonly string[];
   /** A half-made prefix of an earlier setup, removed before the steps. */
   readonly removes: string | undefined;
 }

@@ -1,16 +1,15 @@
 import { IsotorchError } from "../errors.ts";
-import { type CommandResult, runCommand } from "../worker/command.ts";
 import { type Environment, findEnvironment, listCandidates } from "../worker/environment.ts";
-import { UTF8_FOR_ALL } from "../worker/script.ts";
 import { recordFile, writeRecord } from "../worker/recorded.ts";
-import type { Surroundings } from "../worker/surroundings.ts";
 import { forgetUsed } from "../worker/used.ts";
 import { isUnreachable, stepFailure } from "./failure.ts";
 import { removeHalfMade } from "./conda.ts";
-import { forgetMaking, noteMaking, onlySetup } from "./making.ts";
+import { removeBroken } from "./heal.ts";
+import { forgetMaking, noteMaking, onlySetup, readMaking } from "./making.ts";
 import type { Machine } from "./machine.ts";
-import { type Plan, type Step, typed, type Way } from "./plan.ts";
-import { progressReader, type SetupProgress } from "./progress.ts";
+import { type Plan, typed, type Way } from "./plan.ts";
+import type { SetupProgress } from "./progress.ts";
+import { runStep } from "./step.ts";
 import type { Variant } from "./variant.ts";
 import { makePlan } from "./ways.ts";
 
@@ -28,6 +27,10 @@ export interface SetupRequest {
   readonly echo: (line: string) => void;
   /** How far the conda family has come; the lines that told it are not echoed. */
   readonly onProgress?: (progress: SetupProgress) => void;
+  /**
+   * Asks the tool that is at work to end. The conda family is given the time to end its download or to take its
+   * transaction back; whoever does not want to wait ends this process, and with it the tool.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -55,7 +58,7 @@ export async function setup(request: SetupRequest, machine: Machine): Promise<Se
   const asked = { ...(via && { via }), ...(python !== undefined && { python }), ...(variant && { variant }) };
   const plan = await makePlan(asked, machine);
   const commands = plan.steps.map(typed);
-  say(`${dryRun ? "Would make" : "Making"} an environment via ${plan.via} (${plan.why}):`);
+  say(`${announcement(plan, dryRun === true)} via ${plan.via} (${plan.why}):`);
   const half = plan.conda?.removes;
   if (half !== undefined)
     say(`  remove ${half}, which an interrupted setup left half made; its downloads are kept`);
@@ -65,7 +68,8 @@ export async function setup(request: SetupRequest, machine: Machine): Promise<Se
   await carryOut(plan, request, machine);
   const environment = await probeResult(plan, machine);
   await forgetMaking(machine.at);
-  say(`Made a fitting environment: ${describe(environment)}`);
+  const done = plan.conda?.verb === "update" ? "Updated the" : "Made a fitting";
+  say(`${done} environment: ${describe(environment)}`);
   return finish(plan.via, commands, environment, request, machine);
 }
 
@@ -87,10 +91,16 @@ async function carryOut(plan: Plan, request: SetupRequest, { at }: Machine): Pro
   try {
     const { conda } = plan;
     if (conda?.removes !== undefined) await removeHalfMade(conda.removes);
-    if (conda) await noteMaking({ prefix: conda.prefix, verb: conda.verb }, at);
+    if (conda) {
+      const { prefix, verb } = conda;
+      const archives = (await readMaking(at))?.archives ?? [];
+      for (const name of await removeBroken(archives, conda.caches))
+        request.say(`  removed ${name} from the cache, which an interrupted setup left half unpacked`);
+      await noteMaking({ prefix, verb, archives }, at);
+    }
     let wasUnreachable = false;
     for (const step of plan.steps) {
-      const result = await runStep(step, plan, request, at);
+      const result = await runStep(step, plan.conda, request, at);
       if (result.outcome === "aborted") throw interrupted(plan);
       wasUnreachable ||= isUnreachable(result);
       if (result.code !== 0 && !step.mayFail) throw stepFailure(plan.via, step, result, wasUnreachable);
@@ -100,25 +110,10 @@ async function carryOut(plan: Plan, request: SetupRequest, { at }: Machine): Pro
   }
 }
 
-function runStep(
-  step: Step,
-  { conda }: Plan,
-  { echo, onProgress, signal }: SetupRequest,
-  at: Surroundings,
-): Promise<CommandResult> {
-  const read = conda && progressReader(conda.manager.kind);
-  return runCommand(step.file, step.args, {
-    env: { ...at.environ, ...(!conda && UTF8_FOR_ALL), ...step.env },
-    onLine: (line, stream) => {
-      const progress = read?.(line);
-      if (progress) onProgress?.(progress);
-      // What remains of conda's JSON is its report at the end, of which a failure is told in a sentence.
-      else if (conda?.manager.kind !== "conda" || stream === "stderr") echo(line);
-    },
-    // The conda family takes its half-done transaction back when it is interrupted, which needs a moment.
-    ...(conda && { politeSignal: "SIGINT", politeMs: 15_000 }),
-    ...(signal && { signal }),
-  });
+function announcement({ conda }: Plan, isDry: boolean): string {
+  if (conda?.verb === "update")
+    return `${isDry ? "Would update" : "Updating"} the environment ${conda.prefix}`;
+  return `${isDry ? "Would make" : "Making"} an environment`;
 }
 
 function interrupted({ via, conda }: Plan): IsotorchError {

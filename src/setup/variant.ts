@@ -9,10 +9,20 @@ import type { Machine } from "./machine.ts";
 export const VARIANTS = ["cu113", "cuda", "cpu"] as const;
 export type Variant = (typeof VARIANTS)[number];
 
-const FILES: Readonly<Record<Variant, string>> = {
-  cu113: "env.yml",
-  cuda: "env.cuda.yml",
-  cpu: "env.cpu.yml",
+/** What the conda family is told of a variant. */
+interface Recipe {
+  /** The environment file, for people; the other two say the same. */
+  readonly file: string;
+  /** Its dependencies, one a line: what every conda since 4.12, mamba and micromamba read by `--file`. */
+  readonly specs: string;
+  /** Its channels, first first. */
+  readonly channels: readonly string[];
+}
+
+const RECIPES: Readonly<Record<Variant, Recipe>> = {
+  cu113: { file: "env.yml", specs: "env.specs.txt", channels: ["pytorch", "conda-forge"] },
+  cuda: { file: "env.cuda.yml", specs: "env.cuda.specs.txt", channels: ["conda-forge"] },
+  cpu: { file: "env.cpu.yml", specs: "env.cpu.specs.txt", channels: ["conda-forge"] },
 };
 
 /** CUDA 11.3 has kernels for sm_37 to sm_86, which sm_89 runs too. */
@@ -24,9 +34,14 @@ export interface ChosenVariant {
   readonly why: string;
 }
 
-/** The environment file of a variant; it is part of the package. */
-export function environmentFile(variant: Variant): string {
-  return fileURLToPath(new URL(`../../${FILES[variant]}`, import.meta.url));
+/** What a variant is made from: absolute paths of files that are part of the package. */
+export function recipeOf(variant: Variant): Recipe {
+  const { file, specs, channels } = RECIPES[variant];
+  return { file: inPackage(file), specs: inPackage(specs), channels };
+}
+
+function inPackage(name: string): string {
+  return fileURLToPath(new URL(`../../${name}`, import.meta.url));
 }
 
 /** Whether any of the variants was built for this kind of machine. */

@@ -1,7 +1,7 @@
 /** What `conda activate` would do to the environment of a process, as data. */
 import { readdir, readFile } from "node:fs/promises";
 import { askManager, type Told } from "./activators.ts";
-import { isCondaPrefix } from "./conda.ts";
+import { isCondaPrefix } from "./conda-roots.ts";
 import { isRecord, parseRecord } from "../base/json.ts";
 import { runScripts } from "./scripts.ts";
 import type { Variables } from "./shell.ts";

@@ -1,5 +1,6 @@
 import { realpath, stat } from "node:fs/promises";
-import { condaPrefixes, condaPython, everyPrefix, isCondaPrefix, prefixOf } from "./conda.ts";
+import { condaPrefixes, condaPython, everyPrefix, prefixesIn, prefixOf } from "./conda.ts";
+import { isCondaPrefix } from "./conda-roots.ts";
 import { readRecord } from "./recorded.ts";
 import { registeredPythons } from "./registry.ts";
 import { searchDirectories, type Surroundings } from "./surroundings.ts";
@@ -67,8 +68,13 @@ async function* everyPlace(at: Surroundings): AsyncGenerator<Place> {
     if (await isFile(python)) yield { python, kind: "conda", source: prefix };
   }
   for (const python of await registeredPythons(at)) {
-    const kind = (await isCondaPrefix(prefixOf(python, at), at)) ? "conda" : "system";
-    if (await isFile(python)) yield { python, kind, source: "the registry" };
+    const prefix = prefixOf(python, at);
+    const isConda = await isCondaPrefix(prefix, at);
+    if (await isFile(python)) yield { python, kind: isConda ? "conda" : "system", source: "the registry" };
+    for (const inside of isConda ? await prefixesIn([path.join(prefix, "envs")], at) : []) {
+      const other = condaPython(inside, at);
+      if (await isFile(other)) yield { python: other, kind: "conda", source: inside };
+    }
   }
 }
 

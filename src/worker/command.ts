@@ -19,6 +19,11 @@ export interface CommandOptions {
   readonly politeSignal?: NodeJS.Signals;
   /** Milliseconds from asking to SIGKILL. @default 2_000 */
   readonly politeMs?: number;
+  /**
+   * On Windows, whether a Ctrl-C typed into the console of this process reaches the command too, so that nothing else
+   * asks it to end. Signals do not exist there, and a command that shares no console can only be killed. @default false
+   */
+  readonly hearsConsole?: boolean;
 }
 
 /** How a command ended. `stdout` and `stderr` hold the last 256 KiB of each. */
@@ -50,6 +55,7 @@ export async function runCommand(
 ): Promise<CommandResult> {
   const { env, timeoutMs, onLine, signal, politeSignal = "SIGTERM", politeMs = POLITE_MS } = options;
   const isVerbatim = options.verbatim ?? false;
+  const hearsConsole = options.hearsConsole === true && process.platform === "win32";
   // It takes as long to load as Python to start; a classifier whose Python is known runs no command.
   const { execa } = await import("execa");
   if (signal?.aborted) return { ...NOTHING, outcome: "aborted" };
@@ -61,7 +67,7 @@ export async function runCommand(
     windowsVerbatimArguments: verbatim || isVerbatim,
     stdio: ["ignore", "pipe", "pipe"],
     detached: process.platform !== "win32",
-    windowsHide: true,
+    windowsHide: !hearsConsole, // a hidden window is a console of its own
     buffer: false,
     reject: false,
     cleanup: false, // the whole group is ended, not only the child
@@ -79,7 +85,8 @@ export async function runCommand(
     const end = (why: "timed-out" | "aborted"): void => {
       if (outcome !== "exited") return;
       outcome = why;
-      killGroup(child, politeSignal);
+      // A timeout is nobody's Ctrl-C.
+      if (!hearsConsole || why === "timed-out") killGroup(child, politeSignal);
       timers.push(setTimeout(() => killGroup(child, "SIGKILL"), politeMs));
     };
     // A process that ends at once, as at a second Ctrl-C, leaves nobody behind who goes on working.

@@ -3,12 +3,14 @@ import { IsotorchError } from "../errors.ts";
 import { type EnvironmentKind, isSameEnvironment, type Place } from "./candidates.ts";
 import { places, venvPython, whichCommand } from "./candidates.ts";
 import { activated, activationOf, NO_ACTIVATION } from "./activation.ts";
-import { condaPrefixes, condaPython, prefixOf } from "./conda.ts";
+import { condaPrefixes, condaPython, prefixOf, ROOT_NAMES } from "./conda.ts";
 import { damagedError, dayOf, installing, type Lost, lostError } from "./lost.ts";
+import { askInfo, findManager } from "./managers.ts";
 import { type PrefixContents, readPrefix, refusalOf } from "./prefix.ts";
 import { askPython, judge, type ProbeRefusal } from "./probe.ts";
 import { isRecordDamaged, recordFile } from "./recorded.ts";
 import { forget, recall, remember, type Remembered } from "./remembered.ts";
+import { registeredPythons } from "./registry.ts";
 import { surroundings, type Surroundings } from "./surroundings.ts";
 import { readUsed, usedFile } from "./used.ts";
 
@@ -68,7 +70,7 @@ export type Candidate = Place & {
 export async function findEnvironment(options: EnvironmentOptions = {}): Promise<Environment> {
   const at = surroundings(options.at);
   const asked = await askedFor(options, at);
-  if (asked) return mustFit(await examine(asked, options, at));
+  if (asked) return mustFit(await examine(asked, options, at), at);
   if (await isRecordDamaged(at)) throw damagedError(recordFile(at));
   const refused: string[] = [];
   for await (const place of places(at)) {
@@ -124,7 +126,16 @@ async function lostBefore(
 ): Promise<Lost | undefined> {
   if (candidate.kind === "recorded" && !candidate.accepted) {
     const { python, source, reason, exists } = candidate;
-    return { was: "recorded", python, source, since: await dayOf(recordFile(at)), reason, exists };
+    const since = await dayOf(recordFile(at));
+    return {
+      was: "recorded",
+      python,
+      source,
+      since,
+      reason,
+      exists,
+      condaPrefix: condaPrefixOf(candidate, at),
+    };
   }
   if (!candidate.accepted || candidate.kind === "explicit" || candidate.kind === "recorded") return undefined;
   const used = await readUsed(at);
@@ -132,7 +143,12 @@ async function lostBefore(
   const before = await examine(used, options, at);
   if (before.accepted) return undefined;
   const { python, source, reason, exists } = before;
-  return { was: "used", python, source, since: await dayOf(usedFile(at)), reason, exists };
+  const since = await dayOf(usedFile(at));
+  return { was: "used", python, source, since, reason, exists, condaPrefix: condaPrefixOf(before, at) };
+}
+
+function condaPrefixOf({ contents, python }: Candidate, at: Surroundings): string | undefined {
+  return contents && prefixOf(python, at);
 }
 
 /** Whether an environment was recorded or used before: then its absence is a loss, and no matter of course. */
@@ -208,15 +224,16 @@ async function ask(
   return said;
 }
 
-function mustFit(candidate: Candidate): Environment {
+function mustFit(candidate: Candidate, at: Surroundings): Environment {
   if (candidate.accepted) return candidate.environment;
   const { python, source, reason } = candidate;
+  const install = installing(python, reason, condaPrefixOf(candidate, at));
   throw new IsotorchError(
     candidate.exists ? "ENVIRONMENT_BROKEN" : "ENVIRONMENT_NOT_FOUND",
     `The Python named by ${source} cannot run the worker: ${python} ${candidate.exists ? `(${reason})` : reason}.`,
     {
-      hint: installing(python, reason)
-        ? `${installing(python, reason)}, or take ${source} away and run \`npx isotorch setup\``
+      hint: install
+        ? `${install}, or take ${source} away and run \`npx isotorch setup\``
         : `Correct ${source}, or take it away and run \`npx isotorch setup\``,
     },
   );
@@ -248,6 +265,21 @@ async function interpreter(python: string, at: Surroundings): Promise<string> {
   return (isName && (await whichCommand(python, at))) || at.path.resolve(python);
 }
 
+/** Where the registry and the manager itself have an environment of this name; the manager is started. */
+async function askedPrefixes(name: string, at: Surroundings): Promise<string[]> {
+  const { path } = at;
+  const manager = await findManager(at);
+  const info = manager && (await askInfo(manager, at));
+  const registered = (await registeredPythons(at)).map((python) => prefixOf(python, at));
+  const roots = [...(info?.root === undefined ? [] : [info.root]), ...registered];
+  const folders = [...(info?.folders ?? []), ...registered.map((root) => path.join(root, "envs"))];
+  return [
+    ...(ROOT_NAMES.includes(name) ? roots : []),
+    ...folders.map((folder) => path.join(folder, name)),
+    ...(info?.prefixes ?? []).filter((prefix) => path.basename(prefix) === name),
+  ];
+}
+
 /** A prefix, which may be conda's or a virtual environment's, or the name of an environment in a known root. */
 async function interpreterOf(env: string, at: Surroundings): Promise<string> {
   const isName = !/[\\/]/.test(env);
@@ -255,6 +287,10 @@ async function interpreterOf(env: string, at: Surroundings): Promise<string> {
   const inside = prefixes.flatMap((prefix) => [condaPython(prefix, at), venvPython(prefix, at)]);
   for (const python of inside) if (await stat(python).catch(() => undefined)) return python;
   if (!isName) return inside[0] ?? env;
+  for (const prefix of await askedPrefixes(env, at)) {
+    const python = condaPython(prefix, at);
+    if (await stat(python).catch(() => undefined)) return python;
+  }
   throw new IsotorchError("ENVIRONMENT_NOT_FOUND", `No conda environment is named ${JSON.stringify(env)}.`, {
     hint: "Give its path instead (`conda env list` prints it), or run `npx isotorch setup`",
   });

@@ -1,6 +1,7 @@
 /** What is said of an environment that was preferred, and is gone or no longer fit. */
 import { stat } from "node:fs/promises";
 import { IsotorchError } from "../errors.ts";
+import { quoted } from "./command.ts";
 
 /** A preferred environment that cannot be used. Nothing else is taken in its place: it could give other bits. */
 export interface Lost {
@@ -16,6 +17,8 @@ export interface Lost {
   readonly reason: string;
   /** Whether its interpreter is still there. */
   readonly exists: boolean;
+  /** Its prefix, where conda made it. */
+  readonly condaPrefix?: string | undefined;
 }
 
 /** How to go on, whatever was lost. */
@@ -36,12 +39,12 @@ export function lostSentence({ was, python, source, since, reason, exists }: Los
 
 /** `ENVIRONMENT_NOT_FOUND` for one that is gone, `ENVIRONMENT_BROKEN` for one that is no longer fit. */
 export function lostError(lost: Lost): IsotorchError {
-  const { exists, python, reason } = lost;
+  const { exists, python, reason, condaPrefix } = lost;
   const restore = exists ? "Mend it" : "Restore it";
   return new IsotorchError(
     exists ? "ENVIRONMENT_BROKEN" : "ENVIRONMENT_NOT_FOUND",
     `${lostSentence(lost)} No other Python was taken in its place: its answers could differ.`,
-    { hint: `${installing(python, reason) ?? restore}, or ${CHOOSE_AGAIN}` },
+    { hint: `${installing(python, reason, condaPrefix) ?? restore}, or ${CHOOSE_AGAIN}` },
   );
 }
 
@@ -59,11 +62,34 @@ export function damagedSentence(file: string): string {
   return `The record of \`isotorch setup\` is damaged and names no Python: ${file}.`;
 }
 
-/** The command that installs what a Python lacks; `undefined` where something else is wrong with it. */
-export function installing(python: string, reason: string): string | undefined {
-  return reason.includes(" without ")
-    ? `Install what is missing with \`${python} -m pip install torch torchvision pyzmq msgpack pillow numpy\``
-    : undefined;
+/** What conda calls packages that Python or pip know by other names. */
+const CONDA_NAMES: Readonly<Record<string, string>> = {
+  torch: "pytorch",
+  PIL: "pillow",
+  zmq: "pyzmq",
+  msgpack: "msgpack-python",
+};
+
+/**
+ * The command that installs what a Python lacks; `undefined` where something else is wrong with it.
+ *
+ * @param condaPrefix the prefix of an environment that conda made, into which pip would put things behind its back.
+ */
+export function installing(
+  python: string,
+  reason: string,
+  condaPrefix: string | undefined,
+): string | undefined {
+  const missing = /^Python \S+ without ([\w, ]+?)(?: \(|$)/.exec(reason)?.[1]?.split(", ");
+  if (!missing) return undefined;
+  const words =
+    condaPrefix === undefined
+      ? `${python} -m pip install torch torchvision pyzmq msgpack pillow numpy`
+      : [
+          `conda install -y -p ${quoted(condaPrefix)} --override-channels -c conda-forge`,
+          ...missing.map((name) => CONDA_NAMES[name] ?? name),
+        ].join(" ");
+  return `Install what is missing with \`${words}\``;
 }
 
 /** The day on which a file was written, such as `2026-11-26` in UTC; empty where there is none. */

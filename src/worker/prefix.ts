@@ -1,5 +1,5 @@
 /** What a conda prefix holds, read from its files without starting Python. */
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { isOlder, OLDEST_PYTHON, OLDEST_TORCH } from "./probe.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -39,8 +39,11 @@ export async function readPrefix(prefix: string, at: Surroundings): Promise<Pref
   if (!meta) return undefined;
   const packages = new Map(meta.flatMap((name) => packageOf(name)));
   const python = packages.get("python")?.version;
-  const installed = python === undefined ? undefined : await namesIn(sitePackages(prefix, python, at));
-  const torch = packages.get("pytorch")?.version ?? (installed && pipVersion("torch", installed));
+  const site = python === undefined ? undefined : sitePackages(prefix, python, at);
+  const installed = site === undefined ? undefined : await namesIn(site);
+  const torch =
+    packages.get("pytorch")?.version ??
+    (site && installed && (await pipVersion("torch", site, installed, at)));
   return { python, packages, torch, missing: installed && missingFrom(installed) };
 }
 
@@ -87,9 +90,24 @@ function missingFrom(installed: readonly string[]): string[] | undefined {
     .map(([, name]) => name);
 }
 
-function pipVersion(name: string, installed: readonly string[]): string | undefined {
-  const info = installed.find((entry) => entry.startsWith(`${name}-`) && entry.endsWith(".dist-info"));
-  return info?.slice(name.length + 1, -".dist-info".length);
+/** The version that pip's records agree on; an interrupted installation leaves one without METADATA, which says nothing. */
+async function pipVersion(
+  name: string,
+  site: string,
+  installed: readonly string[],
+  { path }: Surroundings,
+): Promise<string | undefined> {
+  const infos = installed.filter((entry) => entry.startsWith(`${name}-`) && entry.endsWith(".dist-info"));
+  const isWhole = await Promise.all(
+    infos.map((info) =>
+      stat(path.join(site, info, "METADATA")).then(
+        (found) => found.size > 0,
+        () => false,
+      ),
+    ),
+  );
+  const [whole, ...others] = infos.filter((_info, place) => isWhole[place]);
+  return others.length > 0 ? undefined : whole?.slice(name.length + 1, -".dist-info".length);
 }
 
 async function namesIn(folder: string): Promise<string[] | undefined> {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { run } from "../../src/cli/setup.ts";
 import type { Machine } from "../../src/setup/machine.ts";
-import { environmentFile } from "../../src/setup/variant.ts";
+import { recipeOf } from "../../src/setup/variant.ts";
 import { setup, type SetupRequest, type SetupResult } from "../../src/setup/setup.ts";
 import { findEnvironment } from "../../src/worker/environment.ts";
 import { recordFile, writeRecord } from "../../src/worker/recorded.ts";
@@ -217,10 +217,10 @@ describe.skipIf(process.platform === "win32")("setup", () => {
     const python = join(prefix, "bin/python");
     expect(await start(debian(machine)).result).toMatchObject({ via: "conda", environment: { python } });
     expect(await start(debian(machine), { via: "conda" }).result).toMatchObject({ via: "conda" });
-    const file = environmentFile("cpu");
-    expect(log(machine).filter((line) => line.startsWith("CONDA_"))).toEqual([
-      `CONDA_ALWAYS_YES=true conda env create -p ${prefix} -f ${file} --json`,
-      `CONDA_ALWAYS_YES=true conda env update -n isotorch -f ${file} --json`,
+    const { specs } = recipeOf("cpu");
+    expect(log(machine).filter((line) => line.includes("--file"))).toEqual([
+      `conda create -y -p ${prefix} --override-channels -c conda-forge --file ${specs} --json`,
+      `conda install -y -p ${prefix} --override-channels -c conda-forge --file ${specs} --json`,
     ]);
     const found = await findEnvironment({ at: machine.at });
     expect(found).toMatchObject({
@@ -236,7 +236,9 @@ describe.skipIf(process.platform === "win32")("setup", () => {
     await machine.python(join(machine.bin, "python3"), "no-torch");
     const dry = await start(debian(machine), { dryRun: true }).result;
     expect(dry.commands).toEqual([
-      expect.stringMatching(/micromamba'? create -p .*isotorch'? -f \S+env\.cpu\.yml$/),
+      expect.stringMatching(
+        /micromamba'? create -y -p .*isotorch'? --override-channels -c conda-forge --file \S+env\.cpu\.specs\.txt$/,
+      ),
     ]);
     const arm = await start(debian(machine, { arch: "riscv64", isRoot: false }), { dryRun: true }).result;
     expect(arm.via).toBe("venv");

@@ -42,7 +42,8 @@ describe("a whole environment has no problem", () => {
   });
 });
 
-const CONDA_INSTALL = "/opt/conda/bin/conda install -y -p /opt/conda/envs/isotorch -c conda-forge";
+const CONDA_INSTALL =
+  "/opt/conda/bin/conda install -y -p /opt/conda/envs/isotorch --override-channels -c conda-forge";
 
 describe("each usual breakage is known by its rule, told once, and comes with the command that mends it", () => {
   test.each<
@@ -268,7 +269,7 @@ describe("what --fix may do", () => {
     expect(problemsIn(findings("ijit", { record: pip }))[0]?.fix).toEqual({
       does: "run",
       file: "/opt/conda/bin/conda",
-      args: ["install", "-y", "-p", pip.prefix, "-c", "conda-forge", "mkl=2024.0"],
+      args: ["install", "-y", "-p", pip.prefix, "--override-channels", "-c", "conda-forge", "mkl=2024.0"],
     });
     expect(problemsIn(findings("ijit", { record: { ...pip, via: "found" } }))[0]?.fix).toBeNull();
     expect(problemsIn(findings("ijit", { record: pip, manager: undefined }))[0]?.fix).toBeNull();

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Machine } from "../../src/setup/machine.ts";
+import { noteMaking, readHalfMade } from "../../src/setup/making.ts";
 import type { SetupProgress } from "../../src/setup/progress.ts";
 import { setup, type SetupRequest, type SetupResult } from "../../src/setup/setup.ts";
 import { recordFile } from "../../src/worker/recorded.ts";
@@ -51,10 +52,11 @@ function log(machine: TestMachine): string[] {
 }
 
 /** Interrupts a setup when its manager has written this to its log. */
-async function interruptAt(machine: TestMachine, line: string): Promise<void> {
+async function interruptAt(machine: TestMachine, line: string): Promise<string[]> {
   const stop = new AbortController();
   const slow = linux(machine, { ISOTORCH_STANDIN_PAUSE: "0.05" });
-  const { result } = run(slow, { signal: stop.signal });
+  const echoed: string[] = [];
+  const { said, result } = run(slow, { signal: stop.signal, echo: (text) => void echoed.push(text) });
   const watch = setInterval(() => {
     if (log(machine).some((written) => written.startsWith(line))) stop.abort();
   }, 5);
@@ -63,6 +65,7 @@ async function interruptAt(machine: TestMachine, line: string): Promise<void> {
     message: expect.stringContaining("the next setup goes on from there"),
     hint: "Start it again with: isotorch setup --via conda --variant cpu",
   });
+  return [...said, ...echoed];
 }
 
 describe.skipIf(process.platform === "win32")("an interrupted setup", () => {
@@ -71,7 +74,11 @@ describe.skipIf(process.platform === "win32")("an interrupted setup", () => {
     async (kind) => {
       await using machine = await condaMachine(kind);
       const prefix = join(machine.root, "conda/envs/isotorch");
-      await interruptAt(machine, `${kind} linked numpy`);
+      const told = await interruptAt(machine, `${kind} linked numpy`);
+      expect(told).toContain(
+        `Interrupted. Waiting until ${kind} has put its work away; Ctrl-C again ends it at once.`,
+      );
+      expect(told.join("\n")).not.toContain("Traceback");
       expect(log(machine).at(-1)).toBe(`${kind} interrupted`);
       expect(existsSync(recordFile(machine.at))).toBe(false);
       expect(existsSync(join(prefix, "conda-meta"))).toBe(true);
@@ -107,7 +114,9 @@ describe.skipIf(process.platform === "win32")("an interrupted setup", () => {
     );
     const { said, result } = run(linux(machine));
     await result;
-    expect(said[1]).toContain("env update");
+    expect(said[0]).toMatch(/^Updating the environment .*isotorch via conda/);
+    expect(said[1]).toContain(" install -y -p ");
+    expect(said[2]).toMatch(/^Updated the environment: /);
   });
 
   test("that had made everything but its last line is brought up to date instead of made anew", async () => {
@@ -117,7 +126,35 @@ describe.skipIf(process.platform === "win32")("an interrupted setup", () => {
     await writeFile(join(configDirectory(machine.at), "making.json"), JSON.stringify(note));
     const { said, result } = run(linux(machine));
     await result;
-    expect(said[1]).toContain("env update");
+    expect(said[1]).toContain(" install -y -p ");
+  });
+
+  test("has half-unpacked packages taken out of the cache, by what it noted", async () => {
+    await using machine = await condaMachine("conda");
+    await interruptAt(machine, "conda linked numpy");
+    // What conda's own interruption leaves: a record, and not everything that it is of.
+    const broken = join(machine.root, "conda/pkgs/numpy-1.26.4-py311_0");
+    expect(existsSync(join(broken, "info/repodata_record.json"))).toBe(true);
+    await rm(join(broken, "info/paths.json"));
+    const { said, result } = run(linux(machine));
+    await result;
+    expect(said.join("\n")).toContain("removed numpy-1.26.4-py311_0 from the cache");
+    expect(said.join("\n").match(/from the cache/g)).toHaveLength(1);
+    expect(log(machine).filter((line) => line === "conda downloaded numpy-1.26.4")).toHaveLength(2);
+  });
+
+  test("is half made only where something was made, and not all of it", async () => {
+    await using machine = await condaMachine("conda");
+    const { at } = machine;
+    const prefix = join(machine.root, "conda/envs/isotorch");
+    await noteMaking({ prefix, verb: "create" }, at);
+    expect(await readHalfMade(at)).toBeUndefined();
+    await mkdir(join(prefix, "conda-meta"), { recursive: true });
+    expect(await readHalfMade(at)).toBe(prefix);
+    await rm(prefix, { recursive: true });
+    await run(linux(machine)).result;
+    await noteMaking({ prefix, verb: "update" }, at);
+    expect(await readHalfMade(at)).toBeUndefined();
   });
 
   test("says with --dry-run what it would remove, and removes nothing", async () => {
@@ -159,8 +196,13 @@ describe.skipIf(process.platform === "win32")("a failure of the manager", () => 
   test.each([
     ["unreachable", "The conda channels could not be reached.", "HTTPS_PROXY"],
     ["full", "The disk is full.", "Make room"],
-    ["unsolvable", "(Encountered problems while solving:)", "Run it by hand"],
-  ])("%s is one sentence", async (net, message, hint) => {
+    ["unsolvable", "Encountered problems while solving:\n      - package is excluded", "Run it by hand"],
+    [
+      "terms",
+      "    conda tos accept --override-channels --channel https://repo.example/pkgs/main",
+      "Do what it says",
+    ],
+  ])("%s is told whole", async (net, message, hint) => {
     await using machine = await condaMachine("conda", { ISOTORCH_STANDIN_NET: net });
     await expect(run(linux(machine)).result).rejects.toMatchObject({
       code: "SETUP_FAILED",
@@ -194,10 +236,12 @@ describe.skipIf(process.platform === "win32")("the variant", () => {
     const tool = join(machine.bin, "nvidia-smi");
     await writeFile(tool, gpu === "" ? "#!/bin/sh\nexit 9\n" : `#!/bin/sh\necho "${gpu}"\n`, { mode: 0o755 });
     const { said, result } = run(linux(machine), { dryRun: true });
-    expect((await result).commands[0]).toContain(why.split(",")[0]);
+    expect((await result).commands[0]).toContain(why.split(",")[0]?.replace(".yml", ".specs.txt"));
     expect(said[0]).toBe(`Would make an environment via conda (asked for; ${why}):`);
     const asked = run(linux(machine), { dryRun: true, variant: variant === "cpu" ? "cuda" : "cpu" });
-    expect((await asked.result).commands[0]).toContain(variant === "cpu" ? "env.cuda.yml" : "env.cpu.yml");
+    expect((await asked.result).commands[0]).toContain(
+      variant === "cpu" ? "env.cuda.specs" : "env.cpu.specs",
+    );
   });
 
   test("is none of apt's or venv's business", async () => {
@@ -210,6 +254,38 @@ describe.skipIf(process.platform === "win32")("the variant", () => {
 });
 
 describe.skipIf(process.platform === "win32")("progress", () => {
+  test("of conda moves with its downloads, while it says nothing", async () => {
+    await using machine = await condaMachine("conda");
+    const gate = join(machine.root, "gate");
+    await mkdir(gate);
+    const slow = linux(machine, { ISOTORCH_STANDIN_GATE: gate });
+    // Each download waits in its middle until its progress was seen.
+    const seen: SetupProgress[] = [];
+    const { result } = run(slow, {
+      onProgress: (event) => {
+        if (event.phase !== "downloading" || event.finished || !event.name) return;
+        if (!existsSync(join(gate, event.name))) seen.push(event);
+        writeFileSync(join(gate, event.name), "");
+      },
+    });
+    await result;
+    expect(seen).toHaveLength(7);
+    expect(seen.map(({ loaded }) => loaded)).toEqual([500, 1500, 2500, 3500, 4500, 5500, 6500]);
+    expect(seen.map(({ total }) => total)).toEqual(seen.map(() => 7000));
+    const values = seen.map(({ progress = 0 }) => progress);
+    expect(new Set(values).size).toBe(7);
+    expect(values).toEqual(values.toSorted((a, b) => a - b));
+  });
+
+  test("has nothing to download where everything is there", async () => {
+    await using machine = await condaMachine("conda");
+    await run(linux(machine)).result;
+    const { progress, result } = run(linux(machine));
+    await result;
+    expect(progress.map(({ phase }) => phase)).not.toContain("downloading");
+    expect(progress.at(-1)).toMatchObject({ phase: "done", progress: 100 });
+  });
+
   test.each(["conda", "mamba", "micromamba"] as const)("of %s goes from nothing to the end", async (kind) => {
     await using machine = await condaMachine(kind);
     const { progress, result } = run(linux(machine));

@@ -1,40 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { progressBar } from "../../src/cli/setup-progress.ts";
-import { progressReader } from "../../src/setup/progress.ts";
+import { mambaReader } from "../../src/setup/progress.ts";
 
 describe("lines that tell nothing of the progress are none", () => {
-  test.each([
-    "",
-    "{",
-    "{}",
-    '{"fetch":1,"progress":2}',
-    '{"fetch":"x | 1 B | "}',
-    "Collecting package metadata",
-    "\u0000",
-  ])("%j", (line) => {
-    expect(progressReader("conda")(line)).toBeUndefined();
-    expect(progressReader("micromamba")(line)).toBeUndefined();
+  test.each(["", "{", "{}", "Collecting package metadata", "\u0000"])("%j", (line) => {
+    expect(mambaReader()(line)).toBeUndefined();
   });
-});
-
-test("conda's fractions are weighed by the sizes of the packages, and never go back", () => {
-  const read = progressReader("conda");
-  const fetch = (name: string, size: string, progress: number, finished = false): string =>
-    `\u0000{"fetch":"${name} | ${size} | ","finished":${finished},"maxval":1,"progress":${progress}}`;
-  expect(read(fetch("pytorch-1.12.1", "900.0 MB", 0.5))).toEqual({
-    phase: "downloading",
-    progress: 50,
-    name: "pytorch-1.12.1",
-    finished: false,
-  });
-  expect(read(fetch("numpy-1.26.4", "100 MB", 0.5))?.progress).toBe(50);
-  expect(read(fetch("cudatoolkit-11.3", "1.0 GB", 0))?.progress).toBe(50);
-  expect(read(fetch("pytorch-1.12.1", "900.0 MB", 1, true))).toMatchObject({ finished: true });
-  expect(read(fetch("cudatoolkit-11.3", "1.0 GB", 1, true))?.progress).toBeCloseTo(97.5);
 });
 
 test("micromamba's lines are read in colour and without, repodata is no package", () => {
-  const read = progressReader("micromamba");
+  const read = mambaReader();
   expect(read("conda-forge/linux-64                        12.3MB @   5.1MB/s  2.1s")).toBeUndefined();
   expect(read("  Install: 4 packages")).toEqual({ phase: "solving" });
   expect(read("  Total download: 200MB")).toMatchObject({ phase: "downloading", progress: 0 });
@@ -57,12 +32,15 @@ test("a terminal gets a bar that is redrawn and taken away, a pipe a line for ea
   const bar = progressBar({ isTTY: true, write });
   bar.show({ phase: "downloading", progress: 50, name: "pytorch" });
   bar.show({ phase: "downloading", progress: 100, name: "pytorch", finished: true });
+  bar.show({ phase: "extracting", progress: 95, loaded: 2.01e9, total: 2.01e9, seconds: 83 });
   bar.clear();
   bar.clear();
   expect(written).toEqual([
     `${"█".repeat(12)}${"░".repeat(12)}  50 % downloading pytorch`,
     "\r\u001B[2K",
     `${"█".repeat(24)} 100 % downloading pytorch`,
+    "\r\u001B[2K",
+    `${"█".repeat(23)}░  95 % extracting (2010 of 2010 MB, 1:23)`,
     "\r\u001B[2K",
   ]);
   written.length = 0;
@@ -72,4 +50,8 @@ test("a terminal gets a bar that is redrawn and taken away, a pipe a line for ea
   lines.show({ phase: "downloading", progress: 40, name: "pytorch", finished: false });
   lines.show({ phase: "downloading", progress: 50, name: "pytorch", finished: true });
   expect(written).toEqual(["solving\n", "downloading pytorch 10 %\n", "downloading pytorch 50 %\n"]);
+  written.length = 0;
+  for (let seconds = 1; seconds <= 25; seconds += 1)
+    lines.show({ phase: "downloading", progress: 60, seconds });
+  expect(written).toEqual(["downloading 60 % (0:10)\n", "downloading 60 % (0:20)\n"]);
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { environmentFile, VARIANTS } from "../../src/setup/variant.ts";
+import { recipeOf, VARIANTS } from "../../src/setup/variant.ts";
 import { isOlder, OLDEST_PYTHON, OLDEST_TORCH } from "../../src/worker/probe.ts";
 
 /** What the worker says that it needs, by the names that it imports. */
@@ -15,7 +15,8 @@ const CONDA_NAMES: Readonly<Record<string, string>> = {
 };
 
 describe.each(VARIANTS)("the environment file of %s", (variant) => {
-  const file = environmentFile(variant);
+  const recipe = recipeOf(variant);
+  const { file } = recipe;
   const text = readFileSync(file, "utf8");
   const specs = [...text.matchAll(/^ {2}- ([\w-]+)([=<>].*)?$/gm)].map((line) => [
     line[1] ?? "",
@@ -38,21 +39,35 @@ describe.each(VARIANTS)("the environment file of %s", (variant) => {
   test("keeps NumPy 2 and a newer mkl away from a PyTorch that was built before them", () => {
     const isOld = isOlder(number("pytorch").replace(/\.$/, ".99"), "2.2");
     expect(wanted.get("numpy")).toBe(isOld ? "<2" : "");
-    expect(wanted.get("mkl")).toBe(isOld ? "=2024.0" : undefined);
+    expect(wanted.get("mkl")).toBe(isOld ? "=2024.0.*" : undefined);
+  });
+
+  test("says what the specs and channels that setup gives to conda say", () => {
+    const [, channels = "", dependencies = ""] = /^channels:\n(.*)^dependencies:\n(.*)/ms.exec(text) ?? [];
+    const items = (list: string): string[] =>
+      [...list.matchAll(/^ {2}- (.+)$/gm)].map((item) => item[1] ?? "");
+    expect(readFileSync(recipe.specs, "utf8")).toBe(`${items(dependencies).join("\n")}\n`);
+    expect(recipe.channels).toEqual(items(channels));
+  });
+
+  test("pins no version that old conda reads as exact and new as the first numbers", () => {
+    for (const [, version = ""] of specs) expect(version).not.toMatch(/^=\d+(\.\d+)?$/);
   });
 
   test("takes no channel with a licence of its own, and is part of the package", () => {
     const manifest: unknown = JSON.parse(
       readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
     );
-    expect(text).toContain("  - nodefaults");
-    expect(manifest).toMatchObject({ files: expect.arrayContaining([file.split("/").at(-1)]) });
+    // Words that no conda takes for a channel.
+    expect(["pytorch", "conda-forge"]).toEqual(expect.arrayContaining([...recipe.channels]));
+    const names = [file, recipe.specs].map((path) => path.split("/").at(-1));
+    expect(manifest).toMatchObject({ files: expect.arrayContaining(names) });
     expect(text).toMatch(/^name: isotorch$/m);
   });
 });
 
 test("the variants differ in what they compute with", () => {
-  const texts = VARIANTS.map((variant) => readFileSync(environmentFile(variant), "utf8"));
+  const texts = VARIANTS.map((variant) => readFileSync(recipeOf(variant).file, "utf8"));
   expect(texts.map((text) => /cudatoolkit=11\.3|cuda\*|=cpu\*/.exec(text)?.[0])).toEqual([
     "cudatoolkit=11.3",
     "cuda*",

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, posix, win32 } from "node:path";
 import { describe, expect, test } from "vitest";
-import { condaPrefixes, condaPython, condaRoots, everyPrefix, prefixOf } from "../../src/worker/conda.ts";
+import { condaPrefixes, condaPython, everyPrefix, prefixOf } from "../../src/worker/conda.ts";
+import { condaRoots } from "../../src/worker/conda-roots.ts";
 import { listCandidates } from "../../src/worker/environment.ts";
 import { findManager } from "../../src/worker/managers.ts";
 import { pythonsIn, readRegistry, registeredPythons } from "../../src/worker/registry.ts";
@@ -40,7 +41,7 @@ describe("where the conda family is looked for", () => {
     String.raw`C:\ProgramData\miniforge3`,
     String.raw`C:\tools\miniconda3`,
     String.raw`C:\Users\me\scoop\apps\miniforge\current`,
-  ])("on Windows: %s", (root) => expect(condaRoots(WINDOWS)).toContain(root));
+  ])("on Windows: %s", async (root) => expect(await condaRoots(WINDOWS)).toContain(root));
 
   test.each([
     "/Users/me/opt/anaconda3",
@@ -48,11 +49,11 @@ describe("where the conda family is looked for", () => {
     "/usr/local/Caskroom/miniconda/base",
     "/opt/homebrew/anaconda3",
     "/Users/me/.local/share/mamba",
-  ])("on macOS: %s", (root) => expect(condaRoots(MAC)).toContain(root));
+  ])("on macOS: %s", async (root) => expect(await condaRoots(MAC)).toContain(root));
 
-  test("a root that is not absolute is none, and none is named twice", () => {
+  test("a root that is not absolute is none, and none is named twice", async () => {
     const environ = { MAMBA_ROOT_PREFIX: "here", CONDA_EXE: "/Users/me/miniforge3/bin/conda" };
-    const roots = condaRoots({ ...MAC, environ });
+    const roots = await condaRoots({ ...MAC, environ });
     expect(roots).not.toContain("here");
     expect(roots.filter((root) => root === "/Users/me/miniforge3")).toHaveLength(1);
   });

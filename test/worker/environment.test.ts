@@ -4,7 +4,8 @@ import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join, win32 } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { activationOf, activationPaths } from "../../src/worker/activation.ts";
-import { condaPython, condaRoots } from "../../src/worker/conda.ts";
+import { condaPython } from "../../src/worker/conda.ts";
+import { condaRoots } from "../../src/worker/conda-roots.ts";
 import { findEnvironment, listCandidates } from "../../src/worker/environment.ts";
 import { isOlder } from "../../src/worker/probe.ts";
 import { writeRecord } from "../../src/worker/recorded.ts";
@@ -214,8 +215,8 @@ describe("paths on Windows", () => {
     ]);
   });
 
-  test("roots come from CONDA_EXE, the home and the shared program directories", () => {
-    const roots = condaRoots(at);
+  test("roots come from CONDA_EXE, the home and the shared program directories", async () => {
+    const roots = await condaRoots(at);
     expect(roots).toContain("D:\\conda");
     expect(roots).toContain("C:\\Users\\me\\miniforge3");
     expect(roots).toContain("C:\\Local\\miniconda3");

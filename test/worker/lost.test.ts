@@ -67,6 +67,24 @@ describe.skipIf(process.platform === "win32")("the environment that setup record
     });
   });
 
+  test("and that is conda's is mended by conda, without the channels of the user's configuration", async () => {
+    await using machine = await testMachine();
+    const prefix = join(machine.root, "conda/envs/vision");
+    const python = await machine.python(join(prefix, "bin/python"));
+    await mkdir(join(prefix, "conda-meta"));
+    await writeFile(join(prefix, "conda-meta/python-3.10.14-h0_0.json"), "{}");
+    for (const module of ["torch", "torchvision", "numpy"])
+      await mkdir(join(prefix, "lib/python3.10/site-packages", module), { recursive: true });
+    await writeRecord({ python, prefix, via: "found" }, machine.at);
+    const mend = `conda install -y -p '${prefix}' --override-channels -c conda-forge pillow pyzmq msgpack-python`;
+    const hint = expect.stringContaining(`Install what is missing with \`${mend}\``);
+    await expect(findEnvironment({ at: machine.at })).rejects.toMatchObject({
+      code: "ENVIRONMENT_BROKEN",
+      hint,
+    });
+    await expect(findEnvironment({ python, at: machine.at })).rejects.toMatchObject({ hint });
+  });
+
   test("in a record that is damaged is an error that names the file, and not a guess", async () => {
     await using machine = await testMachine();
     await machine.python(join(machine.root, "usr/bin/python3"));

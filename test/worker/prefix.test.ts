@@ -17,7 +17,10 @@ async function prefixWith(
   const prefix = join(machine.root, "prefix");
   await mkdir(join(prefix, "conda-meta"), { recursive: true });
   for (const name of meta) await writeFile(join(prefix, "conda-meta", name), "");
-  for (const name of modules) await mkdir(join(prefix, site, name), { recursive: true });
+  for (const name of modules) {
+    await mkdir(join(prefix, site, name), { recursive: true });
+    if (name.endsWith(".dist-info")) await writeFile(join(prefix, site, name, "METADATA"), "Name: torch\n");
+  }
   return { machine, prefix };
 }
 
@@ -60,6 +63,18 @@ describe("an environment is refused from its files alone", () => {
     await using _ = machine;
     const contents = await readPrefix(prefix, machine.at);
     expect(contents).toBeDefined();
+    expect(contents && refusalOf(contents)).toBeUndefined();
+  });
+
+  test("nor by what an interrupted installation of pip left: a dist-info without METADATA", async () => {
+    const { machine, prefix } = await prefixWith(
+      ["python-3.10.14-h0_0.json"],
+      [...ALL, "torch-2.4.1.dist-info"],
+    );
+    await using _ = machine;
+    await mkdir(join(prefix, "lib/python3.10/site-packages/torch-1.9.0.dist-info"));
+    const contents = await readPrefix(prefix, machine.at);
+    expect(contents).toMatchObject({ torch: "2.4.1" });
     expect(contents && refusalOf(contents)).toBeUndefined();
   });
 
