@@ -1,16 +1,17 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { download, type DownloadProgress, type DownloadRequest } from "../../src/worker/download.ts";
 
 const BYTES = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 31 + (at >> 8)) & 255));
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");
+/** Other processes need JavaScript. */
+const DOWNLOAD = new URL("../../dist/worker/download.js", import.meta.url).href;
 const TIMING = { stallMs: 300, retryMs: 5, pollMs: 20 };
 
 type Answer = (request: IncomingMessage, response: ServerResponse, from: number) => void;
@@ -330,9 +331,8 @@ describe("a download goes on", () => {
 
 describe("two at once", () => {
   test("processes share one download, and a killed one's lock stops nobody", async () => {
-    const compiled = await compile();
     const run = (): ReturnType<typeof spawn> =>
-      spawn(process.execPath, ["--input-type=module", "-e", child(compiled)], { stdio: "inherit" });
+      spawn(process.execPath, ["--input-type=module", "-e", child()], { stdio: "inherit" });
     server.answers = [cutAt(60_000), () => {}];
     const victim = run();
     while (server.ranges.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -353,7 +353,7 @@ describe("two at once", () => {
   });
 });
 
-function child(compiled: string): string {
+function child(): string {
   const request = {
     name: "NET",
     url: server.url,
@@ -361,30 +361,5 @@ function child(compiled: string): string {
     sha256: SHA256,
     timing: { ...TIMING, stallMs: 5_000 },
   };
-  return `import { download } from ${JSON.stringify(compiled)}; await download(${JSON.stringify(request)});`;
-}
-
-/** Other processes need JavaScript; returns the URL of the compiled module. */
-async function compile(): Promise<string> {
-  const repository = fileURLToPath(new URL("../..", import.meta.url));
-  const out = join(root, "compiled");
-  await mkdir(out);
-  await writeFile(join(out, "package.json"), '{"type":"module"}');
-  const config = {
-    extends: join(repository, "tsconfig.json"),
-    compilerOptions: {
-      noEmit: false,
-      declaration: false,
-      isolatedDeclarations: false,
-      rootDir: join(repository, "src"),
-      outDir: out,
-      typeRoots: [join(repository, "node_modules/@types")],
-    },
-    files: [join(repository, "src/worker/download.ts")],
-    include: [],
-  };
-  await writeFile(join(out, "tsconfig.json"), JSON.stringify(config));
-  const tsc = join(repository, "node_modules/typescript/bin/tsc");
-  execFileSync(process.execPath, [tsc, "-p", out], { stdio: "inherit" });
-  return pathToFileURL(join(out, "worker/download.js")).href;
+  return `import { download } from ${JSON.stringify(DOWNLOAD)}; await download(${JSON.stringify(request)});`;
 }
