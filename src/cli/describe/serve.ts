@@ -25,7 +25,7 @@ tensors (tritonclient works with it), /metrics is for Prometheus, and / is a pag
           value: "HOST",
           multiple: true,
           about:
-            "another Host header that is answered: gpu.lan:8000, gpu.lan (any port), *.svc.cluster.local, 10.* or, with a token, *; may be given several times",
+            "also answered Host headers: NAME, NAME:PORT, *.NAME, 10.*, or * with a token; may be repeated",
         },
         timeout: { value: "MS", about: "for a request that names no time of its own (default 30000)" },
         log: {
