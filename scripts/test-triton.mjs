@@ -1,5 +1,5 @@
-// `npm run test:triton`: Triton's own Python client against a server of ours. It comes from PyPI into a virtual
-// environment of its own; where that cannot be made, this step is skipped and says so.
+// `npm run test:triton`: the Python clients of Triton and KServe against a server of ours. They come from PyPI into a
+// virtual environment of their own; where one cannot be installed, it is skipped, and this says so.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,28 +9,32 @@ import { createClassifier } from "../dist/index.js";
 import { createServer } from "../dist/server.js";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
-const CLIENT = "tritonclient[http]==2.73.0";
+const CLIENTS = [
+  { name: "tritonclient", needs: "tritonclient[http]==2.73.0", holds: "tritonclient.http" },
+  { name: "kserve", needs: "kserve==0.21.0", holds: "kserve.inference_client" },
+];
 const venv = join(tmpdir(), "isotorch-triton");
 const python = join(venv, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
 const run = (file, ...args) => spawnSync(file, args, { stdio: "inherit" }).status === 0;
-const hasClient = () =>
-  existsSync(python) && spawnSync(python, ["-X", "utf8", "-c", "import tritonclient.http"]).status === 0;
+const has = ({ holds }) =>
+  existsSync(python) && spawnSync(python, ["-X", "utf8", "-c", `import ${holds}`]).status === 0;
 
-if (!hasClient()) {
-  process.stderr.write(`> Installing ${CLIENT} into ${venv}\n`);
+const installed = CLIENTS.filter((client) => {
+  if (has(client)) return true;
+  process.stderr.write(`> Installing ${client.needs} into ${venv}\n`);
   const made =
-    run("python3", "-X", "utf8", "-m", "venv", venv) &&
-    run(python, "-X", "utf8", "-m", "pip", "install", "--quiet", CLIENT);
-  if (!made || !hasClient()) {
-    process.stderr.write("SKIPPED: test:triton (tritonclient cannot be installed from PyPI)\n");
-    process.exit(0);
-  }
-}
+    (existsSync(python) || run("python3", "-X", "utf8", "-m", "venv", venv)) &&
+    run(python, "-X", "utf8", "-m", "pip", "install", "--quiet", client.needs);
+  if (made && has(client)) return true;
+  process.stderr.write(`SKIPPED: test:triton (${client.name} cannot be installed from PyPI)\n`);
+  return false;
+});
+if (installed.length === 0) process.exit(0);
 
 const folder = mkdtempSync(join(tmpdir(), "isotorch-triton-test-"));
 let classifier;
 let server;
-let code = 1;
+let code = 1; // where it does not come so far
 try {
   classifier = await createClassifier({ weights: "untrained:0", threads: 2, device: "cpu" });
   server = await createServer({ classifier, port: 0 });
@@ -43,12 +47,18 @@ try {
     writeFileSync(join(folder, `${name}.json`), JSON.stringify(local.top));
   }
   const pid = String(classifier.health().pid);
-  const args = ["-X", "utf8", "test/server/triton_client.py", server.url, server.token, folder, pid];
-  const child = spawn(python, args, { stdio: "inherit" });
-  code = await new Promise((resolve) => child.once("close", resolve));
+  code = 0;
+  // Triton's kills the worker at its end.
+  for (const { name } of installed.toReversed()) {
+    const script = `test/server/${name === "kserve" ? "kserve" : "triton"}_client.py`;
+    const args = ["-X", "utf8", script, server.url, server.token, folder, pid];
+    const child = spawn(python, args, { stdio: "inherit" });
+    const ended = await new Promise((resolve) => child.once("close", resolve));
+    if (ended !== 0) code = 1;
+  }
 } finally {
   await server?.close();
   await classifier?.close();
   rmSync(folder, { recursive: true, force: true });
 }
-process.exitCode = code ?? 1;
+process.exitCode = code;

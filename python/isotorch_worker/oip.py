@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from isotorch_worker import oip_json
 from isotorch_worker.errors import BadTensor, WorkerError
+from isotorch_worker.oip_json import InvalidInput
 
 MODEL = "resnet101"
 VERSION = "1"
@@ -21,6 +23,7 @@ STATUS: Mapping[str, int] = {
     "BAD_TENSOR": 400,
     "INPUT_TOO_LARGE": 413,
     "UNSUPPORTED_FORMAT": 415,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
     "UNSUPPORTED_MODE": 422,
     "DECODE_FAILED": 422,
     "OUT_OF_MEMORY": 503,
@@ -28,12 +31,6 @@ STATUS: Mapping[str, int] = {
     "UNAUTHORIZED": 401,
     "NOT_FOUND": 404,
 }
-
-
-class InvalidInput(WorkerError):
-    """The body is no inference request."""
-
-    code = "INVALID_INPUT"
 
 
 class Unauthorized(WorkerError):
@@ -90,6 +87,30 @@ OUTPUTS = [
 ]
 
 
+# Statistics are counts of one replica: the next request would be told another one's.
+EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration")
+
+
+def model_config(crop: int) -> dict[str, Any]:
+    """What ``GET /v2/models/resnet101/config`` answers, in the words of Triton's model configuration."""
+
+    def tensor(of: dict[str, Any]) -> dict[str, Any]:
+        kind = "TYPE_STRING" if of["datatype"] == "BYTES" else f"TYPE_{of['datatype']}"
+        return {"name": of["name"], "data_type": kind, "dims": of["shape"][1:] or [1]}
+
+    return {
+        "name": MODEL,
+        "platform": "pytorch",
+        "backend": "pytorch",
+        "version_policy": {"specific": {"versions": [int(VERSION)]}},
+        "max_batch_size": MAX_BATCH,
+        "input": [
+            {**tensor(of), "format": "FORMAT_NONE", "optional": of["name"] != "input"} for of in inputs(crop)
+        ],
+        "output": [tensor(of) for of in OUTPUTS],
+    }
+
+
 def model_metadata(crop: int, attestation: Mapping[str, str]) -> dict[str, Any]:
     """What ``GET /v2/models/resnet101`` answers; ``attestation`` is that of attest.py, for clients."""
     return {
@@ -105,54 +126,157 @@ def model_metadata(crop: int, attestation: Mapping[str, str]) -> dict[str, Any]:
 def parse_infer(body: bytes, header: str | None, crop: int) -> InferRequest:
     """The request in a body whose JSON is ``header`` bytes long, with the tensor behind it.
 
-    Tensors come as binary data only. Raises InvalidInput or BadTensor.
+    Without ``header`` it is all JSON. Raises InvalidInput, TooLarge or BadTensor.
     """
-    length = int(header) if header is not None and header.isdecimal() else -1
+    length = len(body)
+    if header is not None:
+        length = int(header) if header.isdecimal() and len(header) <= 10 else -1
     if not 0 < length <= len(body):
         raise InvalidInput(
-            "the tensor is to follow the JSON as binary data, with Inference-Header-Content-Length"
+            "Inference-Header-Content-Length is not the length of the JSON at the start of the body"
         )
-    try:
-        request = cast("dict[str, Any]", json.loads(body[:length]))
-        (given,) = request["inputs"]
-        name, datatype, shape = given["name"], given["datatype"], tuple(given["shape"])
-        size = given["parameters"]["binary_data_size"]
-        outputs = [
-            Output(
-                str(output["name"]),
-                bool(output.get("parameters", {}).get("binary_data", False)),
-                int(output.get("parameters", {}).get("classification", 0)),
-            )
-            for output in request.get("outputs") or OUTPUTS
-        ]
-        timeout = request.get("parameters", {}).get("timeout")
-        identifier = request.get("id")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(f"not an inference request: {type(error).__name__}: {error}") from None
+    parsed = oip_json.parse(body[:length], MAX_BATCH * 3 * crop**2 + _MOST_OTHERS)
+    request = _fields(parsed.request, "the request", _REQUEST)
+    identifier = request.get("id")
+    if identifier is not None and (not isinstance(identifier, str) or len(identifier) > 256):
+        raise InvalidInput("id is not a text of at most 256 characters")
+    for field, name in (("model_name", MODEL), ("model_version", VERSION)):
+        if request.get(field, name) not in ("", name):
+            raise InvalidInput(f"{field} is not {name}")
+    given_inputs = request.get("inputs")
+    if not isinstance(given_inputs, list) or len(cast("list[Any]", given_inputs)) != 1:
+        raise InvalidInput("inputs is not a list of exactly one tensor")
+    general = _parameters(request)
+    binary = _flag(general, "binary_data_output", False)
+    timeout = general.get("timeout", 0)
+    if not _is_whole(timeout) or timeout < 0:
+        raise InvalidInput("timeout is not in microseconds")
+    return InferRequest(
+        identifier,
+        _input(cast("list[Any]", given_inputs)[0], memoryview(body)[length:], crop, parsed, general),
+        _outputs(request.get("outputs"), binary),
+        timeout / 1000 if timeout else None,
+    )
+
+
+_MOST_OTHERS = 8192
+"""Names, shapes and parameters beside the values of a tensor."""
+_REQUEST = ("id", "inputs", "outputs", "parameters", "model_name", "model_version")
+_INPUT = ("name", "datatype", "shape", "data", "parameters")
+
+
+def _input(
+    value: Any, binary: memoryview, crop: int, parsed: oip_json.Parsed, general: dict[str, Any]
+) -> list[Item]:
+    given = _fields(value, "the input", _INPUT)
     known = {tensor["name"]: tensor for tensor in inputs(crop)}
-    if name not in known or datatype != known[name]["datatype"]:
-        raise InvalidInput(f"the input is {name} {datatype}, expected one of {', '.join(known)}")
-    if {output.name for output in outputs} - {"logits", "probabilities", "indices"}:
-        raise InvalidInput("an output is none of logits, probabilities, indices")
-    if size != len(body) - length:
-        raise InvalidInput(f"binary_data_size is {size}, and {len(body) - length} bytes follow the JSON")
-    items = _items(name, shape, memoryview(body)[length:], known[name])
-    return InferRequest(identifier, items, outputs, timeout / 1000 if timeout else None)
-
-
-def _items(name: str, shape: tuple[int, ...], data: memoryview, tensor: dict[str, Any]) -> list[Item]:
-    count = shape[0] if shape else 0
-    if not isinstance(count, int) or not 1 <= count <= MAX_BATCH or shape[1:] != tuple(tensor["shape"][1:]):
-        raise BadTensor(f"the shape of {name} is {list(shape)}, expected {tensor['shape']}")
+    name = given.get("name")
+    if not isinstance(name, str) or name not in known or given.get("datatype") != known[name]["datatype"]:
+        raise InvalidInput(f"the input or its datatype is another one than those of {', '.join(known)}")
+    own = _parameters(given)
+    size, data = own.get("binary_data_size"), given.get("data")
+    if size is not None and data is not None:
+        raise InvalidInput("the input has data both in JSON and in binary")
+    if size is None and len(binary) > 0:
+        raise InvalidInput("there is binary data, and the input has no binary_data_size")
+    if size is not None and (not _is_whole(size) or size != len(binary)):
+        raise InvalidInput(f"binary_data_size is not {len(binary)}, the bytes that follow the JSON")
+    tensor = known[name]
+    count = _batch(name, given.get("shape"), tensor["shape"])
     if name == "image":
-        return [Item(name, element, ()) for element in _elements(data, count)]
-    size = 4 if tensor["datatype"] == "FP32" else 1
-    for length in shape[1:]:
-        size *= length
-    if len(data) != size * count:
-        raise BadTensor(f"the data has {len(data)} bytes, expected {size * count}")
-    one = (1, *shape[1:])
-    return [Item(name, bytes(data[at * size : (at + 1) * size]), one) for at in range(count)]
+        if size is None:
+            return [Item(name, element, ()) for element in _texts(data, count)]
+        elements = _elements(binary, count)
+        if own.get("content_type", general.get("content_type")) == "base64":
+            elements = [oip_json.decoded(element.decode("latin-1")) for element in elements]
+        return [Item(name, element, ()) for element in elements]
+    one = (1, *tensor["shape"][1:])
+    values = 1
+    for dimension in one:
+        values *= dimension
+    width = 4 if tensor["datatype"] == "FP32" else 1
+    if size is None:
+        read = parsed.floats if width == 4 else parsed.pixels
+        binary = memoryview(read(data, values * count).tobytes())
+    if len(binary) != values * width * count:
+        raise BadTensor(f"the data has {len(binary)} bytes, expected {values * width * count}")
+    cut = values * width
+    return [Item(name, bytes(binary[at * cut : (at + 1) * cut]), one) for at in range(count)]
+
+
+def _outputs(given: Any, binary: bool) -> list[Output]:
+    if given is None or given == []:
+        return [Output(output["name"], binary, 0) for output in OUTPUTS]
+    if not isinstance(given, list):
+        raise InvalidInput("outputs is not a list")
+    outputs: list[Output] = []
+    for value in cast("list[Any]", given):
+        output = _fields(value, "the output", ("name", "parameters"))
+        name = output.get("name")
+        if name not in ("logits", "probabilities", "indices"):
+            raise InvalidInput("an output is none of logits, probabilities, indices")
+        if any(other.name == name for other in outputs):
+            raise InvalidInput("an output is asked for twice")
+        parameters = _parameters(output)
+        classes = parameters.get("classification", 0)
+        if not _is_whole(classes) or not 0 <= classes <= CLASSES or (classes and name == "indices"):
+            raise InvalidInput(f"classification is not 1 to {CLASSES}, for logits or probabilities")
+        outputs.append(Output(name, _flag(parameters, "binary_data", binary), classes))
+    return outputs
+
+
+def _fields(value: Any, what: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """An object with no other fields than these; null is absent."""
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{what} is not an object")
+    present = {name: inner for name, inner in cast("dict[str, Any]", value).items() if inner is not None}
+    other = next((name for name in present if name not in names), None)
+    if other is not None:
+        raise InvalidInput(f"{what} has the unknown field {json.dumps(other[:40])}")
+    return present
+
+
+def _parameters(of: dict[str, Any]) -> dict[str, Any]:
+    """What changes nothing is ignored; what would change something, and is not there, is refused."""
+    value: Any = of.get("parameters", {})
+    if not isinstance(value, dict):
+        raise InvalidInput("parameters is not an object")
+    present = {name: inner for name, inner in cast("dict[str, Any]", value).items() if inner is not None}
+    for name, inner in present.items():
+        is_sequence = name in ("sequence_id", "sequence_start", "sequence_end") and inner not in (0, "")
+        if is_sequence or name.startswith("shared_memory_"):
+            raise InvalidInput(f"{name[:40]} is not to be had here: no shared memory, no sequences")
+    return present
+
+
+def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{name} is neither true nor false")
+    return value
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _batch(name: str, shape: Any, expected: list[int]) -> int:
+    """Pictures as BYTES come as ``[N]`` or, as Triton batches them, ``[N, 1]``."""
+    lengths = cast("list[Any]", shape) if isinstance(shape, list) else []
+    whole = len(lengths) > 0 and all(_is_whole(length) for length in lengths)
+    items = [expected[1:]] if len(expected) > 1 else [[], [1]]
+    if whole and 1 <= lengths[0] <= MAX_BATCH and lengths[1:] in items:
+        return int(lengths[0])
+    raise BadTensor(f"the shape of {name} is {json.dumps(shape)[:80]}, expected {expected}")
+
+
+def _texts(data: Any, count: int) -> list[bytes]:
+    elements: list[Any] = []
+    for element in cast("list[Any]", data) if isinstance(data, list) else []:
+        elements += cast("list[Any]", element) if isinstance(element, list) else [element]
+    if len(elements) != count:
+        raise BadTensor(f"data has {len(elements)} elements, expected {count}")
+    return [oip_json.encoded(element) for element in elements]
 
 
 def _elements(data: memoryview, count: int) -> list[bytes]:

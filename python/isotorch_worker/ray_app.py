@@ -29,6 +29,7 @@ from isotorch_worker.compute import Running
 from isotorch_worker.errors import DeadlineExceeded, NonFiniteOutput, WorkerError
 from isotorch_worker.load import Session, load
 from isotorch_worker.observe import Observer, Seen
+from isotorch_worker.oip_body import Body
 from isotorch_worker.stdin import read_to_end
 from isotorch_worker.wire import Message
 
@@ -39,7 +40,7 @@ QUIET_S = 10.0
 """A replica is asked for a real answer when it gave none for so long, seconds."""
 _MODEL = f"/v2/models/{oip.MODEL}"
 _OPEN = ("/v2/health/live", "/v2/health/ready", f"{_MODEL}/ready")
-_ROUTES = (*_OPEN, "/v2", _MODEL, f"{_MODEL}/infer", "/status")
+_ROUTES = (*_OPEN, "/v2", _MODEL, f"{_MODEL}/config", f"{_MODEL}/infer", "/status")
 
 
 @serve.deployment(
@@ -108,8 +109,9 @@ class Network:
             "/v2": {
                 "name": "isotorch",
                 "version": "ray",
-                "extensions": ["binary_tensor_data", "classification"],
+                "extensions": [*oip.EXTENSIONS],
             },
+            f"{_MODEL}/config": oip.model_config(self._session.spec["crop"]),
             _MODEL: oip.model_metadata(self._session.spec["crop"], self._attestation),
             "/status": {"ready": True, "network": self._network},
         }
@@ -124,8 +126,10 @@ class Network:
 
     async def _inferred(self, request: Request) -> Response:
         wanted = request.headers.get("x-request-timeout-ms", "")
-        asked = oip.parse_infer(
-            await request.body(), request.headers.get(oip.JSON_LENGTH), self._session.spec["crop"]
+        body = await _received(request)
+        # In a thread: a large request must not keep this replica from answering for its health.
+        asked = await asyncio.get_running_loop().run_in_executor(
+            None, oip.parse_infer, body, request.headers.get(oip.JSON_LENGTH), self._session.spec["crop"]
         )
         limits = [
             ms for ms in (float(wanted) if wanted.isdecimal() else None, asked.timeout_ms) if ms is not None
@@ -211,6 +215,13 @@ def _load(fields: dict[str, Any]) -> tuple[Session, Message]:
 
     silent: Any = SimpleNamespace(send=quiet, log=quiet, make_room=quiet, generation=0)
     return load(silent, Message("load", 1, 0, fields))
+
+
+async def _received(request: Request) -> bytes:
+    body = Body(request.headers.get("content-encoding"), oip.JSON_LENGTH in request.headers)
+    async for chunk in request.stream():
+        body.feed(chunk)
+    return body.finish()
 
 
 def _tensor(item: oip.Item, spec: dict[str, Any]) -> Any:

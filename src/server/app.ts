@@ -3,24 +3,33 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { LogController, fastify } from "fastify";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { HttpProblem, mediaTypeProblem, tell } from "./problem.ts";
+import { after } from "../base/timer.ts";
+import { HttpProblem, tell } from "./problem.ts";
 import type { Told } from "./problem.ts";
 import { beginCall, callOf } from "./request/call.ts";
+import { compress } from "./request/compress.ts";
+import { FORM } from "./request/form.ts";
+import { encodingOf, receive } from "./request/receive.ts";
 import { requestIdOf, traceparent } from "../trace.ts";
-import { allowedHosts, refusalOf } from "./security/gate.ts";
+import { boundConnections } from "./security/connections.ts";
+import { refusalOf } from "./security/gate.ts";
 import { SAFE_HEADERS } from "./security/headers.ts";
+import { hostCheck } from "./security/hosts.ts";
 import { tokenGuard } from "./security/token.ts";
 import type { Parts } from "./server.ts";
 
 /** Routes that need no token: probes, and the page's own files, which hold no secret. */
 const OPEN = new Set(["/v2/health/live", "/v2/health/ready", "/", "/page/:file"]);
 
-/** Time to send a whole request; a slower client is cut off. */
-const RECEIVE_MS = 60_000;
+/** As long as the line of a request can be: the router's own refusal of a long name would go before the token. */
+const LONGEST_NAME = 64 * 1024;
+/** How often connections are looked at that have not sent a whole request yet, milliseconds. */
+const LOOK_MS = 1_000;
 
 /** Without routes. */
 export function createApp(parts: Parts): FastifyInstance {
   const { options } = parts;
+  const { limits } = options;
   const app = fastify({
     logger: { level: options.logLevel, stream: options.logTo, base: null },
     logController: new LogController({ disableRequestLogging: true }), // `finished` writes one line of its own
@@ -29,23 +38,28 @@ export function createApp(parts: Parts): FastifyInstance {
     return503OnClosing: false,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: LONGEST_NAME },
     serverFactory: (handler) => {
-      const hosts = lazily(() => allowedHosts(portOf(server), options.host, options.allowHosts));
+      const isAllowed = lazily(() => hostCheck(portOf(server), options.host, options.allowHosts));
       const server = createServer(
-        { requestTimeout: RECEIVE_MS, headersTimeout: RECEIVE_MS },
+        {
+          requestTimeout: limits.requestMs,
+          headersTimeout: Math.min(limits.headersMs, limits.requestMs),
+          connectionsCheckingInterval: Math.min(LOOK_MS, limits.headersMs),
+        },
         (request, response) => {
-          const problem = refusalOf(request.headers, request.url, hosts());
+          const problem = refusalOf(request.headers, request.url, isAllowed());
           if (problem === undefined) handler(request, response);
           else refuse(request, response, tell(problem));
         },
       );
-      server.maxConnections = 1_024;
+      boundConnections(server, limits.maxConnections);
       return server;
     },
   });
   app.removeAllContentTypeParsers();
-  for (const type of [/^image\//, "application/octet-stream", "application/json"]) {
-    app.addContentTypeParser(type, { parseAs: "buffer" }, (_, body, done) => done(null, body));
+  for (const type of [/^image\//, "application/octet-stream", "application/json", FORM]) {
+    app.addContentTypeParser(type, receive);
   }
   const guard = options.token === undefined ? undefined : tokenGuard(options.token);
   app.addHook("onRequest", (request, reply, done) => {
@@ -55,7 +69,13 @@ export function createApp(parts: Parts): FastifyInstance {
     const call = beginCall(request, reply, options.timeoutMs);
     void reply.header("traceparent", traceparent(call.trace));
     if (!OPEN.has(request.routeOptions.url ?? "")) guard?.(request.headers.authorization);
-    if (request.headers["content-encoding"] !== undefined) throw mediaTypeProblem();
+    encodingOf(request);
+    done();
+  });
+  app.addHook("onSend", compress);
+  app.addHook("onSend", (_, reply, payload, done) => {
+    // Streams look after their readers themselves.
+    if (typeof payload === "string" || Buffer.isBuffer(payload)) cutSlowReader(reply, limits.answerMs);
     done();
   });
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
@@ -67,6 +87,13 @@ export function createApp(parts: Parts): FastifyInstance {
     );
   });
   return app;
+}
+
+/** An answer that nobody takes is not kept for ever. */
+function cutSlowReader({ raw }: FastifyReply, ms: number): void {
+  if (raw.closed) return;
+  const timer = after(ms, () => raw.destroy());
+  raw.once("close", () => timer.cancel());
 }
 
 /** Answers with an error in the shape that belongs to the address. */

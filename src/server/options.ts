@@ -3,6 +3,7 @@ import type { Classifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import type { DecoderOptions } from "./decoder/pool.ts";
+import { checkedHosts } from "./security/hosts.ts";
 import { checkedToken, makeToken } from "./security/token.ts";
 
 export interface ServerOptions {
@@ -22,8 +23,10 @@ export interface ServerOptions {
    */
   readonly port?: number;
   /**
-   * Further values of the `Host` header that are answered, each with its port, such as `gpu.lan:8000`.
-   * @default only loopback names and `host`
+   * Further values of the `Host` header that are answered: names such as `gpu.lan:8000`, or `gpu.lan` with any port;
+   * patterns such as `*.svc.cluster.local` and, for addresses, `10.*`; `*`, where there is a token. One that could do
+   * nothing is refused. The probes below `/v2/health` are answered whatever the header says.
+   * @default only loopback names and `host`, with the port
    */
   readonly allowHosts?: readonly string[];
   /**
@@ -32,9 +35,11 @@ export interface ServerOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * How much is taken in. `maxRequests` and `maxBytes` of bodies at a time, beyond which the answer is 503; `pixels` and
-   * `pictureBytes` of one picture, beyond which it is 413: tighter than the classifier's own, for pictures of strangers.
-   * @default 64 requests, 128 MiB of bodies, 50,000,000 pixels, 20 MiB of a picture
+   * How much is taken in, and for how long. Together: `maxRequests` and `maxBytes` of bodies, beyond which the answer is
+   * 503, and `maxConnections`. One: `pixels` and `pictureBytes` of a picture and `jsonBytes` of an inference, beyond which it is
+   * 413. Milliseconds: `headersMs` and `requestMs` to send a request, `answerMs` to take the answer.
+   * @default 64 requests, 128 MiB of bodies, 1,024 connections, 50,000,000 pixels, 20 MiB of a picture, 64 MiB of JSON,
+   * 10 s, 60 s, 60 s
    */
   readonly limits?: Partial<ServerLimits>;
   /** The processes that decode pictures. @default 2 processes, 10 s for a picture, 64 may wait */
@@ -50,11 +55,29 @@ export interface ServerOptions {
   readonly logTo?: { write(line: string): void };
 }
 
+/** Beyond them the answer is 503 for what all requests have together, 413 for what one has. */
 export interface ServerLimits {
+  /** Requests with bodies at a time. @default 64 */
   readonly maxRequests: number;
+  /** Bytes of their bodies, until nothing uses them any more. @default 134217728 (128 MiB) */
   readonly maxBytes: number;
+  /** Of one picture: tighter than the classifier's own, for pictures of strangers. @default 50000000 */
   readonly pixels: number;
+  /** Bytes of one picture. @default 20971520 (20 MiB) */
   readonly pictureBytes: number;
+  /**
+   * Bytes of the JSON of one inference, inflated.
+   * @default 67108864 (64 MiB): 32 tensors, each value with the nine digits that float32 needs
+   */
+  readonly jsonBytes: number;
+  /** Connections; beyond, the one that was silent longest is cut. @default 1024 */
+  readonly maxConnections: number;
+  /** Milliseconds to send the headers of a request, from the connection on. @default 10000 */
+  readonly headersMs: number;
+  /** Milliseconds to send a whole request. @default 60000 */
+  readonly requestMs: number;
+  /** Milliseconds to take an answer; of `/events`, what was said last. @default 60000 */
+  readonly answerMs: number;
 }
 
 /** The defaults. */
@@ -63,6 +86,11 @@ export const SERVER_LIMITS: ServerLimits = {
   maxBytes: 128 * 1024 * 1024,
   pixels: 50_000_000,
   pictureBytes: 20 * 1024 * 1024,
+  jsonBytes: 64 * 1024 * 1024,
+  maxConnections: 1_024,
+  headersMs: 10_000,
+  requestMs: 60_000,
+  answerMs: 60_000,
 };
 
 export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
@@ -128,7 +156,7 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     token: token === "off" ? undefined : checkedToken(token ?? makeToken()),
     host,
     port,
-    allowHosts: options.allowHosts ?? [],
+    allowHosts: checkedHosts(options.allowHosts ?? [], { host, port, hasToken: token !== "off" }),
     timeoutMs,
     limits: { ...SERVER_LIMITS, ...limits },
     decoder: { processes: 2, timeoutMs: 10_000, maxWaiting: 64, ...decoder },

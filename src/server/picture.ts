@@ -20,6 +20,8 @@ export interface Asked {
   readonly include: NonNullable<ClassifyOptions["include"]>;
   readonly signal: AbortSignal;
   readonly remainingMs: () => number;
+  /** Hears of the work that holds the bytes, which may end after the call. */
+  readonly holds: (work: Promise<unknown>) => void;
 }
 
 /** An answer with what was made on the way to it. */
@@ -53,7 +55,9 @@ export class Pictures {
     return within(asked, async (signal) => {
       const started = performance.now();
       const { spec, attestation } = this.#classifier.info();
-      const decoded = await this.#decode(bytes, reading, CROPPED, signal);
+      const decoding = this.#decode(bytes, reading, CROPPED, signal);
+      asked.holds(decoding);
+      const decoded = await decoding;
       if (decoded.kind === "pillow" || !attestation.node.includes("normalize")) {
         return this.#byPillow(bytes, reading, { ...asked, signal });
       }
@@ -97,12 +101,12 @@ export class Pictures {
   async #byPillow(
     bytes: Uint8Array,
     reading: Reading,
-    { topK, include, signal, remainingMs }: Asked,
+    { topK, include, signal, remainingMs, holds }: Asked,
   ): Promise<Answered> {
     const { spec, remote } = this.#classifier.info();
     // Servers elsewhere give none back, and strangers' pictures are not decoded in this process to show their crop.
     const tensor = include.tensor === true && remote === undefined;
-    const { timings = {}, ...result } = await this.#classifier.classifyDetailed(bytes, {
+    const answering = this.#classifier.classifyDetailed(bytes, {
       ...reading,
       topK,
       signal,
@@ -110,6 +114,8 @@ export class Pictures {
       include: { ...include, tensor, timings: true },
       handoff: "encoded",
     });
+    holds(answering);
+    const { timings = {}, ...result } = await answering;
     const crop = result.tensor === undefined ? undefined : tensorToPixels(result.tensor, spec);
     return { result, crop, timings };
   }

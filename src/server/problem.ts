@@ -63,8 +63,8 @@ export class HttpProblem extends Error {
   /** What the client can do about it. */
   readonly hint: string;
 
-  constructor(code: HttpCode, message: string, hint: string) {
-    super(message);
+  constructor(code: HttpCode, message: string, hint: string, options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
     this.hint = hint;
   }
@@ -98,9 +98,6 @@ export function tell(thrown: unknown): Told {
 /** Fastify's own refusals in our words; whatever else was thrown is a mistake of ours and stays in the log. */
 function fromFramework(thrown: unknown): HttpProblem | IsotorchError {
   const { code, statusCode } = thrown as { readonly code?: unknown; readonly statusCode?: unknown };
-  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") {
-    return new IsotorchError("INPUT_TOO_LARGE", "The body is larger than this address takes.");
-  }
   if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return mediaTypeProblem();
   if (typeof statusCode === "number" && statusCode >= 400 && statusCode < 500) {
     return new HttpProblem("BAD_REQUEST", "The request is malformed.", "Check its headers and its length.");
@@ -112,6 +109,6 @@ export function mediaTypeProblem(): HttpProblem {
   return new HttpProblem(
     "UNSUPPORTED_MEDIA_TYPE",
     "The body has a content type that is not taken here.",
-    "Send a picture as image/* or application/octet-stream, an inference request as application/json or application/octet-stream.",
+    "Send a picture as image/* or application/octet-stream, or with the token as a form; an inference request as application/json or application/octet-stream.",
   );
 }

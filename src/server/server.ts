@@ -5,6 +5,7 @@ import { Comparer } from "./compare/comparer.ts";
 import { DecoderPool } from "./decoder/pool.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { inferRoutes } from "./oip/routes.ts";
+import { Statistics } from "./oip/statistics.ts";
 import { resolveServerOptions } from "./options.ts";
 import type { ResolvedServerOptions, ServerOptions } from "./options.ts";
 import { Pictures } from "./picture.ts";
@@ -14,6 +15,7 @@ import { compareRoutes } from "./routes/compare.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { pageRoutes } from "./routes/page.ts";
+import { eventRoutes } from "./routes/events.ts";
 import { statusRoutes } from "./routes/status.ts";
 
 /** What the routes work with. */
@@ -23,6 +25,7 @@ export interface Parts {
   readonly comparer: Comparer | undefined;
   readonly admission: Admission;
   readonly metrics: Metrics;
+  readonly statistics: Statistics;
 }
 
 /** A server that listens. */
@@ -63,7 +66,7 @@ export async function createServer(given: ServerOptions): Promise<Server> {
   });
   const comparer = options.compare ? new Comparer(classifier, pictures) : undefined;
   const metrics = new Metrics({ classifier, decoder, admission });
-  const parts: Parts = { options, pictures, comparer, admission, metrics };
+  const parts: Parts = { options, pictures, comparer, admission, metrics, statistics: new Statistics() };
   const app = createApp(parts);
   for (const routes of [
     healthRoutes,
@@ -71,6 +74,7 @@ export async function createServer(given: ServerOptions): Promise<Server> {
     inferRoutes,
     compareRoutes,
     statusRoutes,
+    eventRoutes,
     metricsRoutes,
     pageRoutes,
   ]) {

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import struct
+import zlib
 
 import pytest
 
-from isotorch_worker import oip
+from isotorch_worker import oip, oip_json
 from isotorch_worker.errors import BadTensor, WorkerError
+from isotorch_worker.oip_body import LARGEST_BINARY, Body, UnsupportedEncoding
 
 CROP = 4
 TENSOR = struct.pack("<48f", *range(48))
@@ -24,6 +28,17 @@ def body(binary: bytes = TENSOR, **changes: object) -> tuple[bytes, str]:
     }
     head = json.dumps({"id": "7", "parameters": {"timeout": 2_000_000}, "inputs": [given]}).encode()
     return head + binary, str(len(head))
+
+
+def plain_json(request: dict[str, object] | None = None, **changes: object) -> tuple[bytes, None]:
+    """A request without binary data."""
+    given = {"name": "input", "datatype": "FP32", "shape": [1, 3, CROP, CROP], **changes}
+    return json.dumps({"inputs": [given], **(request or {})}).encode(), None
+
+
+def nested(values: list[float]) -> list[object]:
+    rows = [values[at : at + CROP] for at in range(0, len(values), CROP)]
+    return [[rows[at : at + CROP] for at in range(0, len(rows), CROP)]]
 
 
 def test_a_request_is_its_pictures_its_outputs_and_its_patience():
@@ -49,6 +64,10 @@ def test_encoded_pictures_are_told_apart_by_their_lengths():
         (TENSOR, {"shape": [0, 3, CROP, CROP]}),
         (TENSOR, {"shape": [33, 3, CROP, CROP]}),
         (TENSOR, {"shape": ["1", 3, CROP, CROP]}),
+        (TENSOR, {"shape": [1, "3", CROP, CROP]}),
+        (TENSOR, {"shape": [1, 3.0, CROP, CROP]}),
+        (TENSOR, {"shape": [1, [3], CROP, CROP]}),
+        (TENSOR, {"shape": [True, 3, CROP, CROP]}),
         (TENSOR[:-1], {}),
         (b"\xff\xff\xff\xffx", {"name": "image", "datatype": "BYTES", "shape": [1]}),
         (b"\x01\x00\x00\x00xy", {"name": "image", "datatype": "BYTES", "shape": [1]}),
@@ -64,6 +83,15 @@ def test_a_tensor_that_is_not_what_it_says_is_refused(binary: bytes, changes: di
     [
         (b"{}", "2"),
         (b"{}", None),
+        (b'{"inputs":[' + b"{}," * 300 + b"{}]}", None),
+        (b"[" * 100_000 + b"]" * 100_000, None),
+        (b'{"inputs":' + b"[" * 100_000 + b"]" * 100_000 + b"}", None),
+        (b'{"id":"' + b"[" * 100_000 + b'"}', None),
+        (b'{"id":"' + b"\\/" * (oip_json.MOST_ESCAPES + 1) + b'"}', None),
+        (b'{"inputs":[{"shape":' + b"1" * 70_000 + b"}]}", None),
+        (plain_json(data=[0] * 48, parameters={"sequence_id": 7})),
+        (plain_json(data=[0] * 48, parameters={"shared_memory_region": "x"})),
+        (plain_json(data=[0] * 48, other=1)),
         (b"{}", "9"),
         (b"{}", "-1"),
         (b"[]", "2"),
@@ -72,6 +100,7 @@ def test_a_tensor_that_is_not_what_it_says_is_refused(binary: bytes, changes: di
         body(datatype="FP16"),
         body(parameters={"binary_data_size": 1}),
         body(parameters=None),
+        body(parameters={"binary_data_size": True}),
     ],
 )
 def test_what_is_no_request_is_refused(data: bytes, header: str | None):
@@ -103,3 +132,121 @@ def test_an_error_has_its_code_a_sentence_and_a_hint():
         "hint": "Look at it.",
     }
     assert oip.error_body(WorkerError("boom"))[1] == 500
+
+
+@pytest.mark.parametrize("arrange", [list, nested])
+def test_a_tensor_comes_in_json_too_flat_or_nested(arrange):
+    values = [at / 7 for at in range(48)]
+    request = oip.parse_infer(*plain_json(data=arrange(values)), CROP)
+    assert [item.data for item in request.items] == [struct.pack("<48f", *values)]
+    pixels = {"name": "pixels", "datatype": "UINT8", "shape": [1, CROP, CROP, 3]}
+    request = oip.parse_infer(*plain_json(data=arrange(list(range(48))), **pixels), CROP)
+    assert [item.data for item in request.items] == [bytes(range(48))]
+
+
+def test_a_full_batch_in_json_is_read_piece_by_piece():
+    values = [at / 1000 - 3 for at in range(32 * 3 * 64 * 64)]
+    data, header = plain_json(data=values, shape=[32, 3, 64, 64])
+    assert len(data) > 16 * oip_json._PIECE
+    request = oip.parse_infer(data, header, 64)
+    assert b"".join(item.data for item in request.items) == struct.pack(f"<{len(values)}f", *values)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "[1,2]",
+        "[" + "1," * 48 + "1]",
+        "[" + "1," * 47 + "NaN]",
+        "[" + "1," * 47 + "null]",
+        "[" + "1," * 47 + '"1"]',
+        "[" + "1," * 47 + "]",
+        "[" + "1," * 47 + "1 1]",
+        "[1 [," + "1," * 46 + "1]]",
+        "[" + "1," * 47 + "1]]",
+        "[" + "1," * 47 + "1],[1]",
+        "[" + "1," * 47 + "9" * 65 + "]",
+        "3",
+        "null",
+        "{}",
+    ],
+)
+def test_data_that_is_no_such_list_is_refused(data: str):
+    head = b'{"inputs":[{"name":"input","datatype":"FP32","shape":[1,3,4,4],"data":'
+    with pytest.raises((BadTensor, oip.InvalidInput)):
+        oip.parse_infer(head + data.encode() + b"}]}", None, CROP)
+
+
+@pytest.mark.parametrize("values", [[256] * 48, [-1] * 48, [1.5] * 48])
+def test_pixels_are_whole_numbers_of_a_byte(values: list[float]):
+    pixels = {"name": "pixels", "datatype": "UINT8", "shape": [1, CROP, CROP, 3]}
+    with pytest.raises(BadTensor):
+        oip.parse_infer(*plain_json(data=values, **pixels), CROP)
+
+
+@pytest.mark.parametrize("shape", [[1], [1, 1]])
+@pytest.mark.parametrize("wrap", [lambda text: text, lambda text: {"b64": text}])
+def test_pictures_come_in_base64(shape: list[int], wrap):
+    image = {"name": "image", "datatype": "BYTES", "shape": shape}
+    text = base64.b64encode(b"the picture").decode()
+    for data in ([wrap(text)], [[wrap(text)]]):
+        request = oip.parse_infer(*plain_json(data=data, **image), CROP)
+        assert [item.data for item in request.items] == [b"the picture"]
+    with pytest.raises(BadTensor):
+        oip.parse_infer(*plain_json(data=["no base64!"], **image), CROP)
+    element = struct.pack("<I", len(text)) + text.encode()
+    parameters = {"binary_data_size": len(element), "content_type": "base64"}
+    request = oip.parse_infer(*body(element, **image, parameters=parameters), CROP)
+    assert [item.data for item in request.items] == [b"the picture"]
+
+
+def test_what_changes_nothing_is_ignored_and_null_is_absent():
+    custom = {"content_type": "np", "mine": [1, {"a": None}], "sequence_id": 0}
+    request = {
+        "id": None,
+        "model_name": "resnet101",
+        "model_version": "1",
+        "outputs": None,
+        "parameters": custom,
+    }
+    data, header = plain_json(request, data=[0] * 48, parameters=None)
+    asked = oip.parse_infer(data, header, CROP)
+    assert asked.id is None
+    assert len(asked.outputs) == 3
+    with pytest.raises(oip.InvalidInput, match="model_name"):
+        oip.parse_infer(*plain_json({"model_name": "resnet18"}, data=[0] * 48), CROP)
+
+
+def test_what_stands_in_texts_counts_for_nothing():
+    request = {"id": '[[[{{{,,,"\\', "parameters": {"mine": "[" * 1000 + '\\"'}}
+    assert oip.parse_infer(*plain_json(request, data=[0] * 48), CROP).id == '[[[{{{,,,"\\'
+
+
+def test_a_body_is_inflated_up_to_its_limit():
+    small = Body("gzip", has_binary=False)
+    small.feed(gzip.compress(b"the request"))
+    assert small.finish() == b"the request"
+    zlibbed = Body("deflate", has_binary=False)
+    zlibbed.feed(zlib.compress(b"the request"))
+    assert zlibbed.finish() == b"the request"
+    bomb = Body("gzip", has_binary=True)
+    with pytest.raises(oip_json.TooLarge):
+        bomb.feed(gzip.compress(bytes(LARGEST_BINARY + 1)))
+    half = Body("gzip", has_binary=False)
+    half.feed(gzip.compress(b"the request")[:-4])
+    with pytest.raises(oip.InvalidInput):
+        half.finish()
+    with pytest.raises(oip.InvalidInput):
+        Body("gzip", has_binary=False).feed(b"no gzip at all")
+    with pytest.raises(UnsupportedEncoding):
+        Body("br", has_binary=False)
+
+
+def test_the_configuration_is_that_of_the_node_server():
+    config = oip.model_config(224)
+    assert config["max_batch_size"] == 32
+    assert [(one["name"], one["data_type"], one["dims"], one["optional"]) for one in config["input"]] == [
+        ("input", "TYPE_FP32", [3, 224, 224], False),
+        ("pixels", "TYPE_UINT8", [224, 224, 3], True),
+        ("image", "TYPE_STRING", [1], True),
+    ]

@@ -92,16 +92,40 @@ test("the processes see nothing of the server's environment", async () => {
   }
 });
 
-test("an aborted picture is not waited for, and one that waited is never begun", async () => {
+test("an aborted picture that waited is gone at once, and one that is being read is ended", async () => {
   start();
-  await decode("before");
-  const slow = decode("wait now", AbortSignal.timeout(100));
-  const waiting = new AbortController();
+  const { pid } = await decode("before");
+  const [first, waiting] = [new AbortController(), new AbortController()];
+  const slow = decode("wait now", first.signal);
   const second = decode("second", waiting.signal);
   waiting.abort();
   expect(await codeOf(second)).toBe("ABORTED");
-  expect(await codeOf(slow)).toBe("ABORTED");
   expect(pool?.stats()).toMatchObject({ busy: 1, waiting: 0 });
+  first.abort();
+  expect(await codeOf(slow)).toBe("ABORTED");
+  expect(pool?.stats()).toMatchObject({ busy: 0, killed: 1 });
+  await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
+  expect((await decode("next")).first).toBe(4);
+});
+
+describe("a decoder that is killed from outside", () => {
+  test("costs no picture: it is read once more", async () => {
+    start();
+    const { pid } = await decode("before");
+    const reading = decode("wait-once now");
+    process.kill(pid, "SIGKILL");
+    const { first, pid: second } = await reading;
+    expect([first, second === pid]).toEqual(["wait-once".length, false]);
+    expect(pool?.stats()).toMatchObject({ died: 1, killed: 0 });
+  });
+
+  test("twice blames nobody's picture", async () => {
+    start();
+    await decode("before");
+    expect(await codeOf(decode("killed now"))).toBe("WORKER_DIED");
+    expect(pool?.stats()).toMatchObject({ died: 2 });
+    expect((await decode("next")).first).toBe(4);
+  });
 });
 
 test("so many wait and no more; closing fails them and leaves no process", async () => {

@@ -2,43 +2,16 @@
 import { describe, expect, test } from "vitest";
 import { preprocess } from "../../src/oneshot.ts";
 import type { Server } from "../../src/server.ts";
+import { INFER, VALUES, elements, infer as inferWith, tensor } from "./infer.ts";
 import { answerOf, errorOf, JPEG, send, serve } from "./serve.ts";
 import type { Reply } from "./serve.ts";
-
-const INFER = "/v2/models/resnet101/infer";
-const VALUES = 3 * 224 * 224;
-
-/** A tensor whose first value tells it apart. */
-function tensor(first: number): Float32Array {
-  return new Float32Array(VALUES).fill(0.5).fill(first, 0, 1);
-}
 
 function bytesOf(...arrays: readonly Float32Array[]): Buffer {
   return Buffer.concat(arrays.map(({ buffer, byteLength }) => Buffer.from(buffer, 0, byteLength)));
 }
 
-/** Elements of BYTES. */
-function elements(...items: readonly Uint8Array[]): Buffer {
-  return Buffer.concat(
-    items.flatMap((item) => {
-      const length = Buffer.alloc(4);
-      length.writeUInt32LE(item.length);
-      return [length, item];
-    }),
-  );
-}
-
-function infer(server: Server, request: object, binary?: Buffer): Promise<Reply> {
-  const json = Buffer.from(JSON.stringify(request));
-  if (binary === undefined) {
-    return send(server, INFER, { body: json, headers: { "content-type": "application/json" } });
-  }
-  const headers = {
-    "content-type": "application/octet-stream",
-    "inference-header-content-length": String(json.length),
-  };
-  return send(server, INFER, { body: Buffer.concat([json, binary]), headers });
-}
+const infer = (server: Server, request: object, binary?: Buffer): Promise<Reply> =>
+  inferWith(server, request, binary === undefined ? {} : { binary });
 
 const binaryInput = (count: number, size = count * VALUES * 4): object => ({
   name: "input",
@@ -77,7 +50,7 @@ describe("metadata:", () => {
     const server = await serve();
     expect((await send(server, "/v2")).json).toMatchObject({
       name: "isotorch",
-      extensions: ["binary_tensor_data", "classification"],
+      extensions: ["binary_tensor_data", "classification", "model_configuration", "statistics"],
     });
     for (const path of ["/v2/models/resnet101", "/v2/models/resnet101/versions/1"]) {
       expect((await send(server, path)).json).toMatchObject({
@@ -240,6 +213,9 @@ describe("a request is refused with the field that is wrong:", () => {
     ["two inputs", { inputs: [binaryInput(1), binaryInput(1)] }, /exactly one/],
     ["an unknown input", input({ name: "inptu" }), /Did you mean input/],
     ["another datatype", input({ datatype: "FP64" }), /FP64.*expected FP32/],
+    ["a shape of texts", input({ shape: [1, "3", 224, 224] }), /expected/],
+    ["a shape of lists", input({ shape: [1, [3], 224, 224] }), /expected/],
+    ["a shape that is no list", input({ shape: "1,3,224,224" }), /expected/],
     ["another shape", input({ shape: [1, 3, 224, 225] }), /\[1,3,224,225\]/],
     ["no batch", input({ shape: [3, 224, 224] }), /expected \[1 to 32, 3, 224, 224\]/],
     ["a batch of nothing", input({ shape: [0, 3, 224, 224] }), /expected/],
@@ -263,6 +239,9 @@ describe("a request is refused with the field that is wrong:", () => {
     ],
     ["a sequence", { ...good, parameters: { sequence_id: 7 } }, /sequence_id/],
     ["an id that is no text", { ...good, id: 7 }, /id/],
+    ["another model's name", { ...good, model_name: "resnet18" }, /model_name/],
+    ["another version", { ...good, model_version: "2" }, /model_version/],
+    ["a field that there is not", { ...good, output: [] }, /unknown field/],
     ["a timeout that is no time", { ...good, parameters: { timeout: -1 } }, /timeout/],
   ];
 

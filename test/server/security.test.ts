@@ -2,6 +2,7 @@
 import { connect } from "node:net";
 import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { createServer } from "../../src/server.ts";
 import { createFakeClassifier } from "../../src/testing.ts";
@@ -29,19 +30,48 @@ describe("who can reach the port:", () => {
   test("any other Host is refused before routing, also for addresses that need no token", async () => {
     const server = await serve();
     for (const host of [`evil.example:${server.port}`, "127.0.0.1", `localhost:${server.port + 1}`]) {
-      for (const path of ["/", "/v2/health/live", "/nowhere"]) {
+      for (const path of ["/", "/metrics", "/v2/health/live/", "/v2/health", "/nowhere"]) {
         const reply = await send(server, path, { headers: { host } });
         expect([host, path, reply.status, errorOf(reply).code]).toEqual([host, path, 421, "WRONG_HOST"]);
       }
     }
     for (const host of [`127.0.0.1:${server.port}`, `localhost:${server.port}`, `LOCALHOST:${server.port}`]) {
-      expect((await send(server, "/v2/health/live", { headers: { host } })).status).toBe(200);
+      expect((await send(server, "/v2", { headers: { host } })).status).toBe(200);
     }
   });
 
-  test("a host that was allowed is answered", async () => {
-    const server = await serve({ allowHosts: ["gpu.lan:9000"] });
-    expect((await send(server, "/v2/health/live", { headers: { host: "gpu.lan:9000" } })).status).toBe(200);
+  test("a probe is answered by whatever name it asks, and to no foreign page", async () => {
+    const server = await serve();
+    const anonymous = true;
+    for (const host of [
+      "10.244.0.5:18431",
+      "localhost:9000",
+      "isotorch.default.svc.cluster.local",
+      "[fd00::7]",
+    ]) {
+      for (const path of ["/v2/health/live", "/v2/health/ready", "/v2/health/live?x=1"]) {
+        expect([host, path, (await send(server, path, { anonymous, headers: { host } })).status]).toEqual([
+          host,
+          path,
+          200,
+        ]);
+      }
+    }
+    const headers = { host: "10.244.0.5", origin: "https://evil.example" };
+    expect((await send(server, "/v2/health/live", { headers })).status).toBe(403);
+  });
+
+  test("a host that was allowed is answered, with its own page's origin", async () => {
+    const server = await serve({ allowHosts: ["gpu.lan:9000", "*.svc.cluster.local", "10.*"] });
+    for (const host of ["gpu.lan:9000", "a.b.svc.cluster.local:80", "10.244.0.5:18431"]) {
+      expect([host, (await send(server, "/v2", { headers: { host } })).status]).toEqual([host, 200]);
+      const own = { host, origin: `http://${host}` };
+      expect((await send(server, "/v2", { headers: own })).status).toBe(200);
+      expect((await send(server, "/v2", { headers: { host, origin: "http://10.1.1.1" } })).status).toBe(403);
+    }
+    for (const host of ["gpu.lan:9001", "svc.cluster.local", "10.evil.example"]) {
+      expect([host, (await send(server, "/v2", { headers: { host } })).status]).toEqual([host, 421]);
+    }
   });
 
   test("an absolute address in the request line is refused", async () => {
@@ -103,7 +133,11 @@ describe("a foreign web page:", () => {
     ];
     for (const path of ["/classify", "/compare", "/v2/models/resnet101/infer"]) {
       for (const type of simple) {
-        const reply = await send(server, path, { body: JPEG, headers: { "content-type": type } });
+        const reply = await send(server, path, {
+          body: JPEG,
+          headers: { "content-type": type },
+          anonymous: true,
+        });
         expect([path, type, reply.status]).toEqual([path, type, 415]);
       }
       const bare = await send(server, path, { body: JPEG, anonymous: true });
@@ -140,6 +174,19 @@ describe("the token:", () => {
         headers: { "content-type": "image/jpeg" },
       });
       expect([path, reply.status]).toEqual([path, 401]);
+    }
+  });
+
+  test("without it nothing tells how long a name may be", async () => {
+    const server = await serve();
+    for (const length of [50, 101, 4_000]) {
+      const name = "x".repeat(length);
+      for (const path of [`/v2/models/${name}`, `/page/${name}`, `/v2/models/${name}/infer`]) {
+        const isOpen = path.startsWith("/page/");
+        const { status } = await send(server, path, { anonymous: true });
+        expect([path.slice(0, 12), length, status]).toEqual([path.slice(0, 12), length, isOpen ? 404 : 401]);
+        expect((await send(server, path)).status).toBe(404);
+      }
     }
   });
 
@@ -248,9 +295,13 @@ describe("what is asked for:", () => {
     expect((await picture(server)).status).toBe(200);
   });
 
-  test("compressed bodies are refused: what they unpack to has no limit of its own", async () => {
-    const reply = await picture(await serve(), { headers: { "content-encoding": "gzip" } });
-    expect(reply.status).toBe(415);
+  test("a compressed body that unpacks to more than the limit is refused while it unpacks", async () => {
+    const server = await serve({ limits: { pictureBytes: 1024 * 1024 } });
+    const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
+    expect(bomb.length).toBeLessThan(100_000);
+    const reply = await picture(server, { body: bomb, headers: { "content-encoding": "gzip" } });
+    expect([reply.status, errorOf(reply).code]).toEqual([413, "INPUT_TOO_LARGE"]);
+    expect((await picture(server)).status).toBe(200);
   });
 });
 

@@ -101,6 +101,26 @@ def classification() -> None:
         )
 
 
+def extensions() -> None:
+    config = client.get_model_config(MODEL, headers=HEADERS)
+    check("configuration", config["max_batch_size"] == 32 and config["input"][0]["dims"] == [3, 224, 224])
+    (model,) = client.get_inference_statistics(MODEL, headers=HEADERS)["model_stats"]
+    check(
+        "statistics",
+        model["inference_count"] >= len(IMAGES) and model["inference_stats"]["fail"]["count"] == 0,
+    )
+    image = IMAGES[0]
+    tensor = tensor_input(floats(image.name, "tensor").reshape(1, 3, 224, 224))
+    expected = floats(image.name, "logits")
+    for algorithm in ("gzip", "deflate"):
+        both = {"request_compression_algorithm": algorithm, "response_compression_algorithm": algorithm}
+        check(f"{algorithm}, both ways", same_bits(infer([tensor], **both).as_numpy("logits")[0], expected))
+    check("parameters", same_bits(infer([tensor], parameters={"trace": "x"}).as_numpy("logits")[0], expected))
+    column = triton.InferInput("image", [len(IMAGES), 1], "BYTES")
+    column.set_data_from_numpy(np.array([[one.read_bytes()] for one in IMAGES], dtype=object))
+    check("a column of pictures", infer([column]).as_numpy("logits").shape == (len(IMAGES), 1000))
+
+
 def errors() -> None:
     tensor = floats(IMAGES[0].name, "tensor").reshape(1, 3, 224, 224)
     good = tensor_input(tensor)
@@ -140,6 +160,7 @@ def death() -> None:
 metadata()
 bits()
 classification()
+extensions()
 errors()
 death()
 client.close()

@@ -22,9 +22,10 @@ tensors (tritonclient works with it), /metrics is for Prometheus, and / is a pag
             "what clients have to show (default a random one; also ISOTORCH_TOKEN, which `ps` does not show)",
         },
         "allow-host": {
-          value: "H:PORT",
+          value: "HOST",
           multiple: true,
-          about: "another Host header that is answered; may be given several times",
+          about:
+            "also answered Host headers: NAME, NAME:PORT, *.NAME, 10.*, or * with a token; may be repeated",
         },
         timeout: { value: "MS", about: "for a request that names no time of its own (default 30000)" },
         log: {

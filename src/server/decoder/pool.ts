@@ -21,7 +21,7 @@ export interface DecoderOptions {
 export interface DecoderStats {
   readonly busy: number;
   readonly waiting: number;
-  /** Processes that were killed because a picture took too long. */
+  /** Processes that were killed because a picture took too long, or was given up by its client. */
   readonly killed: number;
   /** Processes that ended by themselves. */
   readonly died: number;
@@ -30,8 +30,14 @@ export interface DecoderStats {
 interface Task {
   readonly job: DecodeJob;
   readonly settle: (outcome: DecodeReply | IsotorchError) => void;
-  isDropped: boolean;
+  /** Processes that were killed from outside while they read it. */
+  kills: number;
 }
+
+/** Signals that somebody else sends, such as the system when memory is short. A crash of a decoder has others. */
+const FROM_OUTSIDE = new Set<NodeJS.Signals>(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"]);
+/** What nobody waits for any more may come to its end for so long: sooner than another process starts. */
+const GRACE_MS = 500;
 
 /** A process with what it is doing. */
 interface Slot {
@@ -59,15 +65,15 @@ export class DecoderPool {
 
   stats(): DecoderStats {
     const busy = this.#slots.filter(({ task }) => task !== undefined).length;
-    const waiting = this.#waiting.filter(({ isDropped }) => !isDropped).length;
-    return { busy, waiting, killed: this.#killed, died: this.#died };
+    return { busy, waiting: this.#waiting.length, killed: this.#killed, died: this.#died };
   }
 
   /**
-   * Decodes in another process.
+   * Decodes in another process. Settles when nothing holds the picture any more: after an abort in half a second, at once where it
+   * was waiting. A process that is killed from outside is no fault of the picture, which is tried once more.
    *
    * @throws IsotorchError what the decoder found wrong; `DECODE_FAILED` when it crashed or took too long;
-   * `QUEUE_FULL`, `CLOSED`; the reason of the signal.
+   * `WORKER_DIED` when it was killed twice; `QUEUE_FULL`, `CLOSED`; the reason of the signal.
    */
   async decode(job: DecodeJob, signal: AbortSignal): Promise<Exclude<DecodeReply, { kind: "failed" }>> {
     if (this.#closed) throw closed();
@@ -75,17 +81,16 @@ export class DecoderPool {
       throw new IsotorchError("QUEUE_FULL", "Too many pictures wait to be decoded.", { retryAfterMs: 1_000 });
     }
     if (signal.aborted) throw abortError(signal);
+    let onAbort = (): void => undefined;
     const outcome = await new Promise<DecodeReply | IsotorchError>((settle) => {
-      const task: Task = { job, settle, isDropped: false };
-      // What is being decoded already runs on; nobody waits for it.
-      const onAbort = (): void => {
-        task.isDropped = true;
-        settle(abortError(signal));
-      };
+      const task: Task = { job, settle, kills: 0 };
+      onAbort = () => this.#drop(task, abortError(signal));
       signal.addEventListener("abort", onAbort, { once: true });
       this.#waiting.push(task);
       this.#next();
     });
+    signal.removeEventListener("abort", onAbort);
+    if (signal.aborted) throw abortError(signal);
     if (outcome instanceof IsotorchError) throw outcome;
     if (outcome.kind === "failed") {
       throw new IsotorchError(outcome.code, outcome.message, { hint: outcome.hint });
@@ -116,8 +121,7 @@ export class DecoderPool {
   #next(): void {
     for (const slot of this.#slots) {
       if (slot.task !== undefined) continue;
-      let task = this.#waiting.shift();
-      while (task?.isDropped === true) task = this.#waiting.shift();
+      const task = this.#waiting.shift();
       if (task === undefined) return;
       this.#run(slot, task);
     }
@@ -127,14 +131,29 @@ export class DecoderPool {
     slot.task = task;
     slot.child ??= this.#start(slot);
     slot.child.send(task.job);
-    slot.timer = after(this.#options.timeoutMs, () => {
-      this.#killed += 1;
-      const ms = this.#options.timeoutMs;
-      this.#settle(slot, failed(`The picture took more than ${ms} ms to decode.`));
-      slot.child?.kill("SIGKILL");
-      slot.child = undefined; // another one takes its place; its exit is no news any more
-      this.#next();
-    });
+    const ms = this.#options.timeoutMs;
+    slot.timer = after(ms, () => this.#kill(slot, failed(`The picture took more than ${ms} ms to decode.`)));
+  }
+
+  /** Ends what nobody waits for. */
+  #drop(task: Task, reason: IsotorchError): void {
+    const at = this.#waiting.indexOf(task);
+    if (at !== -1) {
+      this.#waiting.splice(at, 1);
+      return task.settle(reason);
+    }
+    const slot = this.#slots.find((candidate) => candidate.task === task);
+    if (slot === undefined) return;
+    slot.timer?.cancel();
+    slot.timer = after(GRACE_MS, () => this.#kill(slot, reason));
+  }
+
+  #kill(slot: Slot, reason: IsotorchError): void {
+    this.#killed += 1;
+    slot.child?.kill("SIGKILL");
+    slot.child = undefined; // another one takes its place; its exit is no news any more
+    this.#settle(slot, reason);
+    this.#next();
   }
 
   #start(slot: Slot): ChildProcess {
@@ -157,17 +176,28 @@ export class DecoderPool {
       this.#settle(slot, reply as DecodeReply);
       this.#next();
     });
-    const gone = (): void => {
-      if (slot.child !== child) return;
-      slot.child = undefined;
-      if (this.#closed) return this.#settle(slot, closed());
-      this.#died += 1;
-      this.#settle(slot, failed("The decoder ended while it read the picture."));
-      this.#next();
-    };
-    child.on("exit", gone);
-    child.on("error", gone);
+    child.on("exit", (_, killedBy) => this.#gone(slot, child, killedBy));
+    child.on("error", () => this.#gone(slot, child, null));
     return child;
+  }
+
+  #gone(slot: Slot, child: ChildProcess, killedBy: NodeJS.Signals | null): void {
+    if (slot.child !== child) return;
+    slot.child = undefined;
+    if (this.#closed) return this.#settle(slot, closed());
+    this.#died += 1;
+    const { task } = slot;
+    if (task === undefined || killedBy === null || !FROM_OUTSIDE.has(killedBy)) {
+      this.#settle(slot, failed("The decoder ended while it read the picture."));
+    } else if (task.kills > 0) {
+      this.#settle(slot, killedTwice());
+    } else {
+      task.kills += 1;
+      slot.timer?.cancel();
+      slot.task = undefined;
+      this.#waiting.unshift(task);
+    }
+    this.#next();
   }
 
   #settle(slot: Slot, outcome: DecodeReply | IsotorchError): void {
@@ -181,6 +211,17 @@ function failed(message: string): IsotorchError {
   return new IsotorchError("DECODE_FAILED", message, {
     hint: "Save the picture with another program, and make it smaller.",
   });
+}
+
+function killedTwice(): IsotorchError {
+  return new IsotorchError(
+    "WORKER_DIED",
+    "Two decoders were killed from outside while they read the picture.",
+    {
+      hint: "Look for what kills processes on this machine, such as too little memory, and send the picture again.",
+      retryAfterMs: 1_000,
+    },
+  );
 }
 
 function closed(): IsotorchError {

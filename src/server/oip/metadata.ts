@@ -8,7 +8,9 @@ export const MODEL = "resnet101";
 export const VERSION = "1";
 /** Pictures of one request. */
 export const MAX_BATCH = 32;
-const CLASSES = 1_000;
+export const CLASSES = 1_000;
+/** Of the protocol's, by the names that Triton gives them. */
+const EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "statistics"];
 
 export type DataType = "FP32" | "UINT8" | "INT32" | "BYTES";
 
@@ -35,7 +37,7 @@ export const OUTPUTS: readonly TensorMetadata[] = [
 ];
 
 export function serverMetadata(): object {
-  return { name: "isotorch", version: PACKAGE_VERSION, extensions: ["binary_tensor_data", "classification"] };
+  return { name: "isotorch", version: PACKAGE_VERSION, extensions: EXTENSIONS };
 }
 
 /** `attestation`: digests of what this server's Pillow and torchvision make of the built-in pictures, for clients that prepare their own. */

@@ -3,9 +3,15 @@ import { IsotorchError } from "../../errors.ts";
 import type { InputSpec } from "../../image/geometry.ts";
 import { nearest } from "../../nearest.ts";
 import { isRecord } from "../../base/json.ts";
-import { OUTPUTS, inputsOf } from "./metadata.ts";
+import { parseJson } from "./json.ts";
+import type { ParsedJson } from "./json.ts";
+import { MAX_BATCH, MODEL, OUTPUTS, VERSION, inputsOf } from "./metadata.ts";
+import { bad, badTensor, show } from "./refusal.ts";
 import { readTensor } from "./tensors.ts";
 import type { InputTensor } from "./tensors.ts";
+
+/** Names, shapes and parameters beside the values of the tensor. */
+const MOST_OTHERS = 8_192;
 
 export interface RequestedOutput {
   readonly name: string;
@@ -24,32 +30,48 @@ export interface InferRequest {
 
 /**
  * @param jsonBytes the header `Inference-Header-Content-Length`; undefined where the whole body is JSON.
- * @throws IsotorchError `INVALID_INPUT` or `BAD_TENSOR`, with the field.
+ * @param largestJson bytes of JSON at most.
+ * @throws IsotorchError `INVALID_INPUT`, `BAD_TENSOR` or `INPUT_TOO_LARGE`, with the field.
  */
-export function parseInferRequest(
+export async function parseInferRequest(
   body: Buffer,
   jsonBytes: string | undefined,
   spec: InputSpec,
-): InferRequest {
+  largestJson: number,
+): Promise<InferRequest> {
   const [json, binary] = split(body, jsonBytes);
-  const request = parse(json);
-  const { id, inputs, outputs, parameters } = fields(request, "the request", [
+  if (json.length > largestJson) throw jsonTooLarge(largestJson);
+  const { request, dataOf } = await parseJson(json, MAX_BATCH * 3 * spec.crop ** 2 + MOST_OTHERS);
+  const given = fields(request, "the request", [
     "id",
     "inputs",
     "outputs",
     "parameters",
+    "model_name",
+    "model_version",
   ]);
+  const { id, inputs, outputs } = given;
   if (id !== undefined && (typeof id !== "string" || id.length > 256))
     throw bad("id is not a text of at most 256 characters");
+  checkName("model_name", given.model_name, MODEL);
+  checkName("model_version", given.model_version, VERSION);
   if (!Array.isArray(inputs) || inputs.length !== 1) throw bad("inputs is not a list of exactly one tensor");
-  const general = parametersOf(parameters, "parameters", ["binary_data_output", "timeout", "priority"]);
+  const general = parametersOf(given.parameters, "parameters");
+  refuseOthers(general);
   const isBinary = flag(general["binary_data_output"], "binary_data_output") ?? false;
   return {
     id,
     timeoutMs: timeoutOf(general["timeout"]),
-    input: inputOf(inputs[0], binary, spec),
+    input: await inputOf(inputs[0], binary, spec, dataOf, general["content_type"]),
     outputs: outputsOf(outputs, isBinary),
   };
+}
+
+/** The error of JSON beyond the limit, found from its length or while it came. */
+export function jsonTooLarge(largest: number): IsotorchError {
+  return new IsotorchError("INPUT_TOO_LARGE", `The JSON of the request has more than ${largest} bytes.`, {
+    hint: "Send the tensor as binary data, which is a third of that.",
+  });
 }
 
 function split(body: Buffer, jsonBytes: string | undefined): readonly [json: Buffer, binary: Buffer] {
@@ -61,15 +83,33 @@ function split(body: Buffer, jsonBytes: string | undefined): readonly [json: Buf
   return [body.subarray(0, length), body.subarray(length)];
 }
 
-function parse(json: Buffer): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
-  } catch (cause) {
-    throw bad("the request is not JSON in UTF-8", cause);
-  }
+/** Clients repeat what the address says; what says something else is not answered. */
+function checkName(field: string, given: unknown, name: string): void {
+  if (given === undefined || given === "" || given === name) return;
+  throw bad(`${field} is ${show(given)}, and there is only ${name}`);
 }
 
-function inputOf(given: unknown, binary: Buffer, spec: InputSpec): InputTensor {
+/** Parameters are open, and what changes nothing is ignored; these would change something, and are not there. */
+function refuseOthers(parameters: Readonly<Record<string, unknown>>): void {
+  const other = Object.keys(parameters).find(
+    (name) =>
+      name.startsWith("shared_memory_") ||
+      (/^sequence_(?:id|start|end)$/.test(name) && !isNothing(parameters[name])),
+  );
+  if (other !== undefined) throw bad(`${other} is not to be had here: no shared memory, no sequences`);
+}
+
+function isNothing(value: unknown): boolean {
+  return value === 0 || value === false || value === "";
+}
+
+async function inputOf(
+  given: unknown,
+  binary: Buffer,
+  spec: InputSpec,
+  dataOf: ParsedJson["dataOf"],
+  generalType: unknown,
+): Promise<InputTensor> {
   const { name, datatype, shape, data, parameters } = fields(given, "the input", [
     "name",
     "datatype",
@@ -82,17 +122,20 @@ function inputOf(given: unknown, binary: Buffer, spec: InputSpec): InputTensor {
   if (metadata === undefined) throw unknown("input", name, known);
   if (datatype !== metadata.datatype) {
     throw badTensor(
-      `The input ${metadata.name} has the datatype ${show(datatype)}, expected ${metadata.datatype}`,
+      `the input ${metadata.name} has the datatype ${show(datatype)}, expected ${metadata.datatype}`,
     );
   }
-  const size = parametersOf(parameters, "the input's parameters", ["binary_data_size"])["binary_data_size"];
+  const own = parametersOf(parameters, "the input's parameters");
+  refuseOthers(own);
+  const size = own["binary_data_size"];
   if (size !== undefined && data !== undefined) throw bad("the input has data both in JSON and in binary");
   if (size === undefined && binary.length > 0)
     throw bad("there is binary data, and the input has no binary_data_size");
   if (size !== undefined && size !== binary.length) {
     throw bad(`binary_data_size is ${show(size)}, and ${binary.length} bytes follow the JSON`);
   }
-  return readTensor(metadata, shape, size === undefined ? { json: data } : { binary });
+  const isBase64 = (own["content_type"] ?? generalType) === "base64";
+  return readTensor(metadata, shape, size === undefined ? { json: dataOf(data) } : { binary }, isBase64);
 }
 
 function outputsOf(given: unknown, isBinary: boolean): RequestedOutput[] {
@@ -110,10 +153,9 @@ function outputOf(given: unknown, isBinary: boolean): RequestedOutput {
   const { name, parameters } = fields(given, "the output", ["name", "parameters"]);
   const metadata = OUTPUTS.find((candidate) => candidate.name === name);
   if (metadata === undefined) throw unknown("output", name, OUTPUTS);
-  const { binary_data: binary, classification } = parametersOf(parameters, "the output's parameters", [
-    "binary_data",
-    "classification",
-  ]);
+  const own = parametersOf(parameters, "the output's parameters");
+  refuseOthers(own);
+  const { binary_data: binary, classification } = own;
   const most = metadata.shape[1] ?? 0;
   const isCount =
     Number.isInteger(classification) && Number(classification) >= 0 && Number(classification) <= most;
@@ -135,24 +177,27 @@ function timeoutOf(microseconds: unknown): number | undefined {
   throw bad(`timeout is ${show(microseconds)}, expected microseconds`);
 }
 
-/** An object with no other fields than these. */
+/** An object with no other fields than these; null is absent. */
 function fields<K extends string>(
   value: unknown,
   what: string,
   names: readonly K[],
 ): Partial<Record<K, unknown>> {
   if (!isRecord(value)) throw bad(`${what} is not an object`);
-  const other = Object.keys(value).find((name) => !names.some((known) => known === name));
-  if (other === undefined) return value as Partial<Record<K, unknown>>;
+  const present = withoutNulls(value);
+  const other = Object.keys(present).find((name) => !names.some((known) => known === name));
+  if (other === undefined) return present as Partial<Record<K, unknown>>;
   throw bad(`${what} has the unknown field ${show(other)}`);
 }
 
-function parametersOf<K extends string>(
-  value: unknown,
-  what: string,
-  names: readonly K[],
-): Partial<Record<K, unknown>> {
-  return value === undefined ? {} : fields(value, what, names);
+function parametersOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (value === undefined) return {};
+  if (!isRecord(value)) throw bad(`${what} is not an object`);
+  return withoutNulls(value);
+}
+
+function withoutNulls(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null));
 }
 
 function flag(value: unknown, name: string): boolean | undefined {
@@ -165,19 +210,4 @@ function unknown(kind: string, name: unknown, known: readonly { readonly name: s
   const meant = typeof name === "string" ? nearest(name, names) : undefined;
   const hint = meant === undefined ? `There are ${names.join(", ")}.` : `Did you mean ${meant}?`;
   return new IsotorchError("INVALID_INPUT", `There is no ${kind} ${show(name)}.`, { hint });
-}
-
-function show(value: unknown): string {
-  return (JSON.stringify(value) ?? "missing").slice(0, 80);
-}
-
-function bad(why: string, cause?: unknown): IsotorchError {
-  return new IsotorchError("INVALID_INPUT", `Not an inference request: ${why}.`, {
-    hint: "docs/server.md describes the request.",
-    cause,
-  });
-}
-
-function badTensor(why: string): IsotorchError {
-  return new IsotorchError("BAD_TENSOR", `${why}.`, { hint: "GET /v2/models/resnet101 lists the tensors." });
 }

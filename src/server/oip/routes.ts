@@ -1,46 +1,69 @@
 /** The Open Inference Protocol's addresses but for health. */
+import { setMaxListeners } from "node:events";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { pixelsToTensor } from "../../image/tensor.ts";
 import { AS_STORED } from "../picture.ts";
 import type { Answered, Asked } from "../picture.ts";
-import { tell } from "../problem.ts";
+import { mediaTypeProblem, tell } from "../problem.ts";
 import { callOf } from "../request/call.ts";
+import { isForm } from "../request/form.ts";
+import { holdRoom } from "../request/receive.ts";
 import { admit, bytesOf } from "../routes/body.ts";
 import type { Parts } from "../server.ts";
+import { modelConfig } from "./config.ts";
 import { checkModel, modelMetadata, serverMetadata } from "./metadata.ts";
-import { parseInferRequest } from "./request.ts";
+import { jsonTooLarge, parseInferRequest } from "./request.ts";
 import type { InferRequest } from "./request.ts";
 import { inferResponse } from "./response.ts";
 import type { InputTensor } from "./tensors.ts";
 
-const MAX_BODY_BYTES = 32 * 1024 * 1024;
+/** Of a body with binary data: a full batch of float32 has 18.4 MiB. */
+const BINARY_BYTES = 32 * 1024 * 1024;
+const JSON_LENGTH = "inference-header-content-length";
 
 export function inferRoutes(app: FastifyInstance, parts: Parts): void {
-  const bounded = {
-    bodyLimit: MAX_BODY_BYTES,
-    onRequest: [nameBody, admit(parts.admission, MAX_BODY_BYTES)],
-  };
+  const { jsonBytes } = parts.options.limits;
+  const room = admit(parts.admission, ({ headers }) =>
+    JSON_LENGTH in headers
+      ? { limit: BINARY_BYTES }
+      : { limit: jsonBytes, tooLarge: () => jsonTooLarge(jsonBytes) },
+  );
+  const bounded = { onRequest: [nameBody, room] };
+  const statistics = () => parts.statistics.read(parts.options.classifier.stats().batches);
   app.get("/v2", () => serverMetadata());
+  app.get("/v2/models/stats", statistics);
   for (const path of ["/v2/models/:model", "/v2/models/:model/versions/:version"]) {
     app.get(path, (request) => {
       checkModel(request.params);
       const { spec, attestation } = parts.options.classifier.info();
       return modelMetadata(spec, attestation.digests);
     });
-    app.post(`${path}/infer`, bounded, (request, reply) => inferred(request, reply, parts));
+    app.get(`${path}/config`, (request) => {
+      checkModel(request.params);
+      return modelConfig(parts.options.classifier.info().spec);
+    });
+    app.get(`${path}/stats`, (request) => {
+      checkModel(request.params);
+      return statistics();
+    });
+    app.post(`${path}/infer`, bounded, (request, reply) => {
+      checkModel(request.params);
+      return parts.statistics.request(inferred(request, reply, parts));
+    });
   }
 }
 
 async function inferred(request: FastifyRequest, reply: FastifyReply, parts: Parts): Promise<FastifyReply> {
-  checkModel(request.params);
-  const { spec } = parts.options.classifier.info();
-  const jsonBytes = request.headers["inference-header-content-length"]?.toString();
-  const infer = parseInferRequest(bytesOf(request), jsonBytes, spec);
+  const { classifier, limits } = parts.options;
+  const jsonBytes = request.headers[JSON_LENGTH]?.toString();
+  const parsing = parseInferRequest(bytesOf(request), jsonBytes, classifier.info().spec, limits.jsonBytes);
+  holdRoom(request, parsing);
+  const infer = await parsing;
   const response = inferResponse(infer, await answer(request, infer, parts));
   if (response.jsonBytes === undefined) {
     return reply.type("application/json; charset=utf-8").send(response.body);
   }
-  void reply.header("inference-header-content-length", response.jsonBytes);
+  void reply.header(JSON_LENGTH, response.jsonBytes);
   return reply.type("application/octet-stream").send(response.body);
 }
 
@@ -50,7 +73,8 @@ async function inferred(request: FastifyRequest, reply: FastifyReply, parts: Par
  */
 function nameBody(request: FastifyRequest, _reply: unknown, done: () => void): void {
   const { headers } = request;
-  const isAsked = "authorization" in headers || "inference-header-content-length" in headers;
+  if (isForm(request)) throw mediaTypeProblem();
+  const isAsked = "authorization" in headers || JSON_LENGTH in headers;
   if (headers["content-type"] === undefined && isAsked) headers["content-type"] = "application/octet-stream";
   done();
 }
@@ -62,10 +86,13 @@ async function answer(request: FastifyRequest, { input, outputs, timeoutMs }: In
   const deadline = performance.now() + (timeoutMs ?? Number.POSITIVE_INFINITY);
   const wants = (name: string): boolean => outputs.some((output) => output.name === name);
   const isWhole = outputs.some(({ name, classes }) => name === "indices" && classes === undefined);
+  const signal = AbortSignal.any([call.signal, others.signal]);
+  setMaxListeners(0, signal); // each picture of a batch has a few
   const asked: Asked = {
     topK: isWhole ? 0 : Math.max(1, ...outputs.map(({ classes = 1 }) => classes)),
     include: { logits: wants("logits"), probabilities: wants("probabilities") },
-    signal: AbortSignal.any([call.signal, others.signal]),
+    signal,
+    holds: (work) => holdRoom(request, work),
     remainingMs: () => Math.max(1, Math.min(call.remainingMs(), Math.ceil(deadline - performance.now()))),
   };
   try {
@@ -73,6 +100,7 @@ async function answer(request: FastifyRequest, { input, outputs, timeoutMs }: In
       items(input, asked, parts).map(async (work) => {
         const { result, timings } = await counted(work, parts);
         parts.metrics.picture("ok", timings);
+        parts.statistics.picture(timings);
         return result;
       }),
     );

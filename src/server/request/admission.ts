@@ -7,6 +7,14 @@ export interface AdmissionLimits {
   readonly maxBytes: number;
 }
 
+/** The place that one request takes up, until everything that holds it has ended. */
+export interface Room {
+  /** Takes so many bytes more. @throws IsotorchError `QUEUE_FULL` */
+  grow(bytes: number): void;
+  /** Keeps the room until the work has ended, however. */
+  until(work: Promise<unknown>): void;
+}
+
 export class Admission {
   readonly #limits: AdmissionLimits;
   #requests = 0;
@@ -23,35 +31,52 @@ export class Admission {
     return this.#requests;
   }
 
+  /** Bytes of bodies that are here, or were promised. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get isClosed(): boolean {
     return this.#closed;
   }
 
   /**
-   * Takes a request in.
+   * Takes a request in, until `ended` and whatever else its room is given to are settled.
    *
-   * @returns what lets it go again; idempotent.
    * @throws IsotorchError `QUEUE_FULL`, or `CLOSED` while the server drains.
    */
-  enter(bytes: number): () => void {
+  enter(bytes: number, ended: Promise<unknown>): Room {
     if (this.#closed)
       throw new IsotorchError("CLOSED", "The server is shutting down.", { hint: "Ask another one." });
-    const { maxRequests, maxBytes } = this.#limits;
-    if (this.#requests >= maxRequests || (this.#requests > 0 && this.#bytes + bytes > maxBytes)) {
-      throw new IsotorchError("QUEUE_FULL", "The server has as many requests as it takes at a time.", {
-        retryAfterMs: 1_000,
-      });
-    }
+    if (this.#requests >= this.#limits.maxRequests || !this.#has(bytes, this.#requests)) throw full();
     this.#requests += 1;
     this.#bytes += bytes;
-    let left = false;
-    return () => {
-      if (left) return;
-      left = true;
+    let [taken, holds] = [bytes, 0];
+    const release = (): void => {
+      holds -= 1;
+      if (holds > 0) return;
       this.#requests -= 1;
-      this.#bytes -= bytes;
+      this.#bytes -= taken;
       if (this.#requests === 0) this.#empty?.();
     };
+    const room: Room = {
+      grow: (more) => {
+        if (!this.#has(more, this.#requests - 1)) throw full();
+        taken += more;
+        this.#bytes += more;
+      },
+      until: (work) => {
+        holds += 1;
+        work.then(release, release);
+      },
+    };
+    room.until(ended);
+    return room;
+  }
+
+  /** Alone, a request may be larger than all together. */
+  #has(bytes: number, others: number): boolean {
+    return others === 0 || this.#bytes + bytes <= this.#limits.maxBytes;
   }
 
   /** Takes nothing more; resolves when what was taken is answered, or after `drainMs`. Idempotent. */
@@ -66,4 +91,10 @@ export class Admission {
       };
     });
   }
+}
+
+function full(): IsotorchError {
+  return new IsotorchError("QUEUE_FULL", "The server has as many requests as it takes at a time.", {
+    retryAfterMs: 1_000,
+  });
 }

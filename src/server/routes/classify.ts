@@ -3,23 +3,27 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { pngUri } from "../../parity/report/png.ts";
 import { tell } from "../problem.ts";
 import { callOf } from "../request/call.ts";
+import { holdRoom } from "../request/receive.ts";
 import type { Answered } from "../picture.ts";
 import type { Parts } from "../server.ts";
-import { admit, bytesOf, onlyPost } from "./body.ts";
+import { admitPicture, onlyPost, pictureOf } from "./body.ts";
 import { queryOf } from "./query.ts";
 import type { Included } from "./query.ts";
 
 export function classifyRoutes(app: FastifyInstance, parts: Parts): void {
   const { pictureBytes } = parts.options.limits;
-  const bounded = { bodyLimit: pictureBytes, onRequest: admit(parts.admission, pictureBytes) };
+  const bounded = { onRequest: admitPicture(parts.admission, pictureBytes) };
   onlyPost(app, "/classify");
-  app.post("/classify", bounded, (request) => classified(request, parts));
+  app.post("/classify", bounded, (request) => parts.statistics.request(classified(request, parts)));
 }
 
-async function classified(request: FastifyRequest, { pictures, metrics }: Parts): Promise<object> {
+async function classified(
+  request: FastifyRequest,
+  { pictures, metrics, statistics, options }: Parts,
+): Promise<object> {
   const { started, signal, remainingMs } = callOf(request);
   const { topK, include, reading } = queryOf(request.query);
-  const body = bytesOf(request);
+  const body = pictureOf(request, options.limits.pictureBytes);
   const receive = performance.now() - started;
   const wanted = {
     logits: include.has("logits"),
@@ -27,9 +31,12 @@ async function classified(request: FastifyRequest, { pictures, metrics }: Parts)
     tensor: include.has("tensor") || include.has("crop"),
   };
   try {
-    const answered = await pictures.encoded(body, reading, { topK, include: wanted, signal, remainingMs });
+    const holds = (work: Promise<unknown>): void => holdRoom(request, work);
+    const asked = { topK, include: wanted, signal, remainingMs, holds };
+    const answered = await pictures.encoded(body, reading, asked);
     const timings = { receive, ...answered.timings };
     metrics.picture("ok", timings);
+    statistics.picture(timings);
     return asJson({ ...answered, timings }, include);
   } catch (error) {
     metrics.picture(tell(error).code);

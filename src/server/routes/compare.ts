@@ -5,17 +5,18 @@ import type { Rung } from "../../parity/ladder.ts";
 import { rungText } from "../../parity/report/words.ts";
 import { HttpProblem } from "../problem.ts";
 import { callOf } from "../request/call.ts";
+import { holdRoom } from "../request/receive.ts";
 import type { Parts } from "../server.ts";
-import { admit, bytesOf, onlyPost } from "./body.ts";
+import { admitPicture, onlyPost, pictureOf } from "./body.ts";
 
 export function compareRoutes(app: FastifyInstance, parts: Parts): void {
   const { pictureBytes } = parts.options.limits;
-  const bounded = { bodyLimit: pictureBytes, onRequest: admit(parts.admission, pictureBytes) };
+  const bounded = { onRequest: admitPicture(parts.admission, pictureBytes) };
   onlyPost(app, "/compare");
   app.post("/compare", bounded, (request) => compared(request, parts));
 }
 
-async function compared(request: FastifyRequest, { comparer }: Parts): Promise<object> {
+async function compared(request: FastifyRequest, { comparer, options }: Parts): Promise<object> {
   if (comparer === undefined) {
     throw new HttpProblem(
       "NOT_IMPLEMENTED",
@@ -23,10 +24,15 @@ async function compared(request: FastifyRequest, { comparer }: Parts): Promise<o
       "Start it with a checkpoint, and without --no-compare.",
     );
   }
-  const body = bytesOf(request);
+  const body = pictureOf(request, options.limits.pictureBytes);
   const { signal: caller, remainingMs } = callOf(request);
-  const { ladder, reference } = await withinDeadline({ signal: caller, timeoutMs: remainingMs() }, (signal) =>
-    comparer.compare(body, signal),
+  const { ladder, reference } = await withinDeadline(
+    { signal: caller, timeoutMs: remainingMs() },
+    (signal) => {
+      const comparing = comparer.compare(body, signal);
+      holdRoom(request, comparing);
+      return comparing;
+    },
   );
   const { verdict, firstDivergence, rungs, refusal } = ladder;
   return { verdict, firstDivergence, stages: rungs.map(stageOf), reference, ...(refusal && { refusal }) };

@@ -2,14 +2,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { HttpProblem } from "../problem.ts";
 
-const LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]"];
-
-/** The exact `Host` values that this server answers to. */
-export function allowedHosts(port: number, host: string, more: readonly string[]): ReadonlySet<string> {
-  const named = host === "0.0.0.0" || host === "::" ? [] : [host.includes(":") ? `[${host}]` : host];
-  const names = [...LOOPBACK_NAMES, ...named].flatMap((name) => withPort(name, port));
-  return new Set([...names, ...more].map((name) => name.toLowerCase()));
-}
+/** Probes ask by whatever address a pod has, and learn nothing else. */
+const PROBES = new Set(["/v2/health/live", "/v2/health/ready"]);
 
 /** The router would answer broken escapes by itself, past everything that requests go through. */
 function isDecodable(url: string): boolean {
@@ -20,10 +14,6 @@ function isDecodable(url: string): boolean {
   }
 }
 
-function withPort(name: string, port: number): string[] {
-  return port === 80 ? [name, `${name}:80`] : [`${name}:${port}`];
-}
-
 /**
  * Refuses what a foreign web page makes a browser send: a name of its own that resolves to this machine (`Host`), and
  * requests that carry its origin. A request without these headers does not come from a page of a current browser.
@@ -31,14 +21,15 @@ function withPort(name: string, port: number): string[] {
 export function refusalOf(
   headers: IncomingHttpHeaders,
   url: string | undefined,
-  hosts: ReadonlySet<string>,
+  isAllowed: (host: string) => boolean,
 ): HttpProblem | undefined {
   const host = headers.host?.toLowerCase() ?? "";
-  if (!hosts.has(host)) {
+  const isProbe = PROBES.has(url?.split("?", 1)[0] ?? "");
+  if (!isProbe && !isAllowed(host)) {
     return new HttpProblem(
       "WRONG_HOST",
       "This server does not answer to that host name.",
-      "Use the address that it printed, or start it with --allow-host NAME:PORT.",
+      "Use the address that it printed, or start it with --allow-host HOST.",
     );
   }
   if (url === undefined || !url.startsWith("/") || !isDecodable(url)) {

@@ -1,0 +1,30 @@
+/** `GET …/config`: what the model takes, in the words of Triton's model configuration. */
+import type { InputSpec } from "../../image/geometry.ts";
+import { MAX_BATCH, MODEL, OUTPUTS, VERSION, inputsOf } from "./metadata.ts";
+import type { TensorMetadata } from "./metadata.ts";
+
+/**
+ * Its dimensions are those of one picture: `max_batch_size` stands for the first one. A request has one of three inputs;
+ * clients that send what is not optional, such as perf_analyzer, send the tensor.
+ */
+export function modelConfig(spec: InputSpec): object {
+  return {
+    name: MODEL,
+    platform: "pytorch",
+    backend: "pytorch",
+    version_policy: { specific: { versions: [Number(VERSION)] } },
+    max_batch_size: MAX_BATCH,
+    input: inputsOf(spec).map((tensor) => ({
+      ...tensorConfig(tensor),
+      format: "FORMAT_NONE",
+      optional: tensor.name !== "input",
+    })),
+    output: OUTPUTS.map(tensorConfig),
+  };
+}
+
+function tensorConfig({ name, datatype, shape }: TensorMetadata): object {
+  const type = datatype === "BYTES" ? "TYPE_STRING" : `TYPE_${datatype}`;
+  const dims = shape.slice(1);
+  return { name, data_type: type, dims: dims.length === 0 ? [1] : dims };
+}
