@@ -1,3 +1,5 @@
+import { excerpt, told } from "./base/shown.ts";
+
 /**
  * Every way in which isotorch can fail. The set is closed: new failures get a new code, and a code
  * keeps its meaning across versions.
@@ -123,9 +125,9 @@ export class IsotorchError extends Error {
   readonly requestId: string | undefined;
 
   constructor(code: IsotorchErrorCode, message: string, details: IsotorchErrorDetails = {}) {
-    super(sentence(message), details.cause === undefined ? undefined : { cause: details.cause });
+    super(sentence(told(message)), details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
-    this.hint = details.hint ?? HINTS[code];
+    this.hint = told(details.hint ?? HINTS[code]);
     this.traceback = details.traceback;
     this.stderr = details.stderr;
     this.retryAfterMs = details.retryAfterMs;
@@ -145,9 +147,10 @@ function sentence(message: string): string {
   return /[.!?…]$/.test(first) ? first : `${first}.`;
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown, as part of another one. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  if (thrown instanceof IsotorchError) return thrown.message;
+  return excerpt(thrown instanceof Error ? thrown.message : String(thrown));
 }
 
 /** Why an aborted call ends: the typed reason that the signal carries, or `ABORTED`. */

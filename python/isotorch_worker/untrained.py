@@ -17,6 +17,7 @@ from isotorch_worker.checkpoint import made_digest, sidecar
 from isotorch_worker.errors import CheckpointCorrupt, WeightsNotFound
 from isotorch_worker.files import write_whole
 from isotorch_worker.lock import locked
+from isotorch_worker.told import brief
 
 _PASSES, _BATCH, _SIZE = 3, 16, 128
 _RESIDUAL_SCALE = 0.2
@@ -47,7 +48,8 @@ def ensure_untrained(path: Path, seed: int) -> str:
         known = made_digest(path)
         if known is None and path.exists():
             raise CheckpointCorrupt(
-                f"{path} has no {sidecar(path).name} beside it", "delete the file, it will be made again"
+                f"{brief(path)} has no {brief(sidecar(path).name)} beside it",
+                "delete the file, it will be made again",
             )
         return known or _make(path, seed)
 
@@ -112,7 +114,7 @@ def _make(path: Path, seed: int) -> str:
         write_whole(sidecar(path), f"{digest}  {path.name}\n".encode())
         write_whole(path, buffer.getbuffer())
     except OSError as error:
-        raise WeightsNotFound(f"{path} cannot be written: {error.strerror}") from None
+        raise WeightsNotFound(f"{brief(path)} cannot be written: {error.strerror}") from None
     return digest
 
 
@@ -124,7 +126,7 @@ def _locked(path: Path) -> Generator[None, None, None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         waiting.__enter__()
     except OSError as error:
-        raise WeightsNotFound(f"{path} cannot be written: {error.strerror}") from None
+        raise WeightsNotFound(f"{brief(path)} cannot be written: {error.strerror}") from None
     try:
         yield
     finally:

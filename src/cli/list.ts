@@ -1,4 +1,5 @@
 /** A list of pictures that somebody wrote: its entries, as they come. */
+import { shown } from "../base/shown.ts";
 import { createReadStream } from "node:fs";
 import { IsotorchError, messageOf } from "../errors.ts";
 import type { Named } from "./inputs.ts";
@@ -49,7 +50,7 @@ export async function* listed(
     if (cause instanceof IsotorchError) throw cause;
     if (signal?.aborted) return;
     const code = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "INPUT_NOT_FOUND" : "INPUT_UNREADABLE";
-    throw new IsotorchError(code, `The list ${file} cannot be read: ${messageOf(cause)}`, { cause });
+    throw new IsotorchError(code, `The list ${shown(file)} cannot be read: ${messageOf(cause)}`, { cause });
   } finally {
     signal?.removeEventListener("abort", stop);
   }

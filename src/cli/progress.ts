@@ -1,4 +1,5 @@
 /** One line on a terminal's stderr that says what is being waited for. */
+import { excerpt } from "../base/shown.ts";
 import type { ProgressEvent } from "../options.ts";
 
 let isShown = false;
@@ -7,7 +8,7 @@ let isShown = false;
 export function showProgress({ status, name, progress }: ProgressEvent): void {
   if (status === "ready" || status === "done") return clearProgress();
   const percent = progress === undefined ? "" : ` ${progress.toFixed(0)} %`;
-  process.stderr.write(`\r\x1b[2K${status === "worker" ? "worker: " : ""}${name}${percent}`);
+  process.stderr.write(`\r\x1b[2K${status === "worker" ? "worker: " : ""}${excerpt(name)}${percent}`);
   isShown = true;
 }
 

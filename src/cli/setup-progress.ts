@@ -1,4 +1,5 @@
 /** The progress of a setup: a bar on a terminal, a line for each finished package elsewhere. */
+import { excerpt } from "../base/shown.ts";
 import type { SetupProgress } from "../setup/progress.ts";
 
 const CELLS = 24;
@@ -38,7 +39,8 @@ export function progressBar(output: Output): ProgressBar {
   };
 }
 
-function barOf({ phase, progress, name = "" }: SetupProgress): string {
+function barOf({ phase, progress, name: given = "" }: SetupProgress): string {
+  const name = excerpt(given);
   if (progress === undefined) return `${phase} ${name}`.trim();
   const full = Math.round((CELLS * progress) / 100);
   const bar = "█".repeat(full) + "░".repeat(CELLS - full);

@@ -1,3 +1,4 @@
+import { shown } from "../base/shown.ts";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { IsotorchError, messageOf } from "../errors.ts";
 
@@ -38,14 +39,14 @@ export function readFileBounded(path: string, bounds: Bounds): Uint8Array {
     const stats = fstatSync(file);
     if (!stats.isFile()) {
       const what = stats.isDirectory() ? "a directory" : "not a regular file";
-      throw new IsotorchError("INPUT_UNREADABLE", `${path} is ${what}`, {
+      throw new IsotorchError("INPUT_UNREADABLE", `${shown(path)} is ${what}`, {
         hint: "give the path of a picture file",
       });
     }
-    throwIfTooLarge(stats.size, bounds.maxBytes, path);
+    throwIfTooLarge(stats.size, bounds.maxBytes, shown(path));
     return readAll(file, path, stats.size, bounds);
   } catch (cause) {
-    throw cause instanceof IsotorchError ? cause : unreadable(path, cause);
+    throw cause instanceof IsotorchError ? cause : unreadable(shown(path), cause);
   } finally {
     closeSync(file);
   }
@@ -56,8 +57,11 @@ function openFile(path: string, flags: number): number {
     return openSync(path, flags);
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    if (code !== "ENOENT" && code !== "ENOTDIR") throw unreadable(path, cause);
-    throw new IsotorchError("INPUT_NOT_FOUND", `there is no file ${path}`, { hint: "check the path", cause });
+    if (code !== "ENOENT" && code !== "ENOTDIR") throw unreadable(shown(path), cause);
+    throw new IsotorchError("INPUT_NOT_FOUND", `there is no file ${shown(path)}`, {
+      hint: "check the path",
+      cause,
+    });
   }
 }
 
@@ -72,7 +76,7 @@ function readAll(file: number, path: string, size: number, bounds: Bounds): Uint
     const bytesRead = readSync(file, chunk);
     if (bytesRead === 0) break;
     total += bytesRead;
-    throwIfTooLarge(total, bounds.maxBytes, path);
+    throwIfTooLarge(total, bounds.maxBytes, shown(path));
     chunks.push(new Uint8Array(chunk.buffer, 0, bytesRead));
   }
   return joined(chunks, total);

@@ -1,3 +1,4 @@
+import { excerpt } from "../base/shown.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { type Bounds, readStreamBounded, throwIfAborted, throwIfTooLarge, unreadable } from "./bounded.ts";
 
@@ -24,7 +25,7 @@ export async function fetchBounded(url: URL, bounds: Bounds): Promise<Uint8Array
     await discard(response);
     throw new IsotorchError(
       "INPUT_UNREADABLE",
-      `${name} answered ${response.status} ${response.statusText}`.trimEnd(),
+      `${name} answered ${response.status} ${excerpt(response.statusText)}`.trimEnd(),
       {
         hint: "open the address in a browser: it must give the picture itself",
       },
@@ -49,7 +50,7 @@ async function follow(start: URL, name: string, signal: AbortSignal | undefined)
       throw unreadable(name, new Error("it redirects to no valid address"));
     url = new URL(location, url);
     if (url.protocol !== "http:" && url.protocol !== "https:") {
-      throw unreadable(name, new Error(`it redirects to ${url.protocol}`));
+      throw unreadable(name, new Error(`it redirects to ${excerpt(url.protocol)}`));
     }
     if (hasCredentials(url))
       throw unreadable(name, new Error("it redirects to an address with a user or a password"));
@@ -74,7 +75,7 @@ async function discard(response: Response): Promise<void> {
 
 /** The address without what may be secret or endless: user, password, query; the content of a data URL. */
 function shown(url: URL): string {
-  return url.protocol === "data:" ? "the data URL" : `${url.origin}${url.pathname}`;
+  return url.protocol === "data:" ? "the data URL" : excerpt(`${url.origin}${url.pathname}`);
 }
 
 /** Such an address would come back in the errors of `fetch`, password and all. */

@@ -1,3 +1,4 @@
+import { excerpt, shown } from "../base/shown.ts";
 import { fileURLToPath } from "node:url";
 import { IsotorchError, messageOf } from "../errors.ts";
 import {
@@ -145,7 +146,7 @@ function addressOf(input: string): URL {
     });
   }
   if (URL.canParse(input)) return new URL(input);
-  throw new IsotorchError("INVALID_INPUT", `not a valid URL: ${input.slice(0, 200)}`, {
+  throw new IsotorchError("INVALID_INPUT", `not a valid URL: ${shown(input)}`, {
     hint: "check the address",
   });
 }
@@ -157,7 +158,7 @@ function loadUrl(url: URL, bounds: Bounds): Promise<Uint8Array> {
     case "data:":
       return fetchBounded(url, bounds);
     default:
-      throw new IsotorchError("INVALID_INPUT", `URLs with ${url.protocol} are not loaded`, {
+      throw new IsotorchError("INVALID_INPUT", `URLs with ${excerpt(url.protocol)} are not loaded`, {
         hint: "use http:, https:, file: or data:",
       });
   }
@@ -167,7 +168,7 @@ function localPath(url: URL): string {
   try {
     return fileURLToPath(url);
   } catch (cause) {
-    throw new IsotorchError("INVALID_INPUT", `not a local file: ${url.href}: ${messageOf(cause)}`, {
+    throw new IsotorchError("INVALID_INPUT", `not a local file: ${shown(url.href)}: ${messageOf(cause)}`, {
       hint: "use file:///path",
       cause,
     });
@@ -178,5 +179,5 @@ function describe(input: unknown): string {
   if (input === null || input === undefined) return String(input);
   if (typeof input !== "object") return `a ${typeof input}`;
   if (Array.isArray(input)) return "an array";
-  return `an object of type ${input.constructor?.name ?? "unknown"}`;
+  return `an object of type ${excerpt(String(input.constructor?.name ?? "unknown"))}`;
 }

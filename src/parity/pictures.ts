@@ -1,4 +1,5 @@
 /** Which pictures a run takes: the files that were named, and what lies in the folders. */
+import { shown } from "../base/shown.ts";
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { IsotorchError, messageOf } from "../errors.ts";
@@ -22,7 +23,7 @@ export async function findPictures(paths: readonly string[]): Promise<string[]> 
 
 async function picturesAt(path: string): Promise<string[]> {
   const facts = await stat(path).catch((cause: unknown) => {
-    throw new IsotorchError("INPUT_NOT_FOUND", `There is no file or folder ${path}.`, { cause });
+    throw new IsotorchError("INPUT_NOT_FOUND", `There is no file or folder ${shown(path)}.`, { cause });
   });
   if (!facts.isDirectory()) return [path];
   const found: string[] = [];
@@ -49,7 +50,9 @@ async function readIndex(path: string): Promise<ReadonlyMap<string, string>> {
   try {
     entries = JSON.parse(text);
   } catch (cause) {
-    throw new IsotorchError("INPUT_UNREADABLE", `${path} is not JSON: ${messageOf(cause)}.`, { cause });
+    throw new IsotorchError("INPUT_UNREADABLE", `${shown(path)} is not JSON: ${messageOf(cause)}.`, {
+      cause,
+    });
   }
   const list: unknown[] = Array.isArray(entries) ? entries : [];
   const pairs = list.filter(isRecord).map(({ file, kind }) => [String(file), String(kind)] as const);

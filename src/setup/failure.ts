@@ -1,3 +1,4 @@
+import { excerpt, shown } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 import type { CommandResult } from "../worker/command.ts";
 import { type Step, typed, type Way } from "./plan.ts";
@@ -53,7 +54,7 @@ export function stepFailure(
 
   if (result.outcome === "not-started") {
     return fail(
-      `${step.file} cannot be started (${result.stderr}).`,
+      `${shown(step.file)} cannot be started (${excerpt(result.stderr)}).`,
       `Run it by hand to see why: ${command}`,
     );
   }
@@ -86,7 +87,7 @@ export function stepFailure(
   const last = messageInJson(result.stdout) ?? said.trim().split("\n").findLast(isComplaint)?.trim();
   const status = result.code === null ? "was killed" : `ended with exit status ${result.code}`;
   return fail(
-    `\`${command}\` ${status}${last ? ` (${last.slice(0, 300)})` : ""}.`,
+    `\`${command}\` ${status}${last ? ` (${excerpt(last)})` : ""}.`,
     `Run it by hand to see all of it: ${command}`,
   );
 }

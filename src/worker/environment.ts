@@ -1,3 +1,4 @@
+import { shown, shownValue } from "../base/shown.ts";
 import { stat } from "node:fs/promises";
 import { IsotorchError } from "../errors.ts";
 import { type EnvironmentKind, isSameEnvironment, type Place } from "./candidates.ts";
@@ -213,7 +214,7 @@ function mustFit(candidate: Candidate): Environment {
   const { python, source, reason } = candidate;
   throw new IsotorchError(
     candidate.exists ? "ENVIRONMENT_BROKEN" : "ENVIRONMENT_NOT_FOUND",
-    `The Python named by ${source} cannot run the worker: ${python} ${candidate.exists ? `(${reason})` : reason}.`,
+    `The Python named by ${source} cannot run the worker: ${shown(python)} ${candidate.exists ? `(${reason})` : reason}.`,
     {
       hint: installing(python, reason)
         ? `${installing(python, reason)}, or take ${source} away and run \`npx isotorch setup\``
@@ -255,7 +256,7 @@ async function interpreterOf(env: string, at: Surroundings): Promise<string> {
   const inside = prefixes.flatMap((prefix) => [condaPython(prefix, at), venvPython(prefix, at)]);
   for (const python of inside) if (await stat(python).catch(() => undefined)) return python;
   if (!isName) return inside[0] ?? env;
-  throw new IsotorchError("ENVIRONMENT_NOT_FOUND", `No conda environment is named ${JSON.stringify(env)}.`, {
+  throw new IsotorchError("ENVIRONMENT_NOT_FOUND", `No conda environment is named ${shownValue(env)}.`, {
     hint: "Give its path instead (`conda env list` prints it), or run `npx isotorch setup`",
   });
 }

@@ -1,4 +1,5 @@
 /** What went wrong with a worker, as typed errors: what it said, and how it ended. */
+import { excerpt } from "../base/shown.ts";
 import { ERROR_CODES, IsotorchError } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
 import type { WorkerExit } from "./process.ts";
@@ -27,7 +28,7 @@ const EXIT_MEANING: Readonly<Record<number, IsotorchErrorCode>> = {
 export function deathOf(exit: WorkerExit, phase: string | undefined): IsotorchError {
   const how = exit.signal !== null ? `by ${exit.signal}` : `with exit code ${exit.code ?? "unknown"}`;
   const lines = exit.stderr.trim().split("\n");
-  const last = lines.at(-1) ?? "";
+  const last = excerpt(lines.at(-1) ?? "");
   const details = {
     ...(exit.cause !== undefined && { cause: exit.cause }),
     stderr: lines.slice(-20).join("\n"),

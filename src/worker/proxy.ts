@@ -1,4 +1,5 @@
 /** `fetch` by way of the proxy that the environment names; Node 20's own looks at none of the variables. */
+import { shown } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 
 const VARIABLE = /^(?:(?:https?|all)_proxy|npm_config_(?:https?_)?proxy)$/i;
@@ -11,9 +12,13 @@ export async function proxyFor(url: string): Promise<URL | undefined> {
   const proxy = getProxyForUrl(url);
   if (proxy === "") return undefined;
   if (URL.canParse(proxy) && /^https?:$/.test(new URL(proxy).protocol)) return new URL(proxy);
-  throw new IsotorchError("DOWNLOAD_FAILED", `The proxy for ${url} is no http address: ${shown(proxy)}.`, {
-    hint: "As in HTTPS_PROXY=http://proxy.example:3128; NO_PROXY names what needs none",
-  });
+  throw new IsotorchError(
+    "DOWNLOAD_FAILED",
+    `The proxy for ${shown(url)} is no http address: ${withoutUser(proxy)}.`,
+    {
+      hint: "As in HTTPS_PROXY=http://proxy.example:3128; NO_PROXY names what needs none",
+    },
+  );
 }
 
 /** Fetches an http or https address, by way of its proxy where it has one. Rejects as `fetch` does. */
@@ -29,7 +34,7 @@ export async function fetchByProxy(url: string, init: RequestInit): Promise<Resp
   });
   const options = { ...init, dispatcher } as Parameters<typeof undici.fetch>[1];
   return undici.fetch(url, options).catch((cause: unknown) => {
-    const error = new Error(`by way of the proxy ${shown(proxy.href)}`, { cause: rootOf(cause) });
+    const error = new Error(`by way of the proxy ${withoutUser(proxy.href)}`, { cause: rootOf(cause) });
     return Promise.reject(error);
   });
 }
@@ -40,6 +45,6 @@ function rootOf(error: unknown): unknown {
 }
 
 /** An address without its user and password. */
-function shown(address: string): string {
-  return address.replace(/\/\/[^@/]*@/, "//").replace(/\/$/, "");
+function withoutUser(address: string): string {
+  return shown(address.replace(/\/\/[^@/]*@/, "//").replace(/\/$/, ""));
 }

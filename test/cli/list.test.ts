@@ -171,7 +171,7 @@ describe("the encoding of a list is", () => {
     [
       "Latin-1",
       Buffer.from("L/a.jpg\nL/K\u00e4fer.jpg", "latin1"),
-      /list list is not UTF-8 \(line 2, byte offset 11\)/,
+      /list "list" is not UTF-8 \(line 2, byte offset 11\)/,
     ],
     ["UTF-16 without its mark", utf16("L/a.jpg\n", "le"), /looks like UTF-16LE, without the byte order mark/],
     [
