@@ -1,6 +1,7 @@
 /** The whole path from a picture to its classes; it is joined here and nowhere else. */
 import { DRAIN_MS } from "./accepted.ts";
 import type { Backend } from "./backend.ts";
+import { outOfMemory } from "./base/memory.ts";
 import { pictures } from "./image/pool.ts";
 import { limitsOf } from "./image/limits.ts";
 import type { ImageInput, Limits } from "./image/source.ts";
@@ -111,7 +112,7 @@ export async function createClassifier(options?: ClassifierOptions): Promise<Cla
     return new LocalClassifier(await open(resolved, listeners), kept, listeners, leavePictures);
   } catch (error) {
     await leavePictures();
-    throw error;
+    throw outOfMemory(error) ?? error;
   }
 }
 

@@ -1,11 +1,13 @@
 /** One call's limits: its deadline and its caller's signal, as one AbortSignal. */
+import { outOfMemory } from "./base/memory.ts";
 import { after } from "./base/timer.ts";
 import { IsotorchError, abortError } from "./errors.ts";
 
 /**
  * Runs `work` with a signal that fires on the caller's abort, when the call is abandoned, or after `timeoutMs` (0 = never).
  *
- * @throws IsotorchError `ABORTED` or `DEADLINE_EXCEEDED` once the signal has fired, whatever `work` threw.
+ * @throws IsotorchError `ABORTED` or `DEADLINE_EXCEEDED` once the signal has fired, whatever `work` threw;
+ * `OUT_OF_MEMORY` where the system gave `work` no memory.
  */
 export async function withinDeadline<T>(
   {
@@ -32,7 +34,7 @@ export async function withinDeadline<T>(
     signal.throwIfAborted();
     return await Promise.race([work(signal), aborted(signal)]);
   } catch (error) {
-    throw signal.aborted ? abortError(signal) : error;
+    throw signal.aborted ? abortError(signal) : (outOfMemory(error) ?? error);
   } finally {
     timer?.cancel();
     for (const ender of enders) ender.removeEventListener("abort", onAbort);

@@ -1,3 +1,5 @@
+// oxlint-disable-next-line import/no-unassigned-import -- it looks at the host before what follows is loaded
+import "./host.ts";
 export { createClassifier } from "./classifier.ts";
 export type { Classifier, Stats } from "./classifier.ts";
 export { ERROR_CODES, IsotorchError } from "./errors.ts";

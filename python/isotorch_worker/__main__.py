@@ -18,7 +18,8 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(_here).parent))
 
 from isotorch_worker import lifetime
-from isotorch_worker.errors import EnvironmentBroken, StartupError, WorkerError
+from isotorch_worker.errors import StartupError, WorkerError
+from isotorch_worker.imports import import_failure
 
 
 class _Parser(argparse.ArgumentParser):
@@ -44,9 +45,14 @@ def main(arguments: list[str]) -> int:
         hint = f" ({error.hint})" if error.hint else ""
         print(f"isotorch_worker: {error.message}{hint}", file=sys.stderr)
         return error.exit_code
-    except ImportError as error:
-        print(f"isotorch_worker: an import failed: {error}", file=sys.stderr)
-        return EnvironmentBroken.exit_code
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a library may call sys.exit while it is imported, or panic in Rust
+        broken = import_failure(error)
+        if broken is None:
+            raise
+        print(f"isotorch_worker: {broken.message}", file=sys.stderr)
+        return broken.exit_code
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

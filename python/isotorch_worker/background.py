@@ -6,6 +6,8 @@ import gc
 import importlib
 import threading
 
+from isotorch_worker.imports import import_failure
+
 _MODULES = ("compute", "device", "infer", "job", "model", "precision", "probe", "threads", "untrained")
 
 
@@ -24,10 +26,16 @@ class BackgroundImport:
         self._thread.start()
 
     def finish(self) -> None:
-        """Wait for the end. Raises what the import raised: tried again, torch would say something else."""
+        """Wait for the end. Raises what the import raised: tried again, torch would say something else.
+
+        What is no Exception, as a Rust library's panic or its ``sys.exit``, is an EnvironmentBroken.
+        """
         self._thread.join()
-        if self._error is not None:
+        if self._error is None:
+            return
+        if isinstance(self._error, Exception):
             raise self._error
+        raise import_failure(self._error) or self._error
 
     def _run(self) -> None:
         try:

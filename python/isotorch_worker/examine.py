@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from isotorch_worker import lifetime
+from isotorch_worker.imports import reason
 from isotorch_worker.probe import PACKAGES, cpu_capability, onednn_version, probe
 
 
@@ -21,6 +23,7 @@ def examine(device: str) -> dict[str, Any]:
     ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. A failure is its message under ``errors``, by
     what was attempted; never an exception.
     """
+    lifetime.report_crashes()
     errors: dict[str, str] = {}
     found: dict[str, Any] = probe()
     # A library that is missing shows at its import; torch comes first because the others import it too.
@@ -123,8 +126,12 @@ def _pillow_facts() -> dict[str, Any]:
 
 
 def _attempt(errors: dict[str, str], name: str, action: Callable[[], Any]) -> Any:
+    # If the process ends over it, this is what it was at.
+    print(f"isotorch_worker: trying {name}", file=sys.stderr, flush=True)
     try:
         return action()
-    except Exception as error:
-        errors[name] = f"{type(error).__name__}: {error}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a library may call sys.exit, or panic in Rust
+        errors[name] = f"{type(error).__name__}: {reason(error)}"
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -16,11 +17,11 @@ from isotorch_worker.errors import (
     Aborted,
     Closed,
     DeadlineExceeded,
-    EnvironmentBroken,
     OutOfMemory,
     ProtocolError,
     WorkerError,
 )
+from isotorch_worker.imports import import_failure
 from isotorch_worker.load import Session, load
 from isotorch_worker.startup import Startup
 from isotorch_worker.wire import Descriptor, Frames, Message, Payload
@@ -169,6 +170,8 @@ class Worker:
         if self._session is None:
             if request.message.type == "load":
                 self._exit_code = known.exit_code
+                # The answer may not get there before the process ends.
+                print(f"isotorch_worker: {known.message}", file=sys.stderr)
         elif known.code == "WORKER_ERROR":
             from isotorch_worker.device import is_broken
 
@@ -186,14 +189,10 @@ class Worker:
 def _known(error: Exception) -> WorkerError:
     if isinstance(error, WorkerError):
         return error
-    if isinstance(error, ImportError):
-        known: WorkerError = EnvironmentBroken(
-            f"an import failed: {error}", "run `isotorch doctor` to see what is missing"
-        )
-    elif isinstance(error, MemoryError):
-        known = OutOfMemory("not enough memory")
+    if isinstance(error, MemoryError):
+        known: WorkerError = OutOfMemory("not enough memory")
     else:
-        known = WorkerError(f"{type(error).__name__}: {error}")
+        known = import_failure(error) or WorkerError(f"{type(error).__name__}: {error}")
     known.__cause__ = error
     return known
 

@@ -114,8 +114,16 @@ def _make(path: Path, seed: int) -> str:
         write_whole(sidecar(path), f"{digest}  {path.name}\n".encode())
         write_whole(path, buffer.getbuffer())
     except OSError as error:
-        raise WeightsNotFound(f"{brief(path)} cannot be written: {error.strerror}") from None
+        raise _unwritable(path, error) from None
     return digest
+
+
+def _unwritable(path: Path, error: OSError) -> WeightsNotFound:
+    return WeightsNotFound(
+        f"{brief(path)} cannot be written: {brief(error.strerror or error)}",
+        f"Make {path.parent} a directory that can be written, or choose another: --cache-dir DIR "
+        "(`cacheDir`), or the environment variable TORCH_HOME",
+    )
 
 
 @contextmanager
@@ -126,7 +134,7 @@ def _locked(path: Path) -> Generator[None, None, None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         waiting.__enter__()
     except OSError as error:
-        raise WeightsNotFound(f"{brief(path)} cannot be written: {error.strerror}") from None
+        raise _unwritable(path, error) from None
     try:
         yield
     finally:

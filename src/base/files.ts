@@ -49,9 +49,28 @@ export async function writeWhole(
   }
 }
 
+/**
+ * Makes a directory and those above it. Rejects with the file system's error, also where Node's own recursive `mkdir`
+ * never ends: under /proc a directory that cannot be made is said to miss its parent, which is there.
+ */
+export async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory);
+  } catch (error) {
+    if ((await stat(directory).catch(() => undefined))?.isDirectory() === true) return;
+    const parent = dirname(directory);
+    if (!hasCode(error, "ENOENT") || parent === directory) throw error;
+    await makeDirectory(parent);
+    await mkdir(directory).catch((again: unknown) => {
+      // Another process may have made it meanwhile.
+      if (!hasCode(again, "EEXIST")) throw again;
+    });
+  }
+}
+
 /** {@link writeWhole} of a value as JSON, in a directory that is made. */
 export async function writeJson(file: string, value: object, patience?: Patience): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
+  await makeDirectory(dirname(file));
   await writeWhole(file, `${JSON.stringify(value, undefined, 2)}\n`, patience);
 }
 

@@ -1,5 +1,7 @@
 /** Foreign text in messages: short, on one line, in its own case, and without what a terminal obeys. */
 
+import { shownName } from "./names.ts";
+
 /** Most characters that a message repeats of what it was given. */
 export const MOST_SHOWN = 200;
 
@@ -36,7 +38,7 @@ function escaped(character: string): string {
 export function excerpt(text: string, most: number = MOST_SHOWN): string {
   // What is cut away needs no look, of a megabyte for example: escapes make a text only longer.
   const ends = text.length > 2 * most ? `${text.slice(0, most)}…${text.slice(-most)}` : text;
-  const seen = visible(ends);
+  const seen = visible(shownName(ends));
   if (seen.length <= most) return seen;
   const end = Math.min(END, Math.floor(most / 2) - 1);
   return visible(`${seen.slice(0, most - end - 1)}…${seen.slice(-end)}`).slice(0, most);

@@ -2,6 +2,7 @@
 import { excerpt, visible } from "../base/shown.ts";
 import type { Classification, DetailedResult } from "../classifier.ts";
 import type { IsotorchError } from "../errors.ts";
+import { shownName } from "../base/names.ts";
 import { bar, styled } from "./terminal.ts";
 import type { ThumbnailKind } from "./terminal.ts";
 import { besideThumbnail, THUMBNAIL_WIDTH } from "./thumbnail.ts";
@@ -38,13 +39,11 @@ function asJson(answer: Answer): object {
 const COLUMNS = ["input", "rank", "index", "label", "score", "percent", "error", "message"];
 
 function rowsOf(answer: Answer, row: (fields: readonly unknown[]) => string): string {
-  if ("error" in answer)
-    return row([answer.name, "", "", "", "", "", answer.error.code, answer.error.message]);
+  const name = shownName(answer.name);
+  if ("error" in answer) return row([name, "", "", "", "", "", answer.error.code, answer.error.message]);
   const { top } = answer.result;
   return top
-    .map(({ index, label, score, percent }, at) =>
-      row([answer.name, at + 1, index, label, score, percent, "", ""]),
-    )
+    .map(({ index, label, score, percent }, at) => row([name, at + 1, index, label, score, percent, "", ""]))
     .join("");
 }
 
@@ -93,7 +92,8 @@ export function table(look: Look): Writer {
 
 /** A file's name or a label must not speak to the terminal. */
 function spoken(name: string, { isTerminal }: Look): string {
-  return isTerminal ? visible(name) : name;
+  const text = shownName(name);
+  return isTerminal ? visible(text) : text;
 }
 
 /** Label and percentage; every digit is shown, as Python prints a float32 as a float. */

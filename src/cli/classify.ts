@@ -13,11 +13,13 @@ import { CLASSIFY, FORMATS, INCLUDABLE, OUT_ENDINGS, THUMBNAILS } from "./descri
 import { parserOf } from "./description.ts";
 import { classifierOptions, imageOptions, oneOf, parseFlags, wholeNumber } from "./flags.ts";
 import type { Values } from "./flags.ts";
+import { PassedOver } from "../parity/walk.ts";
+import { pathOf } from "../base/names.ts";
 import { EXIT } from "./exit.ts";
 import { picturesOf } from "./inputs.ts";
 import type { Named } from "./inputs.ts";
 import { listed } from "./list.ts";
-import { clearProgress } from "./progress.ts";
+import { clearProgress, sayPassed } from "./progress.ts";
 import { isColoured, print, say, thumbnailsOf } from "./terminal.ts";
 import { watchFolder } from "./watch.ts";
 
@@ -47,12 +49,16 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     clearProgress();
     checkTopK(options.topK, classifier.info().classes);
     sayUntrained(classifier);
+    let passed = new PassedOver();
+    // A job counts the list first, and goes through it again.
     const list = (): AsyncGenerator<Named, void, undefined> =>
-      picturesFrom(positionals, from, values["null"] === true, signal);
+      picturesFrom(positionals, from, values["null"] === true, signal, (passed = new PassedOver()));
     if (typeof out === "string") {
       const { runJob } = await import("./run-job.ts");
       const counted = isRepeatable(positionals, from) && process.stderr.isTTY ? list : undefined;
-      return await runJob(out, { classifier, options, list, counted, signal });
+      const code = await runJob(out, { classifier, options, list, counted, signal });
+      sayPassed(passed);
+      return code;
     }
     let failed = false;
     const names: string[] = [];
@@ -64,6 +70,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     };
     await print(writer.head ?? "");
     await answerAll(classifier, options, list(), show);
+    sayPassed(passed);
     // One by one: the next picture may come in an hour.
     if (coming)
       for await (const path of coming)
@@ -96,16 +103,17 @@ async function* picturesFrom(
   from: unknown,
   isNul: boolean,
   signal: AbortSignal,
+  passed: PassedOver,
 ): AsyncGenerator<Named, void, undefined> {
   for (const argument of positionals) {
-    for await (const picture of picturesOf(argument, signal)) {
+    for await (const picture of picturesOf(argument, signal, passed)) {
       if (signal.aborted) return;
       yield picture;
     }
   }
   if (typeof from !== "string") return;
-  const isFolder = from !== "-" && (await stat(from).catch(() => undefined))?.isDirectory() === true;
-  for await (const picture of isFolder ? picturesOf(from, signal) : listed(from, { isNul, signal })) {
+  const isFolder = from !== "-" && (await stat(pathOf(from)).catch(() => undefined))?.isDirectory() === true;
+  for await (const picture of isFolder ? picturesOf(from, signal, passed) : listed(from, { isNul, signal })) {
     if (signal.aborted) return;
     yield picture;
   }

@@ -1,13 +1,16 @@
 /** `isotorch eval DIR` */
+import { shownName } from "../base/names.ts";
 import { say } from "./terminal.ts";
 import { IsotorchError } from "../errors.ts";
 import { evaluate } from "../parity/eval.ts";
 import type { EvalFigures, EvalResult } from "../parity/eval.ts";
 import { createManifest, hashPictures, writeManifest } from "../parity/manifest.ts";
+import { PassedOver } from "../parity/walk.ts";
 import { EVAL } from "./describe/checks.ts";
 import { parserOf } from "./description.ts";
 import { classifierOptions, imageOptions, parseFlags, wholeNumber } from "./flags.ts";
 import { EXIT } from "./exit.ts";
+import { sayPassed } from "./progress.ts";
 
 /** @returns 0, or 1 when some picture failed. */
 export async function run(argv: readonly string[], signal?: AbortSignal): Promise<number> {
@@ -19,7 +22,9 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
   const { resume, manifest, timeout } = values;
   const classifier = classifierOptions(values);
   const bar = process.stderr.isTTY ? new Bar(process.stderr.columns) : undefined;
+  const passed = new PassedOver();
   const result = await evaluate(directory, {
+    passed,
     classifier,
     image: {
       ...imageOptions(values),
@@ -33,6 +38,7 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
       throw withWayOn(error, resume);
     })
     .finally(() => bar?.clear());
+  sayPassed(passed);
   if (typeof manifest === "string") {
     const pictures = await hashPictures(readable(result), signal);
     await writeManifest(manifest, createManifest(result.info, { handoff: result.info.handoff, pictures }));
@@ -75,7 +81,7 @@ function text(directory: string, result: EvalResult): string {
     `top-1  ${percent(result.top1)}  (${result.correct1} of ${evaluated})`,
     `top-5  ${percent(result.top5)}  (${result.correct5} of ${evaluated})`,
     ...(failures.length > 0 ? [`failed ${failures.length}, counted in neither:`] : []),
-    ...failures.map(({ name, error }) => `  ${name}\n    ${error.code}: ${error.message}`),
+    ...failures.map(({ name, error }) => `  ${shownName(name)}\n    ${error.code}: ${error.message}`),
   ];
   return `${lines.join("\n")}\n`;
 }

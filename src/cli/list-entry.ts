@@ -2,6 +2,7 @@
 import { excerpt, shown, shownValue } from "../base/shown.ts";
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { nameOf, pathOf } from "../base/names.ts";
 import { NAMES, TO_UTF8, chineseReadings, notUtf8, readChinese } from "../base/text.ts";
 import type { Encoding } from "../base/text.ts";
 import { IsotorchError } from "../errors.ts";
@@ -61,6 +62,9 @@ export class Entries {
       return { name: text, image: text };
     if (text !== undefined && (ADDRESS.test(text.trim()) || (await isThere(text))))
       return named(text, text.trim());
+    // An archive from a Chinese Windows leaves such names on Linux, and `ls` such lists of them.
+    const raw = text === undefined ? nameOf(withoutReturn(Buffer.from(line.bytes ?? []))) : "";
+    if (raw !== "" && (await isThere(raw))) return { name: raw, image: raw };
     const found = await this.#found(line, text);
     if (found !== undefined) {
       if (found.encoding !== "utf-8")
@@ -137,15 +141,6 @@ export class Entries {
   async #missing(line: Line, text: string | undefined): Promise<Named> {
     const where = `Line ${line.number} of the list ${this.#list.name}`;
     const hints: string[] = [];
-    const raw = line.bytes === undefined ? "" : withoutReturn(Buffer.from(line.bytes));
-    if (text === undefined && raw !== "" && (await isThere(raw))) {
-      const hint = `${where} is the name of a file, and that name is not UTF-8: name its folder instead, or rename it.`;
-      const name = lossy(line, text);
-      return {
-        name,
-        error: new IsotorchError("INPUT_NOT_FOUND", `There is no file ${shown(name)}.`, { hint }),
-      };
-    }
     const { written, doubt } = this.#likeliest(line, text);
     if (doubt !== undefined) hints.push(`${where} ${doubt}.`);
     const cell = this.#column === undefined ? undefined : cellAt(written, this.#column);
@@ -237,6 +232,6 @@ function withoutReturn(bytes: Buffer): Buffer {
   return bytes.at(-1) === 0x0d ? bytes.subarray(0, -1) : bytes;
 }
 
-async function isThere(name: string | Buffer): Promise<boolean> {
-  return (await stat(name).catch(() => undefined)) !== undefined;
+async function isThere(name: string): Promise<boolean> {
+  return (await stat(pathOf(name)).catch(() => undefined)) !== undefined;
 }

@@ -1,10 +1,11 @@
 /** A list of pictures that somebody wrote: its entries, as they come. */
 import { shown } from "../base/shown.ts";
 import { createReadStream } from "node:fs";
+import { nameOf } from "../base/names.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
 import type { Named } from "./inputs.ts";
 import { Entries } from "./list-entry.ts";
-import { badList, linesOf } from "./list-lines.ts";
+import { linesOf } from "./list-lines.ts";
 import type { Line } from "./list-lines.ts";
 import { note } from "./notes.ts";
 
@@ -43,7 +44,7 @@ export async function* listed(
   signal?.addEventListener("abort", stop, { once: true });
   try {
     for await (const line of linesOf(source, { name, isNul })) {
-      const entry = isNul ? toTheByte(line, name) : await entries.of(line);
+      const entry = isNul ? toTheByte(line) : await entries.of(line);
       if (entry !== undefined) yield entry;
     }
   } catch (cause) {
@@ -56,12 +57,7 @@ export async function* listed(
   }
 }
 
-function toTheByte({ text, number }: Line, name: string): Named | undefined {
-  if (text === "") return undefined;
-  if (text !== undefined) return { name: text, image: text };
-  throw badList(
-    name,
-    `has an entry ${number} that is not UTF-8`,
-    "Rename the file, or name its folder instead of it.",
-  );
+function toTheByte({ text, bytes = new Uint8Array() }: Line): Named | undefined {
+  const name = text ?? nameOf(bytes);
+  return name === "" ? undefined : { name, image: name };
 }

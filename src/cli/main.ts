@@ -1,10 +1,14 @@
 #!/usr/bin/env node
 /** `isotorch COMMAND …`: finds the command, runs it, turns its outcome into an exit code. Nothing else. */
+// oxlint-disable-next-line import/no-unassigned-import -- it looks at the host before what follows is loaded
+import "./host.ts";
+import { outOfMemory } from "../base/memory.ts";
 import { say } from "./terminal.ts";
 import { excerpt } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { PACKAGE_VERSION } from "../version.ts";
+import { givenArguments } from "./arguments.ts";
 import { COMMANDS } from "./commands.ts";
 import { helpOf } from "./description.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
@@ -51,8 +55,9 @@ async function main([name = "--help", ...argv]: readonly string[]): Promise<numb
   return command.run(argv, interrupted.signal);
 }
 
-function report(error: unknown): number {
+function report(thrown: unknown): number {
   clearProgress();
+  const error = outOfMemory(thrown) ?? thrown;
   if (!(error instanceof IsotorchError)) throw error;
   if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ error })}\n`);
   say(`isotorch: ${error.code}: ${error.message}\n`, process.stderr);
@@ -80,4 +85,4 @@ for (const [signal, code] of [
   });
 }
 
-process.exitCode = await main(process.argv.slice(2)).catch(report);
+process.exitCode = await main(givenArguments()).catch(report);

@@ -1,4 +1,5 @@
 /** `isotorch parity PATH…` */
+import { shownName } from "../base/names.ts";
 import { say } from "./terminal.ts";
 import { shown, shownValue } from "../base/shown.ts";
 import { createClassifier } from "../classifier.ts";
@@ -10,6 +11,8 @@ import { GoldenReader } from "../parity/golden-read.ts";
 import { GoldenWriter } from "../parity/golden.ts";
 import { createManifest, hashPictures, writeManifest } from "../parity/manifest.ts";
 import { findPictures } from "../parity/pictures.ts";
+import { PassedOver } from "../parity/walk.ts";
+import { sayPassed } from "./progress.ts";
 import { replay } from "../parity/replay.ts";
 import { condense } from "../parity/report/picture.ts";
 import type { PictureReport } from "../parity/report/picture.ts";
@@ -69,7 +72,9 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
     return await report({ pictures: replayed, about, tolerance }, output);
   }
 
-  const paths = await findPictures(positionals);
+  const passed = new PassedOver();
+  const paths = await findPictures(positionals, passed);
+  sayPassed(passed);
   const writer = typeof save === "string" ? await GoldenWriter.open(save) : undefined;
   const against = typeof rest["against"] === "string" ? rest["against"] : "plain";
   const call = imageOptions(rest);
@@ -144,7 +149,7 @@ function jsonLine(value: object): string {
 
 function tableLine(picture: PictureReport): string {
   const { input, kind, handoff } = picture;
-  return `${input}  ${kind}  ${handoff}  ${verdictText(picture)}\n`;
+  return `${shownName(input)}  ${kind}  ${handoff}  ${verdictText(picture)}\n`;
 }
 
 function summaryLines({ summary, reference, source }: ParityReport): string {

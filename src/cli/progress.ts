@@ -1,5 +1,6 @@
 /** One line on a terminal's stderr that says what is being waited for. */
 import { excerpt } from "../base/shown.ts";
+import { say } from "./terminal.ts";
 import type { ProgressEvent } from "../options.ts";
 
 let isShown = false;
@@ -16,4 +17,10 @@ export function showProgress({ status, name, progress }: ProgressEvent): void {
 export function clearProgress(): void {
   if (isShown) process.stderr.write("\r\x1b[2K");
   isShown = false;
+}
+
+/** One line on stderr for what a search for pictures passed over, if it did. */
+export function sayPassed(passed: { toString(): string }): void {
+  const line = passed.toString();
+  if (line !== "") say(`${line}\n`, process.stderr);
 }

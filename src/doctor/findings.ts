@@ -9,6 +9,7 @@ import { type Candidate, type Environment, listCandidates, lostAmong } from "../
 import { type Examination, examinePython } from "../worker/examine.ts";
 import { findManager, type Manager } from "../worker/managers.ts";
 import type { Lost } from "../worker/lost.ts";
+import { openmpRuntimes, type Runtime } from "./openmp.ts";
 import { isRecordDamaged, readRecord, recordFile, type RecordedEnvironment } from "../worker/recorded.ts";
 import { readRegistry } from "../worker/registry.ts";
 import { checkpointDirectory, surroundings } from "../worker/surroundings.ts";
@@ -39,8 +40,11 @@ export interface Findings {
   readonly manager: Manager | undefined;
   /** The first GPU that `nvidia-smi` lists. */
   readonly gpu: Gpu | undefined;
+  /** The OpenMP runtimes of the environment. */
+  readonly openmp: readonly Runtime[];
   readonly checkpoints: readonly CatalogueEntry[];
-  readonly cache: Cache;
+  /** `undefined` where the account has no home directory for it and none was named. */
+  readonly cache: Cache | undefined;
 }
 
 /** The directory of checkpoints, or the nearest one above that exists. */
@@ -62,6 +66,7 @@ export async function gather(options: ResolvedClassifierOptions): Promise<Findin
   const damagedRecord = isFree && (await isRecordDamaged(at)) ? recordFile(at) : undefined;
   const first = candidates.find((candidate) => candidate.accepted)?.environment;
   const environment = lost || damagedRecord !== undefined ? undefined : first;
+  const folder = options.cacheDir ?? checkpointDirectory(at);
   return {
     platform: process.platform,
     arch: process.arch,
@@ -77,8 +82,9 @@ export async function gather(options: ResolvedClassifierOptions): Promise<Findin
     halfMade: (await readMaking(at))?.prefix,
     manager: await findManager(at),
     gpu: await firstGpu(at),
-    checkpoints: await listCheckpoints(options),
-    cache: await cacheAt(resolve(options.cacheDir ?? checkpointDirectory(at))),
+    openmp: environment ? await openmpRuntimes(environment.prefix) : [],
+    checkpoints: folder === undefined ? [] : await listCheckpoints(options),
+    cache: folder === undefined ? undefined : await cacheAt(resolve(folder)),
   };
 }
 

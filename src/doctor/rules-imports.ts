@@ -1,5 +1,6 @@
 /** Rules about imports that fail. */
 import { isOlder } from "../worker/probe.ts";
+import { DLL_RULES } from "./rules-dll.ts";
 import { byInstalling, bySetup, errorsLike, type Found, type Rule } from "./rule.ts";
 
 const ijit: Rule = {
@@ -13,6 +14,112 @@ const ijit: Rule = {
     return {
       sentence: "This PyTorch needs an mkl older than 2024.1, which dropped the symbol iJIT_NotifyEvent.",
       ...byInstalling("mkl=2024.0", "mkl<2024.1", findings),
+      explains,
+    };
+  },
+};
+
+const openmpTwice: Rule = {
+  id: "openmp-twice",
+  area: "environment",
+  level: "error",
+  looksAt: "`OMP: Error #15`: two copies of the OpenMP runtime in one process",
+  find: ({ openmp }, errors) => {
+    const explains = errorsLike(errors, /OMP: Error #15\b/);
+    const text = errors[explains[0] ?? ""];
+    if (text === undefined) return undefined;
+    const named = /Initializing (\S+?),? but found (\S+?) already initialized/.exec(text);
+    const pair = named ? `${named[1]} and ${named[2]}` : "the OpenMP runtime";
+    const owners = openmp.map(({ owner, file }) => `${owner} (${file})`);
+    const copies = owners.length > 1 ? `, which these bring: ${owners.join(", ")}` : "";
+    return {
+      sentence: `Two copies of OpenMP meet in one process, ${pair}${copies}. KMP_DUPLICATE_LIB_OK is no mend: it lets both run, and answers may be wrong without a word.`,
+      ...bySetup(),
+      explains,
+    };
+  },
+};
+
+const cudaLibrary: Rule = {
+  id: "cuda-library",
+  area: "environment",
+  level: "error",
+  looksAt: "a library of CUDA that PyTorch cannot open: `libcudart.so.11.0`, `libcudnn.so.8`, `libcuda.so.1`",
+  find: (_findings, errors) => {
+    const pattern =
+      /(lib(?:cuda|cudart|cudnn|cublas|cufft|curand|cusolver|cusparse|cupti|nccl|nvrtc|nvToolsExt|nvJitLink|nvidia-ml)[\w-]*\.so[\w.]*): cannot open shared object/;
+    const explains = errorsLike(errors, pattern);
+    const library = explains.map((name) => pattern.exec(errors[name] ?? "")?.[1]).find(Boolean);
+    if (library === undefined) return undefined;
+    // This one comes with the driver, into a container only if that is asked for.
+    if (/^lib(?:cuda\.|nvidia-ml)/.test(library)) {
+      return {
+        sentence: `${library} belongs to the NVIDIA driver, which is not here or not shown to this container.`,
+        mend: "Install the driver, or start the container with --gpus all; without a GPU: npx isotorch setup --variant cpu",
+        explains,
+      };
+    }
+    return {
+      sentence: `PyTorch needs ${library} and finds no CUDA of that version: its packages do not belong together, or LD_LIBRARY_PATH leads to another CUDA.`,
+      mend: "unset LD_LIBRARY_PATH, and if it stays: npx isotorch setup",
+      explains,
+    };
+  },
+};
+
+const illegalInstruction: Rule = {
+  id: "illegal-instruction",
+  area: "environment",
+  level: "error",
+  looksAt: "an import that ends with an illegal instruction: a build for a newer processor",
+  find: ({ arch }, errors) => {
+    const explains = errorsLike(errors, /illegal instruction|SIGILL|0xC000001D/i);
+    if (explains.length === 0) return undefined;
+    return {
+      sentence: `Importing ${explains[0]} ends the process: this build uses instructions that this processor (${arch}) does not have, or that a virtual machine hides.`,
+      ...bySetup("--via", "conda", "--variant", "cpu"),
+      explains,
+    };
+  },
+};
+
+const mapping: Rule = {
+  id: "library-mapping",
+  area: "environment",
+  level: "error",
+  looksAt: "a library that is there and that the system does not map: `noexec`, `ulimit -v`",
+  find: (_findings, errors) => {
+    const explains = errorsLike(errors, /failed to map segment from shared object|cannot allocate memory/i);
+    const text = errors[explains[0] ?? ""];
+    if (text === undefined) return undefined;
+    const isForbidden = /not permitted/i.test(text);
+    return {
+      sentence: isForbidden
+        ? `The libraries of ${explains[0]} lie on a file system that forbids running programs (noexec).`
+        : `There are too few addresses or too little memory to load ${explains[0]}.`,
+      mend: isForbidden
+        ? "Make the environment in another directory, or mount that one without noexec"
+        : "Lift `ulimit -v`, or free memory",
+      explains,
+    };
+  },
+};
+
+const torchvisionMismatch: Rule = {
+  id: "torchvision-mismatch",
+  area: "environment",
+  level: "error",
+  looksAt: "a torchvision that was built for another PyTorch",
+  find: (findings, errors) => {
+    const explains = errorsLike(
+      errors,
+      /torchvision::\w+ does not exist|undefined symbol: _ZN?K?\d*(?:c10|at|torch)/,
+    );
+    if (explains.length === 0) return undefined;
+    const { torch = "?", torchvision = "?" } = findings.examination?.versions ?? {};
+    return {
+      sentence: `torchvision ${torchvision} and torch ${torch} were not built for each other.`,
+      ...bySetup(),
       explains,
     };
   },
@@ -34,16 +141,8 @@ const sharedLibrary: Rule = {
   id: "shared-library",
   area: "environment",
   level: "error",
-  looksAt: "a library that an import cannot open: libGL.so.1, a DLL",
+  looksAt: "a library that an import cannot open: libGL.so.1",
   find: ({ platform, examination }, errors) => {
-    const dll = errorsLike(errors, /DLL load failed|WinError 126/);
-    if (dll.length > 0) {
-      return {
-        sentence: `Importing ${dll[0]} finds no DLL that it needs; most often the Visual C++ runtime is missing.`,
-        mend: "winget install --exact --id Microsoft.VCRedist.2015+.x64",
-        explains: dll,
-      };
-    }
     const pattern =
       /(lib[\w+.-]+\.(?:so|dylib)[\w.]*): cannot open shared object|Library not loaded: \S*?(lib[\w+.-]+\.dylib)/;
     const explains = errorsLike(errors, pattern);
@@ -115,4 +214,16 @@ const importFailed: Rule = {
   },
 };
 
-export const IMPORT_RULES: readonly Rule[] = [ijit, sharedLibrary, symbolVersion, numpy2, importFailed];
+export const IMPORT_RULES: readonly Rule[] = [
+  ...DLL_RULES,
+  openmpTwice,
+  ijit,
+  cudaLibrary,
+  illegalInstruction,
+  mapping,
+  torchvisionMismatch,
+  sharedLibrary,
+  symbolVersion,
+  numpy2,
+  importFailed,
+];

@@ -1,5 +1,7 @@
 import { shown } from "../base/shown.ts";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { outOfMemory } from "../base/memory.ts";
+import { pathOf, shownName } from "../base/names.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
 
 /** What bounds a read. */
@@ -46,7 +48,7 @@ export function readFileBounded(path: string, bounds: Bounds): Uint8Array {
     throwIfTooLarge(stats.size, bounds.maxBytes, shown(path));
     return readAll(file, path, stats.size, bounds);
   } catch (cause) {
-    throw cause instanceof IsotorchError ? cause : unreadable(shown(path), cause);
+    throw cause instanceof IsotorchError ? cause : (outOfMemory(cause) ?? unreadable(shown(path), cause));
   } finally {
     closeSync(file);
   }
@@ -54,7 +56,7 @@ export function readFileBounded(path: string, bounds: Bounds): Uint8Array {
 
 function openFile(path: string, flags: number): number {
   try {
-    return openSync(path, flags);
+    return openSync(pathOf(path), flags);
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
     if (code !== "ENOENT" && code !== "ENOTDIR") throw unreadable(shown(path), cause);
@@ -109,7 +111,7 @@ export async function readStreamBounded(
   } catch (cause) {
     cancel();
     throwIfAborted(bounds.signal);
-    throw cause instanceof IsotorchError ? cause : unreadable(what, cause);
+    throw cause instanceof IsotorchError ? cause : (outOfMemory(cause) ?? unreadable(what, cause));
   } finally {
     bounds.signal?.removeEventListener("abort", cancel);
   }

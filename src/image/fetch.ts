@@ -1,3 +1,4 @@
+import { fetchByProxy } from "../base/fetch.ts";
 import { excerpt } from "../base/shown.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { type Bounds, readStreamBounded, throwIfAborted, throwIfTooLarge, unreadable } from "./bounded.ts";
@@ -60,13 +61,21 @@ async function follow(start: URL, name: string, signal: AbortSignal | undefined)
 
 async function request(url: URL, name: string, signal: AbortSignal | undefined): Promise<Response> {
   try {
-    return await fetch(url, { redirect: "manual", ...(signal && { signal }) });
+    const options: RequestInit = { redirect: "manual", ...(signal && { signal }) };
+    return await (url.protocol === "data:" ? fetch(url, options) : fetchByProxy(url.href, options));
   } catch (cause) {
     throwIfAborted(signal);
-    // fetch says only "fetch failed"; what happened is in its cause.
-    const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-    throw unreadable(name, new Error(messageOf(inner) || "connection failed", { cause }));
+    if (cause instanceof IsotorchError) throw unreadable(name, cause);
+    throw unreadable(name, new Error(reasonOf(cause), { cause }));
   }
+}
+
+/** `fetch` says only "fetch failed", and what happened is in its cause; by way of a proxy both matter. */
+function reasonOf(cause: unknown): string {
+  const inner = cause instanceof Error && cause.cause instanceof Error ? messageOf(cause.cause) : "";
+  const outer = messageOf(cause);
+  if (inner === "") return outer || "connection failed";
+  return outer.startsWith("by way of") ? `${inner}, ${outer}` : inner;
 }
 
 async function discard(response: Response): Promise<void> {

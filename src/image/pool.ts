@@ -1,6 +1,7 @@
 /** Threads that prepare pictures, so that the event loop of the program stays free. */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { checkAddressSpace, outOfMemory } from "../base/memory.ts";
 import { IsotorchError, abortError, messageOf } from "../errors.ts";
 import { built } from "./built.ts";
 import type { OwnDigests } from "./attest/built-in.ts";
@@ -64,7 +65,7 @@ class Thread {
       this.#worker.postMessage(message, memoryOf(message.job));
     } catch (error) {
       // Too little memory for a copy, which is this call's trouble alone.
-      call.reject(error instanceof Error ? error : new Error(String(error)));
+      call.reject(outOfMemory(error) ?? (error instanceof Error ? error : new Error(String(error))));
       return;
     }
     this.#calls.set(id, call);
@@ -161,7 +162,8 @@ export class Pool {
    */
   enter(): () => Promise<void> {
     this.#users += 1;
-    if (this.#threads.length === 0) this.#add();
+    // A thread that cannot be started is told to whoever has a picture for it.
+    if (this.#threads.length === 0) this.#addOrFail();
     let left: Promise<void> | undefined;
     return () => (left ??= this.#leave());
   }
@@ -178,15 +180,28 @@ export class Pool {
     for (;;) {
       const call = this.#waiting[0];
       if (call === undefined) return;
-      const thread = this.#threads.find(({ free }) => free) ?? this.#add();
+      const thread = this.#threads.find(({ free }) => free) ?? this.#addOrFail();
       if (thread === undefined) return;
       this.#waiting.shift();
       thread.start(call);
     }
   }
 
+  /** Another thread, where there is room for one. If it cannot be started and is the only one, nobody is left waiting. */
+  #addOrFail(): Thread | undefined {
+    try {
+      return this.#add();
+    } catch (error) {
+      const waiting = this.#threads.length === 0 ? this.#waiting : [];
+      this.#waiting = this.#waiting.filter((call) => !waiting.includes(call));
+      for (const call of waiting) call.reject(unstartable(error));
+      return undefined;
+    }
+  }
+
   #add(): Thread | undefined {
     if (this.#threads.length >= this.#size) return undefined;
+    checkAddressSpace();
     const thread: Thread = new Thread(
       this.#program,
       () => this.#serve(),
@@ -222,7 +237,21 @@ function memoryOf(job: Job | "attest"): ArrayBuffer[] {
   return buffer instanceof ArrayBuffer ? [buffer] : [];
 }
 
+function unstartable(cause: unknown): IsotorchError {
+  if (cause instanceof IsotorchError) return cause;
+  const message = `The thread that prepares pictures cannot be started: ${messageOf(cause)}`;
+  return (
+    outOfMemory(cause) ??
+    new IsotorchError("WORKER_START_FAILED", message, {
+      hint: "Raise what limits this process: `ulimit -u` (threads), `ulimit -v` (addresses), `ulimit -n` (files)",
+      cause,
+    })
+  );
+}
+
 function death(cause: unknown): IsotorchError {
+  const refusal = outOfMemory(cause);
+  if (refusal !== undefined) return refusal;
   return new IsotorchError(
     "WORKER_DIED",
     `The thread that prepared the picture ended: ${messageOf(cause)}.`,

@@ -1,5 +1,6 @@
 /** The program of a preprocessing thread: jobs in, what was made of them out, several at a time. */
 import { parentPort } from "node:worker_threads";
+import { outOfMemory } from "../base/memory.ts";
 import { ownDigests } from "./attest/digests.ts";
 import { carry } from "./carried.ts";
 import type { FromThread, ToThread } from "./pool.ts";
@@ -25,7 +26,7 @@ async function answer({ id, job }: Exclude<ToThread, { abort: number }>): Promis
         ? { id, digests: await ownDigests() }
         : { id, prepared: await prepare(job, controller.signal) };
   } catch (error) {
-    reply = { id, error: carry(error) };
+    reply = { id, error: carry(outOfMemory(error) ?? error) };
   }
   running.delete(id);
   port?.postMessage(reply, "prepared" in reply ? memoryOf(reply.prepared) : []);

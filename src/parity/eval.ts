@@ -11,9 +11,12 @@ import type { WorkerInfo } from "../worker/start.ts";
 import { EvalLog } from "./eval-log.ts";
 import type { EvalAnswer, EvalConditions, EvalFailure, EvalRecord } from "./eval-log.ts";
 import { readImageFolder } from "./imagefolder.ts";
+import type { PassedOver } from "./walk.ts";
 import type { FolderNaming, Sample } from "./imagefolder.ts";
 
 export interface EvalOptions {
+  /** Counts what the search for pictures passes over. */
+  readonly passed?: PassedOver;
   readonly classifier?: ClassifierOptions;
   /** How pictures are read. */
   readonly image?: Pick<ClassifyOptions, "exif" | "icc" | "mode" | "timeoutMs">;
@@ -89,7 +92,7 @@ const OF_THE_RUN: readonly IsotorchErrorCode[] = [
 export async function evaluate(directory: string, options: EvalOptions = {}): Promise<EvalResult> {
   const { image = {}, resume, signal, onProgress } = options;
   const labels = (await readLabels(options.classifier?.labels ?? LABELS)) ?? [];
-  const { samples, folders, naming } = await readImageFolder(directory, labels);
+  const { samples, folders, naming } = await readImageFolder(directory, labels, options.passed);
   await using classifier = await createClassifier({ ...options.classifier, ...(signal && { signal }) });
   const info = classifier.info();
   const log = resume === undefined ? undefined : await EvalLog.open(resume, conditionsOf(info, image));

@@ -1,8 +1,9 @@
 /** Golden files: pictures and what plain PyTorch made of them, kept to be replayed where there is no Python. */
 import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { IsotorchError, messageOf } from "../errors.ts";
+import { makeDirectory } from "../base/files.ts";
 import { PACKAGE_VERSION } from "../version.ts";
 import { writeNpy } from "./npy.ts";
 import type { Compared, ParityWeights, Side } from "./run.ts";
@@ -48,7 +49,7 @@ export class GoldenWriter {
 
   /** @throws IsotorchError `INVALID_OPTION` where the folder cannot be made. */
   static async open(folder: string): Promise<GoldenWriter> {
-    await written(() => mkdir(folder, { recursive: true }));
+    await written(() => makeDirectory(folder));
     return new GoldenWriter(folder);
   }
 

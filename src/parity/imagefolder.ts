@@ -3,7 +3,9 @@ import { excerpt, shown } from "../base/shown.ts";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { IsotorchError, messageOf } from "../errors.ts";
+import { nameOf, pathOf } from "../base/names.ts";
 import { nearest } from "../nearest.ts";
+import { PassedOver } from "./walk.ts";
 
 /** One picture with its class. */
 export interface Sample {
@@ -30,10 +32,16 @@ const EXTENSIONS = /\.(?:jpg|jpeg|png|ppm|bmp|pgm|tif|tiff|webp)$/i;
  * Walks the tree.
  *
  * @param labels the network's classes, in the order of its output.
+ * @param passed counts what is passed over: kinds that are not read, and what macOS leaves beside pictures (`._x.jpg`),
+ * over which `ImageFolder` breaks off.
  * @throws IsotorchError `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, or `INVALID_INPUT` for a tree that is none: no folders, folders
  * without pictures, or names that no class answers to.
  */
-export async function readImageFolder(directory: string, labels: readonly string[]): Promise<ImageFolder> {
+export async function readImageFolder(
+  directory: string,
+  labels: readonly string[],
+  passed: PassedOver = new PassedOver(),
+): Promise<ImageFolder> {
   const { folders: names } = await entriesOf(directory);
   if (names.length === 0) {
     throw new IsotorchError("INVALID_INPUT", `${shown(directory)} has no class folders.`, {
@@ -45,7 +53,7 @@ export async function readImageFolder(directory: string, labels: readonly string
   const empty: string[] = [];
   for (const [at, folder] of names.entries()) {
     const classIndex = indices[at] ?? -1;
-    const found = await picturesBelow(directory, folder);
+    const found = await picturesBelow(directory, folder, passed);
     if (found.length === 0) empty.push(folder);
     for (const name of found) samples.push({ name, path: join(directory, name), classIndex });
   }
@@ -118,10 +126,10 @@ function distinct(names: readonly string[], indices: readonly number[]): readonl
 }
 
 /** Sorted by folder, then by name, links followed, as `sorted(os.walk(folder, followlinks=True))` gives them. */
-async function picturesBelow(root: string, top: string): Promise<string[]> {
+async function picturesBelow(root: string, top: string, passed: PassedOver): Promise<string[]> {
   const found: { folder: string; files: string[] }[] = [];
   const walk = async (folder: string, above: readonly string[]): Promise<void> => {
-    const real = await realpath(join(root, folder));
+    const real = await realpath(pathOf(join(root, folder)));
     if (above.includes(real)) {
       throw new IsotorchError(
         "INVALID_INPUT",
@@ -132,7 +140,7 @@ async function picturesBelow(root: string, top: string): Promise<string[]> {
       );
     }
     const { folders, files } = await entriesOf(join(root, folder));
-    found.push({ folder, files: files.filter((name) => EXTENSIONS.test(name)) });
+    found.push({ folder, files: files.filter((name) => !passed.add(name) && EXTENSIONS.test(name)) });
     for (const name of folders) await walk(`${folder}/${name}`, [...above, real]);
   };
   await walk(top, []);
@@ -142,7 +150,10 @@ async function picturesBelow(root: string, top: string): Promise<string[]> {
 }
 
 async function entriesOf(directory: string): Promise<{ folders: string[]; files: string[] }> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
+  const entries = await readdir(pathOf(directory), {
+    withFileTypes: true,
+    encoding: "buffer",
+  }).catch((cause: NodeJS.ErrnoException) => {
     const missing = cause.code === "ENOENT";
     const what = missing ? "does not exist" : `cannot be read: ${messageOf(cause)}`;
     throw new IsotorchError(
@@ -157,10 +168,11 @@ async function entriesOf(directory: string): Promise<{ folders: string[]; files:
   const folders: string[] = [];
   const files: string[] = [];
   for (const entry of entries) {
+    const name = nameOf(entry.name);
     const target = entry.isSymbolicLink()
-      ? await stat(join(directory, entry.name)).catch(() => undefined)
+      ? await stat(pathOf(join(directory, name))).catch(() => undefined)
       : entry;
-    (target?.isDirectory() ? folders : files).push(entry.name);
+    (target?.isDirectory() ? folders : files).push(name);
   }
   return { folders: folders.toSorted(byCodePoint), files: files.toSorted(byCodePoint) };
 }

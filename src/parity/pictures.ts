@@ -5,29 +5,36 @@ import { basename, dirname, join } from "node:path";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { readHeader } from "../image/format.ts";
 import { isRecord } from "../base/json.ts";
-import { EXTENSIONS, filesUnder, isPictureName } from "./walk.ts";
+import { pathOf, shownName } from "../base/names.ts";
+import { EXTENSIONS, filesUnder, isPictureName, PassedOver } from "./walk.ts";
 
 /**
  * The named files in their order, and every picture under the named folders, sorted by path.
  *
+ * @param passed counts what is passed over in the folders.
  * @throws IsotorchError `INPUT_NOT_FOUND` for a path that is not there, or when no picture is found at all.
  */
-export async function findPictures(paths: readonly string[]): Promise<string[]> {
-  const found = await Promise.all(paths.map(picturesAt));
+export async function findPictures(
+  paths: readonly string[],
+  passed: PassedOver = new PassedOver(),
+): Promise<string[]> {
+  const found = await Promise.all(paths.map((path) => picturesAt(path, passed)));
   const files = [...new Set(found.flat())];
   if (files.length > 0) return files;
-  throw new IsotorchError("INPUT_NOT_FOUND", `There is no picture in ${paths.join(", ")}.`, {
+  throw new IsotorchError("INPUT_NOT_FOUND", `There is no picture in ${paths.map(shownName).join(", ")}.`, {
     hint: `Pictures are files named ${[...EXTENSIONS].map((extension) => `.${extension}`).join(" ")}`,
   });
 }
 
-async function picturesAt(path: string): Promise<string[]> {
-  const facts = await stat(path).catch((cause: unknown) => {
+async function picturesAt(path: string, passed: PassedOver): Promise<string[]> {
+  const facts = await stat(pathOf(path)).catch((cause: unknown) => {
     throw new IsotorchError("INPUT_NOT_FOUND", `There is no file or folder ${shown(path)}.`, { cause });
   });
   if (!facts.isDirectory()) return [path];
   const found: string[] = [];
-  for await (const file of filesUnder(path)) if (isPictureName(file)) found.push(file);
+  for await (const file of filesUnder(path)) {
+    if (!passed.add(file) && isPictureName(file)) found.push(file);
+  }
   return found;
 }
 
@@ -45,7 +52,7 @@ export class Kinds {
 
 /** `corpus.json` is `[{"file", "kind"}, …]`; empty where there is none. */
 async function readIndex(path: string): Promise<ReadonlyMap<string, string>> {
-  const text = await readFile(path, "utf8").catch(() => "[]");
+  const text = await readFile(pathOf(path), "utf8").catch(() => "[]");
   let entries: unknown;
   try {
     entries = JSON.parse(text);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createClassifier } from "../classifier.ts";
 import type { Classifier } from "../classifier.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
+import { pathOf } from "../base/names.ts";
 import { readLabelFile } from "../labels.ts";
 import type { Attestation } from "../image/attest/attestation.ts";
 import type { InputSpec } from "../image/geometry.ts";
@@ -158,7 +159,7 @@ export function weightsOf({
 
 async function readPicture(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readFile(pathOf(path));
   } catch (cause) {
     const why = messageOf(cause);
     throw new IsotorchError("INPUT_UNREADABLE", `${shown(path)} cannot be read: ${why}.`, { cause });

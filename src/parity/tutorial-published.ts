@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { createClassifier } from "../classifier.ts";
 import type { Classification } from "../classifier.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
+import { pathOf } from "../base/names.ts";
 import type { ClassifierOptions } from "../options.ts";
 import { resolveCheckpoint } from "../worker/checkpoint.ts";
 
@@ -118,7 +119,7 @@ async function pictureBytes(
   const path = image ?? join(EXAMPLES, picture.name);
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    bytes = await readFile(pathOf(path));
   } catch (cause) {
     const what =
       image === undefined ? `No picture was given, and ${picture.name} is not among the examples` : "";

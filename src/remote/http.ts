@@ -2,6 +2,7 @@
 import * as http from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import * as https from "node:https";
+import { USER_AGENT } from "../base/fetch.ts";
 import { ConnectionFailure } from "./failure.ts";
 
 /** An answer has a few numbers per class. */
@@ -34,7 +35,10 @@ export class Connections {
     this.#url = url;
     const { Agent } = url.startsWith("https:") ? https : http;
     this.#agent = new Agent({ keepAlive: true, maxSockets: most, scheduling: "lifo", timeout: KEEP_MS });
-    this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    this.#headers = {
+      "user-agent": USER_AGENT,
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    };
   }
 
   /**

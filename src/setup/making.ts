@@ -1,8 +1,8 @@
 /** The note that an environment is being made, by which a later setup knows what was left half made. */
 import { shown } from "../base/shown.ts";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { removeFile, writeJson } from "../base/files.ts";
+import { makeDirectory, removeFile, writeJson } from "../base/files.ts";
 import { parseRecord } from "../base/json.ts";
 import { type FileLock, tryLock } from "../base/lock.ts";
 import { configDirectory, type Surroundings } from "../worker/surroundings.ts";
@@ -35,7 +35,7 @@ export async function forgetMaking(at: Surroundings): Promise<void> {
 /** Lets one setup at a time make an environment. Rejects with `SETUP_FAILED` while another one is at work. */
 export async function onlySetup(at: Surroundings): Promise<FileLock> {
   const file = at.path.join(configDirectory(at), "setup.lock");
-  const lock = await mkdir(configDirectory(at), { recursive: true })
+  const lock = await makeDirectory(configDirectory(at))
     .then(() => tryLock(file))
     .catch((cause: unknown) => {
       throw unwritable(cause, at);

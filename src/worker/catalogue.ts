@@ -1,8 +1,8 @@
 /** The checkpoints that are known by name, each with the place where it is looked for. */
 import { stat } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { basename, join } from "node:path";
+import { directory } from "./checkpoint.ts";
 import { knownCheckpoints } from "./known.ts";
-import { checkpointDirectory, surroundings } from "./surroundings.ts";
 
 export interface CatalogueEntry {
   readonly name: string;
@@ -14,12 +14,15 @@ export interface CatalogueEntry {
   readonly here: boolean;
 }
 
-/** @param options.cacheDir where checkpoints are kept; torchvision's own place by default. */
+/**
+ * @param options.cacheDir where checkpoints are kept; torchvision's own place by default.
+ * @throws IsotorchError `INVALID_OPTION` where the account has no home directory for them.
+ */
 export async function listCheckpoints(
-  { cacheDir }: { readonly cacheDir?: string },
+  options: { readonly cacheDir?: string },
   model = "resnet101",
 ): Promise<CatalogueEntry[]> {
-  const folder = resolve(cacheDir ?? checkpointDirectory(surroundings()));
+  const folder = directory(options);
   return Promise.all(
     Object.entries(knownCheckpoints(model)).map(async ([name, { url, bytes }]) => {
       const path = join(folder, basename(new URL(url).pathname));

@@ -6,7 +6,7 @@ import { nearest } from "../nearest.ts";
 import { quoted } from "./command.ts";
 import { download, type DownloadProgress, type DownloadTiming, hashFile, HUB } from "./download.ts";
 import { type KnownCheckpoint, knownCheckpoints } from "./known.ts";
-import { checkpointDirectory, surroundings } from "./surroundings.ts";
+import { ANOTHER_DIRECTORY, checkpointDirectory, surroundings } from "./surroundings.ts";
 
 export { specOf } from "./known.ts";
 
@@ -238,9 +238,17 @@ function cachePath(url: string, options: Pick<CheckpointOptions, "cacheDir">): s
   return join(directory(options), basename(new URL(url).pathname));
 }
 
-/** Where checkpoints are kept: as asked, else where torchvision keeps them. */
+/**
+ * Where checkpoints are kept: as asked, else where torchvision keeps them.
+ *
+ * @throws IsotorchError `INVALID_OPTION` where nothing was asked and the account has no home directory.
+ */
 export function directory(options: Pick<CheckpointOptions, "cacheDir">): string {
-  return resolve(options.cacheDir ?? checkpointDirectory(surroundings()));
+  const folder = options.cacheDir ?? checkpointDirectory(surroundings());
+  if (folder !== undefined) return resolve(folder);
+  throw new IsotorchError("INVALID_OPTION", "This account has no home directory to keep checkpoints in.", {
+    hint: `Name a directory: ${ANOTHER_DIRECTORY}`,
+  });
 }
 
 function isPath(weights: string): boolean {

@@ -1,13 +1,15 @@
 import { shown } from "../base/shown.ts";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { hasCode, type Patience, replaceFile } from "../base/files.ts";
+import { hasCode, makeDirectory, type Patience, replaceFile } from "../base/files.ts";
 import { type FileLock, tryLock } from "../base/lock.ts";
+import { pathOf } from "../base/names.ts";
+import { ANOTHER_DIRECTORY } from "./surroundings.ts";
 import { forget, transfer } from "./transfer.ts";
 
 /** Progress of a download, with the field names of transformers.js. */
@@ -72,7 +74,7 @@ export async function download(request: DownloadRequest): Promise<void> {
   try {
     request.signal?.throwIfAborted();
     report("initiate");
-    await mkdir(dirname(request.target), { recursive: true });
+    await makeDirectory(dirname(request.target));
     for (;;) {
       lock = await tryLock(`${request.target}.lock`);
       if (await exists(request.target)) return report("done");
@@ -97,7 +99,9 @@ export async function download(request: DownloadRequest): Promise<void> {
 /** The SHA-256 of a file, lower-case hex. Rejects with the file system's error. */
 export async function hashFile(file: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), hash, { ...(signal && { signal }) });
+  await pipeline(createReadStream(pathOf(file), { highWaterMark: 1024 * 1024 }), hash, {
+    ...(signal && { signal }),
+  });
   return hash.digest("hex");
 }
 
@@ -180,7 +184,7 @@ function explain(error: unknown, request: DownloadRequest): unknown {
   if (hasCode(error, "ENOSPC", "EDQUOT")) {
     const space = request.bytes ? ` (it needs ${Math.ceil(request.bytes / 2 ** 20)} MiB)` : "";
     return new IsotorchError("DOWNLOAD_FAILED", `The disk is full while writing ${shown(target)}${space}.`, {
-      hint: `Make room on the disk of ${dirname(target)}, or choose another directory with TORCH_HOME or \`cacheDir\``,
+      hint: `Make room on the disk of ${dirname(target)}, or choose another directory: ${ANOTHER_DIRECTORY}`,
       cause: error,
     });
   }
@@ -196,7 +200,7 @@ function explain(error: unknown, request: DownloadRequest): unknown {
     );
   }
   return new IsotorchError("DOWNLOAD_FAILED", `${shown(target)} cannot be written: ${messageOf(error)}`, {
-    hint: `Make ${dirname(target)} a directory that can be written, or choose another with TORCH_HOME or \`cacheDir\``,
+    hint: `Make ${dirname(target)} a directory that can be written, or choose another: ${ANOTHER_DIRECTORY}`,
     cause: error,
   });
 }

@@ -3,13 +3,15 @@ import { runCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
 import { isRecord } from "../base/json.ts";
 import { printedRecord } from "./answer.ts";
+import { lastLine } from "./crash.ts";
 import { scriptArguments, WORKER_SCRIPT } from "./script.ts";
 
 /** What the examination found. What failed is missing and has its reason among the `errors`. */
 export interface Examination {
   /** Versions and build facts by name, as text. */
   readonly facts: Readonly<Record<string, string>>;
-  /** What failed, by what was attempted: a module's name, `cuda`, `kernel`, `numpyBridge`, `python`. */
+  /** What failed, by what was attempted: a module's name, `cuda`, `kernel`, `numpyBridge`; `python`
+   * where the process ended before any attempt. */
   readonly errors: Readonly<Record<string, string>>;
   readonly versions: Readonly<Record<string, string>>;
   readonly machine: {
@@ -46,6 +48,8 @@ export interface Examination {
   readonly digests: Readonly<Record<string, string>> | undefined;
 }
 
+/** What the worker prints before each attempt, which may be its last. */
+const TRYING = /^isotorch_worker: trying (\S+)\r?\n/gm;
 const IMPORT_TIMEOUT_MS = 120_000;
 
 /** Examines an environment. `device` is what was asked for: `auto`, `cpu`, `cuda` or `cuda:N`. Never rejects. */
@@ -61,9 +65,10 @@ export async function examinePython(
   const printed = printedRecord(bytes);
   if (code === 0 && isRecord(printed.record?.["errors"])) return parseExamination(printed.record);
   const broken = code === 0 && printed.record === undefined ? printed.broken : "";
-  const said = broken || (stderr.trim().split("\n").at(-1) ?? "");
+  const said = broken || lastLine(stderr.replaceAll(TRYING, ""));
+  const at = [...stderr.matchAll(TRYING)].at(-1)?.[1] ?? "python";
   const ended = `importing everything ended with ${outcome} (${code ?? "a signal"})${said && `: ${said}`}`;
-  return parseExamination({ errors: { python: ended } });
+  return parseExamination({ errors: { [at]: ended } });
 }
 
 /** An answer of the worker's `probe --import`, as it prints it. */

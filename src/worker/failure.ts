@@ -2,6 +2,7 @@
 import { excerpt } from "../base/shown.ts";
 import { ERROR_CODES, IsotorchError } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
+import { isOfEnvironment, lastLine } from "./crash.ts";
 import type { WorkerExit } from "./process.ts";
 import type { Failure } from "./supervise.ts";
 import type { MessageOf } from "./wire.ts";
@@ -20,7 +21,6 @@ export function errorOf({ fields, frames }: MessageOf<"error">): IsotorchError {
 const EXIT_MEANING: Readonly<Record<number, IsotorchErrorCode>> = {
   65: "CHECKPOINT_CORRUPT",
   66: "WEIGHTS_NOT_FOUND",
-  69: "ENVIRONMENT_BROKEN",
   76: "PROTOCOL_ERROR",
 };
 
@@ -28,21 +28,23 @@ const EXIT_MEANING: Readonly<Record<number, IsotorchErrorCode>> = {
 export function deathOf(exit: WorkerExit, phase: string | undefined): IsotorchError {
   const how = exit.signal !== null ? `by ${exit.signal}` : `with exit code ${exit.code ?? "unknown"}`;
   const lines = exit.stderr.trim().split("\n");
-  const last = excerpt(lines.at(-1) ?? "");
+  const last = excerpt(lastLine(exit.stderr));
   const details = {
     ...(exit.cause !== undefined && { cause: exit.cause }),
     stderr: lines.slice(-20).join("\n"),
     ...tracebackIn(exit.stderr),
   };
-  if (phase === undefined) {
+  if (phase === undefined && !isOfEnvironment(exit)) {
     const message = `The worker ended ${how}${last && `: ${last}`}`;
     return new IsotorchError("WORKER_DIED", message, {
       ...details,
       hint: "`error.stderr` has its last lines.",
     });
   }
-  const code = EXIT_MEANING[exit.code ?? 0] ?? "WORKER_START_FAILED";
-  const message = `The worker ended ${how} while ${phase}${last && `: ${last}`}`;
+  const code = isOfEnvironment(exit)
+    ? "ENVIRONMENT_BROKEN"
+    : (EXIT_MEANING[exit.code ?? 0] ?? "WORKER_START_FAILED");
+  const message = `The worker ended ${how} while ${phase ?? "computing"}${last && `: ${last}`}`;
   return new IsotorchError(code, message, {
     ...details,
     hint: "Run `npx isotorch doctor` to see what is wrong.",

@@ -3,10 +3,13 @@ import { spawn } from "node:child_process";
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
+import { after } from "../base/timer.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
 
 const STDERR_TAIL_BYTES = 64 * 1024;
 const POLITE_EXIT_MS = 2_000;
+/** Milliseconds from the end of a process to the end of its pipes at most. */
+const LAST_WORDS_MS = 1_000;
 
 /** How a process ended. Exactly one of `code` and `signal` is set, unless it never started (`cause`). */
 export interface WorkerExit {
@@ -48,8 +51,14 @@ export class WorkerProcess {
         if (this.#gone) return;
         this.#gone = true;
         this.#signalGroup("SIGKILL"); // grandchildren that outlived it
-        // Data events of what is already in the pipe come before the next turn.
-        setImmediate(() => resolve({ code, signal, stderr: this.#tail, cause }));
+        const tell = (): void => resolve({ code, signal, stderr: this.#tail, cause });
+        if (this.pid === undefined) return tell();
+        // What it said last may still be in the pipe; whoever left its group and holds the pipe is not waited for.
+        const timer = after(LAST_WORDS_MS, tell);
+        this.#child.once("close", () => {
+          timer.cancel();
+          tell();
+        });
       };
       this.#child.once("exit", settle);
       // Of a process that never was; what is said of one that runs (it cannot be signalled) is not its end.

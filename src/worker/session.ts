@@ -303,7 +303,9 @@ export class Session {
 
   async #untilEnd(): Promise<WorkerExit> {
     const exit = await this.#process.exited;
-    if (this.#pending.size > 0) await delay(LAST_WORDS_MS);
+    // A load that fails is answered by a process that ends at once.
+    const isLoading = !this.#started && this.#hello !== undefined;
+    if (this.#pending.size > 0 || isLoading) await delay(LAST_WORDS_MS);
     const death = deathOf(exit, this.#started ? undefined : this.#phase);
     this.#startup.reject(death);
     this.#finish(death);

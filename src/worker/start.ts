@@ -175,7 +175,7 @@ async function startIn(
       .slice(1)
       .map(at);
   const pool = await Pool.start(at(first), others, onPhase);
-  await noteUsed(environment, surroundings());
+  await noteUsed(environment, surroundings(), options.logger);
   return { pool, info: () => describe(pool.members, environment, checkpoint, options) };
 }
 

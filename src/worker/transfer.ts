@@ -1,9 +1,9 @@
 import { shown } from "../base/shown.ts";
 import { type FileHandle, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
+import { fetchByProxy } from "../base/fetch.ts";
 import { removeFile } from "../base/files.ts";
 import { parseRecord } from "../base/json.ts";
-import { fetchByProxy } from "./proxy.ts";
 
 /** One attempt to bring the rest of a file. */
 export interface Transfer {

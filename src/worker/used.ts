@@ -1,5 +1,7 @@
 /** The environment that answered last without being asked for, so that another one never takes its place in silence. */
 import { readFile, rm } from "node:fs/promises";
+import { messageOf } from "../errors.ts";
+import type { Logger } from "../options.ts";
 import { type EnvironmentKind, isSameEnvironment } from "./candidates.ts";
 import { writeJson } from "../base/files.ts";
 import { parseRecord } from "../base/json.ts";
@@ -36,17 +38,22 @@ export async function readUsed(at: Surroundings): Promise<UsedEnvironment | unde
 
 /**
  * Notes an environment that the free search has found and that works. Where it is noted already nothing is written;
- * a place that cannot be written costs the note, and nothing else. One that was asked for, or that `setup` recorded,
+ * a place that cannot be written costs the note, of which the logger hears, and nothing else. One that was asked for, or that `setup` recorded,
  * is not noted.
  */
 export async function noteUsed(
   { python, kind, source }: Omit<UsedEnvironment, "before">,
   at: Surroundings,
+  logger?: Logger,
 ): Promise<void> {
   if (kind === "explicit" || kind === "recorded") return;
   const old = await readUsed(at);
   if (old && (await isSameEnvironment(old.python, python, at))) return;
-  await writeJson(usedFile(at), { python, kind, source, before: old?.python ?? null }).catch(() => {});
+  await writeJson(usedFile(at), { python, kind, source, before: old?.python ?? null }).catch(
+    (error: unknown) => {
+      logger?.info(`that ${python} was used could not be noted in ${usedFile(at)}: ${messageOf(error)}`);
+    },
+  );
 }
 
 /** What was used before no longer counts: another one was chosen. */

@@ -8,63 +8,8 @@ import type { Findings } from "../../src/doctor/findings.ts";
 import { problemsIn, RULES } from "../../src/doctor/rules.ts";
 import type { Candidate, Environment } from "../../src/worker/environment.ts";
 import { parseExamination } from "../../src/worker/examine.ts";
-import { parseRecord } from "../../src/base/json.ts";
 import type { Lost } from "../../src/worker/lost.ts";
-
-const P2000 = { name: "Quadro P2000", capability: "6.1", driver: "472.39" };
-const CACHE = { directory: "/home/me/.cache/torch/hub/checkpoints", isWritable: true, free: 2 ** 40 };
-const V1 = {
-  name: "IMAGENET1K_V1",
-  url: "https://x/y.pth",
-  path: "/c/y.pth",
-  bytes: 178_793_939,
-  here: true,
-};
-
-function findings(recorded: string, over: Partial<Findings> = {}): Findings {
-  const file = new URL(`../fixtures/environments/probes/${recorded}.json`, import.meta.url);
-  const answer = parseRecord(readFileSync(file, "utf8"));
-  const prefix = textOr(answer["prefix"], "/opt/conda/envs/isotorch");
-  const environment: Environment = {
-    python: textOr(answer["executable"], "/opt/conda/envs/isotorch/bin/python"),
-    prefix,
-    kind: "conda",
-    source: prefix,
-    reason: `found by ${prefix}`,
-    versions: { python: String(answer["python"]) },
-    variables: {},
-    complaint: null,
-    recalled: false,
-  };
-  const contents = prefix.includes("conda")
-    ? { python: "3.10.14", packages: new Map(), missing: [], torch: "1.12.1" }
-    : undefined;
-  return {
-    platform: "linux",
-    arch: "x64",
-    device: "auto",
-    weights: "IMAGENET1K_V1",
-    candidates: [
-      { python: environment.python, kind: "conda", source: prefix, contents, accepted: true, environment },
-    ],
-    environment,
-    examination: parseExamination(answer),
-    record: undefined,
-    damagedRecord: undefined,
-    registry: [],
-    lost: undefined,
-    halfMade: undefined,
-    manager: { kind: "conda", file: "/opt/conda/bin/conda" },
-    gpu: undefined,
-    checkpoints: [V1],
-    cache: CACHE,
-    ...over,
-  };
-}
-
-function textOr(value: unknown, otherwise: string): string {
-  return typeof value === "string" ? value : otherwise;
-}
+import { CACHE, findings, P2000, V1 } from "./findings.ts";
 
 function refused(reason: string, over: Partial<Candidate> = {}): Candidate {
   const place = {
@@ -166,10 +111,10 @@ describe("each usual breakage is known by its rule, told once, and comes with th
     ["shared-library", "libgl", {}, /libGL\.so\.1 is missing/, "sudo apt-get install libgl1"],
     ["shared-library", "libgl", { platform: "darwin" }, /libGL\.so\.1/, "Install the package of this system"],
     [
-      "shared-library",
+      "dll-missing",
       "dll",
       { platform: "win32" },
-      /Visual C\+\+/,
+      /^fbgemm\.dll is missing.*Visual C\+\+/,
       "winget install --exact --id Microsoft.VCRedist.2015+.x64",
     ],
     ["symbol-version", "glibcxx", {}, /GLIBCXX_3\.4\.30/, `${CONDA_INSTALL} libstdcxx-ng`],
@@ -243,6 +188,13 @@ describe("each usual breakage is known by its rule, told once, and comes with th
       /not in the cache yet/,
       "npx isotorch models pull IMAGENET1K_V1",
       "warning",
+    ],
+    [
+      "no-home",
+      "debian-cpu",
+      { cache: undefined, checkpoints: [] },
+      /no home directory/,
+      "Name a directory: --cache-dir DIR",
     ],
     [
       "cache-read-only",

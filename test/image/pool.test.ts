@@ -188,3 +188,13 @@ describe("a program", () => {
     expect(run(body).status).toBe(3);
   });
 });
+
+it("a thread that cannot be started is told, and leaves nobody waiting", async () => {
+  const impossible = new Pool(1, new URL("https://example.org/thread.js"));
+  const leaveIt = impossible.enter();
+  for (let turn = 0; turn < 2; turn += 1) {
+    const error = await failureOf(jobOf(file(DOG)), never, impossible);
+    expect(error).toMatchObject({ code: "WORKER_START_FAILED", hint: expect.stringContaining("ulimit") });
+  }
+  await leaveIt();
+});

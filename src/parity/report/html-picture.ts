@@ -3,6 +3,7 @@ import { escapeXml as text } from "./junit.ts";
 import { figure, rungText, verdictText } from "./words.ts";
 import { pythonFloat } from "../python-float.ts";
 import type { Rung } from "../ladder.ts";
+import { shownName } from "../../base/names.ts";
 import type { Guess, PictureReport } from "./picture.ts";
 
 /** A `<details>` that is open where something diverged. */
@@ -17,7 +18,7 @@ export function pictureSection(picture: PictureReport): string {
       }</p>`
     : "";
   return `<details${bad ? " open" : ""} class="${bad ? "bad" : verdict}">
-<summary><b>${text(input)}</b> <span>${text(kind)}</span> <span>${handoff}</span> <em>${text(verdictText(picture))}</em></summary>
+<summary><b>${text(shownName(input))}</b> <span>${text(kind)}</span> <span>${handoff}</span> <em>${text(verdictText(picture))}</em></summary>
 <div class="figures">${figures(picture)}</div>
 ${agreed}
 ${rungs.length > 0 ? ladderTable(rungs) : ""}

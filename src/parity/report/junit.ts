@@ -1,5 +1,6 @@
 /** The report for CI: JUnit XML, one test case per picture and handoff. Format: the schema of Jenkins' JUnit plugin. */
 import { rungText, verdictText } from "./words.ts";
+import { shownName } from "../../base/names.ts";
 import type { PictureReport } from "./picture.ts";
 import type { ParityReport } from "./summary.ts";
 
@@ -29,7 +30,7 @@ export function junitReport({ pictures, summary, ours, reference }: ParityReport
 
 function testCase(picture: PictureReport): string {
   const { input, kind, handoff, verdict } = picture;
-  const opening = `    <testcase classname="${escapeXml(`parity.${handoff}`)}" name="${escapeXml(`${input} (${kind})`)}"`;
+  const opening = `    <testcase classname="${escapeXml(`parity.${handoff}`)}" name="${escapeXml(`${shownName(input)} (${kind})`)}"`;
   const said = escapeXml(verdictText(picture));
   if (verdict === "equal" || verdict === "close") return `${opening}/>`;
   const inside =

@@ -1,6 +1,7 @@
 /** The report for a pull request or a notebook. */
 import { STAGES } from "../stages.ts";
 import { countsText, grouped, summaryText, verdictText } from "./words.ts";
+import { shownName } from "../../base/names.ts";
 import type { PictureReport } from "./picture.ts";
 import type { Counts, ParityReport, Summary } from "./summary.ts";
 
@@ -32,7 +33,12 @@ export function markdownReport(report: ParityReport): string {
     "",
     ...table(
       ["picture", "kind", "handoff", "result"],
-      pictures.map((picture) => [picture.input, picture.kind, picture.handoff, verdictText(picture)]),
+      pictures.map((picture) => [
+        shownName(picture.input),
+        picture.kind,
+        picture.handoff,
+        verdictText(picture),
+      ]),
     ),
     ...torchMessages(pictures),
     "",
@@ -69,7 +75,7 @@ function torchMessages(pictures: readonly PictureReport[]): string[] {
   const said = pictures.flatMap(({ input, handoff, rungs }) =>
     rungs.flatMap((rung) =>
       rung.outcome === "differs" && rung.closeness?.message
-        ? [`${input}, ${handoff}, ${rung.stage}:`, "", "```", rung.closeness.message, "```", ""]
+        ? [`${shownName(input)}, ${handoff}, ${rung.stage}:`, "", "```", rung.closeness.message, "```", ""]
         : [],
     ),
   );

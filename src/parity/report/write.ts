@@ -1,8 +1,9 @@
 /** Report files: the ending of the name says which kind. */
 import { shown } from "../../base/shown.ts";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { dirname, extname } from "node:path";
 import { IsotorchError, messageOf } from "../../errors.ts";
+import { makeDirectory } from "../../base/files.ts";
 import { htmlReport } from "./html.ts";
 import { jsonReport } from "./json.ts";
 import { junitReport } from "./junit.ts";
@@ -28,7 +29,7 @@ export function checkReportName(path: string): void {
 export async function writeReport(path: string, report: ParityReport): Promise<void> {
   checkReportName(path);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectory(dirname(path));
     await writeFile(path, WRITERS[extname(path)]!(report));
   } catch (cause) {
     throw new IsotorchError("INVALID_OPTION", `The report cannot be written: ${messageOf(cause)}.`, {

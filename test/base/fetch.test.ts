@@ -9,7 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { download } from "../../src/worker/download.ts";
-import { proxyFor } from "../../src/worker/proxy.ts";
+import { proxyFor, USER_AGENT } from "../../src/base/fetch.ts";
+import { loadImage } from "../../src/image/source.ts";
+import { Connections } from "../../src/remote/http.ts";
 
 const BYTES = Buffer.from(Array.from({ length: 100_000 }, (_, at) => (at * 31) & 255));
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");
@@ -151,6 +153,64 @@ describe("a download goes by way of the proxy", () => {
     expect(await readFile(target)).toEqual(BYTES);
     expect(asked).toEqual([`CONNECT 127.0.0.1:${port}`]);
   });
+});
+
+describe("a picture with an address", () => {
+  test("comes by way of the proxy, each hop of a redirection by its own", async () => {
+    const { url, asked } = await proxy();
+    const there = await origin();
+    const redirecting = createServer((_request, response) =>
+      response.writeHead(302, { location: there }).end(),
+    );
+    const from = `http://localhost:${await listening(redirecting)}/moved`;
+    vi.stubEnv("HTTP_PROXY", url);
+    expect(await loadImage(from)).toEqual({ kind: "encoded", bytes: new Uint8Array(BYTES) });
+    expect(asked).toEqual([`GET ${from}`, `GET ${there}`]);
+    vi.stubEnv("NO_PROXY", "127.0.0.1");
+    await loadImage(from);
+    expect(asked.slice(2)).toEqual([`GET ${from}`]);
+  });
+
+  test("that a proxy stands in the way of is INPUT_UNREADABLE, without what is secret", async () => {
+    vi.stubEnv("HTTP_PROXY", "http://me:hidden@127.0.0.1:1");
+    const failure = await loadImage(`${await origin()}?key=hidden`).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      code: "INPUT_UNREADABLE",
+      message: expect.stringMatching(/ECONNREFUSED.*by way of the proxy http:\/\/127\.0\.0\.1:1/),
+    });
+    expect(String(failure)).not.toContain("hidden");
+    vi.stubEnv("HTTP_PROXY", "socks5://me:hidden@127.0.0.1:1");
+    const refused = await loadImage(`${await origin()}?key=hidden`).catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      code: "INPUT_UNREADABLE",
+      message: expect.stringContaining("socks5://127.0.0.1:1"),
+    });
+    expect(String(refused)).not.toContain("hidden");
+  });
+
+  test("and a data: URL asks nobody", async () => {
+    vi.stubEnv("ALL_PROXY", "http://127.0.0.1:1");
+    expect(await loadImage("data:,picture")).toMatchObject({ bytes: new Uint8Array(Buffer.from("picture")) });
+  });
+});
+
+test("whoever is asked hears who asks: for pictures, for weights, of a remote server", async () => {
+  const heard: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    heard.push(request.headers["user-agent"]);
+    response.end(BYTES);
+  });
+  const url = `http://127.0.0.1:${await listening(server)}`;
+  await loadImage(`${url}/dog.jpg`);
+  await fetchIt(`${url}/net.pth`);
+  const connections = new Connections(url, 1, undefined);
+  await connections.send({ method: "GET", path: "/v2", signal: new AbortController().signal });
+  connections.close();
+  vi.stubEnv("HTTP_PROXY", (await proxy()).url);
+  await loadImage(`${url}/dog.jpg`);
+  expect(new Set(heard)).toEqual(new Set([USER_AGENT]));
+  expect(heard).toHaveLength(4);
+  expect(USER_AGENT).toMatch(/^isotorch\/\d+\.\d+\.\d+\S* \(Node\.js \d+\.\d+\.\d+; \w+\)$/);
 });
 
 test("without a variable there is no proxy, whatever else is set", async () => {

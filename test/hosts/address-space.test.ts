@@ -1,0 +1,36 @@
+/** A process whose addresses are limited, as clusters and shared computers do it: `ulimit -v`. */
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { CACHE_DIR } from "../checkpoint.ts";
+import { PYTHON } from "../python.ts";
+import { DOG, ended } from "./cli.ts";
+
+const LIBRARY = new URL("../../dist/index.js", import.meta.url).href;
+const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const OPTIONS = { python: PYTHON, weights: "untrained:0", cacheDir: CACHE_DIR };
+const PROGRAM = `
+  const { classify, createClassifier, preprocess, IsotorchError } = await import(${JSON.stringify(LIBRARY)});
+  const options = ${JSON.stringify(OPTIONS)};
+  const picture = ${JSON.stringify(DOG)};
+  const { weights: _, cacheDir: _1, ...here } = options;
+  for (const call of [() => preprocess(picture, here), () => classify(picture, options), () => createClassifier(options)]) {
+    const error = await call().then(() => undefined, (reason) => reason);
+    console.log(error instanceof IsotorchError && error.code);
+  }`;
+
+describe.runIf(process.platform === "linux" && process.arch === "x64")("with addresses limited to", () => {
+  // Too few for WebAssembly; for sharp; for ZeroMQ.
+  test.each([12_000, 4_000, 2_200, 2_000, 1_800])(
+    "%i MB every call ends with a typed error",
+    async (megabytes) => {
+      const limited = `ulimit -v ${megabytes * 1000} && exec "$@"`;
+      const run = (...args: readonly string[]): ReturnType<typeof ended> =>
+        ended("/bin/sh", ["-c", limited, "sh", process.execPath, ...args], process.env);
+      const program = await run("--input-type=module", "-e", PROGRAM);
+      expect(program).toMatchObject({ code: 0, stdout: "OUT_OF_MEMORY\n".repeat(3) });
+      const command = await run(CLI, "classify", DOG, "--python", PYTHON, "--weights", "untrained:0");
+      expect(command.code).toBe(5);
+      expect(command.stderr).toMatch(/^isotorch: OUT_OF_MEMORY: .*\n {2}.*ulimit -v/m);
+    },
+  );
+});
