@@ -101,6 +101,8 @@ export interface IsotorchErrorDetails {
   readonly stderr?: string;
   /** Milliseconds after which the same call may succeed (`QUEUE_FULL`, `CIRCUIT_OPEN`). */
   readonly retryAfterMs?: number;
+  /** Which picture of a list failed, from 0. */
+  readonly index?: number;
   /** The id of the request that a remote server answered, or did not: its log has it too. */
   readonly requestId?: string;
 }
@@ -123,6 +125,8 @@ export class IsotorchError extends Error {
   readonly stderr: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly requestId: string | undefined;
+  /** Which picture failed, from 0, where a list was given. */
+  readonly index: number | undefined;
 
   constructor(code: IsotorchErrorCode, message: string, details: IsotorchErrorDetails = {}) {
     super(sentence(told(message)), details.cause === undefined ? undefined : { cause: details.cause });
@@ -132,6 +136,7 @@ export class IsotorchError extends Error {
     this.stderr = details.stderr;
     this.retryAfterMs = details.retryAfterMs;
     this.requestId = details.requestId;
+    this.index = details.index;
   }
 
   /** Plain data for logs and `--json`. */
@@ -147,10 +152,21 @@ function sentence(message: string): string {
   return /[.!?…]$/.test(first) ? first : `${first}.`;
 }
 
+/** Characters of a path that a message does not repeat. */
+const LONG_PATH = 60;
+
 /** The message of anything that was thrown, as part of another one. */
 export function messageOf(thrown: unknown): string {
   if (thrown instanceof IsotorchError) return thrown.message;
-  return excerpt(thrown instanceof Error ? thrown.message : String(thrown));
+  return excerpt(thrown instanceof Error ? withoutPath(thrown) : String(thrown));
+}
+
+/** Node's errors of files end with the path, which the message around has already. */
+function withoutPath(error: Error): string {
+  const path = "path" in error && typeof error.path === "string" ? error.path : "";
+  const end = ` '${path}'`;
+  const isLong = path.length > LONG_PATH && error.message.endsWith(end);
+  return isLong ? error.message.slice(0, -end.length) : error.message;
 }
 
 /** Why an aborted call ends: the typed reason that the signal carries, or `ABORTED`. */

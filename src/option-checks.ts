@@ -48,7 +48,11 @@ export const numbers = (...names: readonly string[]): Check => [
 
 /** @throws IsotorchError `INVALID_OPTION` for an unknown name, naming the nearest known one, or a bad value. */
 export function check(options: object, checks: Readonly<Record<string, Check>>): void {
-  if (!isObject(options)) throw invalid(`Options are ${show(options)}, expected an object.`);
+  if (!isObject(options)) {
+    // What `map` hands to its function: the element, its index, the array.
+    const hint = typeof options === "number" ? "Write `paths.map((path) => classify(path))`." : undefined;
+    throw invalid(`Options are ${show(options)}, expected an object.`, hint);
+  }
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue;
     const known = Object.hasOwn(checks, name) ? checks[name] : undefined;

@@ -37,11 +37,17 @@ function escaped(character: string): string {
 /** A text on one line in at most `most` characters, its middle left out. For what stands in quotes already. */
 export function excerpt(text: string, most: number = MOST_SHOWN): string {
   // What is cut away needs no look, of a megabyte for example: escapes make a text only longer.
-  const ends = text.length > 2 * most ? `${text.slice(0, most)}…${text.slice(-most)}` : text;
+  const ends = text.length > 2 * most ? bothEnds(text, most, most) : text;
   const seen = visible(shownName(ends));
   if (seen.length <= most) return seen;
   const end = Math.min(END, Math.floor(most / 2) - 1);
-  return visible(`${seen.slice(0, most - end - 1)}…${seen.slice(-end)}`).slice(0, most);
+  return bothEnds(seen, most - end - 1, end);
+}
+
+/** The beginning and the end of a text, without the half of a pair where it was cut. */
+function bothEnds(text: string, start: number, end: number): string {
+  const head = text.slice(0, start).replace(/[\ud800-\udbff]$/, "");
+  return `${head}…${text.slice(-end).replace(/^[\udc00-\udfff]/, "")}`;
 }
 
 /**

@@ -1,7 +1,8 @@
 /** From what stands on the command line to pictures: files, patterns, folders, stdin; one at a time. */
 import { stat } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { pathOf, shownName } from "../base/names.ts";
+import { pathOf } from "../base/names.ts";
+import { shown } from "../base/shown.ts";
 import type { ImageInput } from "../image/source.ts";
 import { filesUnder, isPictureName, PassedOver } from "../parity/walk.ts";
 import { readStdin } from "./stdin.ts";

@@ -169,10 +169,13 @@ export class Entries {
     if (text !== undefined) {
       const others = bytes === undefined || CHINESE.test(text) ? [] : chineseReadings(bytes);
       if (others.length === 0) return { written: text };
-      const shown = others
+      const readings = others
         .map((other) => `${excerpt(other.text.trim())} as ${NAMES[other.encoding]}`)
         .join(" and ");
-      return { written: text, doubt: `can be read as UTF-8, and also ${shown}, which is not there either` };
+      return {
+        written: text,
+        doubt: `can be read as UTF-8, and also ${readings}, which is not there either`,
+      };
     }
     const reading = readChinese(bytes ?? new Uint8Array());
     if (reading.outcome === "refused")

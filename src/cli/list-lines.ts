@@ -1,5 +1,4 @@
 /** The lines of a list, as its bytes come: by its byte order mark, else each line by itself. */
-import { shown } from "../base/shown.ts";
 import { isAscii, isUtf8 } from "node:buffer";
 import {
   type Encoding,
@@ -38,7 +37,7 @@ const LF = 10;
 
 /** Makes the `BAD_LIST` of a list: `why` follows its name. */
 export function badList(name: string, why: string, hint?: string): IsotorchError {
-  return new IsotorchError("BAD_LIST", `The list ${shown(name)} ${why}.`, hint === undefined ? {} : { hint });
+  return new IsotorchError("BAD_LIST", `The list ${name} ${why}.`, hint === undefined ? {} : { hint });
 }
 
 /**
@@ -174,7 +173,7 @@ async function* asUtf8(
       return Buffer.from(decoder.decode(bytes, { stream }));
     } catch (cause) {
       const why = `begins with the byte order mark of ${NAMES[encoding]}, and not all of it is ${NAMES[encoding]}`;
-      throw new IsotorchError("BAD_LIST", `The list ${shown(name)} ${why}.`, { hint: TO_UTF8, cause });
+      throw new IsotorchError("BAD_LIST", `The list ${name} ${why}.`, { hint: TO_UTF8, cause });
     }
   };
   for await (const chunk of source) yield decode(chunk, true);

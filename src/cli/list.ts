@@ -37,7 +37,7 @@ export async function* listed(
   { isNul = false, signal, say = note }: ListOptions = {},
 ): AsyncGenerator<Named, void, undefined> {
   const isStdin = file === "-";
-  const name = isStdin ? "on stdin" : file;
+  const name = isStdin ? "on stdin" : shown(file);
   const source = isStdin ? process.stdin : createReadStream(file);
   const entries = new Entries({ name, path: isStdin ? undefined : file, say });
   const stop = (): unknown => source.destroy();

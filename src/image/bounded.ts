@@ -1,8 +1,9 @@
 import { shown } from "../base/shown.ts";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { outOfMemory } from "../base/memory.ts";
-import { pathOf, shownName } from "../base/names.ts";
+import { pathOf } from "../base/names.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
+import { looksLikeBase64 } from "./data-url.ts";
 
 /** What bounds a read. */
 export interface Bounds {
@@ -59,12 +60,25 @@ function openFile(path: string, flags: number): number {
     return openSync(pathOf(path), flags);
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "ENAMETOOLONG") {
+      throw new IsotorchError("INPUT_UNREADABLE", `${shown(path)} is too long for the name of a file`, {
+        hint: hintFor(path),
+        cause,
+      });
+    }
     if (code !== "ENOENT" && code !== "ENOTDIR") throw unreadable(shown(path), cause);
     throw new IsotorchError("INPUT_NOT_FOUND", `there is no file ${shown(path)}`, {
-      hint: "check the path",
+      hint: hintFor(path),
       cause,
     });
   }
+}
+
+function hintFor(path: string): string {
+  if (looksLikeBase64(path)) return "it looks like base64; give Buffer.from(text, 'base64')";
+  const scheme = /^([a-z][a-z\d+.-]{1,30}):\/\//i.exec(path)?.[1] ?? (path.startsWith("blob:") ? "blob" : "");
+  if (scheme !== "") return `${scheme}: addresses are not loaded, but http:, https:, file: and data: are`;
+  return "check the path";
 }
 
 function readAll(file: number, path: string, size: number, bounds: Bounds): Uint8Array {

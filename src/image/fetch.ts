@@ -1,6 +1,7 @@
 import { fetchByProxy } from "../base/fetch.ts";
 import { excerpt } from "../base/shown.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
+import { base64Bytes } from "./data-url.ts";
 import { type Bounds, readStreamBounded, throwIfAborted, throwIfTooLarge, unreadable } from "./bounded.ts";
 
 const MAX_REDIRECTS = 5;
@@ -20,6 +21,11 @@ export async function fetchBounded(url: URL, bounds: Bounds): Promise<Uint8Array
   if (url.protocol === "data:") {
     // Percent-encoding triples a byte, the media type comes on top.
     throwIfTooLarge(url.href.length, bounds.maxBytes * 3 + 1024, name);
+    const bytes = contentOf(url, name);
+    if (bytes !== undefined) {
+      throwIfTooLarge(bytes.length, bounds.maxBytes, name);
+      return bytes;
+    }
   }
   const response = await follow(url, name, bounds.signal);
   if (!response.ok) {
@@ -36,6 +42,14 @@ export async function fetchBounded(url: URL, bounds: Bounds): Promise<Uint8Array
   if (declared > bounds.maxBytes) await discard(response);
   throwIfTooLarge(declared, bounds.maxBytes, name);
   return response.body ? readStreamBounded(response.body, name, bounds) : new Uint8Array();
+}
+
+function contentOf(url: URL, name: string): Uint8Array | undefined {
+  try {
+    return base64Bytes(url);
+  } catch (cause) {
+    throw unreadable(name, cause);
+  }
 }
 
 async function follow(start: URL, name: string, signal: AbortSignal | undefined): Promise<Response> {

@@ -10,6 +10,8 @@ import {
 } from "./bounded.ts";
 import { fetchBounded } from "./fetch.ts";
 import type { Pixels } from "./geometry.ts";
+import { knownInput } from "./inputs.ts";
+import type { BodyLike, Bytes, ImageDataLike, UploadedFile } from "./inputs.ts";
 import { DEFAULT_LIMITS, type PartialLimits } from "./limits.ts";
 import { checkPixels, checkTensor } from "./raw.ts";
 import type { RawPixels } from "./raw.ts";
@@ -18,20 +20,31 @@ import type { Tensor } from "./tensor.ts";
 export type { Pixels } from "./geometry.ts";
 export type { Limits } from "./limits.ts";
 export type { RawPixels } from "./raw.ts";
+export type { BodyLike, Bytes, ImageDataLike, UploadedFile } from "./inputs.ts";
 
 /**
- * What can be classified: a path; an `http:`, `https:`, `file:` or `data:` URL as a string or `URL`; the bytes of a picture
- * file; pixels; or a tensor that is preprocessed already.
+ * What can be classified:
+ * - a path; an `http:`, `https:`, `file:` or `data:` URL (base64 or base64url) as a string or `URL`
+ * - the bytes of a picture file: a `Buffer`, `Uint8Array`, `Uint8ClampedArray`, `DataView`, `ArrayBuffer` or
+ *   `SharedArrayBuffer`, also of another realm; a `Blob` or `File`; the `Response` of `fetch` or a `Request`; a web stream; a
+ *   stream of Node (`createReadStream()`, `process.stdin`) or another async iterable of bytes; an uploaded file of multer
+ * - pixels: {@link RawPixels}, `ImageData`, or `{ data, info }` of sharp
+ * - a tensor that is preprocessed already: `{ data, shape }`, or `{ data, dims }` of ONNX Runtime
  */
 export type ImageInput =
   | string
   | URL
-  | Uint8Array
-  | ArrayBuffer
+  | Bytes
   | Blob
   | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>
+  | BodyLike
+  | UploadedFile
   | RawPixels
-  | Tensor;
+  | ImageDataLike
+  | { readonly data: RawPixels["data"]; readonly info: Omit<RawPixels, "data"> }
+  | Tensor
+  | { readonly data: Float32Array; readonly dims: readonly number[] };
 
 /** A loaded input: the file's bytes, checked RGB pixels, or a checked tensor `[1, 3, height, width]`. */
 export type LoadedImage =
@@ -60,9 +73,10 @@ export async function loadImage(input: ImageInput, options: LoadOptions = {}): P
 }
 
 /** {@link loadImage}, but a file is only named. */
-export async function locateImage(input: ImageInput, options: LoadOptions = {}): Promise<Located> {
+export async function locateImage(given: ImageInput, options: LoadOptions = {}): Promise<Located> {
   const bounds = boundsOf(options);
   throwIfAborted(bounds.signal);
+  const input = knownInput(given);
   if (isObject(input) && "shape" in input) return { kind: "tensor", tensor: checkTensor(input) };
   if (isObject(input) && ("width" in input || "channels" in input)) {
     return { kind: "pixels", pixels: checkPixels(input, options.limits?.pixels) };
@@ -120,7 +134,6 @@ async function loadBytes(input: unknown, bounds: Bounds): Promise<Uint8Array> {
   if (typeof input === "string") return loadUrl(addressOf(input), bounds);
   if (input instanceof URL) return loadUrl(input, bounds);
   if (input instanceof Uint8Array) return whole(input, bounds);
-  if (input instanceof ArrayBuffer) return whole(new Uint8Array(input), bounds);
   if (input instanceof Blob) {
     throwIfTooLarge(input.size, bounds.maxBytes, "the blob");
     return readStreamBounded(input.stream(), "the blob", bounds);
@@ -129,7 +142,7 @@ async function loadBytes(input: unknown, bounds: Bounds): Promise<Uint8Array> {
     return readStreamBounded(input as ReadableStream<Uint8Array>, "the stream", bounds);
   }
   throw new IsotorchError("INVALID_INPUT", `expected a picture, received ${describe(input)}`, {
-    hint: "give a path, a URL, bytes, a Blob, a ReadableStream, { data, width, height, channels } or { data, shape }",
+    hint: "give a path, a URL, bytes, a Blob, a stream, { data, width, height, channels } or { data, shape }",
   });
 }
 
@@ -179,5 +192,5 @@ function describe(input: unknown): string {
   if (input === null || input === undefined) return String(input);
   if (typeof input !== "object") return `a ${typeof input}`;
   if (Array.isArray(input)) return "an array";
-  return `an object of type ${excerpt(String(input.constructor?.name ?? "unknown"))}`;
+  return `an object of type ${excerpt(input.constructor?.name ?? "unknown")}`;
 }
