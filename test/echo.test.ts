@@ -135,7 +135,7 @@ describe("a table on a terminal", () => {
   const top = [{ label: `tench${ESCAPES}`, index: 0, score: 0.5, percent: 50 }];
 
   test("has no name and no label that moves the cursor", () => {
-    const text = table(look).of({ name: `a${ESCAPES}.jpg`, result: { top } } as never);
+    const text = table(look).of({ name: `a${ESCAPES}.jpg`, result: { top } });
     expect(text).not.toMatch(OBEYED);
     expect(text.split("\n")).toHaveLength(3);
   });
