@@ -80,9 +80,28 @@ def load_network(args: argparse.Namespace) -> torch.nn.Module:
     known = inspect.signature(torch.load).parameters
     safe = {"weights_only": True} if "weights_only" in known else {}
     resnet = models.resnet101()
-    resnet.load_state_dict(torch.load(args.checkpoint, map_location="cpu", **safe))
+    try:
+        state = torch.load(args.checkpoint, map_location="cpu", **safe)
+    except Exception as error:  # damaged bytes surface as any of a dozen types
+        raise Refusal(
+            "CHECKPOINT_CORRUPT", f"torch.load refuses the checkpoint: {first_line(error)}"
+        ) from None
+    try:
+        resnet.load_state_dict(state)
+    except Exception as error:
+        raise Refusal(
+            "CHECKPOINT_MISMATCH", f"resnet101 refuses the checkpoint: {first_line(error)}"
+        ) from None
+    # Older versions make tensors of storages that are too small for them.
+    if not all(bool(torch.isfinite(value).all()) for value in resnet.state_dict().values()):
+        raise Refusal("CHECKPOINT_CORRUPT", "the checkpoint has NaN or infinite values")
     resnet.eval()
     return resnet.to(args.device)
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in at most 200 characters."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"[:200]
 
 
 def read_labels(args: argparse.Namespace) -> list[str]:

@@ -4,6 +4,7 @@ import type { Backend } from "./backend.ts";
 import { outOfMemory } from "./base/memory.ts";
 import { pictures } from "./image/pool.ts";
 import { limitsOf } from "./image/limits.ts";
+import { keepFailure } from "./image/streams.ts";
 import type { ImageInput, Limits } from "./image/source.ts";
 import type { Tensor } from "./image/tensor.ts";
 import { withinDeadline } from "./deadline.ts";
@@ -232,8 +233,9 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     });
   }
 
-  async preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
+  override async preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
     const call = resolveClassifyOptions(options);
+    keepFailure(image);
     return this.calls.accept(() =>
       this.#by(call, async (worker, signal) => {
         const made = await tensorOf(image, call, preparationOf(worker, call, signal));

@@ -1,3 +1,5 @@
+import { excerpt, told } from "./base/shown.ts";
+
 /**
  * Every way in which isotorch can fail. The set is closed: new failures get a new code, and a code
  * keeps its meaning across versions.
@@ -99,6 +101,8 @@ export interface IsotorchErrorDetails {
   readonly stderr?: string;
   /** Milliseconds after which the same call may succeed (`QUEUE_FULL`, `CIRCUIT_OPEN`). */
   readonly retryAfterMs?: number;
+  /** Which picture of a list failed, from 0. */
+  readonly index?: number;
   /** The id of the request that a remote server answered, or did not: its log has it too. */
   readonly requestId?: string;
 }
@@ -121,15 +125,18 @@ export class IsotorchError extends Error {
   readonly stderr: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly requestId: string | undefined;
+  /** Which picture failed, from 0, where a list was given. */
+  readonly index: number | undefined;
 
   constructor(code: IsotorchErrorCode, message: string, details: IsotorchErrorDetails = {}) {
-    super(sentence(message), details.cause === undefined ? undefined : { cause: details.cause });
+    super(sentence(told(message)), details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
-    this.hint = details.hint ?? HINTS[code];
+    this.hint = told(details.hint ?? HINTS[code]);
     this.traceback = details.traceback;
     this.stderr = details.stderr;
     this.retryAfterMs = details.retryAfterMs;
     this.requestId = details.requestId;
+    this.index = details.index;
   }
 
   /** Plain data for logs and `--json`. */
@@ -145,9 +152,21 @@ function sentence(message: string): string {
   return /[.!?…]$/.test(first) ? first : `${first}.`;
 }
 
-/** The message of anything that was thrown. */
+/** Characters of a path that a message does not repeat. */
+const LONG_PATH = 60;
+
+/** The message of anything that was thrown, as part of another one. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  if (thrown instanceof IsotorchError) return thrown.message;
+  return excerpt(thrown instanceof Error ? withoutPath(thrown) : String(thrown));
+}
+
+/** Node's errors of files end with the path, which the message around has already. */
+function withoutPath(error: Error): string {
+  const path = "path" in error && typeof error.path === "string" ? error.path : "";
+  const end = ` '${path}'`;
+  const isLong = path.length > LONG_PATH && error.message.endsWith(end);
+  return isLong ? error.message.slice(0, -end.length) : error.message;
 }
 
 /** Why an aborted call ends: the typed reason that the signal carries, or `ABORTED`. */

@@ -4,7 +4,15 @@ export { createClassifier } from "./classifier.ts";
 export type { Classifier, Stats } from "./classifier.ts";
 export { ERROR_CODES, IsotorchError } from "./errors.ts";
 export type { IsotorchErrorCode, IsotorchErrorDetails } from "./errors.ts";
-export type { ImageInput, Pixels, RawPixels } from "./image/source.ts";
+export type {
+  BodyLike,
+  Bytes,
+  ImageDataLike,
+  ImageInput,
+  Pixels,
+  RawPixels,
+  UploadedFile,
+} from "./image/source.ts";
 export type { Histogram } from "./histogram.ts";
 export type { InputSpec } from "./image/geometry.ts";
 export type { Tensor } from "./image/tensor.ts";

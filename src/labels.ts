@@ -1,4 +1,5 @@
 /** The names of the classes: the weights' own, a list, or a file as people have them. */
+import { excerpt, shown } from "./base/shown.ts";
 import { type FileHandle, open } from "node:fs/promises";
 import { NAMES, readText } from "./base/text.ts";
 import type { Encoding } from "./base/text.ts";
@@ -53,10 +54,10 @@ export async function readLabelFile(file: string, warn?: (sentence: string) => v
   const { labels, isLines } = parseLabels(text, refusal);
   if (encoding !== "utf-8" && !isMarked) {
     warn?.(
-      `The label file ${file} is not UTF-8 and is read as ${NAMES[encoding]}: ${labels[0] ?? ""}, … If that is wrong, save it as UTF-8.`,
+      `The label file ${shown(file)} is not UTF-8 and is read as ${NAMES[encoding]}: ${excerpt(labels[0] ?? "", 80)}, … If that is wrong, save it as UTF-8.`,
     );
   }
-  for (const oddity of oddities(labels, isLines)) warn?.(`The label file ${file} ${oddity}.`);
+  for (const oddity of oddities(labels, isLines)) warn?.(`The label file ${shown(file)} ${oddity}.`);
   return { labels, encoding, isLines, isPlain: isLines && encoding === "utf-8" && !isMarked };
 }
 

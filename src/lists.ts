@@ -1,14 +1,30 @@
 /** What follows from the answer of one picture: lists, settled lists and streams, each call counted. */
 import { AcceptedCalls } from "./accepted.ts";
-import { abortError } from "./errors.ts";
+import { shown } from "./base/shown.ts";
+import { abortError, IsotorchError } from "./errors.ts";
+import { looksLikeBase64 } from "./image/data-url.ts";
+import { keepFailure } from "./image/streams.ts";
 import type { ImageInput } from "./image/source.ts";
+import type { Tensor } from "./image/tensor.ts";
 import { resolveClassifyOptions } from "./options.ts";
 import type { ClassifyOptions } from "./options.ts";
 import type { Classification, DetailedResult } from "./result.ts";
 
+/** Characters of a picture's name in the error of a list: the picture's own error has it too. */
+const MOST_OF_NAME = 80;
+
 /** The part of a classifier that is the same whoever answers. */
 export abstract class PictureByPicture {
   protected readonly calls: AcceptedCalls = new AcceptedCalls();
+
+  constructor() {
+    // Handed on by themselves, as to a router or to `map`, they know where they belong.
+    this.classify = this.classify.bind(this);
+    this.classifyDetailed = this.classifyDetailed.bind(this);
+    this.classifySettled = this.classifySettled.bind(this);
+    this.classifyStream = this.classifyStream.bind(this);
+    this.preprocess = this.preprocess.bind(this);
+  }
 
   /** Pictures of a list that are open at a time: enough to keep decoder threads and the network busy. */
   protected get ahead(): number {
@@ -18,7 +34,10 @@ export abstract class PictureByPicture {
   /** One picture of a call that was accepted. */
   protected abstract answer(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult>;
 
+  abstract preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor>;
+
   classifyDetailed(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult> {
+    keepFailure(image);
     return this.calls.accept(() => this.answer(image, options));
   }
 
@@ -30,8 +49,8 @@ export abstract class PictureByPicture {
   ): Promise<Classification[] | Classification[][]> {
     if (!isList(image)) return [...(await this.classifyDetailed(image, options)).top];
     const results = await this.classifySettled(image, options);
-    return results.map((result) => {
-      if (result.status === "rejected") throw result.reason;
+    return results.map((result, index) => {
+      if (result.status === "rejected") throw ofElement(result.reason, image, index);
       return result.value;
     });
   }
@@ -41,6 +60,12 @@ export abstract class PictureByPicture {
     options?: ClassifyOptions,
   ): Promise<PromiseSettledResult<Classification[]>[]> {
     resolveClassifyOptions(options);
+    if (!isList(images)) {
+      throw new IsotorchError("INVALID_INPUT", "`classifySettled` takes a list of pictures.", {
+        hint: "Give [picture], or call `classify(picture)`.",
+      });
+    }
+    images.forEach(keepFailure);
     // The list is one call: a close meanwhile waits for all of it.
     return this.calls.accept(async () => {
       const results: PromiseSettledResult<Classification[]>[] = [];
@@ -121,6 +146,33 @@ function abortOf(
   const aborted = new Promise<"aborted">((resolve) => (onAbort = () => resolve("aborted")));
   signal.addEventListener("abort", onAbort, { once: true });
   return [aborted, () => signal.removeEventListener("abort", onAbort)];
+}
+
+/** The error of a list, which says whose it is; its code and all else are those of the picture's own. */
+function ofElement(reason: unknown, images: readonly ImageInput[], index: number): unknown {
+  if (!(reason instanceof IsotorchError)) return reason;
+  const name = nameOf(images[index]);
+  const which = `Picture ${index + 1} of ${images.length}${name === undefined ? "" : `, ${name}`}`;
+  const { code, message, hint, traceback, stderr, retryAfterMs, requestId } = reason;
+  return new IsotorchError(code, `${which}: ${message}`, {
+    hint,
+    index,
+    cause: reason,
+    ...(traceback !== undefined && { traceback }),
+    ...(stderr !== undefined && { stderr }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(requestId !== undefined && { requestId }),
+  });
+}
+
+/** What a picture is called, where it is called something. What may be secret or endless in an address is left out. */
+function nameOf(image: ImageInput | undefined): string | undefined {
+  if (typeof image !== "string" && !(image instanceof URL)) return undefined;
+  const text = String(image);
+  if (/^data:/i.test(text) || looksLikeBase64(text)) return undefined;
+  if (!/^https?:/i.test(text) || !URL.canParse(text)) return shown(text, MOST_OF_NAME);
+  const { origin, pathname } = new URL(text);
+  return shown(`${origin}${pathname}`, MOST_OF_NAME);
 }
 
 function iteratorOf<T>(items: Iterable<T> | AsyncIterable<T>): Iterator<T> | AsyncIterator<T> {

@@ -1,3 +1,6 @@
+/** Characters of a name that is compared: no known one is as long, and a distance takes time for each. */
+const LONGEST = 300;
+
 /**
  * The known name that a mistyped one most likely means: the same but for upper and lower case, or at most a
  * third of its letters away. `undefined` where nothing is that near.
@@ -5,6 +8,7 @@
  * @example nearest("topk", ["topK", "signal"]) // "topK"
  */
 export function nearest(name: string, known: readonly string[]): string | undefined {
+  if (name.length > LONGEST) return undefined;
   const wanted = name.toLowerCase();
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(wanted.length / 3)) + 1;

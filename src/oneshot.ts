@@ -3,6 +3,7 @@ import { createClassifier } from "./classifier.ts";
 import type { Classification, Classifier } from "./classifier.ts";
 import { withinDeadline } from "./deadline.ts";
 import { Decoder } from "./decoder.ts";
+import { keepFailure } from "./image/streams.ts";
 import type { ImageInput } from "./image/source.ts";
 import type { Tensor } from "./image/tensor.ts";
 import { resolveClassifierOptions, resolveClassifyOptions, splitOptions } from "./options.ts";
@@ -24,6 +25,7 @@ export async function classify(
 ): Promise<Classification[]> {
   const [ofClassifier, ofCall] = splitOptions(options);
   resolveClassifyOptions(ofCall);
+  keepFailure(image);
   const key = JSON.stringify(Object.entries(ofClassifier).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   return (await sharedClassifier(key, ofClassifier)).classify(image, ofCall);
 }
@@ -73,6 +75,7 @@ export async function preprocess(
   const [ofClassifier, ofCall] = splitOptions(options);
   const { transforms = "IMAGENET1K_V1", ...rest } = resolveClassifierOptions(ofClassifier);
   const call = resolveClassifyOptions(ofCall);
+  keepFailure(image);
   return withinDeadline(call, async (signal) => {
     const decoder = await sharedDecoder(transforms, rest);
     const { tensor } = await decoder.tensorOf(image, call, signal);

@@ -1,4 +1,5 @@
 /** Whether options are what they should be, in one kind of sentence: the name, what was expected, what was received. */
+import { excerpt, shownValue } from "./base/shown.ts";
 import { IsotorchError } from "./errors.ts";
 import { nearest } from "./nearest.ts";
 
@@ -47,21 +48,25 @@ export const numbers = (...names: readonly string[]): Check => [
 
 /** @throws IsotorchError `INVALID_OPTION` for an unknown name, naming the nearest known one, or a bad value. */
 export function check(options: object, checks: Readonly<Record<string, Check>>): void {
-  if (!isObject(options)) throw invalid(`Options are ${show(options)}, expected an object.`);
+  if (!isObject(options)) {
+    // What `map` hands to its function: the element, its index, the array.
+    const hint = typeof options === "number" ? "Write `paths.map((path) => classify(path))`." : undefined;
+    throw invalid(`Options are ${show(options)}, expected an object.`, hint);
+  }
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue;
     const known = Object.hasOwn(checks, name) ? checks[name] : undefined;
     if (known === undefined) {
       const meant = nearest(name, Object.keys(checks));
       throw invalid(
-        `There is no option "${name}".`,
+        `There is no option "${excerpt(name)}".`,
         meant === undefined ? undefined : `Did you mean "${meant}"?`,
       );
     }
     const [expected, accepts] = known;
     // The address of a server may come with a token.
-    const shown = name === "remote" ? "not what it should be" : show(value);
-    if (!accepts(value)) throw invalid(`Option "${name}" is ${shown}, expected ${expected}.`);
+    const received = name === "remote" ? "not what it should be" : show(value);
+    if (!accepts(value)) throw invalid(`Option "${name}" is ${received}, expected ${expected}.`);
   }
 }
 
@@ -72,7 +77,7 @@ export function invalid(message: string, hint?: string): IsotorchError {
 function show(value: unknown): string {
   // JSON has no NaN and no Infinity.
   if (typeof value === "number" || typeof value === "bigint") return String(value);
-  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
+  return shownValue(value, 80);
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

@@ -174,7 +174,13 @@ describe("a function answers", () => {
     const fake = await createFakeClassifier(() => CLASSES, { failWith });
     const settled = await fake.classifySettled(["a", "b", "c"]);
     expect(settled.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
-    expect(await failure(fake.classify(["a", "b"]))).toBe(full);
+    expect(await failure(fake.classify("b"))).toBe(full);
+    expect(await failure(fake.classify(["a", "b"]))).toMatchObject({
+      code: "QUEUE_FULL",
+      retryAfterMs: 50,
+      index: 1,
+      cause: full,
+    });
   });
 
   test("with what the call includes, and nothing else", async () => {

@@ -8,6 +8,7 @@ import zipfile
 from typing import NamedTuple
 
 from isotorch_worker.errors import CheckpointCorrupt
+from isotorch_worker.told import brief
 
 _MAGIC = b"PK\x03\x04"
 # An entry of the directory becomes an object ten times its size: room for some ten thousand tensors.
@@ -42,18 +43,18 @@ def records(data: memoryview, checksums: bool = True, title: str = "the checkpoi
             found = _located(data, entries)
             damaged = archive.testzip() if checksums else None
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError, RuntimeError) as error:
-        raise CheckpointCorrupt(f"{title} is cut short or damaged: {error}") from None
+        raise CheckpointCorrupt(f"{brief(title)} is cut short or damaged: {brief(error)}") from None
     if damaged is not None:
-        raise CheckpointCorrupt(f"{title} is damaged: the checksum of {damaged} is wrong")
+        raise CheckpointCorrupt(f"{brief(title)} is damaged: the checksum of {brief(damaged)} is wrong")
     return found
 
 
 def _check_kind(entries: list[zipfile.ZipInfo], title: str) -> None:
     if any(entry.filename.endswith("constants.pkl") for entry in entries):
-        raise CheckpointCorrupt(f"{title} is a TorchScript archive", "save model.state_dict() instead")
+        raise CheckpointCorrupt(f"{brief(title)} is a TorchScript archive", "save model.state_dict() instead")
     # torch.save never compresses; an archive that does is no checkpoint and may be a bomb.
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise CheckpointCorrupt(f"{title} is a compressed archive, expected what torch.save writes")
+        raise CheckpointCorrupt(f"{brief(title)} is a compressed archive, expected what torch.save writes")
 
 
 def _located(data: memoryview, entries: list[zipfile.ZipInfo]) -> dict[str, Record]:

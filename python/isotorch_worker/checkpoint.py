@@ -14,6 +14,7 @@ from pathlib import Path
 from isotorch_worker.archive import is_archive
 from isotorch_worker.errors import CheckpointCorrupt, CheckpointUntrusted, WeightsNotFound, WorkerError
 from isotorch_worker.reader import LEGACY, Contents, read_contents
+from isotorch_worker.told import brief
 
 MAX_BYTES = 4 * 1024**3
 # Each chunk waits for the interpreter twice, and another thread imports torch meanwhile.
@@ -85,7 +86,7 @@ def read_checkpoint(
     _check_kind(path, data)
     if sha256 is not None and not digest.startswith(sha256):
         raise CheckpointCorrupt(
-            f"{path} has the SHA-256 {digest}, expected {sha256}",
+            f"{brief(path)} has the SHA-256 {digest}, expected {brief(sha256)}",
             "delete the file and let it be downloaded or made again",
         )
     # The full digest has covered every byte; a shorter one or none has not.
@@ -97,7 +98,7 @@ def _read(path: Path, untrusted: bool, report: Callable[[float], None]) -> tuple
         # Without O_NONBLOCK opening a FIFO would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
-        raise WeightsNotFound(f"there is no checkpoint at {path}") from None
+        raise WeightsNotFound(f"there is no checkpoint at {brief(path)}") from None
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
     try:
@@ -114,14 +115,14 @@ def _size_of(path: Path, descriptor: int, untrusted: bool) -> int:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-        raise CheckpointCorrupt(f"{path} is {kind}, expected a .pth file")
+        raise CheckpointCorrupt(f"{brief(path)} is {kind}, expected a .pth file")
     if untrusted:
         raise CheckpointUntrusted(
-            f"{path} came without a SHA-256",
+            f"{brief(path)} came without a SHA-256",
             "give its SHA-256, or trustCheckpoint: true if you made the file",
         )
     if not 0 < status.st_size <= MAX_BYTES:
-        raise CheckpointCorrupt(f"{path} has {status.st_size} bytes")
+        raise CheckpointCorrupt(f"{brief(path)} has {status.st_size} bytes")
     return status.st_size
 
 
@@ -151,7 +152,7 @@ def _anonymous(size: int) -> mmap.mmap:
 
 def _unreadable(path: Path, error: Exception) -> WorkerError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return WeightsNotFound(f"{path} cannot be read: {reason}")
+    return WeightsNotFound(f"{brief(path)} cannot be read: {brief(reason)}")
 
 
 def _check_kind(path: Path, data: memoryview) -> None:
@@ -159,7 +160,7 @@ def _check_kind(path: Path, data: memoryview) -> None:
         return
     if bytes(data[:256]).lstrip().startswith(b"<"):
         raise CheckpointCorrupt(
-            f"{path} is a web page, not a checkpoint",
+            f"{brief(path)} is a web page, not a checkpoint",
             "download the file again; the server sent an error page",
         )
-    raise CheckpointCorrupt(f"{path} is not a PyTorch checkpoint", "expected what torch.save writes")
+    raise CheckpointCorrupt(f"{brief(path)} is not a PyTorch checkpoint", "expected what torch.save writes")

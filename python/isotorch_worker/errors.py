@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from isotorch_worker.told import told
+
 # The closed set of src/errors.ts, in its order.
 ERROR_CODES = (
     "INVALID_OPTION",
@@ -52,9 +54,9 @@ class WorkerError(Exception):
     exit_code = 70
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = told(message)
+        super().__init__(self.message)
+        self.hint = None if hint is None else told(hint)
 
 
 class StartupError(WorkerError):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 from isotorch_worker.pickle_guard import MOST_BYTES, check_pickle
-from isotorch_worker.schema import clip
+from isotorch_worker.told import brief
 
 # By the names of torch's storage classes, which are nothing else here: a dtype and the bytes of an item.
 STORAGES = {
@@ -27,7 +27,7 @@ STORAGES = {
 }
 _MOST_DIMENSIONS = 16
 _MOST_VALUES = 2**40
-_NAMED_BYTES = 100
+_NAMED = 100
 
 
 # Named tuples, because a pickle can change what has a __dict__ (BUILD).
@@ -46,6 +46,12 @@ class Layout(NamedTuple):
     offset: int
     size: tuple[int, ...]
     stride: tuple[int, ...]
+
+    def end(self) -> int:
+        """The items that its storage has at least: one past the last that the tensor reaches."""
+        if not all(self.size):
+            return self.offset
+        return self.offset + 1 + sum((one - 1) * step for one, step in zip(self.size, self.stride))
 
 
 class Names(OrderedDict[str, Any]):
@@ -81,7 +87,7 @@ def unpickled(data: memoryview, storages: dict[str, Storage] | None = None) -> t
     """The value of the pickle at the start of ``data``, and its length; ``storages`` gets those it refers to.
 
     Tensors are ``Layout``s, state dicts ``Names``. Raises UnpicklingError for anything that is neither data
-    nor a tensor, and whatever damaged bytes make of it.
+    nor a tensor, ValueError for a tensor that cannot be, and whatever damaged bytes make of it.
     """
     program = bytes(data[:MOST_BYTES])
     length = check_pickle(program)
@@ -97,7 +103,7 @@ class _Unpickler(pickle.Unpickler):
         try:
             return _Global(global_name, _GLOBALS[(module_name, global_name)])
         except KeyError:
-            asked = clip(f"{module_name}.{global_name}", _NAMED_BYTES)
+            asked = brief(f"{module_name}.{global_name}", _NAMED)
             raise pickle.UnpicklingError(f"it asks for {asked}") from None
 
     def persistent_load(self, pid: Any, /) -> Storage:
@@ -110,7 +116,7 @@ class _Unpickler(pickle.Unpickler):
             raise pickle.UnpicklingError("it has a storage without a type")
         storage = Storage(kind.name, key, _count(count))
         if self._storages.setdefault(key, storage) != storage:
-            raise pickle.UnpicklingError("it says different things of one storage")
+            raise ValueError("it says different things of one storage")
         return storage
 
 
@@ -123,16 +129,16 @@ def _names(items: object = ()) -> Names:
 
 
 def _layout(storage: object, offset: object, size: object, stride: object, *_: object) -> Layout:
-    """In place of ``_rebuild_tensor``. Raises UnpicklingError where it reaches beyond its storage."""
+    """In place of ``_rebuild_tensor``. Raises ValueError where it reaches beyond its storage."""
     if not isinstance(storage, Storage):
         raise pickle.UnpicklingError("it has a tensor without a storage")
     start, sizes, strides = _count(offset), _counts(size), _counts(stride)
     if len(sizes) != len(strides) or math.prod(sizes) > _MOST_VALUES:
-        raise pickle.UnpicklingError("it has a tensor with impossible sizes")
-    span = 1 + sum((one - 1) * step for one, step in zip(sizes, strides)) if all(sizes) else 0
-    if start + span > storage.items:
-        raise pickle.UnpicklingError("it has a tensor that reaches beyond its storage")
-    return Layout(storage, start, sizes, strides)
+        raise ValueError("it has a tensor with impossible sizes")
+    layout = Layout(storage, start, sizes, strides)
+    if layout.end() > storage.items:
+        raise ValueError("it has a tensor that reaches beyond its storage")
+    return layout
 
 
 def _layout_v2(storage: object, offset: object, size: object, stride: object, *more: object) -> Layout:
@@ -150,14 +156,14 @@ def _parameter(data: object, *_: object) -> Layout:
 
 def _count(value: object) -> int:
     if type(value) is not int or not 0 <= value <= _MOST_VALUES:
-        raise pickle.UnpicklingError("it has a size that is none")
+        raise ValueError("it has a size that is none")
     return value
 
 
 def _counts(value: object) -> tuple[int, ...]:
     sizes = cast("tuple[object, ...]", value) if isinstance(value, tuple) else None
     if sizes is None or len(sizes) > _MOST_DIMENSIONS:
-        raise pickle.UnpicklingError("it has a tensor with impossible sizes")
+        raise ValueError("it has a tensor with impossible sizes")
     return tuple(_count(size) for size in sizes)
 
 

@@ -16,9 +16,13 @@ from torch import Tensor, nn
 
 from isotorch_worker.checkpoint import read_checkpoint
 from isotorch_worker.errors import CheckpointCorrupt, CheckpointMismatch, InvalidOption
+from isotorch_worker.told import brief
 
 WEIGHTS = {"resnet101": "ResNet101_Weights"}
 _COUNTER = ".num_batches_tracked"
+_VARIANCE = ".running_var"
+_FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
+_INTEGERS = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 _NAMED_KEYS = 3
 # Of torch.nn.init, as modules call them.
 _RANDOM = (
@@ -59,13 +63,39 @@ def load_checkpoint(path: Path, sha256: str | None, trust: bool, name: str = "re
 
 
 def load_state(network: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Copy ``state`` into ``network``'s own parameters and buffers, after every key, shape and value is seen.
+    """Copy ``state`` into ``network``'s own parameters and buffers, after every key, shape and type is seen.
 
     Method: ``load_state_dict``, which keeps the network's dtypes and memory layout whatever the file's are.
+    What is finite is seen afterwards, in the network: float64 values may be beyond float32.
     BatchNorm's ``num_batches_tracked`` may be absent, as in files from before PyTorch 0.4.1.
-    Raises CheckpointMismatch naming the first keys concerned, or CheckpointCorrupt for NaN and infinities.
+    Raises CheckpointMismatch naming the first keys concerned, or CheckpointCorrupt for NaN, infinities and
+    negative variances. The network is of no use then.
     """
     wanted = network.state_dict()
+    _check_names(wanted, state)
+    _check_types(wanted, state)
+    try:
+        # Not strict: what may be absent was seen above, and only that.
+        network.load_state_dict(cast("Any", state), strict=False)
+    except RuntimeError as error:
+        raise CheckpointMismatch(f"the checkpoint cannot be loaded: {brief(error)}") from None
+    check_values(network, state)
+
+
+def check_values(network: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Raises CheckpointCorrupt for the first value of ``network`` that is not finite, or is no variance."""
+    for key, value in network.state_dict().items():
+        if value.is_floating_point() and not _all_finite(value):
+            if key in state and _all_finite(state[key]):
+                raise CheckpointCorrupt(f"the checkpoint has values in {brief(key)} that are beyond float32")
+            raise CheckpointCorrupt(f"the checkpoint has NaN or infinite values in {brief(key)}")
+        if key.endswith(_VARIANCE) and bool((value < 0).any()):
+            raise CheckpointCorrupt(f"the checkpoint has negative variances in {brief(key)}")
+
+
+def _check_names(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    if not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()):
+        raise CheckpointMismatch("the checkpoint is not a state dict (names to tensors)")
     missing = [key for key in wanted if key not in state and not key.endswith(_COUNTER)]
     unexpected = [key for key in state if key not in wanted]
     shapes = [
@@ -79,11 +109,19 @@ def load_state(network: nn.Module, state: Mapping[str, Tensor]) -> None:
             "the checkpoint belongs to another network: "
             + "; ".join(_some(what, names) for what, names in found if names)
         )
+
+
+def _check_types(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    """Only plain floating-point values become parameters: integers are those of a quantised network."""
     for key, value in state.items():
-        if value.is_floating_point() and not _all_finite(value):
-            raise CheckpointCorrupt(f"the checkpoint has NaN or infinite values in {key}")
-    # Not strict: what may be absent was seen above, and only that.
-    network.load_state_dict(cast("Any", state), strict=False)
+        dense = value.layout is torch.strided and value.device.type != "meta"
+        numbers = _FLOATS if wanted[key].is_floating_point() else _FLOATS | _INTEGERS
+        if not dense or value.dtype not in numbers:
+            kind = str(value.dtype) if dense else f"{value.layout} on {value.device.type}"
+            raise CheckpointMismatch(f"the checkpoint has {kind} in {brief(key)}, expected plain numbers")
+        # NaN and infinities have no integer.
+        if value.is_floating_point() and not wanted[key].is_floating_point() and not _all_finite(value):
+            raise CheckpointCorrupt(f"the checkpoint has NaN or infinite values in {brief(key)}")
 
 
 def _all_finite(value: Tensor) -> bool:
@@ -151,4 +189,4 @@ def _no_initialisation() -> Generator[None, None, None]:
 
 def _some(what: str, names: list[str]) -> str:
     more = f" and {len(names) - _NAMED_KEYS} more" if len(names) > _NAMED_KEYS else ""
-    return f"{what}: {', '.join(names[:_NAMED_KEYS])}{more}"
+    return f"{what}: {', '.join(map(brief, names[:_NAMED_KEYS]))}{more}"

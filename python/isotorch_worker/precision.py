@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from isotorch_worker.errors import InvalidOption
+from isotorch_worker.errors import CheckpointMismatch, InvalidOption
 from isotorch_worker.graphs import CudaCapture, Graphed
 
 # Fusing may round otherwise, never by more than this part of the largest logit.
@@ -28,7 +28,7 @@ def apply_precision(
     ``fused`` folds each BatchNorm into its convolution and lets oneDNN fuse what follows it; ``bf16`` and
     ``fp16`` fold and lower the arithmetic. On a GPU the last two are ``channels_last``, and all three are
     replayed as CUDA graphs where that is faster. Logits stay float32. ``log`` hears (level, text).
-    Raises InvalidOption where the device cannot do it.
+    Raises InvalidOption where the device cannot do it, CheckpointMismatch where a weight is too large for it.
     """
     tell = log or (lambda _level, _text: None)
     if precision == "exact":
@@ -36,6 +36,7 @@ def apply_precision(
     if precision == "fp16" and device.type == "cpu":
         raise InvalidOption("precision: fp16 needs a GPU", "use 'fused' on the CPU")
     folded = _fold(copy.deepcopy(network))
+    _check_fits(folded, "float32 with BatchNorm folded")
     if precision == "fused":
         faster = _fuse(folded, crop, tell) if device.type == "cpu" else folded.to(device)
     else:
@@ -64,6 +65,7 @@ class _Lowered(nn.Module):
         self.layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
         self.network = network.to(device=device, dtype=dtype, memory_format=self.layout)
         self.dtype = dtype
+        _check_fits(self.network, str(dtype).rpartition(".")[2])
 
     def forward(self, batch: Tensor) -> Tensor:
         return self.network(batch.to(self.dtype, memory_format=self.layout)).float()
@@ -91,6 +93,15 @@ def _fuse(folded: nn.Module, crop: int, tell: Log) -> nn.Module:
         # Optimisers fail in ways of their own; whatever it was, the folded network computes the same.
         tell("warning", f"fused: only BatchNorm is folded, TorchScript failed: {str(error).splitlines()[:1]}")
         return folded
+
+
+def _check_fits(network: nn.Module, kind: str) -> None:
+    """Raises CheckpointMismatch where a value that was finite is not any more."""
+    for key, value in network.state_dict().items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise CheckpointMismatch(
+                f"the checkpoint has values in {key} that are beyond {kind}", "use precision 'exact'"
+            )
 
 
 def _cpu_flags() -> set[str] | None:

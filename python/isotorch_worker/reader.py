@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from isotorch_worker.archive import Record, is_archive, records
 from isotorch_worker.errors import CheckpointCorrupt, CheckpointMismatch
 from isotorch_worker.inert import STORAGES, Layout, Names, Storage, unpickled
+from isotorch_worker.told import brief
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,10 +52,14 @@ class Contents:
             raise CheckpointMismatch("the checkpoint is not a state dict (names to tensors)", _HINT)
         flat: dict[str, Tensor] = {}
         state = Names()
-        for name, (storage, offset, size, stride) in cast("dict[str, Layout]", self.value).items():
-            if storage.key not in flat:
-                flat[storage.key] = self._flat(storage)
-            state[name] = torch.as_strided(flat[storage.key], size, stride, offset)
+        for name, layout in cast("dict[str, Layout]", self.value).items():
+            key = layout.storage.key
+            if key not in flat:
+                flat[key] = self._flat(layout.storage)
+            # Seen before, of what the pickle says of its storages; here of the memory that there is.
+            if layout.end() > flat[key].numel():
+                raise CheckpointCorrupt(f"the checkpoint is damaged: {brief(name)} reaches beyond its values")
+            state[name] = torch.as_strided(flat[key], layout.size, layout.stride, layout.offset)
         if isinstance(self.value, Names):
             state.__setstate__(vars(self.value))
         return state
@@ -68,7 +73,7 @@ class Contents:
         record = self.places.get(storage.key)
         if record is None or record.size != storage.items * item:
             raise CheckpointCorrupt(
-                f"the checkpoint is damaged: the record {storage.key[:40]} has another size"
+                f"the checkpoint is damaged: the record {brief(storage.key)} has another size"
             )
         if record.size == 0:
             return torch.empty(0, dtype=dtype)
@@ -90,10 +95,11 @@ def read_contents(data: memoryview, checksums: bool = True, name: str = "the che
     except CheckpointCorrupt:
         raise
     except pickle.UnpicklingError as error:
-        raise CheckpointCorrupt(f"{name} holds more than tensors: {error}", _HINT) from None
+        raise CheckpointCorrupt(f"{brief(name)} holds more than tensors: {brief(error)}", _HINT) from None
     except Exception as error:
         # Damaged bytes surface as any of a dozen exception types.
-        raise CheckpointCorrupt(f"{name} is cut short or damaged: {type(error).__name__}: {error}") from None
+        reason = brief(error) if type(error) is ValueError else f"{type(error).__name__}: {brief(error)}"
+        raise CheckpointCorrupt(f"{brief(name)} is cut short or damaged: {reason}") from None
 
 
 def _of_archive(data: memoryview, checksums: bool, name: str) -> Contents:
@@ -127,7 +133,7 @@ def _of_legacy(data: memoryview) -> Contents:
         position += _COUNT.size
         record = Record(position, count * STORAGES[storage.kind][1])
         if key in places or count != storage.items or position + record.size > len(data):
-            raise ValueError(f"the storage {key[:40]} is not as large as it says")
+            raise ValueError(f"the storage {brief(key)} is not as large as it says")
         places[key] = record
         position += record.size
     return Contents(data, values[3], places, sys.byteorder != "little")

@@ -17,6 +17,7 @@ from isotorch_worker.checkpoint import made_digest, sidecar
 from isotorch_worker.errors import CheckpointCorrupt, WeightsNotFound
 from isotorch_worker.files import write_whole
 from isotorch_worker.lock import locked
+from isotorch_worker.told import brief
 
 _PASSES, _BATCH, _SIZE = 3, 16, 128
 _RESIDUAL_SCALE = 0.2
@@ -47,7 +48,8 @@ def ensure_untrained(path: Path, seed: int) -> str:
         known = made_digest(path)
         if known is None and path.exists():
             raise CheckpointCorrupt(
-                f"{path} has no {sidecar(path).name} beside it", "delete the file, it will be made again"
+                f"{brief(path)} has no {brief(sidecar(path).name)} beside it",
+                "delete the file, it will be made again",
             )
         return known or _make(path, seed)
 
@@ -118,7 +120,7 @@ def _make(path: Path, seed: int) -> str:
 
 def _unwritable(path: Path, error: OSError) -> WeightsNotFound:
     return WeightsNotFound(
-        f"{path} cannot be written: {error.strerror or error}",
+        f"{brief(path)} cannot be written: {brief(error.strerror or error)}",
         f"Make {path.parent} a directory that can be written, or choose another: --cache-dir DIR "
         "(`cacheDir`), or the environment variable TORCH_HOME",
     )

@@ -1,4 +1,5 @@
 /** `fetch` by way of the proxy that the environment names; Node 20's own looks at none of the variables. */
+import { shown } from "./shown.ts";
 import { IsotorchError } from "../errors.ts";
 import { PACKAGE_VERSION } from "../version.ts";
 
@@ -17,7 +18,7 @@ export async function proxyFor(url: string): Promise<URL | undefined> {
   if (URL.canParse(proxy) && /^https?:$/.test(new URL(proxy).protocol)) return new URL(proxy);
   throw new IsotorchError(
     "DOWNLOAD_FAILED",
-    `The proxy for ${withoutQuery(url)} is no http address: ${shown(proxy)}.`,
+    `The proxy for ${shown(withoutQuery(url))} is no http address: ${withoutUser(proxy)}.`,
     {
       hint: "As in HTTPS_PROXY=http://proxy.example:3128; NO_PROXY names what needs none",
     },
@@ -43,7 +44,7 @@ export async function fetchByProxy(url: string, asked: RequestInit): Promise<Res
   });
   const options = { ...init, dispatcher } as Parameters<typeof undici.fetch>[1];
   return undici.fetch(url, options).catch((cause: unknown) => {
-    const error = new Error(`by way of the proxy ${shown(proxy.href)}`, { cause: rootOf(cause) });
+    const error = new Error(`by way of the proxy ${withoutUser(proxy.href)}`, { cause: rootOf(cause) });
     return Promise.reject(error);
   });
 }
@@ -60,6 +61,6 @@ function withoutQuery(url: string): string {
 }
 
 /** An address without its user and password. */
-function shown(address: string): string {
-  return address.replace(/\/\/[^@/]*@/, "//").replace(/\/$/, "");
+function withoutUser(address: string): string {
+  return shown(address.replace(/\/\/[^@/]*@/, "//").replace(/\/$/, ""));
 }

@@ -1,4 +1,5 @@
 /** Answers as text: lines of JSON, rows of CSV and TSV, and tables for people. */
+import { excerpt, visible } from "../base/shown.ts";
 import type { Classification, DetailedResult } from "../classifier.ts";
 import type { IsotorchError } from "../errors.ts";
 import { shownName } from "../base/names.ts";
@@ -77,27 +78,27 @@ export function table(look: Look): Writer {
     of: (answer) => {
       if ("error" in answer) return "";
       const { top, pixels } = answer.result;
-      const lines = [styled("bold", shown(answer.name, look), look.isColoured), ...linesOf(top, look)];
+      const lines = [styled("bold", spoken(answer.name, look), look.isColoured), ...linesOf(top, look)];
       if (look.thumbnails === undefined || pixels === undefined) return `${lines.join("\n")}\n`;
       return besideThumbnail(pixels, lines, look.thumbnails);
     },
     aside: (answer) => {
       if (!("error" in answer)) return "";
       const { code, message, hint } = answer.error;
-      return `${shown(answer.name, look)}\n  ${code}: ${message}\n  ${hint}\n`;
+      return `${excerpt(answer.name)}\n  ${code}: ${message}\n  ${hint}\n`;
     },
   };
 }
 
-/** A file's name must not speak to the terminal. */
-function shown(name: string, { isTerminal }: Look): string {
+/** A file's name or a label must not speak to the terminal. */
+function spoken(name: string, { isTerminal }: Look): string {
   const text = shownName(name);
-  // eslint-disable-next-line no-control-regex
-  return isTerminal ? text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?") : text;
+  return isTerminal ? visible(text) : text;
 }
 
 /** Label and percentage; every digit is shown, as Python prints a float32 as a float. */
-function linesOf(top: readonly Classification[], look: Look): string[] {
+function linesOf(classes: readonly Classification[], look: Look): string[] {
+  const top = classes.map((one) => ({ ...one, label: spoken(one.label, look) }));
   const width = Math.max(...top.map(({ label }) => widthOf(label)));
   const left = look.thumbnails === undefined ? 0 : THUMBNAIL_WIDTH;
   const length = Math.min(BAR, (look.columns ?? 80) - left - width - PERCENT - 6);

@@ -1,4 +1,6 @@
 /** `isotorch cache [ls|verify|clear]` */
+import { say } from "./terminal.ts";
+import { excerpt, shown } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { type CacheEntry, listCache, removeEntry, verifyEntry } from "../worker/cache.ts";
@@ -17,17 +19,21 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   const action = ACTIONS.find((known) => known === asked);
   if (!action) {
     const meant = nearest(asked, ACTIONS);
-    throw new IsotorchError("INVALID_OPTION", `\`cache\` knows ls, verify and clear, not "${asked}".`, {
-      hint: meant
-        ? `Did you mean \`isotorch cache ${meant}\`?`
-        : "`isotorch cache --help` shows what they do.",
-    });
+    throw new IsotorchError(
+      "INVALID_OPTION",
+      `\`cache\` knows ls, verify and clear, not "${excerpt(asked)}".`,
+      {
+        hint: meant
+          ? `Did you mean \`isotorch cache ${meant}\`?`
+          : "`isotorch cache --help` shows what they do.",
+      },
+    );
   }
   const cacheDir = values["cache-dir"];
   const listing = await listCache(typeof cacheDir === "string" ? { cacheDir } : {});
   const json = values["json"] === true;
   const print = (value: object, lines: readonly string[]): void =>
-    void process.stdout.write(json ? `${JSON.stringify(value)}\n` : `${lines.join("\n")}\n`);
+    say(json ? `${JSON.stringify(value)}\n` : `${lines.join("\n")}\n`);
   const named = chosen(listing.entries, names);
   switch (action) {
     case "ls":
@@ -52,7 +58,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
       const isOnlyOurs = ({ kind }: CacheEntry): boolean => kind !== "checkpoint";
       const doomed = names.length > 0 || values["all"] === true ? named : named.filter(isOnlyOurs);
       if (doomed.length > 0) {
-        process.stderr.write(`To be removed from ${listing.directory}:\n${doomed.map(lineOf).join("\n")}\n`);
+        say(`To be removed from ${listing.directory}:\n${doomed.map(lineOf).join("\n")}\n`, process.stderr);
         if (values["yes"] !== true && !(await confirm("Remove them?", false, signal))) {
           throw new IsotorchError("INVALID_OPTION", "Nothing was removed.", {
             hint: "Add --yes to remove without being asked",
@@ -74,7 +80,7 @@ function chosen(entries: readonly CacheEntry[], names: readonly string[]): reado
   for (const name of names) {
     if (entries.some((entry) => entry.name === name)) continue;
     const known = [...new Set(entries.map((entry) => entry.name))];
-    throw new IsotorchError("WEIGHTS_NOT_FOUND", `The cache has no ${name}.`, {
+    throw new IsotorchError("WEIGHTS_NOT_FOUND", `The cache has no ${shown(name)}.`, {
       hint: known.length > 0 ? `It has ${known.join(", ")}` : "It has nothing of isotorch's",
     });
   }

@@ -1,4 +1,5 @@
 /** `isotorch classify IMAGE…` */
+import { shownValue } from "../base/shown.ts";
 import { stat } from "node:fs/promises";
 import { createClassifier } from "../classifier.ts";
 import type { Classifier } from "../classifier.ts";
@@ -19,7 +20,7 @@ import { picturesOf } from "./inputs.ts";
 import type { Named } from "./inputs.ts";
 import { listed } from "./list.ts";
 import { clearProgress, sayPassed } from "./progress.ts";
-import { isColoured, print, thumbnailsOf } from "./terminal.ts";
+import { isColoured, print, say, thumbnailsOf } from "./terminal.ts";
 import { watchFolder } from "./watch.ts";
 
 const BYTE_ORDER_MARK = "\uFEFF";
@@ -136,7 +137,7 @@ function refuseContradictions(positionals: readonly string[], values: Values): v
   };
   const { from, watch, manifest, out } = values;
   if (out !== undefined && !OUT_ENDINGS.some((ending) => String(out).endsWith(ending)))
-    refuse(`--out is ${JSON.stringify(out)}, expected a file that ends with ${OUT_ENDINGS.join(" or ")}.`);
+    refuse(`--out is ${shownValue(out)}, expected a file that ends with ${OUT_ENDINGS.join(" or ")}.`);
   const clash = ["watch", "manifest", "format", "csv", "tsv", "bom"].find(
     (name) => values[name] !== undefined,
   );
@@ -185,5 +186,5 @@ function included(list: unknown): NonNullable<ClassifyOptions["include"]> {
 
 function sayUntrained(classifier: Classifier): void {
   const { name, trained } = classifier.info().weights;
-  if (trained === false) process.stderr.write(`${name}: an untrained network, its labels mean nothing.\n`);
+  if (trained === false) say(`${name}: an untrained network, its labels mean nothing.\n`, process.stderr);
 }

@@ -1,4 +1,5 @@
 /** `isotorch doctor` */
+import { say } from "./terminal.ts";
 import { attestationText } from "../attesting.ts";
 import { applyFix, described } from "../doctor/fix.ts";
 import { diagnose } from "../doctor.ts";
@@ -18,13 +19,13 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   const options = classifierOptions(values);
   let diagnosis = await diagnose(options);
   if (values["fix"] === true) {
-    if (values["json"] !== true) process.stdout.write(text(diagnosis));
+    if (values["json"] !== true) say(text(diagnosis));
     if (await mendAll(diagnosis, options, signal)) diagnosis = await diagnose(options);
-    if (values["json"] !== true) process.stdout.write(`\n${problemLines(diagnosis).join("\n")}\n`);
+    if (values["json"] !== true) say(`\n${problemLines(diagnosis).join("\n")}\n`);
   } else if (values["json"] !== true) {
-    process.stdout.write(text(diagnosis));
+    say(text(diagnosis));
   }
-  if (values["json"] === true) process.stdout.write(`${JSON.stringify(diagnosis)}\n`);
+  if (values["json"] === true) say(`${JSON.stringify(diagnosis)}\n`);
   const broken = diagnosis.problems.filter(({ level }) => level === "error").map(({ area }) => area);
   if (broken.includes("environment")) return EXIT.environment;
   return broken.includes("device") ? EXIT.device : EXIT.ok;
@@ -39,7 +40,7 @@ async function mendAll(
   const bar = progressBar(process.stderr);
   const write = (line: string): void => {
     bar.clear();
-    process.stderr.write(`${line}\n`);
+    say(`${line}\n`, process.stderr);
   };
   const done = new Set<string>();
   for (const { sentence, mend, fix } of diagnosis.problems) {

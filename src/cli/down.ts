@@ -1,4 +1,5 @@
 /** `isotorch down` */
+import { say } from "./terminal.ts";
 import { IsotorchError } from "../errors.ts";
 import { remove } from "../ray/deploy.ts";
 import { rayPython } from "../ray/venv.ts";
@@ -16,6 +17,6 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   const address = String(values["address"]);
   await remove(await rayPython(), address);
-  process.stdout.write(`The application is off ${address}.\n`);
+  say(`The application is off ${address}.\n`);
   return EXIT.ok;
 }

@@ -1,5 +1,6 @@
 /** `isotorch eval DIR` */
 import { shownName } from "../base/names.ts";
+import { say } from "./terminal.ts";
 import { IsotorchError } from "../errors.ts";
 import { evaluate } from "../parity/eval.ts";
 import type { EvalFigures, EvalResult } from "../parity/eval.ts";
@@ -42,7 +43,7 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
     const pictures = await hashPictures(readable(result), signal);
     await writeManifest(manifest, createManifest(result.info, { handoff: result.info.handoff, pictures }));
   }
-  process.stdout.write(values["json"] === true ? json(directory, result) : text(directory, result));
+  say(values["json"] === true ? json(directory, result) : text(directory, result));
   return result.failed > 0 ? EXIT.input : EXIT.ok;
 }
 

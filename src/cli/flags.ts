@@ -1,4 +1,5 @@
 /** Command-line flags: parsed strictly, and mapped to the options of the API under the same names. */
+import { excerpt } from "../base/shown.ts";
 import { parseArgs } from "node:util";
 import type { ParseArgsConfig } from "node:util";
 import { IsotorchError, messageOf } from "../errors.ts";
@@ -19,10 +20,11 @@ export function parseFlags(
   try {
     return parseArgs({ args: [...argv], options, strict: true, allowPositionals: true });
   } catch (cause) {
-    const unknown = /'--?([\w-]+)'/.exec(messageOf(cause))?.[1];
-    const meant = unknown === undefined ? undefined : nearest(unknown, Object.keys(options));
-    const asks = (cause as NodeJS.ErrnoException).code === "ERR_PARSE_ARGS_UNKNOWN_OPTION";
-    const sentence = asks ? `There is no flag --${unknown}.` : messageOf(cause);
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const asks = code === "ERR_PARSE_ARGS_UNKNOWN_OPTION";
+    const unknown = /'(--?[^']*)'/.exec(message)?.[1] ?? "";
+    const meant = nearest(unknown.replace(/^--?/, ""), Object.keys(options));
+    const sentence = asks ? `There is no flag ${excerpt(unknown)}.` : messageOf(cause);
     throw new IsotorchError("INVALID_OPTION", sentence, {
       cause,
       hint:
@@ -99,7 +101,7 @@ export function wholeNumber(flag: string, value: unknown): number {
   if (typeof value === "string" && /^\d+$/.test(value)) return Number(value);
   throw new IsotorchError(
     "INVALID_OPTION",
-    `--${flag} is "${String(value)}", expected a whole number from 0.`,
+    `--${flag} is "${excerpt(String(value))}", expected a whole number from 0.`,
   );
 }
 
@@ -110,7 +112,7 @@ export function oneOf<T extends string>(flag: string, value: unknown, known: rea
   const meant = nearest(String(value), known);
   throw new IsotorchError(
     "INVALID_OPTION",
-    `--${flag} is "${String(value)}", expected ${known.join(", ")}.`,
+    `--${flag} is "${excerpt(String(value))}", expected ${known.join(", ")}.`,
     {
       hint:
         meant === undefined

@@ -1,7 +1,8 @@
 /** From what stands on the command line to pictures: files, patterns, folders, stdin; one at a time. */
 import { stat } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { pathOf, shownName } from "../base/names.ts";
+import { pathOf } from "../base/names.ts";
+import { shown } from "../base/shown.ts";
 import type { ImageInput } from "../image/source.ts";
 import { filesUnder, isPictureName, PassedOver } from "../parity/walk.ts";
 import { readStdin } from "./stdin.ts";
@@ -31,14 +32,10 @@ export async function* picturesOf(
   if (facts === undefined) {
     const { isPattern, filesMatching } = await import("./patterns.ts");
     if (isPattern(argument))
-      return yield* found(
-        argument,
-        filesMatching(argument, passed),
-        `No file matches ${shownName(argument)}.`,
-      );
+      return yield* found(argument, filesMatching(argument, passed), `No file matches ${shown(argument)}.`);
   }
   if (facts?.isDirectory() !== true) return yield { name: argument, image: argument };
-  yield* found(argument, picturesUnder(argument, passed), `There is no picture in ${shownName(argument)}.`);
+  yield* found(argument, picturesUnder(argument, passed), `There is no picture in ${shown(argument)}.`);
 }
 
 /** What a search found; a search without finds, or that breaks off, is told under its own name. */
@@ -54,7 +51,7 @@ async function* found(
       yield { name: file, image: file };
     }
   } catch (cause) {
-    const message = `${shownName(argument)} cannot be searched: ${messageOf(cause)}`;
+    const message = `${shown(argument)} cannot be searched: ${messageOf(cause)}`;
     return yield { name: argument, error: new IsotorchError("INPUT_UNREADABLE", message, { cause }) };
   }
   if (!any) yield { name: argument, error: new IsotorchError("INPUT_NOT_FOUND", nothing) };

@@ -1,4 +1,5 @@
 /** The file of `classify --out`: a line per picture in the pictures' order, so that its length says what is done. */
+import { shown } from "../base/shown.ts";
 import { createReadStream } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
@@ -42,9 +43,9 @@ export class Job {
    */
   static async open(path: string, conditions: Conditions): Promise<Job> {
     const lock = await tryLock(`${path}.lock`).catch((cause: unknown) => {
-      throw invalid(`${path} cannot be written: ${messageOf(cause)}.`, cause);
+      throw invalid(`${shown(path)} cannot be written: ${messageOf(cause)}.`, cause);
     });
-    if (lock === undefined) throw invalid(`Another run writes ${path} at this moment.`);
+    if (lock === undefined) throw invalid(`Another run writes ${shown(path)} at this moment.`);
     let file: FileHandle | undefined;
     try {
       file = await open(path, "a+");
@@ -56,7 +57,7 @@ export class Job {
       await file?.close();
       await lock.release();
       if (cause instanceof IsotorchError) throw cause;
-      throw invalid(`${path} cannot be used: ${messageOf(cause)}.`, cause);
+      throw invalid(`${shown(path)} cannot be used: ${messageOf(cause)}.`, cause);
     }
   }
 
@@ -77,12 +78,12 @@ export class Job {
       const { value } = await names.next();
       if (value !== picture.name) {
         throw invalid(
-          `Line ${at} of ${this.#path} is of ${String(value)}, and picture ${at} is ${picture.name}.`,
+          `Line ${at} of ${shown(this.#path)} is of ${shown(String(value))}, and picture ${at} is ${shown(picture.name)}.`,
         );
       }
     }
     if (at < this.done && !signal.aborted)
-      throw invalid(`${this.#path} has ${this.done} lines, and there are ${at} pictures.`);
+      throw invalid(`${shown(this.#path)} has ${this.done} lines, and there are ${at} pictures.`);
   }
 
   /** Appends one line, whole: what is killed meanwhile leaves a torn line, which the next run cuts off. */
@@ -134,11 +135,13 @@ async function checkConditions(path: string, conditions: Conditions, isBegun: bo
     return writeJson(beside, { version: 1, conditions });
   }
   if (!isRecord(known))
-    throw invalid(`${path} has lines that no run with --out began: ${beside} is missing.`);
+    throw invalid(`${shown(path)} has lines that no run with --out began: ${shown(beside)} is missing.`);
   for (const [name, value] of Object.entries(conditions)) {
     const [before, now] = [JSON.stringify(known[name]), JSON.stringify(value)];
     if (before !== now)
-      throw invalid(`${path} was begun with ${name} ${before ?? "unset"}, and now it is ${now}.`);
+      throw invalid(
+        `${shown(path)} was begun with ${shown(name)} ${before ?? "unset"}, and now it is ${now}.`,
+      );
   }
 }
 

@@ -1,4 +1,5 @@
 /** What a line of a list means: the name as it is written, where that is there; else what people's programs make of it. */
+import { excerpt, shown, shownValue } from "../base/shown.ts";
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { nameOf, pathOf } from "../base/names.ts";
@@ -145,9 +146,7 @@ export class Entries {
     const cell = this.#column === undefined ? undefined : cellAt(written, this.#column);
     const name = cell ?? variantsOf(written).at(-1) ?? written;
     if (name !== written && cell === undefined)
-      hints.push(
-        `${where} is ${JSON.stringify(short(written))}; without its quotes and blanks it is not there either.`,
-      );
+      hints.push(`${where} is ${shownValue(written)}; without its quotes and blanks it is not there either.`);
     if (cell === undefined && /[,;\t]/.test(written))
       hints.push(
         'If it is a row of a table, put the names of the columns into the first line, such as "path,label".',
@@ -158,7 +157,10 @@ export class Entries {
         `Paths count from the working directory; from the list's own folder it would be there: cd ${dirname(path)}`,
       );
     const hint = hints.length > 0 ? { hint: hints.join(" ") } : {};
-    return { name, error: new IsotorchError("INPUT_NOT_FOUND", `There is no file ${short(name)}.`, hint) };
+    return {
+      name,
+      error: new IsotorchError("INPUT_NOT_FOUND", `There is no file ${shown(name)}.`, hint),
+    };
   }
 
   /** What a line says where nothing is there to tell, and what else it could say. */
@@ -167,10 +169,13 @@ export class Entries {
     if (text !== undefined) {
       const others = bytes === undefined || CHINESE.test(text) ? [] : chineseReadings(bytes);
       if (others.length === 0) return { written: text };
-      const shown = others
-        .map((other) => `${short(other.text.trim())} as ${NAMES[other.encoding]}`)
+      const readings = others
+        .map((other) => `${excerpt(other.text.trim())} as ${NAMES[other.encoding]}`)
         .join(" and ");
-      return { written: text, doubt: `can be read as UTF-8, and also ${shown}, which is not there either` };
+      return {
+        written: text,
+        doubt: `can be read as UTF-8, and also ${readings}, which is not there either`,
+      };
     }
     const reading = readChinese(bytes ?? new Uint8Array());
     if (reading.outcome === "refused")
@@ -214,11 +219,6 @@ function variantsOf(text: string): string[] {
   const bare = text.trim();
   const inner = /^(["'])(.*)\1$/.exec(bare)?.[2];
   return [bare, ...(inner === undefined || inner === "" ? [] : [inner])];
-}
-
-/** As much of a text as a message bears. */
-function short(text: string): string {
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 /** A line as well as it can be shown. */

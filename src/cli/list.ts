@@ -1,4 +1,5 @@
 /** A list of pictures that somebody wrote: its entries, as they come. */
+import { shown } from "../base/shown.ts";
 import { createReadStream } from "node:fs";
 import { nameOf } from "../base/names.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
@@ -36,7 +37,7 @@ export async function* listed(
   { isNul = false, signal, say = note }: ListOptions = {},
 ): AsyncGenerator<Named, void, undefined> {
   const isStdin = file === "-";
-  const name = isStdin ? "on stdin" : file;
+  const name = isStdin ? "on stdin" : shown(file);
   const source = isStdin ? process.stdin : createReadStream(file);
   const entries = new Entries({ name, path: isStdin ? undefined : file, say });
   const stop = (): unknown => source.destroy();
@@ -50,7 +51,7 @@ export async function* listed(
     if (cause instanceof IsotorchError) throw cause;
     if (signal?.aborted) return;
     const code = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "INPUT_NOT_FOUND" : "INPUT_UNREADABLE";
-    throw new IsotorchError(code, `The list ${file} cannot be read: ${messageOf(cause)}`, { cause });
+    throw new IsotorchError(code, `The list ${shown(file)} cannot be read: ${messageOf(cause)}`, { cause });
   } finally {
     signal?.removeEventListener("abort", stop);
   }

@@ -3,6 +3,8 @@
 // oxlint-disable-next-line import/no-unassigned-import -- it looks at the host before what follows is loaded
 import "./host.ts";
 import { outOfMemory } from "../base/memory.ts";
+import { say } from "./terminal.ts";
+import { excerpt } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { PACKAGE_VERSION } from "../version.ts";
@@ -40,7 +42,7 @@ async function main([name = "--help", ...argv]: readonly string[]): Promise<numb
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (entry === undefined) {
     const meant = nearest(name, Object.keys(COMMANDS));
-    throw new IsotorchError("INVALID_OPTION", `There is no command "${name}".`, {
+    throw new IsotorchError("INVALID_OPTION", `There is no command "${excerpt(name)}".`, {
       hint: meant === undefined ? "`isotorch --help` lists them." : `Did you mean \`isotorch ${meant}\`?`,
     });
   }
@@ -58,10 +60,10 @@ function report(thrown: unknown): number {
   const error = outOfMemory(thrown) ?? thrown;
   if (!(error instanceof IsotorchError)) throw error;
   if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ error })}\n`);
-  process.stderr.write(`isotorch: ${error.code}: ${error.message}\n`);
-  process.stderr.write(`  ${error.hint.replaceAll("\n", "\n  ")}\n`);
+  say(`isotorch: ${error.code}: ${error.message}\n`, process.stderr);
+  say(`  ${error.hint.replaceAll("\n", "\n  ")}\n`, process.stderr);
   if (error.traceback !== undefined && error.code === "WORKER_ERROR")
-    process.stderr.write(`${error.traceback}\n`);
+    say(`${error.traceback}\n`, process.stderr);
   return exitCodeOf(error.code);
 }
 

@@ -1,4 +1,5 @@
 /** `isotorch manifest diff A B` */
+import { say } from "./terminal.ts";
 import { IsotorchError } from "../errors.ts";
 import { WEIGHTS_ON_BITS, diffManifests } from "../parity/manifest-diff.ts";
 import type { ManifestDifference, WeightOnBits } from "../parity/manifest-diff.ts";
@@ -25,9 +26,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   const differences = diffManifests(await readManifest(a), await readManifest(b));
   const same = differences.length === 0;
-  process.stdout.write(
-    values["json"] === true ? `${JSON.stringify({ same, differences })}\n` : text(differences),
-  );
+  say(values["json"] === true ? `${JSON.stringify({ same, differences })}\n` : text(differences));
   return same ? EXIT.ok : EXIT.input;
 }
 

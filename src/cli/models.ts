@@ -1,4 +1,6 @@
 /** `isotorch models [list|pull|make]` */
+import { say } from "./terminal.ts";
+import { excerpt } from "../base/shown.ts";
 import { resolve } from "node:path";
 import { IsotorchError } from "../errors.ts";
 import { resolveCheckpoint } from "../worker/checkpoint.ts";
@@ -16,14 +18,14 @@ import { EXIT } from "./exit.ts";
 export async function run(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseFlags(argv, parserOf(MODELS));
   const options = classifierOptions(values);
-  const say = (value: object, text: string): void =>
-    void process.stdout.write(values["json"] === true ? `${JSON.stringify(value)}\n` : text);
+  const tell = (value: object, text: string): void =>
+    say(values["json"] === true ? `${JSON.stringify(value)}\n` : text);
   const [action = "list", name] = positionals;
   switch (action) {
     case "list": {
       for (const known of await listCheckpoints(options)) {
         const place = `${known.here ? "here" : "not here"}  ${known.path}`;
-        say(known, `${known.name.padEnd(15)}${place}\n${"".padEnd(15)}${known.url}\n`);
+        tell(known, `${known.name.padEnd(15)}${place}\n${"".padEnd(15)}${known.url}\n`);
       }
       return EXIT.ok;
     }
@@ -31,7 +33,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       if (name === undefined)
         throw new IsotorchError("INVALID_OPTION", "`models pull` needs the name of weights.");
       const { path } = await resolveCheckpoint(name, options);
-      say({ name, path }, `${name}  ${path}\n`);
+      tell({ name, path }, `${name}  ${path}\n`);
       return EXIT.ok;
     }
     case "make": {
@@ -42,13 +44,16 @@ export async function run(argv: readonly string[]): Promise<number> {
       const environment = await findEnvironment(options);
       const { sha256 } = await makeUntrained(environment, seed, out, options.threads);
       await noteUsed(environment, surroundings());
-      say(
+      tell(
         { seed, path: out, sha256 },
         `${out}\n  seed ${seed}, sha256 ${sha256}, untrained: its answers mean nothing\n`,
       );
       return EXIT.ok;
     }
     default:
-      throw new IsotorchError("INVALID_OPTION", `\`models\` knows list, pull and make, not "${action}".`);
+      throw new IsotorchError(
+        "INVALID_OPTION",
+        `\`models\` knows list, pull and make, not "${excerpt(action)}".`,
+      );
   }
 }

@@ -1,4 +1,6 @@
 /** What a command says besides its answers: one line on stderr each. */
+import { told } from "../base/shown.ts";
+import { say } from "./terminal.ts";
 import type { Logger } from "../options.ts";
 import { clearProgress } from "./progress.ts";
 
@@ -9,7 +11,7 @@ export function note(sentence: string): void {
   if (said.has(sentence)) return;
   said.add(sentence);
   clearProgress();
-  process.stderr.write(`${sentence}\n`);
+  say(`${sentence}\n`, process.stderr);
 }
 
 const quiet = (): void => undefined;
@@ -20,5 +22,6 @@ export const WARNINGS: Logger = { debug: quiet, info: quiet, warn: note, error: 
 /** The same among the lines of a server's log, which are JSON. */
 export const LOGGED_WARNINGS: Logger = {
   ...WARNINGS,
-  warn: (msg) => void process.stderr.write(`${JSON.stringify({ level: 40, time: Date.now(), msg })}\n`),
+  warn: (msg) =>
+    void process.stderr.write(`${JSON.stringify({ level: 40, time: Date.now(), msg: told(msg) })}\n`),
 };

@@ -1,5 +1,7 @@
 /** `isotorch parity PATH…` */
 import { shownName } from "../base/names.ts";
+import { say } from "./terminal.ts";
+import { shown, shownValue } from "../base/shown.ts";
 import { createClassifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
 import type { Handoff } from "../options.ts";
@@ -132,12 +134,12 @@ async function report({ pictures, about, tolerance }: Source, { reports, json }:
     const images = seen++ < SHOWN_EQUAL ? "all" : "diverged";
     const condensed = condense(compared, { images: hasImages ? images : "none" });
     all.push(...condensed);
-    for (const picture of condensed) process.stdout.write(json ? jsonLine(picture) : tableLine(picture));
+    for (const picture of condensed) say(json ? jsonLine(picture) : tableLine(picture));
   }
   const summary = summarise(all);
   const whole = { isotorch: PACKAGE_VERSION, ...about, tolerance: tolerance ?? null, summary, pictures: all };
   for (const path of reports) await writeReport(path, whole);
-  process.stdout.write(json ? jsonLine({ summary, ...about }) : summaryLines(whole));
+  say(json ? jsonLine({ summary, ...about }) : summaryLines(whole));
   return summary.passed ? EXIT.ok : EXIT.input;
 }
 
@@ -167,7 +169,7 @@ function handoffsOf(handoff: unknown): Handoff[] {
   if (handoff === "all") return [...HANDOFFS];
   const known = HANDOFFS.find((candidate) => candidate === handoff);
   if (known !== undefined) return [known];
-  throw new IsotorchError("INVALID_OPTION", `--handoff is ${JSON.stringify(handoff)}.`, {
+  throw new IsotorchError("INVALID_OPTION", `--handoff is ${shownValue(handoff)}.`, {
     hint: `It is one of ${HANDOFFS.join(", ")}, or all`,
   });
 }
@@ -181,7 +183,7 @@ function toleranceOf(values: Readonly<Record<string, unknown>>): Tolerance | und
       if (Number.isFinite(number) && number >= 0) return [[name, number]];
       throw new IsotorchError(
         "INVALID_OPTION",
-        `--${name} is ${JSON.stringify(value)}, expected a number from 0.`,
+        `--${shown(name)} is ${shownValue(value)}, expected a number from 0.`,
       );
     }),
   );

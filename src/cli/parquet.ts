@@ -1,4 +1,5 @@
 /** The answers of a finished job as a Parquet file: a row per picture, in their order. */
+import { shown } from "../base/shown.ts";
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
@@ -48,7 +49,7 @@ export async function writeParquet(
     await replaceFile(whole, path);
   } catch (cause) {
     await rm(whole, { force: true });
-    throw new IsotorchError("INVALID_OPTION", `${path} cannot be written: ${messageOf(cause)}.`, {
+    throw new IsotorchError("INVALID_OPTION", `${shown(path)} cannot be written: ${messageOf(cause)}.`, {
       hint: `The answers are whole in ${lines}; the same command again makes the file of them.`,
       cause,
     });

@@ -1,4 +1,5 @@
 /** `isotorch preprocess IMAGE --out FILE.npy` */
+import { say } from "./terminal.ts";
 import { writeFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { preprocess } from "../oneshot.ts";
@@ -31,8 +32,6 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   const { shape } = tensor;
   const line = { input, out, shape, dtype: "float32" };
-  process.stdout.write(
-    values["json"] === true ? `${JSON.stringify(line)}\n` : `${out}  float32 [${shape.join(", ")}]\n`,
-  );
+  say(values["json"] === true ? `${JSON.stringify(line)}\n` : `${out}  float32 [${shape.join(", ")}]\n`);
   return EXIT.ok;
 }

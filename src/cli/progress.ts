@@ -1,4 +1,6 @@
 /** One line on a terminal's stderr that says what is being waited for. */
+import { excerpt } from "../base/shown.ts";
+import { say } from "./terminal.ts";
 import type { ProgressEvent } from "../options.ts";
 
 let isShown = false;
@@ -7,7 +9,7 @@ let isShown = false;
 export function showProgress({ status, name, progress }: ProgressEvent): void {
   if (status === "ready" || status === "done") return clearProgress();
   const percent = progress === undefined ? "" : ` ${progress.toFixed(0)} %`;
-  process.stderr.write(`\r\x1b[2K${status === "worker" ? "worker: " : ""}${name}${percent}`);
+  process.stderr.write(`\r\x1b[2K${status === "worker" ? "worker: " : ""}${excerpt(name)}${percent}`);
   isShown = true;
 }
 
@@ -20,5 +22,5 @@ export function clearProgress(): void {
 /** One line on stderr for what a search for pictures passed over, if it did. */
 export function sayPassed(passed: { toString(): string }): void {
   const line = passed.toString();
-  if (line !== "") process.stderr.write(`${line}\n`);
+  if (line !== "") say(`${line}\n`, process.stderr);
 }

@@ -1,4 +1,6 @@
 /** `isotorch serve` */
+import { say } from "./terminal.ts";
+import { shown, shownValue } from "../base/shown.ts";
 import { createClassifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
 import { createServer } from "../server.ts";
@@ -14,7 +16,7 @@ import { LOGGED_WARNINGS } from "./notes.ts";
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const { values, positionals } = parseFlags(argv, parserOf(SERVE));
   if (positionals.length > 0) {
-    throw new IsotorchError("INVALID_OPTION", `serve takes no ${JSON.stringify(positionals[0])}.`, {
+    throw new IsotorchError("INVALID_OPTION", `serve takes no ${shownValue(positionals[0])}.`, {
       hint: "Pictures are sent to the server once it runs.",
     });
   }
@@ -39,7 +41,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   await using server = await listening({ ...options, classifier, limits: { pixels, pictureBytes: bytes } });
   const { weights, device } = classifier.info();
   const untrained = weights.trained === false ? " (untrained: its labels mean nothing)" : "";
-  process.stdout.write(`resnet101, ${weights.name}${untrained}, on ${device}: ${server.pageUrl}\n`);
+  say(`resnet101, ${weights.name}${untrained}, on ${device}: ${server.pageUrl}\n`);
   if (!signal.aborted)
     await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   return EXIT.ok;
@@ -54,7 +56,7 @@ async function listening(options: ServerOptions): ReturnType<typeof createServer
     const why = code === "EADDRINUSE" ? "is taken" : `cannot be had (${code})`;
     throw new IsotorchError(
       "INVALID_OPTION",
-      `The address ${options.host ?? "127.0.0.1"}, port ${options.port ?? 8_000}, ${why}.`,
+      `The address ${shown(options.host ?? "127.0.0.1")}, port ${options.port ?? 8_000}, ${why}.`,
       {
         hint: "Give another one with --host and --port; --port 0 takes a free one.",
         cause,

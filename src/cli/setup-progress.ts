@@ -1,4 +1,5 @@
 /** The progress of a setup: a bar on a terminal, a line for each finished package elsewhere. */
+import { excerpt } from "../base/shown.ts";
 import type { SetupProgress } from "../setup/progress.ts";
 
 const CELLS = 24;
@@ -46,7 +47,8 @@ export function progressBar(output: Output): ProgressBar {
 }
 
 function barOf(event: SetupProgress): string {
-  const { phase, progress, name = "" } = event;
+  const { phase, progress } = event;
+  const name = excerpt(event.name ?? "");
   const words = [phase, name, detailsOf(event)].filter(Boolean).join(" ");
   if (progress === undefined) return words;
   const full = Math.round((CELLS * progress) / 100);

@@ -1,4 +1,6 @@
 /** `isotorch setup` */
+import { say } from "./terminal.ts";
+import { shownValue, visible } from "../base/shown.ts";
 import { styleText } from "node:util";
 import { IsotorchError } from "../errors.ts";
 import { thisMachine } from "../setup/machine.ts";
@@ -22,7 +24,7 @@ export async function run(
 ): Promise<number> {
   const { values, positionals } = parseFlags(argv, parserOf(SETUP));
   if (positionals.length > 0) {
-    throw new IsotorchError("INVALID_OPTION", `setup takes no ${JSON.stringify(positionals[0])}.`, {
+    throw new IsotorchError("INVALID_OPTION", `setup takes no ${shownValue(positionals[0])}.`, {
       hint: "`isotorch setup --help` shows what it takes",
     });
   }
@@ -37,11 +39,11 @@ export async function run(
         dryRun: values["dry-run"] === true,
         say: (line) => {
           bar.clear();
-          (json ? process.stderr : process.stdout).write(`${line}\n`);
+          say(`${line}\n`, json ? process.stderr : process.stdout);
         },
         echo: (line) => {
           bar.clear();
-          process.stderr.write(`${process.stderr.isTTY ? styleText("dim", line) : line}\n`);
+          process.stderr.write(`${process.stderr.isTTY ? styleText("dim", visible(line)) : line}\n`);
         },
         onProgress: (progress) => bar.show(progress),
         signal,

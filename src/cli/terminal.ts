@@ -1,4 +1,5 @@
 /** What the terminal can show, and writing that waits for the reader. */
+import { visibleLines } from "../base/shown.ts";
 import { styleText } from "node:util";
 
 /** A stream to which people or programs listen. */
@@ -44,6 +45,14 @@ const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 export function bar(fraction: number, width: number): string {
   const eighths = Math.round(Math.max(0, Math.min(1, fraction)) * width * 8);
   return "█".repeat(eighths >> 3) + (EIGHTHS[eighths & 7] ?? "");
+}
+
+/**
+ * Writes what a command says to people. On a terminal what is unseen in it stands as escapes, whoever made the text: no
+ * file's name and no server's answer moves the cursor.
+ */
+export function say(text: string, screen: Screen = process.stdout): void {
+  screen.write(screen.isTTY === true ? visibleLines(text) : text);
 }
 
 /** Writes, and waits until the reader has taken it: a slow reader then slows the work, and nothing piles up. */

@@ -1,4 +1,5 @@
 /** `isotorch tutorial IMAGE` */
+import { say } from "./terminal.ts";
 import { IsotorchError } from "../errors.ts";
 import { checkTutorial } from "../parity/tutorial-check.ts";
 import type { StepCheck, TutorialCheck } from "../parity/tutorial-check.ts";
@@ -114,5 +115,5 @@ function lineOf({ published: { label, percent }, ours, difference, verdict }: Pu
 }
 
 function write(line: string): void {
-  process.stdout.write(`${line}\n`);
+  say(`${line}\n`);
 }

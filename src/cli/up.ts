@@ -1,4 +1,6 @@
 /** `isotorch up --ray` */
+import { say } from "./terminal.ts";
+import { excerpt, shownValue } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 import { deploy } from "../ray/deploy.ts";
 import type { RayOptions } from "../ray/deploy.ts";
@@ -29,9 +31,9 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     token: token === "" ? undefined : token,
   };
   const options = classifierOptions(values);
-  const python = await rayPython({ ...options, onStep: (step) => process.stderr.write(`> ${step}\n`) });
+  const python = await rayPython({ ...options, onStep: (step) => say(`> ${step}\n`, process.stderr) });
   const { url, ended } = await deploy({ ...ray, python }, options, signal);
-  process.stdout.write(`resnet101 on Ray Serve: ${url}\n`);
+  say(`resnet101 on Ray Serve: ${url}\n`);
   await ended;
   return EXIT.ok;
 }
@@ -43,7 +45,7 @@ function replicasOf(values: Values): RayOptions["replicas"] {
   if (least === "" || (most !== undefined && Number(most) < Number(least))) {
     throw new IsotorchError(
       "INVALID_OPTION",
-      `--replicas is "${given}", expected a number or two, as 4 or 1-8.`,
+      `--replicas is "${excerpt(given)}", expected a number or two, as 4 or 1-8.`,
     );
   }
   return most === undefined ? Number(least) : [Number(least), Number(most)];
@@ -54,6 +56,6 @@ function share(flag: string, value: Values[string], otherwise: number): number {
   if (typeof value === "string" && /^\d{1,4}(?:\.\d{1,4})?$/.test(value)) return Number(value);
   throw new IsotorchError(
     "INVALID_OPTION",
-    `--${flag} is ${JSON.stringify(value)}, expected a number such as 0.5.`,
+    `--${flag} is ${shownValue(value)}, expected a number such as 0.5.`,
   );
 }

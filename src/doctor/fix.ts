@@ -1,4 +1,5 @@
 /** Does what `doctor` can do by itself, and nothing that a user would have to undo. */
+import { shown } from "../base/shown.ts";
 import { statusText } from "../base/status.ts";
 import { IsotorchError } from "../errors.ts";
 import type { ClassifierOptions } from "../options.ts";
@@ -55,9 +56,13 @@ export async function applyFix(fix: Fix, options: ClassifierOptions, report: Fix
       });
       if (outcome === "aborted") throw new IsotorchError("ABORTED", "The mending was interrupted.");
       if (code !== 0) {
-        throw new IsotorchError("SETUP_FAILED", `${fix.file} ended with exit status ${statusText(code)}.`, {
-          hint: "What it printed says why; `isotorch doctor` says what is still wrong",
-        });
+        throw new IsotorchError(
+          "SETUP_FAILED",
+          `${shown(fix.file)} ended with exit status ${statusText(code)}.`,
+          {
+            hint: "What it printed says why; `isotorch doctor` says what is still wrong",
+          },
+        );
       }
       return;
     }

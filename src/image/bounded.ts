@@ -1,7 +1,9 @@
+import { shown } from "../base/shown.ts";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { outOfMemory } from "../base/memory.ts";
-import { pathOf, shownName } from "../base/names.ts";
+import { pathOf } from "../base/names.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
+import { looksLikeBase64 } from "./data-url.ts";
 
 /** What bounds a read. */
 export interface Bounds {
@@ -40,14 +42,14 @@ export function readFileBounded(path: string, bounds: Bounds): Uint8Array {
     const stats = fstatSync(file);
     if (!stats.isFile()) {
       const what = stats.isDirectory() ? "a directory" : "not a regular file";
-      throw new IsotorchError("INPUT_UNREADABLE", `${shownName(path)} is ${what}`, {
+      throw new IsotorchError("INPUT_UNREADABLE", `${shown(path)} is ${what}`, {
         hint: "give the path of a picture file",
       });
     }
-    throwIfTooLarge(stats.size, bounds.maxBytes, shownName(path));
+    throwIfTooLarge(stats.size, bounds.maxBytes, shown(path));
     return readAll(file, path, stats.size, bounds);
   } catch (cause) {
-    throw cause instanceof IsotorchError ? cause : (outOfMemory(cause) ?? unreadable(shownName(path), cause));
+    throw cause instanceof IsotorchError ? cause : (outOfMemory(cause) ?? unreadable(shown(path), cause));
   } finally {
     closeSync(file);
   }
@@ -58,12 +60,25 @@ function openFile(path: string, flags: number): number {
     return openSync(pathOf(path), flags);
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    if (code !== "ENOENT" && code !== "ENOTDIR") throw unreadable(shownName(path), cause);
-    throw new IsotorchError("INPUT_NOT_FOUND", `there is no file ${shownName(path)}`, {
-      hint: "check the path",
+    if (code === "ENAMETOOLONG") {
+      throw new IsotorchError("INPUT_UNREADABLE", `${shown(path)} is too long for the name of a file`, {
+        hint: hintFor(path),
+        cause,
+      });
+    }
+    if (code !== "ENOENT" && code !== "ENOTDIR") throw unreadable(shown(path), cause);
+    throw new IsotorchError("INPUT_NOT_FOUND", `there is no file ${shown(path)}`, {
+      hint: hintFor(path),
       cause,
     });
   }
+}
+
+function hintFor(path: string): string {
+  if (looksLikeBase64(path)) return "it looks like base64; give Buffer.from(text, 'base64')";
+  const scheme = /^([a-z][a-z\d+.-]{1,30}):\/\//i.exec(path)?.[1] ?? (path.startsWith("blob:") ? "blob" : "");
+  if (scheme !== "") return `${scheme}: addresses are not loaded, but http:, https:, file: and data: are`;
+  return "check the path";
 }
 
 function readAll(file: number, path: string, size: number, bounds: Bounds): Uint8Array {
@@ -77,7 +92,7 @@ function readAll(file: number, path: string, size: number, bounds: Bounds): Uint
     const bytesRead = readSync(file, chunk);
     if (bytesRead === 0) break;
     total += bytesRead;
-    throwIfTooLarge(total, bounds.maxBytes, path);
+    throwIfTooLarge(total, bounds.maxBytes, shown(path));
     chunks.push(new Uint8Array(chunk.buffer, 0, bytesRead));
   }
   return joined(chunks, total);

@@ -1,5 +1,7 @@
 import { fetchByProxy } from "../base/fetch.ts";
+import { excerpt } from "../base/shown.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
+import { base64Bytes } from "./data-url.ts";
 import { type Bounds, readStreamBounded, throwIfAborted, throwIfTooLarge, unreadable } from "./bounded.ts";
 
 const MAX_REDIRECTS = 5;
@@ -19,13 +21,18 @@ export async function fetchBounded(url: URL, bounds: Bounds): Promise<Uint8Array
   if (url.protocol === "data:") {
     // Percent-encoding triples a byte, the media type comes on top.
     throwIfTooLarge(url.href.length, bounds.maxBytes * 3 + 1024, name);
+    const bytes = contentOf(url, name);
+    if (bytes !== undefined) {
+      throwIfTooLarge(bytes.length, bounds.maxBytes, name);
+      return bytes;
+    }
   }
   const response = await follow(url, name, bounds.signal);
   if (!response.ok) {
     await discard(response);
     throw new IsotorchError(
       "INPUT_UNREADABLE",
-      `${name} answered ${response.status} ${response.statusText}`.trimEnd(),
+      `${name} answered ${response.status} ${excerpt(response.statusText)}`.trimEnd(),
       {
         hint: "open the address in a browser: it must give the picture itself",
       },
@@ -35,6 +42,14 @@ export async function fetchBounded(url: URL, bounds: Bounds): Promise<Uint8Array
   if (declared > bounds.maxBytes) await discard(response);
   throwIfTooLarge(declared, bounds.maxBytes, name);
   return response.body ? readStreamBounded(response.body, name, bounds) : new Uint8Array();
+}
+
+function contentOf(url: URL, name: string): Uint8Array | undefined {
+  try {
+    return base64Bytes(url);
+  } catch (cause) {
+    throw unreadable(name, cause);
+  }
 }
 
 async function follow(start: URL, name: string, signal: AbortSignal | undefined): Promise<Response> {
@@ -50,7 +65,7 @@ async function follow(start: URL, name: string, signal: AbortSignal | undefined)
       throw unreadable(name, new Error("it redirects to no valid address"));
     url = new URL(location, url);
     if (url.protocol !== "http:" && url.protocol !== "https:") {
-      throw unreadable(name, new Error(`it redirects to ${url.protocol}`));
+      throw unreadable(name, new Error(`it redirects to ${excerpt(url.protocol)}`));
     }
     if (hasCredentials(url))
       throw unreadable(name, new Error("it redirects to an address with a user or a password"));
@@ -83,7 +98,7 @@ async function discard(response: Response): Promise<void> {
 
 /** The address without what may be secret or endless: user, password, query; the content of a data URL. */
 function shown(url: URL): string {
-  return url.protocol === "data:" ? "the data URL" : `${url.origin}${url.pathname}`;
+  return url.protocol === "data:" ? "the data URL" : excerpt(`${url.origin}${url.pathname}`);
 }
 
 /** Such an address would come back in the errors of `fetch`, password and all. */

@@ -1,3 +1,4 @@
+import { excerpt, shownValue } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 import { MAX_PIXELS } from "./format.ts";
 import type { Pixels } from "./geometry.ts";
@@ -22,11 +23,11 @@ export function checkPixels(input: object, maxPixels: number = MAX_PIXELS): Pixe
   const { data, width, height, channels } = input as Partial<Record<keyof RawPixels, unknown>>;
   if (!isLength(width) || !isLength(height)) {
     throw invalid(
-      `width and height must be positive integers, received ${String(width)} and ${String(height)}`,
+      `width and height must be positive integers, received ${shownValue(width, 80)} and ${shownValue(height, 80)}`,
     );
   }
   if (channels !== 1 && channels !== 3 && channels !== 4) {
-    throw invalid(`channels must be 1, 3 or 4, received ${String(channels)}`);
+    throw invalid(`channels must be 1, 3 or 4, received ${shownValue(channels, 80)}`);
   }
   if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
     throw invalid("data must be a Uint8Array or a Uint8ClampedArray");
@@ -69,7 +70,8 @@ export function checkTensor(input: object): Tensor {
     throw bad("shape must be an array of positive integers");
   const full: readonly number[] = shape.length === 3 ? [1, ...shape] : shape;
   const [count, channels, height, width] = full;
-  if (full.length !== 4 || count !== 1 || channels !== 3) throw bad(`shape is [${shape.join(", ")}]`);
+  if (full.length !== 4 || count !== 1 || channels !== 3)
+    throw bad(`shape is [${excerpt(shape.slice(0, 20).join(", "))}]`);
   const expected = 3 * height! * width!;
   if (data.length !== expected) throw bad(`the shape needs ${expected} values, data has ${data.length}`);
   if (!isFinite(data)) {

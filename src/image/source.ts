@@ -1,3 +1,4 @@
+import { excerpt, shown } from "../base/shown.ts";
 import { fileURLToPath } from "node:url";
 import { IsotorchError, messageOf } from "../errors.ts";
 import {
@@ -9,6 +10,8 @@ import {
 } from "./bounded.ts";
 import { fetchBounded } from "./fetch.ts";
 import type { Pixels } from "./geometry.ts";
+import { knownInput } from "./inputs.ts";
+import type { BodyLike, Bytes, ImageDataLike, UploadedFile } from "./inputs.ts";
 import { DEFAULT_LIMITS, type PartialLimits } from "./limits.ts";
 import { checkPixels, checkTensor } from "./raw.ts";
 import type { RawPixels } from "./raw.ts";
@@ -17,20 +20,31 @@ import type { Tensor } from "./tensor.ts";
 export type { Pixels } from "./geometry.ts";
 export type { Limits } from "./limits.ts";
 export type { RawPixels } from "./raw.ts";
+export type { BodyLike, Bytes, ImageDataLike, UploadedFile } from "./inputs.ts";
 
 /**
- * What can be classified: a path; an `http:`, `https:`, `file:` or `data:` URL as a string or `URL`; the bytes of a picture
- * file; pixels; or a tensor that is preprocessed already.
+ * What can be classified:
+ * - a path; an `http:`, `https:`, `file:` or `data:` URL (base64 or base64url) as a string or `URL`
+ * - the bytes of a picture file: a `Buffer`, `Uint8Array`, `Uint8ClampedArray`, `DataView`, `ArrayBuffer` or
+ *   `SharedArrayBuffer`, also of another realm; a `Blob` or `File`; the `Response` of `fetch` or a `Request`; a web stream; a
+ *   stream of Node (`createReadStream()`, `process.stdin`) or another async iterable of bytes; an uploaded file of multer
+ * - pixels: {@link RawPixels}, `ImageData`, or `{ data, info }` of sharp
+ * - a tensor that is preprocessed already: `{ data, shape }`, or `{ data, dims }` of ONNX Runtime
  */
 export type ImageInput =
   | string
   | URL
-  | Uint8Array
-  | ArrayBuffer
+  | Bytes
   | Blob
   | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>
+  | BodyLike
+  | UploadedFile
   | RawPixels
-  | Tensor;
+  | ImageDataLike
+  | { readonly data: RawPixels["data"]; readonly info: Omit<RawPixels, "data"> }
+  | Tensor
+  | { readonly data: Float32Array; readonly dims: readonly number[] };
 
 /** A loaded input: the file's bytes, checked RGB pixels, or a checked tensor `[1, 3, height, width]`. */
 export type LoadedImage =
@@ -59,9 +73,10 @@ export async function loadImage(input: ImageInput, options: LoadOptions = {}): P
 }
 
 /** {@link loadImage}, but a file is only named. */
-export async function locateImage(input: ImageInput, options: LoadOptions = {}): Promise<Located> {
+export async function locateImage(given: ImageInput, options: LoadOptions = {}): Promise<Located> {
   const bounds = boundsOf(options);
   throwIfAborted(bounds.signal);
+  const input = knownInput(given);
   if (isObject(input) && "shape" in input) return { kind: "tensor", tensor: checkTensor(input) };
   if (isObject(input) && ("width" in input || "channels" in input)) {
     return { kind: "pixels", pixels: checkPixels(input, options.limits?.pixels) };
@@ -119,7 +134,6 @@ async function loadBytes(input: unknown, bounds: Bounds): Promise<Uint8Array> {
   if (typeof input === "string") return loadUrl(addressOf(input), bounds);
   if (input instanceof URL) return loadUrl(input, bounds);
   if (input instanceof Uint8Array) return whole(input, bounds);
-  if (input instanceof ArrayBuffer) return whole(new Uint8Array(input), bounds);
   if (input instanceof Blob) {
     throwIfTooLarge(input.size, bounds.maxBytes, "the blob");
     return readStreamBounded(input.stream(), "the blob", bounds);
@@ -128,7 +142,7 @@ async function loadBytes(input: unknown, bounds: Bounds): Promise<Uint8Array> {
     return readStreamBounded(input as ReadableStream<Uint8Array>, "the stream", bounds);
   }
   throw new IsotorchError("INVALID_INPUT", `expected a picture, received ${describe(input)}`, {
-    hint: "give a path, a URL, bytes, a Blob, a ReadableStream, { data, width, height, channels } or { data, shape }",
+    hint: "give a path, a URL, bytes, a Blob, a stream, { data, width, height, channels } or { data, shape }",
   });
 }
 
@@ -145,7 +159,7 @@ function addressOf(input: string): URL {
     });
   }
   if (URL.canParse(input)) return new URL(input);
-  throw new IsotorchError("INVALID_INPUT", `not a valid URL: ${input.slice(0, 200)}`, {
+  throw new IsotorchError("INVALID_INPUT", `not a valid URL: ${shown(input)}`, {
     hint: "check the address",
   });
 }
@@ -157,7 +171,7 @@ function loadUrl(url: URL, bounds: Bounds): Promise<Uint8Array> {
     case "data:":
       return fetchBounded(url, bounds);
     default:
-      throw new IsotorchError("INVALID_INPUT", `URLs with ${url.protocol} are not loaded`, {
+      throw new IsotorchError("INVALID_INPUT", `URLs with ${excerpt(url.protocol)} are not loaded`, {
         hint: "use http:, https:, file: or data:",
       });
   }
@@ -167,7 +181,7 @@ function localPath(url: URL): string {
   try {
     return fileURLToPath(url);
   } catch (cause) {
-    throw new IsotorchError("INVALID_INPUT", `not a local file: ${url.href}: ${messageOf(cause)}`, {
+    throw new IsotorchError("INVALID_INPUT", `not a local file: ${shown(url.href)}: ${messageOf(cause)}`, {
       hint: "use file:///path",
       cause,
     });
@@ -178,5 +192,5 @@ function describe(input: unknown): string {
   if (input === null || input === undefined) return String(input);
   if (typeof input !== "object") return `a ${typeof input}`;
   if (Array.isArray(input)) return "an array";
-  return `an object of type ${input.constructor?.name ?? "unknown"}`;
+  return `an object of type ${excerpt(input.constructor?.name ?? "unknown")}`;
 }

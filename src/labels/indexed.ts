@@ -1,4 +1,5 @@
 /** Labels with their indices, in any order, to labels in the order of the classes. */
+import { shownValue } from "../base/shown.ts";
 import type { Refusal } from "./refusal.ts";
 
 /** A label with the index that is written with it. */
@@ -18,7 +19,7 @@ export function byIndex(pairs: readonly Indexed[], what: string, refusal: Refusa
     if (index >= MOST) throw refusal(`${what}, and its index ${index} is larger than any network's`, RANGE);
     if (labels[index] !== undefined && labels[index] !== label) {
       throw refusal(
-        `${what}, and has the index ${index} twice: ${JSON.stringify(labels[index])} and ${JSON.stringify(label)}`,
+        `${what}, and has the index ${index} twice: ${shownValue(labels[index])} and ${shownValue(label)}`,
         "Keep one of them.",
       );
     }

@@ -1,3 +1,4 @@
+import { shown } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 
 /** Makes the `BAD_LABELS` of one file: `why` follows the file's name, as in "is JSON, and …". */
@@ -6,5 +7,9 @@ export type Refusal = (why: string, hint?: string) => IsotorchError;
 /** The {@link Refusal} of the labels in a file. */
 export function refusalOf(file: string): Refusal {
   return (why, hint) =>
-    new IsotorchError("BAD_LABELS", `The label file ${file} ${why}.`, hint === undefined ? {} : { hint });
+    new IsotorchError(
+      "BAD_LABELS",
+      `The label file ${shown(file)} ${why}.`,
+      hint === undefined ? {} : { hint },
+    );
 }

@@ -1,4 +1,5 @@
 /** Labels in a JSON or Python value: which of the shapes that people have it is. */
+import { shownValue } from "../base/shown.ts";
 import { areIndices, byIndex } from "./indexed.ts";
 import { Dict, type Literal } from "./literal.ts";
 import type { Refusal } from "./refusal.ts";
@@ -82,7 +83,7 @@ function labelsOfDict(pairs: readonly Pair[], what: string, refusal: Refusal): s
   const labels = pairs.map(([key, value], at): readonly [number, string] => {
     const label = typeof value === "string" ? value : labelBesideId(value);
     if (label === undefined)
-      throw refusal(`${what}, and the value of ${JSON.stringify(key)} is no label`, SHAPES);
+      throw refusal(`${what}, and the value of ${shownValue(key)} is no label`, SHAPES);
     return [keys[at] ?? 0, label];
   });
   return byIndex(labels, what, refusal);

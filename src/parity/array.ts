@@ -1,4 +1,5 @@
 /** An array of a stage: what both sides hand to the comparison, and what `.npy` files hold. */
+import { shown, shownValue } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 import type { Pixels } from "../image/geometry.ts";
 import type { Tensor } from "../image/tensor.ts";
@@ -68,10 +69,10 @@ export function arrayFromBytes(dtype: unknown, shape: unknown, bytes: Uint8Array
 /** The bytes that an array of this type and shape takes. @throws IsotorchError `PROTOCOL_ERROR`. */
 export function byteLengthOf(dtype: unknown, shape: unknown): number {
   const known = dtype === "|u1" || dtype === "<f4" || dtype === "<i4";
-  if (!known) throw new IsotorchError("PROTOCOL_ERROR", `An array has the unknown type ${String(dtype)}.`);
+  if (!known)
+    throw new IsotorchError("PROTOCOL_ERROR", `An array has the unknown type ${shown(String(dtype))}.`);
   const isShape = Array.isArray(shape) && shape.every((size) => Number.isSafeInteger(size) && size >= 0);
-  if (!isShape)
-    throw new IsotorchError("PROTOCOL_ERROR", `An array has the bad shape ${JSON.stringify(shape)}.`);
+  if (!isShape) throw new IsotorchError("PROTOCOL_ERROR", `An array has the bad shape ${shownValue(shape)}.`);
   return (shape as number[]).reduce((product, size) => product * size, ITEM_BYTES[dtype]);
 }
 

@@ -1,4 +1,5 @@
 /** One line of JSON per picture, appended as it is answered, so that a killed run goes on where it stopped. */
+import { shown } from "../base/shown.ts";
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
@@ -46,7 +47,9 @@ export class EvalLog {
    */
   static async open(path: string, conditions: EvalConditions): Promise<EvalLog> {
     const file = await open(path, "a+").catch((cause: unknown) => {
-      throw new IsotorchError("INVALID_OPTION", `${path} cannot be opened: ${messageOf(cause)}.`, { cause });
+      throw new IsotorchError("INVALID_OPTION", `${shown(path)} cannot be opened: ${messageOf(cause)}.`, {
+        cause,
+      });
     });
     try {
       const bytes = await file.readFile();
@@ -82,24 +85,32 @@ function refuseOthers(path: string, header: string, finished: boolean, condition
   if (!finished && headerOf(conditions).startsWith(header)) return;
   const { isotorchEval, conditions: made } = parseRecord(header);
   if (isotorchEval !== VERSION || !isRecord(made)) {
-    throw new IsotorchError("INVALID_OPTION", `${path} is not the file of an \`isotorch eval --resume\`.`, {
-      hint: "Name a file that does not exist yet.",
-    });
+    throw new IsotorchError(
+      "INVALID_OPTION",
+      `${shown(path)} is not the file of an \`isotorch eval --resume\`.`,
+      {
+        hint: "Name a file that does not exist yet.",
+      },
+    );
   }
   const names = [...new Set([...Object.keys(made), ...Object.keys(conditions)])];
   const other = names.filter((name) => made[name] !== conditions[name]);
   if (other.length === 0) return;
   const said = other.map((name) => `${name} ${String(made[name])} instead of ${conditions[name]}`);
-  throw new IsotorchError("INVALID_OPTION", `${path} was made under other conditions: ${said.join(", ")}.`, {
-    hint: "Use them again, or name another file.",
-  });
+  throw new IsotorchError(
+    "INVALID_OPTION",
+    `${shown(path)} was made under other conditions: ${said.join(", ")}.`,
+    {
+      hint: "Use them again, or name another file.",
+    },
+  );
 }
 
 function refuseTwice(path: string, records: readonly EvalRecord[]): void {
   const seen = new Set<string>();
   for (const { name } of records) {
     if (seen.has(name)) {
-      throw new IsotorchError("INVALID_OPTION", `${path} has two lines for ${name}.`, {
+      throw new IsotorchError("INVALID_OPTION", `${shown(path)} has two lines for ${shown(name)}.`, {
         hint: "Two runs wrote to it at once. Name another file.",
       });
     }
@@ -114,7 +125,7 @@ function recordOf(path: string, line: string, number: number): EvalRecord {
   const failed = isRecord(error) && typeof error["code"] === "string" && typeof error["message"] === "string";
   if (typeof name === "string" && Number.isSafeInteger(index) && answered !== failed)
     return value as object as EvalRecord;
-  throw new IsotorchError("INVALID_OPTION", `${path} is damaged in line ${number}.`, {
+  throw new IsotorchError("INVALID_OPTION", `${shown(path)} is damaged in line ${number}.`, {
     hint: "Remove that line, or name another file.",
   });
 }

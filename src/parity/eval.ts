@@ -1,4 +1,5 @@
 /** Accuracy over a tree of pictures, with the same figures as a plain torchvision loop. */
+import { shown } from "../base/shown.ts";
 import { fileURLToPath } from "node:url";
 import { createClassifier } from "../classifier.ts";
 import type { Classifier } from "../classifier.ts";
@@ -161,7 +162,7 @@ class Tally {
       if (now !== record.class) {
         throw new IsotorchError(
           "INVALID_OPTION",
-          `${record.name} was class ${record.class} in the file to resume, and is ${now} now.`,
+          `${shown(record.name)} was class ${record.class} in the file to resume, and is ${now} now.`,
           { hint: "The tree has changed since. Name another file." },
         );
       }

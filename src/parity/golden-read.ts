@@ -1,4 +1,5 @@
 /** Reads golden folders, and believes no file that has another hash than the list says. */
+import { shown } from "../base/shown.ts";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { IsotorchError, messageOf } from "../errors.ts";
@@ -24,7 +25,7 @@ export class GoldenReader {
   static async open(folder: string): Promise<GoldenReader> {
     const path = join(folder, GOLDEN_LIST);
     const text = await readFile(path, "utf8").catch((cause: unknown) => {
-      throw new IsotorchError("INPUT_NOT_FOUND", `${folder} holds no ${GOLDEN_LIST}.`, {
+      throw new IsotorchError("INPUT_NOT_FOUND", `${shown(folder)} holds no ${GOLDEN_LIST}.`, {
         cause,
         hint: "`isotorch parity PATH… --save DIR` makes such a folder",
       });
@@ -76,7 +77,7 @@ function labelsOf(data: Uint8Array): string[] {
 /** Checks what decides which files are opened; the rest of the list is guarded by being compared. */
 function checkedList(text: string, path: string): GoldenList {
   const refused = (why: string, cause?: unknown): IsotorchError =>
-    new IsotorchError("INPUT_UNREADABLE", `${path} is not a list of golden files: ${why}.`, { cause });
+    new IsotorchError("INPUT_UNREADABLE", `${shown(path)} is not a list of golden files: ${why}.`, { cause });
   let list: unknown;
   try {
     list = JSON.parse(text);

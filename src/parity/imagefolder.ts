@@ -1,4 +1,5 @@
 /** A tree of pictures in one folder per class, as torchvision's `ImageFolder` walks it, and which class a folder is. */
+import { excerpt, shown } from "../base/shown.ts";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { IsotorchError, messageOf } from "../errors.ts";
@@ -43,7 +44,7 @@ export async function readImageFolder(
 ): Promise<ImageFolder> {
   const { folders: names } = await entriesOf(directory);
   if (names.length === 0) {
-    throw new IsotorchError("INVALID_INPUT", `${directory} has no class folders.`, {
+    throw new IsotorchError("INVALID_INPUT", `${shown(directory)} has no class folders.`, {
       hint: "Put the pictures of each class into a folder of its own: DIR/207/dog.jpg",
     });
   }
@@ -81,7 +82,7 @@ export function matchFolders(
     const unclear = names.find((name) => labels.indexOf(name) !== labels.lastIndexOf(name));
     // ImageNet has two cranes and two maillots.
     if (unclear !== undefined) {
-      throw new IsotorchError("INVALID_INPUT", `Two classes are called "${unclear}".`, {
+      throw new IsotorchError("INVALID_INPUT", `Two classes are called "${excerpt(unclear)}".`, {
         hint: `Name the folders by their indices instead: ${unclear} is ${labels.indexOf(unclear)} or ${labels.lastIndexOf(unclear)}.`,
       });
     }
@@ -99,7 +100,7 @@ function mismatch(names: readonly string[], labels: readonly string[]): Isotorch
   const which =
     stranger === undefined
       ? "some are indices and some are labels"
-      : `"${stranger}" is neither a label nor an index`;
+      : `"${excerpt(stranger)}" is neither a label nor an index`;
   return new IsotorchError(
     "INVALID_INPUT",
     `The ${names.length} class folders cannot be matched with the ${labels.length} classes: ${which}.`,
@@ -114,10 +115,14 @@ function mismatch(names: readonly string[], labels: readonly string[]): Isotorch
 function distinct(names: readonly string[], indices: readonly number[]): readonly number[] {
   const twice = indices.findIndex((index, at) => indices.indexOf(index) !== at);
   if (twice === -1) return indices;
-  const first = names[indices.indexOf(indices[twice] ?? -1)];
-  throw new IsotorchError("INVALID_INPUT", `The folders ${first} and ${names[twice]} are the same class.`, {
-    hint: "Put their pictures into one folder.",
-  });
+  const first = names[indices.indexOf(indices[twice] ?? -1)] ?? "";
+  throw new IsotorchError(
+    "INVALID_INPUT",
+    `The folders ${shown(first)} and ${shown(names[twice] ?? "")} are the same class.`,
+    {
+      hint: "Put their pictures into one folder.",
+    },
+  );
 }
 
 /** Sorted by folder, then by name, links followed, as `sorted(os.walk(folder, followlinks=True))` gives them. */
@@ -126,9 +131,13 @@ async function picturesBelow(root: string, top: string, passed: PassedOver): Pro
   const walk = async (folder: string, above: readonly string[]): Promise<void> => {
     const real = await realpath(pathOf(join(root, folder)));
     if (above.includes(real)) {
-      throw new IsotorchError("INVALID_INPUT", `${join(root, folder)} is a link to a folder that it is in.`, {
-        hint: "Remove the link: the tree would have no end.",
-      });
+      throw new IsotorchError(
+        "INVALID_INPUT",
+        `${shown(join(root, folder))} is a link to a folder that it is in.`,
+        {
+          hint: "Remove the link: the tree would have no end.",
+        },
+      );
     }
     const { folders, files } = await entriesOf(join(root, folder));
     found.push({ folder, files: files.filter((name) => !passed.add(name) && EXTENSIONS.test(name)) });
@@ -147,10 +156,14 @@ async function entriesOf(directory: string): Promise<{ folders: string[]; files:
   }).catch((cause: NodeJS.ErrnoException) => {
     const missing = cause.code === "ENOENT";
     const what = missing ? "does not exist" : `cannot be read: ${messageOf(cause)}`;
-    throw new IsotorchError(missing ? "INPUT_NOT_FOUND" : "INPUT_UNREADABLE", `${directory} ${what}.`, {
-      cause,
-      hint: "Give a folder that holds one folder per class.",
-    });
+    throw new IsotorchError(
+      missing ? "INPUT_NOT_FOUND" : "INPUT_UNREADABLE",
+      `${shown(directory)} ${what}.`,
+      {
+        cause,
+        hint: "Give a folder that holds one folder per class.",
+      },
+    );
   });
   const folders: string[] = [];
   const files: string[] = [];

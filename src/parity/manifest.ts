@@ -1,4 +1,5 @@
 /** What is needed to reproduce a run, as one JSON file. */
+import { shown } from "../base/shown.ts";
 import { readFile, writeFile } from "node:fs/promises";
 import { cpus, release } from "node:os";
 import { IsotorchError, messageOf } from "../errors.ts";
@@ -81,7 +82,9 @@ export async function hashPictures(
   const pictures: ManifestPicture[] = [];
   for (const { name, path } of files) {
     const sha256 = await hashFile(path, signal).catch((cause: unknown) => {
-      throw new IsotorchError("INPUT_UNREADABLE", `${path} cannot be read: ${messageOf(cause)}.`, { cause });
+      throw new IsotorchError("INPUT_UNREADABLE", `${shown(path)} cannot be read: ${messageOf(cause)}.`, {
+        cause,
+      });
     });
     pictures.push({ name, sha256 });
   }
@@ -100,13 +103,15 @@ export async function writeManifest(file: string, manifest: Manifest): Promise<v
 /** @throws IsotorchError `INPUT_NOT_FOUND`, or `INVALID_INPUT` for a file that is no manifest of this format. */
 export async function readManifest(file: string): Promise<Manifest> {
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw new IsotorchError("INPUT_NOT_FOUND", `${file} cannot be read: ${messageOf(cause)}.`, { cause });
+    throw new IsotorchError("INPUT_NOT_FOUND", `${shown(file)} cannot be read: ${messageOf(cause)}.`, {
+      cause,
+    });
   });
   let value: unknown;
   try {
     value = JSON.parse(text.replace(/^\uFEFF/, "")); // as editors on Windows begin it
   } catch (cause) {
-    throw new IsotorchError("INVALID_INPUT", `${file} is not JSON: ${messageOf(cause)}.`, { cause });
+    throw new IsotorchError("INVALID_INPUT", `${shown(file)} is not JSON: ${messageOf(cause)}.`, { cause });
   }
   if (
     isRecord(value) &&
@@ -116,7 +121,7 @@ export async function readManifest(file: string): Promise<Manifest> {
   ) {
     return value as object as Manifest; // everything else is compared as it is
   }
-  throw new IsotorchError("INVALID_INPUT", `${file} is not a manifest of format 1.`, {
+  throw new IsotorchError("INVALID_INPUT", `${shown(file)} is not a manifest of format 1.`, {
     hint: "`--manifest FILE` on classify, parity and eval writes one.",
   });
 }

@@ -1,4 +1,5 @@
 /** `.npy` files, version 1.0, of the types that stages have. Format: NumPy's NEP 1. */
+import { shown } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 import { arrayFromBytes, bytesOf, pythonTuple } from "./array.ts";
 import type { StageArray } from "./array.ts";
@@ -27,7 +28,7 @@ export function writeNpy(array: StageArray): Uint8Array {
  */
 export function readNpy(file: Uint8Array, name: string): StageArray {
   const refused = (why: string): IsotorchError =>
-    new IsotorchError("INPUT_UNREADABLE", `${name} is not a .npy file that is read here: ${why}.`);
+    new IsotorchError("INPUT_UNREADABLE", `${shown(name)} is not a .npy file that is read here: ${why}.`);
   if (file.length < PREAMBLE || MAGIC.some((byte, at) => file[at] !== byte)) throw refused("bad first bytes");
   const start = PREAMBLE + new DataView(file.buffer, file.byteOffset).getUint16(8, true);
   const description = new TextDecoder("latin1").decode(file.subarray(PREAMBLE, start));

@@ -1,4 +1,5 @@
 /** Which pictures a run takes: the files that were named, and what lies in the folders. */
+import { shown } from "../base/shown.ts";
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { IsotorchError, messageOf } from "../errors.ts";
@@ -27,7 +28,7 @@ export async function findPictures(
 
 async function picturesAt(path: string, passed: PassedOver): Promise<string[]> {
   const facts = await stat(pathOf(path)).catch((cause: unknown) => {
-    throw new IsotorchError("INPUT_NOT_FOUND", `There is no file or folder ${shownName(path)}.`, { cause });
+    throw new IsotorchError("INPUT_NOT_FOUND", `There is no file or folder ${shown(path)}.`, { cause });
   });
   if (!facts.isDirectory()) return [path];
   const found: string[] = [];
@@ -56,7 +57,9 @@ async function readIndex(path: string): Promise<ReadonlyMap<string, string>> {
   try {
     entries = JSON.parse(text);
   } catch (cause) {
-    throw new IsotorchError("INPUT_UNREADABLE", `${path} is not JSON: ${messageOf(cause)}.`, { cause });
+    throw new IsotorchError("INPUT_UNREADABLE", `${shown(path)} is not JSON: ${messageOf(cause)}.`, {
+      cause,
+    });
   }
   const list: unknown[] = Array.isArray(entries) ? entries : [];
   const pairs = list.filter(isRecord).map(({ file, kind }) => [String(file), String(kind)] as const);

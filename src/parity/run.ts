@@ -1,4 +1,5 @@
 /** A run: the classifier once per handoff on one side, the reference on the other, picture after picture. */
+import { shown } from "../base/shown.ts";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -161,7 +162,7 @@ async function readPicture(path: string): Promise<Uint8Array> {
     return await readFile(pathOf(path));
   } catch (cause) {
     const why = messageOf(cause);
-    throw new IsotorchError("INPUT_UNREADABLE", `${path} cannot be read: ${why}.`, { cause });
+    throw new IsotorchError("INPUT_UNREADABLE", `${shown(path)} cannot be read: ${why}.`, { cause });
   }
 }
 

@@ -1,4 +1,5 @@
 /** Runs one of this package's Python scripts to its end: bytes in, one JSON object out. */
+import { excerpt, shown } from "../base/shown.ts";
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -42,20 +43,29 @@ export async function runScript(call: ScriptCall): Promise<Readonly<Record<strin
     child.once("error", (cause) => {
       if (signal?.aborted) reject(new IsotorchError("ABORTED", "The call was aborted.", { cause }));
       else
-        reject(new IsotorchError("WORKER_START_FAILED", `${script} cannot be started: ${messageOf(cause)}.`));
+        reject(
+          new IsotorchError(
+            "WORKER_START_FAILED",
+            `${shown(script)} cannot be started: ${messageOf(cause)}.`,
+          ),
+        );
     });
     child.once("close", (status, by) => resolve([status, by]));
   });
   if (code === 0) {
     const printed = printedRecord(await stdout);
     if (printed.record) return printed.record;
-    throw new IsotorchError("PROTOCOL_ERROR", `${script} answered wrongly: ${printed.broken}.`);
+    throw new IsotorchError("PROTOCOL_ERROR", `${shown(script)} answered wrongly: ${printed.broken}.`);
   }
   const traceback = (await stderr).toString("utf8").trim();
-  throw new IsotorchError("WORKER_ERROR", `${script} failed: ${killedBy ?? lastWords(traceback, code)}.`, {
-    traceback,
-    hint: "`isotorch doctor` looks at this Python.",
-  });
+  throw new IsotorchError(
+    "WORKER_ERROR",
+    `${shown(script)} failed: ${killedBy ?? excerpt(lastWords(traceback, code))}.`,
+    {
+      traceback,
+      hint: "`isotorch doctor` looks at this Python.",
+    },
+  );
 }
 
 /** float32 values that crossed as base64 of their little-endian bytes. */

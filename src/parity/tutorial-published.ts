@@ -1,4 +1,5 @@
 /** The book's own five numbers, held against what this machine answers. */
+import { shown } from "../base/shown.ts";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -135,7 +136,7 @@ async function pictureBytes(
   if (sha256 === picture.sha256) return bytes;
   throw new IsotorchError(
     "INVALID_INPUT",
-    `${path} is not the picture that the figures were published for.`,
+    `${shown(path)} is not the picture that the figures were published for.`,
     {
       hint: `The ${picture.name} of ${source} has the SHA-256 ${picture.sha256}.`,
     },

@@ -1,4 +1,5 @@
 /** The tutorial, replayed: its statements with their outputs, computed here. */
+import { shown } from "../base/shown.ts";
 import { fileURLToPath } from "node:url";
 import { createClassifier } from "../classifier.ts";
 import type { Classification } from "../classifier.ts";
@@ -75,7 +76,7 @@ function refuseOtherThanLines(file: string | undefined, { isLines }: LabelFile):
   if (isLines) return;
   throw new IsotorchError(
     "BAD_LABELS",
-    `The tutorial reads one label per line, and ${file} has another format.`,
+    `The tutorial reads one label per line, and ${shown(file ?? "")} has another format.`,
     {
       hint: "Write one label per line, in the order of the classes; other commands read this file.",
     },

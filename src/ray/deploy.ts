@@ -1,4 +1,5 @@
 /** Puts the network on Ray Serve, and takes it off again: the two commands of `python/isotorch_worker/ray_app.py`. */
+import { excerpt, shown } from "../base/shown.ts";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { dirname } from "node:path";
@@ -114,10 +115,14 @@ export async function remove(python: string, address: string): Promise<void> {
     timeoutMs: 120_000,
   });
   if (code === 0) return;
-  const why = lastWords(stderr, code);
-  throw new IsotorchError("WORKER_ERROR", `The application cannot be removed from ${address}: ${why}`, {
-    hint: "Check the address; `ray status` says whether the cluster is there.",
-  });
+  const why = excerpt(lastWords(stderr, code));
+  throw new IsotorchError(
+    "WORKER_ERROR",
+    `The application cannot be removed from ${shown(address)}: ${why}`,
+    {
+      hint: "Check the address; `ray status` says whether the cluster is there.",
+    },
+  );
 }
 
 function environment(): NodeJS.ProcessEnv {

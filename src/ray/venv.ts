@@ -1,4 +1,5 @@
 /** Ray's own Python: a virtual environment that sees the PyTorch which isotorch uses, with Ray from PyPI. */
+import { shown } from "../base/shown.ts";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { IsotorchError } from "../errors.ts";
@@ -43,9 +44,13 @@ export async function rayPython({ onStep, ...options }: RayPythonOptions = {}): 
     `ray[serve]==${RAY}`,
   ]);
   if (await works(python)) return python;
-  throw new IsotorchError("SETUP_FAILED", `${python} has Ray and does not see the PyTorch of ${base}.`, {
-    hint: "An environment that is itself a virtual one cannot be built upon; use the system's or conda's Python.",
-  });
+  throw new IsotorchError(
+    "SETUP_FAILED",
+    `${shown(python)} has Ray and does not see the PyTorch of ${base}.`,
+    {
+      hint: "An environment that is itself a virtual one cannot be built upon; use the system's or conda's Python.",
+    },
+  );
 }
 
 async function works(python: string): Promise<boolean> {

@@ -1,4 +1,5 @@
 /** From output tensors to the same reply that a worker of this machine gives. */
+import { shown } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 import type { Frame, MessageOf } from "../worker/wire.ts";
 import { malformed } from "./failure.ts";
@@ -91,7 +92,7 @@ function floats(name: string, tensor: OutputTensor | undefined): Float32Array {
   }
   const values = data instanceof Float32Array ? data : Float32Array.from(data as readonly number[]);
   if (values.every(Number.isFinite)) return values;
-  throw new IsotorchError("NON_FINITE_OUTPUT", `The server's ${name} hold NaN or infinity.`);
+  throw new IsotorchError("NON_FINITE_OUTPUT", `The server's ${shown(name)} hold NaN or infinity.`);
 }
 
 function orderOf(tensors: ReadonlyMap<string, OutputTensor>, name: string): readonly number[] {

@@ -1,4 +1,5 @@
 /** What went wrong with a remote server, as typed errors, and which of it another try may mend. */
+import { excerpt, shown } from "../base/shown.ts";
 import { ERROR_CODES, IsotorchError, messageOf } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
 import { parseRecord } from "../base/json.ts";
@@ -66,10 +67,14 @@ export function failureOfReply(reply: Reply, url: string, requestId: string): Fa
 /** No answer at all, or one that cannot be read. */
 export function failureOfThrown(thrown: unknown, url: string, requestId: string): Failure {
   if (thrown instanceof ConnectionFailure) {
-    const error = new IsotorchError("REMOTE_UNREACHABLE", `${url} gave no answer: ${thrown.message}.`, {
-      cause: thrown,
-      requestId,
-    });
+    const error = new IsotorchError(
+      "REMOTE_UNREACHABLE",
+      `${shown(url)} gave no answer: ${thrown.message}.`,
+      {
+        cause: thrown,
+        requestId,
+      },
+    );
     const verdict = thrown.isRefused ? "gone" : thrown.isStale ? "stale" : "failed";
     return { error, isRetryable: true, verdict, pauseMs: 0 };
   }
@@ -103,7 +108,7 @@ function toldIn({ body }: Reply): Told {
 }
 
 function sentenceOf(status: number, { message }: Told, url: string): string {
-  return `${url} answered ${status}${message === "" ? "" : `: ${message.slice(0, 500)}`}`;
+  return `${url} answered ${status}${message === "" ? "" : `: ${excerpt(message)}`}`;
 }
 
 /** `Retry-After` in seconds or as a date, as milliseconds. */

@@ -1,4 +1,5 @@
 /** Whether a server's model is one that isotorch can feed, and by which names: read from its metadata. */
+import { excerpt } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 import type { Handoff } from "../options.ts";
 import { isRecord } from "../base/json.ts";
@@ -97,11 +98,11 @@ function isTensor(value: unknown): value is Tensor {
 
 function described(tensors: readonly Tensor[]): string {
   const list = tensors.map(({ name, datatype, shape }) => `${name} ${datatype} [${shape.join()}]`);
-  return list.length === 0 ? "none" : list.join(", ").slice(0, 300);
+  return list.length === 0 ? "none" : excerpt(list.slice(0, 20).join(", "));
 }
 
 function textOf(value: unknown): string {
-  return typeof value === "string" ? value.slice(0, 100) : "unknown";
+  return typeof value === "string" ? excerpt(value, 100) : "unknown";
 }
 
 export function mismatch(why: string, url?: string): IsotorchError {

@@ -1,4 +1,5 @@
 /** The option `remote`: what it takes, and in one shape with its defaults filled in and its addresses checked. */
+import { shownValue } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 
 /** Servers that hold the network. */
@@ -114,11 +115,11 @@ function isOptions(remote: string | readonly string[] | RemoteOptions): remote i
 function checkedUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw invalid(`${JSON.stringify(text)} is no http: or https: address`);
+    throw invalid(`${shownValue(text)} is no http: or https: address`);
   }
   // Addresses appear in `info()` and in messages, where no secret may be.
   if (url.username !== "" || url.password !== "") throw invalid("an address holds a password");
-  if (url.search !== "" || url.hash !== "") throw invalid(`${JSON.stringify(text)} has more than a path`);
+  if (url.search !== "" || url.hash !== "") throw invalid(`${shownValue(text)} has more than a path`);
   return url.href.replace(/\/+$/, "");
 }
 

@@ -1,4 +1,5 @@
 /** Remote servers behind the interface of a worker pool: turns, failover, retries; each call settles exactly once. */
+import { shown } from "../base/shown.ts";
 import { setTimeout as delay } from "node:timers/promises";
 import { after } from "../base/timer.ts";
 import type { AttestationAnswer, Backend } from "../backend.ts";
@@ -305,7 +306,7 @@ function refused(handoff: string, url: string): Failure {
   const error =
     handoff === "encoded"
       ? noPillow(false)
-      : new IsotorchError("REMOTE_MISMATCH", `${url} takes no ${handoff}.`, {
+      : new IsotorchError("REMOTE_MISMATCH", `${shown(url)} takes no ${handoff}.`, {
           hint: 'Use `handoff: "tensor"`.',
         });
   return { error, isRetryable: false, verdict: "sound", pauseMs: 0 };

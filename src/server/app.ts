@@ -1,4 +1,5 @@
 /** The framework with what every request goes through, before and after its route. */
+import { excerpt } from "../base/shown.ts";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { LogController, fastify } from "fastify";
@@ -82,7 +83,7 @@ export function createApp(parts: Parts): FastifyInstance {
   app.setNotFoundHandler((request) => {
     throw new HttpProblem(
       "NOT_FOUND",
-      `There is no ${request.method} ${pathOf(request)}.`,
+      `There is no ${request.method} ${excerpt(pathOf(request))}.`,
       "docs/server.md lists what there is.",
     );
   });
@@ -137,7 +138,7 @@ function finished(request: FastifyRequest, reply: FastifyReply, { metrics }: Par
   metrics.request({ route, method, status: String(status) }, ms);
   const line = {
     method,
-    path: pathOf(request),
+    path: excerpt(pathOf(request)),
     status,
     ms: Math.round(ms * 10) / 10,
     ...(code !== undefined && { code }),

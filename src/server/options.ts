@@ -1,4 +1,5 @@
 /** Every option of the server, documented; resolved once at the door. */
+import { excerpt, shownValue } from "../base/shown.ts";
 import type { Classifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
@@ -131,7 +132,7 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   if (unknown !== undefined) {
     const meant = nearest(unknown, Object.keys(NAMES));
     const hint = meant === undefined ? {} : { hint: `Did you mean "${meant}"?` };
-    throw new IsotorchError("INVALID_OPTION", `There is no option "${unknown}".`, hint);
+    throw new IsotorchError("INVALID_OPTION", `There is no option "${excerpt(unknown)}".`, hint);
   }
   const { limits, decoder } = options;
   for (const [name, value] of Object.entries({ ...limits, ...decoder, script: 1 })) {
@@ -169,6 +170,6 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
 function invalid(name: string, value: unknown, expected: string): IsotorchError {
   return new IsotorchError(
     "INVALID_OPTION",
-    `Option "${name}" is ${JSON.stringify(value)}, expected ${expected}.`,
+    `Option "${excerpt(name)}" is ${shownValue(value)}, expected ${expected}.`,
   );
 }

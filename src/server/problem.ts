@@ -1,4 +1,5 @@
 /** What can go wrong over HTTP, and the one table from isotorch's codes to status codes. */
+import { told } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
 
@@ -64,9 +65,9 @@ export class HttpProblem extends Error {
   readonly hint: string;
 
   constructor(code: HttpCode, message: string, hint: string, options?: ErrorOptions) {
-    super(message, options);
+    super(told(message), options);
     this.code = code;
-    this.hint = hint;
+    this.hint = told(hint);
   }
 }
 

@@ -1,4 +1,5 @@
 /** An environment by way of conda, mamba or micromamba. */
+import { shown } from "../base/shown.ts";
 import { constants } from "node:fs";
 import { access, rm, stat } from "node:fs/promises";
 import { basename } from "node:path";
@@ -41,10 +42,14 @@ export async function removeHalfMade(prefix: string): Promise<void> {
   try {
     await rm(prefix, { recursive: true, force: true, maxRetries: 3 });
   } catch (cause) {
-    throw new IsotorchError("SETUP_FAILED", `The half-made environment ${prefix} could not be removed.`, {
-      hint: `Close what uses it, then: ${process.platform === "win32" ? "rmdir /s /q" : "rm -r"} ${quoted(prefix)}`,
-      cause,
-    });
+    throw new IsotorchError(
+      "SETUP_FAILED",
+      `The half-made environment ${shown(prefix)} could not be removed.`,
+      {
+        hint: `Close what uses it, then: ${process.platform === "win32" ? "rmdir /s /q" : "rm -r"} ${quoted(prefix)}`,
+        cause,
+      },
+    );
   }
 }
 
@@ -73,9 +78,13 @@ async function placeFor(manager: Manager, variant: Variant, at: Surroundings): P
     const isHalfMade = making?.prefix === prefix && making.verb === "create" && !(await isWhole(prefix, at));
     if (isHalfMade) return { ...base, prefix, verb: "create", removes: prefix };
     if (await isCondaPrefix(prefix, at)) return { ...base, prefix, verb: "update", removes: undefined };
-    throw new IsotorchError("SETUP_FAILED", `${prefix} is in the way: it is not an environment of conda.`, {
-      hint: `Look at it and move it away, or use another way: isotorch setup --via venv`,
-    });
+    throw new IsotorchError(
+      "SETUP_FAILED",
+      `${shown(prefix)} is in the way: it is not an environment of conda.`,
+      {
+        hint: `Look at it and move it away, or use another way: isotorch setup --via venv`,
+      },
+    );
   }
   for (const prefix of prefixes) {
     if (await canMake(prefix, at)) return { ...base, prefix, verb: "create", removes: undefined };
@@ -87,7 +96,7 @@ async function placeFor(manager: Manager, variant: Variant, at: Surroundings): P
 
 function unanswered({ file, kind }: Manager, complaint: string): IsotorchError {
   const said = complaint && ` (${complaint})`;
-  return new IsotorchError("SETUP_FAILED", `${file} does not say where its environments are${said}.`, {
+  return new IsotorchError("SETUP_FAILED", `${shown(file)} does not say where its environments are${said}.`, {
     hint: `Run it by hand to see why: ${quoted(file)} info --json. Is this ${kind} whole?`,
   });
 }

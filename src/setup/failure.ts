@@ -1,3 +1,4 @@
+import { excerpt, shown } from "../base/shown.ts";
 import { statusText } from "../base/status.ts";
 import { IsotorchError } from "../errors.ts";
 import { type CommandResult, quoted } from "../worker/command.ts";
@@ -60,7 +61,7 @@ export function stepFailure(
 
   if (result.outcome === "not-started") {
     return fail(
-      `${step.file} cannot be started (${result.stderr}).`,
+      `${shown(step.file)} cannot be started (${excerpt(result.stderr)}).`,
       `Run it by hand to see why: ${command}`,
     );
   }
@@ -108,7 +109,7 @@ export function stepFailure(
   }
   const last = said.trim().split("\n").findLast(isComplaint)?.trim();
   return fail(
-    `\`${command}\` ${status}${last ? ` (${last.slice(0, 300)})` : ""}.`,
+    `\`${command}\` ${status}${last ? ` (${excerpt(last)})` : ""}.`,
     `Run it by hand to see all of it: ${command}`,
   );
 }

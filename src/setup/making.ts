@@ -1,4 +1,5 @@
 /** The note that an environment is being made, by which a later setup knows what was left half made. */
+import { shown } from "../base/shown.ts";
 import { readFile, stat } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { makeDirectory, removeFile, writeJson } from "../base/files.ts";
@@ -68,8 +69,12 @@ function noteFile(at: Surroundings): string {
 }
 
 function unwritable(cause: unknown, at: Surroundings): IsotorchError {
-  return new IsotorchError("SETUP_FAILED", `${configDirectory(at)} cannot be written: ${messageOf(cause)}`, {
-    hint: "Set ISOTORCH_CONFIG_DIR to a directory that can be written",
-    cause,
-  });
+  return new IsotorchError(
+    "SETUP_FAILED",
+    `${shown(configDirectory(at))} cannot be written: ${messageOf(cause)}`,
+    {
+      hint: "Set ISOTORCH_CONFIG_DIR to a directory that can be written",
+      cause,
+    },
+  );
 }

@@ -112,7 +112,7 @@ class FakeClassifier extends PictureByPicture implements Classifier {
     return this.#counted(work);
   }
 
-  async preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
+  override async preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
     const call = resolveClassifyOptions(options);
     return withinDeadline(call, async (signal) => {
       const { preprocessed } = await import("./pixels.ts");

@@ -51,7 +51,7 @@ class Recorder extends PictureByPicture implements Classifier {
     return result;
   }
 
-  preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
+  override preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
     return this.#inner.preprocess(image, options);
   }
 

@@ -1,4 +1,5 @@
 /** The files of isotorch among the checkpoints, which lie in a directory that other programs use too. */
+import { shown } from "../base/shown.ts";
 import { lstat, readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { IsotorchError } from "../errors.ts";
@@ -77,7 +78,7 @@ export async function removeEntry({ path, kind }: CacheEntry): Promise<void> {
   if (!lock) {
     throw new IsotorchError(
       "DOWNLOAD_FAILED",
-      `${whole} is being downloaded at this moment; it was left alone.`,
+      `${shown(whole)} is being downloaded at this moment; it was left alone.`,
       {
         hint: "Wait for the download, or end it, and clear again",
       },

@@ -1,3 +1,4 @@
+import { shown, shownValue } from "../base/shown.ts";
 import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { IsotorchError } from "../errors.ts";
@@ -88,7 +89,7 @@ function untrained(weights: string, options: CheckpointOptions): Checkpoint {
   if (digits === undefined || seed > LARGEST_SEED) {
     throw new IsotorchError(
       "INVALID_OPTION",
-      `\`weights\` is ${JSON.stringify(weights)}, expected untrained:SEED.`,
+      `\`weights\` is ${shownValue(weights)}, expected untrained:SEED.`,
       {
         hint: `A seed is a whole number from 0 to ${LARGEST_SEED}, as in untrained:0`,
       },
@@ -104,7 +105,7 @@ async function custom(weights: string, options: CheckpointOptions): Promise<Chec
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile()) {
     const what = found ? "is not a regular file" : "does not exist";
-    throw new IsotorchError("WEIGHTS_NOT_FOUND", `The checkpoint ${path} ${what}.`, {
+    throw new IsotorchError("WEIGHTS_NOT_FOUND", `The checkpoint ${shown(path)} ${what}.`, {
       hint: "Give the path of a .pth state dict, or a name such as IMAGENET1K_V1",
     });
   }
@@ -113,9 +114,13 @@ async function custom(weights: string, options: CheckpointOptions): Promise<Chec
   if (sha256 === null && !trust) {
     const tool =
       process.platform === "win32" ? `certutil -hashfile "${path}" SHA256` : `sha256sum ${quoted(path)}`;
-    throw new IsotorchError("CHECKPOINT_UNTRUSTED", `Loading ${path} may run code that is hidden in it.`, {
-      hint: `Give its hash with \`sha256\` (\`${tool}\` prints it), or set \`trustCheckpoint: true\` if you made it`,
-    });
+    throw new IsotorchError(
+      "CHECKPOINT_UNTRUSTED",
+      `Loading ${shown(path)} may run code that is hidden in it.`,
+      {
+        hint: `Give its hash with \`sha256\` (\`${tool}\` prints it), or set \`trustCheckpoint: true\` if you made it`,
+      },
+    );
   }
   return {
     weights,
@@ -135,9 +140,13 @@ async function named(weights: string, options: CheckpointOptions): Promise<Check
   const asked = options.sha256?.toLowerCase();
   const pinned = known.sha256 ?? known.sha256Prefix ?? "";
   if (asked !== undefined && !asked.startsWith(pinned)) {
-    throw new IsotorchError("INVALID_OPTION", `\`sha256\` is not that of ${weights}, which is ${pinned}.`, {
-      hint: "Leave `sha256` away for weights that are given by name",
-    });
+    throw new IsotorchError(
+      "INVALID_OPTION",
+      `\`sha256\` is not that of ${shown(weights)}, which is ${pinned}.`,
+      {
+        hint: "Leave `sha256` away for weights that are given by name",
+      },
+    );
   }
   const path = cachePath(known.url, options);
   const file = basename(path);
@@ -167,7 +176,7 @@ async function hashWithPrefix(path: string, known: KnownCheckpoint, signal?: Abo
   if (actual.startsWith(known.sha256Prefix ?? "")) return actual;
   throw new IsotorchError(
     "CHECKPOINT_CORRUPT",
-    `${path} has SHA-256 ${actual}, expected ${known.sha256Prefix}….`,
+    `${shown(path)} has SHA-256 ${actual}, expected ${known.sha256Prefix}….`,
     {
       hint: `Remove it, and the next start downloads it again: rm ${quoted(path)}`,
     },
@@ -190,7 +199,7 @@ function unknownName(weights: string, known: readonly string[]): IsotorchError {
 function notThere(weights: string, path: string, url: string): IsotorchError {
   return new IsotorchError(
     "WEIGHTS_NOT_FOUND",
-    `${weights} is not in the cache, and downloading is switched off.`,
+    `${shown(weights)} is not in the cache, and downloading is switched off.`,
     {
       hint: `Put ${url} at ${path}, unset ISOTORCH_OFFLINE (or \`offline\`), or use --weights untrained:0`,
     },
@@ -204,7 +213,7 @@ function mirrored(url: string, file: string, mirror: string | undefined): string
   const whole = `${base.replace(/\/+$/, "")}/${file}`;
   if (isHttp(whole)) return byHubMirror(whole);
   const name = mirror === undefined ? "ISOTORCH_WEIGHTS_URL" : "`mirror`";
-  throw new IsotorchError("INVALID_OPTION", `${name} is ${JSON.stringify(base)}, expected an http URL.`, {
+  throw new IsotorchError("INVALID_OPTION", `${shown(name)} is ${shownValue(base)}, expected an http URL.`, {
     hint: "As in https://mirror.example/models, below which the file has torchvision's name",
   });
 }
@@ -216,13 +225,9 @@ function byHubMirror(url: string): string {
   if (!endpoint || hostname !== HUB) return url;
   const whole = `${endpoint.replace(/\/+$/, "")}${pathname}${search}`;
   if (isHttp(whole)) return whole;
-  throw new IsotorchError(
-    "INVALID_OPTION",
-    `HF_ENDPOINT is ${JSON.stringify(endpoint)}, expected an http URL.`,
-    {
-      hint: "As in HF_ENDPOINT=https://hf-mirror.com",
-    },
-  );
+  throw new IsotorchError("INVALID_OPTION", `HF_ENDPOINT is ${shownValue(endpoint)}, expected an http URL.`, {
+    hint: "As in HF_ENDPOINT=https://hf-mirror.com",
+  });
 }
 
 function isHttp(address: string): boolean {

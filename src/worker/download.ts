@@ -1,3 +1,4 @@
+import { shown } from "../base/shown.ts";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -138,7 +139,7 @@ async function fetchInto(
       attempt += 1;
     } else {
       const times = attempt > 0 ? `, attempt ${attempt + 1}` : "";
-      throw failed(request, `${url} could not be downloaded (${result.reason}${times}).`);
+      throw failed(request, `${shown(url)} could not be downloaded (${result.reason}${times}).`);
     }
   }
 }
@@ -163,7 +164,7 @@ async function wrongContent(part: string, request: DownloadRequest): Promise<Iso
   if (actual.startsWith(expected)) return undefined;
   return new IsotorchError(
     "CHECKPOINT_CORRUPT",
-    `${url} is not the checkpoint: SHA-256 ${actual}, expected ${expected}.`,
+    `${shown(url)} is not the checkpoint: SHA-256 ${actual}, expected ${expected}.`,
     {
       hint: `Nothing was kept. A proxy or a mirror may have changed it; download ${url} elsewhere and put it at ${request.target}`,
     },
@@ -175,26 +176,30 @@ function explain(error: unknown, request: DownloadRequest): unknown {
   if (error instanceof IsotorchError) return error;
   if (signal?.aborted) {
     const hint = "What was downloaded is kept; the next start continues there";
-    return new IsotorchError("ABORTED", `The download of ${name} was aborted.`, {
+    return new IsotorchError("ABORTED", `The download of ${shown(name)} was aborted.`, {
       hint,
       cause: signal.reason,
     });
   }
   if (hasCode(error, "ENOSPC", "EDQUOT")) {
     const space = request.bytes ? ` (it needs ${Math.ceil(request.bytes / 2 ** 20)} MiB)` : "";
-    return new IsotorchError("DOWNLOAD_FAILED", `The disk is full while writing ${target}${space}.`, {
+    return new IsotorchError("DOWNLOAD_FAILED", `The disk is full while writing ${shown(target)}${space}.`, {
       hint: `Make room on the disk of ${dirname(target)}, or choose another directory: ${ANOTHER_DIRECTORY}`,
       cause: error,
     });
   }
   if (!(error instanceof Error && "code" in error)) return error;
   if ("syscall" in error && error.syscall === "rename") {
-    return new IsotorchError("DOWNLOAD_FAILED", `${target} cannot be put in its place: ${messageOf(error)}`, {
-      hint: "Close what holds it, such as a scanner; the download is whole, and the next start takes it",
-      cause: error,
-    });
+    return new IsotorchError(
+      "DOWNLOAD_FAILED",
+      `${shown(target)} cannot be put in its place: ${messageOf(error)}`,
+      {
+        hint: "Close what holds it, such as a scanner; the download is whole, and the next start takes it",
+        cause: error,
+      },
+    );
   }
-  return new IsotorchError("DOWNLOAD_FAILED", `${target} cannot be written: ${messageOf(error)}`, {
+  return new IsotorchError("DOWNLOAD_FAILED", `${shown(target)} cannot be written: ${messageOf(error)}`, {
     hint: `Make ${dirname(target)} a directory that can be written, or choose another: ${ANOTHER_DIRECTORY}`,
     cause: error,
   });

@@ -1,3 +1,4 @@
+import { shown, shownValue } from "../base/shown.ts";
 import { stat } from "node:fs/promises";
 import { IsotorchError } from "../errors.ts";
 import { type EnvironmentKind, isSameEnvironment, type Place } from "./candidates.ts";
@@ -230,7 +231,7 @@ function mustFit(candidate: Candidate, at: Surroundings): Environment {
   const install = installing(python, reason, condaPrefixOf(candidate, at));
   throw new IsotorchError(
     candidate.exists ? "ENVIRONMENT_BROKEN" : "ENVIRONMENT_NOT_FOUND",
-    `The Python named by ${source} cannot run the worker: ${python} ${candidate.exists ? `(${reason})` : reason}.`,
+    `The Python named by ${source} cannot run the worker: ${shown(python)} ${candidate.exists ? `(${reason})` : reason}.`,
     {
       hint: install
         ? `${install}, or take ${source} away and run \`npx isotorch setup\``
@@ -291,7 +292,7 @@ async function interpreterOf(env: string, at: Surroundings): Promise<string> {
     const python = condaPython(prefix, at);
     if (await stat(python).catch(() => undefined)) return python;
   }
-  throw new IsotorchError("ENVIRONMENT_NOT_FOUND", `No conda environment is named ${JSON.stringify(env)}.`, {
+  throw new IsotorchError("ENVIRONMENT_NOT_FOUND", `No conda environment is named ${shownValue(env)}.`, {
     hint: "Give its path instead (`conda env list` prints it), or run `npx isotorch setup`",
   });
 }

@@ -1,4 +1,5 @@
 /** What went wrong with a worker, as typed errors: what it said, and how it ended. */
+import { excerpt } from "../base/shown.ts";
 import { endText } from "../base/status.ts";
 import { ERROR_CODES, IsotorchError, messageOf } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
@@ -28,7 +29,7 @@ const EXIT_MEANING: Readonly<Record<number, IsotorchErrorCode>> = {
 export function deathOf(exit: WorkerExit, phase: string | undefined): IsotorchError {
   const how = endText(exit.code, exit.signal);
   const lines = exit.stderr.trim().split("\n");
-  const last = lastLine(exit.stderr);
+  const last = excerpt(lastLine(exit.stderr));
   const details = {
     ...(exit.cause !== undefined && { cause: exit.cause }),
     stderr: lines.slice(-20).join("\n"),

@@ -1,3 +1,4 @@
+import { shown } from "../base/shown.ts";
 import { readFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { writeJson } from "../base/files.ts";
@@ -47,7 +48,7 @@ export async function writeRecord(record: RecordedEnvironment, at: Surroundings)
   } catch (cause) {
     throw new IsotorchError(
       "SETUP_FAILED",
-      `The environment could not be recorded in ${file}: ${messageOf(cause)}`,
+      `The environment could not be recorded in ${shown(file)}: ${messageOf(cause)}`,
       {
         hint: `Set ISOTORCH_CONFIG_DIR to a directory that can be written, or use it without a record: ISOTORCH_PYTHON=${record.python}`,
         cause,

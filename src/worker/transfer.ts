@@ -1,3 +1,4 @@
+import { shown } from "../base/shown.ts";
 import { type FileHandle, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { fetchByProxy } from "../base/fetch.ts";
@@ -174,15 +175,19 @@ function reasonOf(error: unknown): string {
 }
 
 function webPage(url: string): IsotorchError {
-  return new IsotorchError("CHECKPOINT_CORRUPT", `${url} answered with a web page instead of a checkpoint.`, {
-    hint: `A proxy or a login page may stand in between; open ${url} in a browser, or name a mirror with ISOTORCH_WEIGHTS_URL`,
-  });
+  return new IsotorchError(
+    "CHECKPOINT_CORRUPT",
+    `${shown(url)} answered with a web page instead of a checkpoint.`,
+    {
+      hint: `A proxy or a login page may stand in between; open ${url} in a browser, or name a mirror with ISOTORCH_WEIGHTS_URL`,
+    },
+  );
 }
 
 function tooLong(url: string, expected: number): IsotorchError {
   return new IsotorchError(
     "CHECKPOINT_CORRUPT",
-    `${url} sent more than the ${expected} bytes of the checkpoint.`,
+    `${shown(url)} sent more than the ${expected} bytes of the checkpoint.`,
     {
       hint: `Check what ISOTORCH_WEIGHTS_URL names, or download ${url} by hand`,
     },

@@ -163,7 +163,7 @@ describe("the encoding of a list is", () => {
   test("where nothing is there, the likely one, with a hint at it", async () => {
     rmSync("L/猫.jpg");
     expect(await hintOf(encoded("L/a.jpg\nL/猫.jpg", "gb18030"))).toMatch(
-      /INPUT_NOT_FOUND: Line 2 of the list list can be read as UTF-8, and also L\/猫\.jpg as GBK/,
+      /INPUT_NOT_FOUND: Line 2 of the list "list" can be read as UTF-8, and also L\/猫\.jpg as GBK/,
     );
     expect(await hintOf(encoded("图片/大白金鱼.jpg", "gb18030"))).toMatch(
       /INPUT_NOT_FOUND: Line 1 .* is not UTF-8 and was read as GBK/,
@@ -174,7 +174,7 @@ describe("the encoding of a list is", () => {
     [
       "Latin-1",
       Buffer.from("L/a.jpg\nL/K\u00e4fer.jpg", "latin1"),
-      /list list is not UTF-8 \(line 2, byte offset 11\)/,
+      /list "list" is not UTF-8 \(line 2, byte offset 11\)/,
     ],
     ["UTF-16 without its mark", utf16("L/a.jpg\n", "le"), /looks like UTF-16LE, without the byte order mark/],
     [

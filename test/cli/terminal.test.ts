@@ -111,7 +111,7 @@ test("a table on a terminal has bars; a file's name cannot speak to the terminal
     result: { top: [{ label: "tench", index: 0, score: 0.5, percent: 50 }] },
   };
   const plain = table({ isTerminal: true, isColoured: false }).of(answer);
-  expect(plain).toBe(`a?[2Jb.jpg\n  tench  ${"█".repeat(12).padEnd(24)}  50\n`);
+  expect(plain).toBe(`a\\u001b[2Jb.jpg\n  tench  ${"█".repeat(12).padEnd(24)}  50\n`);
   const coloured = table({ isTerminal: true, isColoured: true }).of(answer);
   expect(coloured).toContain("\x1b[32m████");
 });

@@ -1,4 +1,5 @@
 /** Report files: the ending of the name says which kind. */
+import { shown } from "../../base/shown.ts";
 import { writeFile } from "node:fs/promises";
 import { dirname, extname } from "node:path";
 import { IsotorchError, messageOf } from "../../errors.ts";
@@ -19,7 +20,7 @@ const WRITERS: Readonly<Record<string, (report: ParityReport) => string>> = {
 /** Refuses a name before the run and not after it. @throws IsotorchError `INVALID_OPTION`. */
 export function checkReportName(path: string): void {
   if (Object.hasOwn(WRITERS, extname(path))) return;
-  throw new IsotorchError("INVALID_OPTION", `The report ${path} has an unknown ending.`, {
+  throw new IsotorchError("INVALID_OPTION", `The report ${shown(path)} has an unknown ending.`, {
     hint: `Reports end in ${Object.keys(WRITERS).join(", ")}`,
   });
 }

@@ -1,4 +1,5 @@
 /** The parameters of `/classify?topK=…&include=…`, checked by hand: each has its sentence. */
+import { shown } from "../../base/shown.ts";
 import { IsotorchError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import type { Reading } from "../picture.ts";
@@ -24,7 +25,7 @@ export function queryOf(query: unknown): Query {
   const known = ["topK", "include", ...Object.keys(READINGS)];
   for (const [name, value] of given) {
     if (!known.includes(name)) throw unknownName(name, known);
-    if (typeof value !== "string") throw invalid(`The parameter ${name} is given twice.`);
+    if (typeof value !== "string") throw invalid(`The parameter ${shown(name)} is given twice.`);
   }
   const texts = new Map(given as [string, string][]);
   const topK = texts.get("topK") ?? "5";
@@ -51,7 +52,7 @@ function oneOf<T extends string>(
   const text = texts.get(name) ?? values[0];
   const found = values.find((value) => value === text);
   if (found !== undefined) return found;
-  throw invalid(`${name} is one of ${values.join(", ")}.`);
+  throw invalid(`${shown(name)} is one of ${values.join(", ")}.`);
 }
 
 function unknownName(name: string, known: readonly string[]): IsotorchError {
