@@ -61,5 +61,6 @@ function withoutQuery(url: string): string {
 
 /** An address without its user and password. */
 function shown(address: string): string {
-  return address.replace(/\/\/[^@/]*@/, "//").replace(/\/$/, "");
+  // A password that is not escaped may hold every other sign, too.
+  return address.replace(/\/\/.*@/s, "//").replace(/\/$/, "");
 }
