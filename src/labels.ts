@@ -95,7 +95,10 @@ function oddities(labels: readonly string[], isLines: boolean): string[] {
 
 /** What stands before each label and is none of it. */
 function prefixOf(labels: readonly string[]): string | undefined {
-  if (labels.every((label, at) => label.startsWith(`${at} `))) return "its index";
+  const numbers = labels.map((label) => Number(/^["'(]?(\d{1,9})[^\p{L}\p{N}]/u.exec(label)?.[1]));
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const [first] = sorted;
+  if ((first === 0 || first === 1) && sorted.every((number, at) => number === first + at)) return "its index";
   return labels.every((label) => /^n\d{8}\s/.test(label)) ? "its WordNet id" : undefined;
 }
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -32,16 +32,17 @@ def remove_file(file: Path, patience: float = PATIENCE_SECONDS) -> None:
 
 def write_whole(file: Path, data: bytes | memoryview) -> None:
     """Write a file by way of a temporary one beside it. Raises OSError and leaves nothing behind then."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    # Not by tempfile, whose files no other account may read: a cache may be shared.
+    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with temporary.open("xb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        replace_file(Path(temporary), file)
+        replace_file(temporary, file)
     except BaseException:
         with suppress(OSError):
-            Path(temporary).unlink()
+            temporary.unlink()
         raise
 
 

@@ -100,8 +100,11 @@ def _sweep_if_stale(file: Path) -> None:
 
 def _is_stale(file: Path) -> bool:
     content, age = _read(file), _age(file)
-    if content is None or age is None:
+    if age is None:
         return False
+    if content is None:
+        # Another account's, that may not be read: only its age tells.
+        return age > STALE_SECONDS
     owner = _owner(content)
     if owner is None:
         return age > _FILLING_SECONDS
@@ -112,7 +115,7 @@ def _is_stale(file: Path) -> bool:
 def _owner(content: str) -> tuple[int, str] | None:
     try:
         value = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     pid, host = (value.get("pid"), value.get("host")) if isinstance(value, dict) else (None, None)
     if isinstance(pid, int) and not isinstance(pid, bool) and pid > 0 and isinstance(host, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import site
@@ -71,7 +72,9 @@ def watched_files() -> list[str]:
 def user_site() -> dict[str, Any]:
     """Packages in the user's own directory: an ordinary ``python`` puts it first, ours leaves it out."""
     folder = Path(site.getusersitepackages())
-    return {"path": str(folder), "packages": [module for module in PACKAGES if (folder / module).exists()]}
+    # Another account's HOME may forbid the look; `Path.exists` raises then, and Python itself passes it over.
+    packages = [module for module in PACKAGES if os.path.exists(folder / module)]  # noqa: PTH110
+    return {"path": str(folder), "packages": packages}
 
 
 def runtime_versions() -> dict[str, str]:

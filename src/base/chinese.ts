@@ -48,6 +48,26 @@ const TRADITIONAL = new Set(
     "雲電需露靈青靜非靠面革音響頂項順須預領頭題額願類顧顯風飛食飯養餘館首香馬驗驚體高鬥魚鮮麼黃黑點黨齊龍",
 );
 
+/** What is less frequent in running text, and frequent among names of what pictures show: animals, plants, food, things. */
+const NAMED_SIMPLIFIED = new Set(
+  "丝丹亭仓仙伞兔冰凸凹剪勺匙厕厨叉喷圾坝坦垃垫堡塑塔墓壶套姜孔寿尾岩巾帆帘帽幕床弓扇托披拍摩斑晴暴杏杯" +
+    "枕枝枣枫柏柑柜柠柳柿栅栏桃桌桨桶梅梨梯棍棒棕棚椅椒椰榴樱橘橙橡檬毯污汤泉泡渍滩灯灰炉炸烤煎熊燕爪牡犀" +
+    "犬狐狗狮狸狼猩猪猫猬猴猿獭獾玫玻琴瑰璃瓜瓶瓷疫痕盒碗稻窗竹笛筐筷箭箱篮篱籽粉粥糕糖紫纹绳绿缺罐羊羽翅" +
+    "肠胎胶腐舟舰艇芋芒芽苔苹茄荷莓莲莺菇菊菠萄萝萨葡葱葵蒜蒲蓝蕉薯藤蘑虎虫虾蚁蚂蚊蚌蛇蛙蛛蛤蛾蜂蜓蜗蜘蜜" +
+    "蜥蜴蜻蝇蝉蝎蝠蝴蝶螂螳螺蟑蟹衫衬袋袖袜裂裙裤褐豆豚豹貂贝踏郁酪针钉铜铝锁锅锈锤键锯镜陶陷雀雁雪雾霉霜" +
+    "靴鞋饺饼驴驼骆骡鲈鲑鲤鲨鲸鳄鳗鸟鸡鸦鸭鸵鸽鹅鹉鹊鹤鹦鹰鹿麦鼓鼠龟",
+);
+
+/** The same of traditional Chinese. */
+const NAMED_TRADITIONAL = new Set(
+  "丹亭仙倉傘兔冰凸凹剪勺匙叉噴圾坦垃堡塑塔墊墓壩壺壽套孔尾岩巾帆帽幕床廁廚弓扇托披拍摩斑晴暴杏杯枕枝柏" +
+    "柑柳柵柿桃桌桶梅梨梯棍棒棕棗棚椅椒椰楓榴槤槳橘橙橡檬檸櫃櫻欄毯污泉泡湯漬灘灰炸烤煎熊燈燕爐爪牡犀犬狐" +
+    "狗狸狼猩猴猿獅獺獾玫玻琴瑰璃瓜瓶瓷疫痕盒碗稻窗竹笛筐筷箭箱簾籃籬籽粉粥糕糖紋紫絲綠繩缺罐羊羽翅胎腐腸" +
+    "膠舟艇艦芋芒芽苔茄荷莓菇菊菠萄葡葵蒜蒲蓮蔥蕉薑薩薯藍藤蘋蘑蘿虎蚊蚌蛇蛙蛛蛤蛾蜂蜓蜘蜜蜥蜴蜻蝟蝠蝦蝴蝶" +
+    "蝸螂螞螳螺蟑蟬蟲蟹蟻蠅蠍衫袋袖裂裙褐褲襪襯豆豚豬豹貂貓貝踏酪釘針銅鋁鋸錘鍋鍵鎖鏡鏽陶陷雀雁雞雪雷霜霧" +
+    "靴鞋餃餅駝駱騾驢鬱鮭鯉鯊鯨鰻鱷鱸鳥鳳鴉鴕鴨鴿鵝鵡鵲鶯鶴鷹鸚鹿麥黴鼓鼠龜",
+);
+
 /** The two encodings that Chinese text has besides Unicode, by the names of the Encoding Standard. */
 export type ChineseEncoding = "gb18030" | "big5";
 
@@ -65,8 +85,18 @@ interface Script {
 type Range = readonly [first: number, last: number];
 
 const SCRIPTS: Readonly<Record<ChineseEncoding, Script>> = {
-  gb18030: { frequent: SIMPLIFIED, common: [0xb0, 0xd7], second: [0xd8, 0xf7], lowestTrail: 0xa1 },
-  big5: { frequent: TRADITIONAL, common: [0xa4, 0xc6], second: [0xc9, 0xf9], lowestTrail: 0x40 },
+  gb18030: {
+    frequent: new Set([...SIMPLIFIED, ...NAMED_SIMPLIFIED]),
+    common: [0xb0, 0xd7],
+    second: [0xd8, 0xf7],
+    lowestTrail: 0xa1,
+  },
+  big5: {
+    frequent: new Set([...TRADITIONAL, ...NAMED_TRADITIONAL]),
+    common: [0xa4, 0xc6],
+    second: [0xc9, 0xf9],
+    lowestTrail: 0x40,
+  },
 };
 
 /** Punctuation and wide Latin letters, in both encodings. */
@@ -141,7 +171,27 @@ export function neighbourOf(bytes: Uint8Array): "Korean (EUC-KR)" | "Japanese (E
     return "Korean (EUC-KR)";
   const japanese = charactersOf(bytes, "euc-jp");
   const kana = [...japanese].filter((character) => /[\u3041-\u30FF]/.test(character));
-  return kana.length > FEW_KANA * japanese.size ? "Japanese (EUC-JP)" : undefined;
+  const isJapanese = kana.length > FEW_KANA * japanese.size || moreKnown(japanese, bytes);
+  return isJapanese ? "Japanese (EUC-JP)" : undefined;
+}
+
+/** Whether more of the characters are frequent ones than of those that a Chinese encoding has for the same bytes. */
+function moreKnown(characters: ReadonlySet<string>, bytes: Uint8Array): boolean {
+  const { gb18030, big5 } = SCRIPTS;
+  // Japanese writes some characters as the one, and some as the other.
+  const known = knownOf(
+    characters,
+    (character) => gb18030.frequent.has(character) || big5.frequent.has(character),
+  );
+  return (["gb18030", "big5"] as const).every(
+    (encoding) =>
+      known >
+      knownOf(charactersOf(bytes, encoding), (character) => SCRIPTS[encoding].frequent.has(character)),
+  );
+}
+
+function knownOf(characters: ReadonlySet<string>, isKnown: (character: string) => boolean): number {
+  return [...characters].filter(isKnown).length;
 }
 
 /** The different characters beyond ASCII; none where the bytes are not good in this encoding. */

@@ -62,5 +62,6 @@ function withoutQuery(url: string): string {
 
 /** An address without its user and password. */
 function withoutUser(address: string): string {
-  return shown(address.replace(/\/\/[^@/]*@/, "//").replace(/\/$/, ""));
+  // A password that is not escaped may hold every other sign, too.
+  return shown(address.replace(/\/\/.*@/s, "//").replace(/\/$/, ""));
 }

@@ -71,11 +71,9 @@ async function sweepIfStale(file: string): Promise<void> {
 
 async function isStaleNow(file: string): Promise<boolean> {
   const content = await read(file);
-  return content !== undefined && isStale(file, content);
-}
-
-async function isStale(file: string, content: string): Promise<boolean> {
   const age = Date.now() - ((await stat(file).catch(() => undefined))?.mtimeMs ?? Date.now());
+  // Another account's, that may not be read: only its age tells.
+  if (content === undefined) return age > STALE_LOCK_MS;
   const owner = parse(content);
   if (!owner) return age > FILLING_MS;
   if (age > STALE_LOCK_MS) return true;

@@ -85,7 +85,9 @@ export class Entries {
     for (const reading of readingsOf(line, text)) {
       if (found.length > 0 && reading.encoding !== "utf-8" && found[0]?.encoding === "utf-8") break;
       const name = await this.#nameThere(reading.name, line);
-      if (name !== undefined) found.push({ name, encoding: reading.encoding });
+      // In both encodings a row can name the same file, where only its other cells are Chinese.
+      if (name !== undefined && found.every((other) => other.name !== name))
+        found.push({ name, encoding: reading.encoding });
     }
     const [first, another] = found;
     if (first === undefined || another === undefined) return first;

@@ -20,6 +20,9 @@ const ASSIGNMENT = /^(?:(?:export\s+)?(?:const|let|var)\s+)?[A-Za-z_][\w.]*(?:\s
 /** What a program or its data may begin with; labels that begin so are no value after it, and stay. */
 const COMMENTS = /^(?:(?:#|\/\/)[^\n]*\n\s*|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/\s*)+/;
 
+/** One string in quotes and nothing beside it, as Python and CSV write it; `"0","tench"` is two. */
+const QUOTED = /^(?:"(?:[^"\\]|""|\\.)*"|'(?:[^'\\]|''|\\.)*')\s*,?$/;
+
 /** Files that are none, by how they begin, with what they are. */
 const STRANGERS: readonly (readonly [start: RegExp, why: string, hint: string])[] = [
   [
@@ -127,7 +130,7 @@ function labelsOfLines(lines: readonly string[], refusal: Refusal): string[] | u
   if (filled.every((line) => line.startsWith("- "))) {
     throw refusal("looks like a list in YAML, which is not read", 'Take the "- " away before each label.');
   }
-  if (filled.every((line) => /^(["']).*\1,?$/.test(line))) return filled.map(literalOr);
+  if (filled.every((line) => QUOTED.test(line))) return filled.map(literalOr);
   return labelsOfCsv(lines, refusal);
 }
 
@@ -147,5 +150,6 @@ function literalOr(label: string): string {
 function onOneLine(label: string, at: number, refusal: Refusal): string {
   const text = stripped(label);
   if (/[\r\n]/.test(text)) throw refusal(`has a label of more than one line: that of class ${at}`);
+  if (/\p{Surrogate}/u.test(text)) throw refusal(`has half a character in the label of class ${at}`);
   return text;
 }

@@ -119,7 +119,7 @@ class Reader {
   }
 
   #escape(): string {
-    const code = this.#take(/x[\da-f]{2}|u[\da-f]{4}|U[\da-f]{8}/iy);
+    const code = this.#take(/x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}/y);
     if (code !== undefined) {
       const point = Number.parseInt(code.slice(1), 16);
       if (point > 0x10ffff) throw this.#error("a character of Unicode");

@@ -10,8 +10,9 @@ export interface Table {
 
 /** What the columns of such tables are called, without blanks and signs. */
 const INDEX =
-  /^(?:index|idx|id|classid|classindex|classidx|labelid|labelindex|number|num|no|key|target|class|label|序号|编号|索引|類別編號|类别编号|编码)$/;
-const LABEL = /^(?:labels?|labelnames?|classnames?|names?|displayname|标签|標籤|名称|名稱|类名|類名)$/;
+  /^(?:index|idx|id|classid|classindex|classidx|labelid|labelindex|number|num|no|key|target|class|label|(?:类别|類別|标签|標籤)?(?:序号|序號|编号|編號|索引|下标|下標|id)|编码|編碼)$/;
+const LABEL =
+  /^(?:labels?|labelnames?|classnames?|names?|displayname|(?:类别|類別)?(?:标签|標籤|名称|名稱|名字|名)|标签名|標籤名|类名|類名)$/;
 /** Also names, where no column has a plainer one. */
 const MAYBE_LABEL =
   /^(?:class(?:es)?|category|categories|title|text|description|synset|类别|類別|中文|中文名)$/;
@@ -70,6 +71,17 @@ export function labelsOfTable({ header, rows }: Table, what: string, refusal: Re
       'Name the columns "index" and "label".',
     );
   }
+  const broken = header.findIndex(
+    (name, column) => column !== label && isIndexName(name) && isPartlyNumeric(rows, column),
+  );
+  if (index === undefined && broken !== -1) {
+    const at = rows.findIndex((row) => !(wholeNumber(row[broken] ?? "") >= 0));
+    const cell = JSON.stringify(rows[at]?.[broken] ?? "");
+    throw refusal(
+      `${what}, and its column ${JSON.stringify(header[broken])} has ${cell} in row ${at + 1}, which is no index`,
+      "Indices are whole numbers from 0 to one less than there are classes, each once.",
+    );
+  }
   if (index === undefined) return rows.map((row) => row[label] ?? "");
   return byIndex(
     rows.map((row) => [wholeNumber(row[index] ?? ""), row[label] ?? ""] as const),
@@ -86,7 +98,15 @@ function numbersIn(rows: Table["rows"], column: number): number[] {
   return rows.map((row) => wholeNumber(row[column] ?? ""));
 }
 
-/** A whole number from 0, else NaN. */
+/** Whether some cells are numbers though not all are indices: the order of the rows would then be a guess. */
+function isPartlyNumeric(rows: Table["rows"], column: number): boolean {
+  return (
+    rows.some((row) => /^\s*[-+]?\d+(?:\.\d+)?\s*$/.test(row[column] ?? "")) &&
+    !numbersIn(rows, column).every((number) => number >= 0)
+  );
+}
+
+/** A whole number from 0, also with the .0 that pandas puts behind it; else NaN. */
 function wholeNumber(cell: string): number {
-  return /^\s*\d{1,9}\s*$/.test(cell) ? Number(cell) : Number.NaN;
+  return /^\s*\d{1,9}(?:\.0+)?\s*$/.test(cell) ? Number(cell) : Number.NaN;
 }

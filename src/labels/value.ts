@@ -75,6 +75,14 @@ function labelsOfDict(pairs: readonly Pair[], what: string, refusal: Refusal): s
   if (!isByIndex) throw refusal(`${what}, and neither its keys nor its values are indices`, SHAPES);
   const rows = pairs.map(([, value]) => value);
   if (rows.every((row) => row instanceof Dict)) {
+    const odd = rows.findIndex((row, at) =>
+      row.pairs.some(([key, own]) => key === "index" && indexOf(own) !== keys[at]),
+    );
+    if (odd !== -1)
+      throw refusal(
+        `${what}, and the "index" under the key ${JSON.stringify(pairs[odd]?.[0])} is another one`,
+        "Take one of the two away.",
+      );
     const withIndex = rows.map(
       (row, at) => new Dict([["index", keys[at] ?? 0], ...row.pairs.filter(([key]) => key !== "index")]),
     );

@@ -112,7 +112,7 @@ describe("a download that a proxy stands in the way of says so", () => {
   });
 
   test("a proxy of a kind that is not spoken", async () => {
-    vi.stubEnv("ALL_PROXY", "socks5://me:hidden@127.0.0.1:1080");
+    vi.stubEnv("ALL_PROXY", "socks5://me:hid/d@en@127.0.0.1:1080");
     await expect(fetchIt("http://127.0.0.1:8080/net.pth")).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
       message: "The proxy for http://127.0.0.1:8080/net.pth is no http address: socks5://127.0.0.1:1080.",

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, rmdir, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -116,6 +116,14 @@ test("of another machine's lock only its age tells, and of an empty one too", as
     await lock?.release();
     expect(existsSync(file)).toBe(false);
   }
+});
+
+test("what cannot be read or removed in its place is no lock for ever", async () => {
+  await mkdir(file);
+  expect(await tryLock(file)).toBeUndefined();
+  await age(STALE_LOCK_MS / 1000 + 1);
+  await expect(tryLock(file)).rejects.toThrow(/lock/);
+  await rmdir(file);
 });
 
 test("a process that is gone holds nothing", async () => {

@@ -146,6 +146,13 @@ describe("the encoding of a list is", () => {
     expect(said).toEqual([expect.stringMatching(/is read as Big5/) as string]);
   });
 
+  test("either, where only other cells than the path are Chinese", async () => {
+    expect(await names(encoded("path,标签\nL/a.jpg,金鱼\nL/a.jpg,狗\n", "gb18030"))).toEqual([
+      "L/a.jpg",
+      "L/a.jpg",
+    ]);
+  });
+
   test("also that of comments and of the names of columns", async () => {
     expect(await names(encoded("# 图片\n路径,标签\nL/犬金鱼.jpg,鱼\n", "gb18030"))).toEqual(["L/犬金鱼.jpg"]);
     expect(said).toHaveLength(3);

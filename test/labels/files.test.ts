@@ -34,6 +34,23 @@ async function refused(content: string | Uint8Array): Promise<string> {
 const NAMES = ["tench, Tinca tinca", "goldfish", 'it\'s a "crane"'];
 const ANIMALS = ["丁鲷", "金鱼", "大白鲨", "虎鲨", "公鸡", "母鸡", "鸵鸟", "燕雀"];
 const TRADITIONAL = ["丁鯛", "金魚", "大白鯊", "虎鯊", "公雞", "母雞", "鴕鳥", "燕雀"];
+/** Names that running text hardly has. */
+const ZOO = ["狗", "猫", "羊", "猪", "鸭", "鹅", "熊", "狼", "狐狸", "兔子", "猴子", "蜘蛛", "蝴蝶"];
+const TRADITIONAL_ZOO = [
+  "狗",
+  "貓",
+  "羊",
+  "豬",
+  "鴨",
+  "鵝",
+  "熊",
+  "狼",
+  "狐狸",
+  "兔子",
+  "猴子",
+  "蜘蛛",
+  "蝴蝶",
+];
 
 describe("lines are labels as the tutorial reads them", () => {
   test.each([
@@ -50,6 +67,9 @@ describe("lines are labels as the tutorial reads them", () => {
     expect((await read("a\n\nb\n")).said.join()).toMatch(/blank line 2: class 1 has an empty label/);
     expect((await read("a\nb\na\n")).said.join()).toMatch(/3 labels and only 2 different ones; "a"/);
     expect((await read("0 a\n1 b\n")).said.join()).toMatch(/its index before each label/);
+    expect((await read("2：a\n1：b\n")).said.join()).toMatch(/its index before each label/);
+    expect((await read("1. a\n2. b\n")).said.join()).toMatch(/its index before each label/);
+    expect((await read("3 a\n9 b\n")).said).toEqual([]);
     expect((await read("n01440764 a\nn01443537 b")).said.join()).toMatch(/its WordNet id before each label/);
     expect((await read("a,\nb,\n")).said.join()).toMatch(/"," after each label/);
     expect((await read("a\nb\uFFFD\n")).said.join()).toMatch(/U\+FFFD in the label of class 1/);
@@ -73,6 +93,8 @@ describe("an encoding", () => {
   test.each([
     ["GBK", ANIMALS, encoded(ANIMALS.join("\r\n"), "gb18030")],
     ["Big5", TRADITIONAL, encoded(TRADITIONAL.join("\n"), "big5")],
+    ["GBK", ZOO, encoded(ZOO.join("\n"), "gb18030")],
+    ["Big5", TRADITIONAL_ZOO, encoded(TRADITIONAL_ZOO.join("\n"), "big5")],
     ["GBK", ANIMALS, encoded(JSON.stringify(ANIMALS), "gb18030")],
     ["Big5", TRADITIONAL, encoded(TRADITIONAL.map((name, at) => `${at};${name}`).join("\r\n"), "big5")],
   ])("%s is read, and it is said", async (name, labels, content) => {
@@ -89,7 +111,7 @@ describe("an encoding", () => {
       encoded("安\n北\n", "gb18030"),
       /can be "安" as GBK .* and "假" as Big5: which, is not certain/,
     ],
-    ["Chinese that is unlikely in either", encoded("鳄", "gb18030"), /would be no likely Chinese/],
+    ["Chinese that is unlikely in either", encoded("鲀", "gb18030"), /would be no likely Chinese/],
     [
       "Latin-1",
       Buffer.from("tench\nK\u00e4fer\nB\u00e4r\n", "latin1"),
@@ -104,6 +126,11 @@ describe("an encoding", () => {
       "Japanese",
       encoded("金魚\nホホジロザメ\nイタチザメ\nおんどり\nめんどり\nダチョウ", "euc-jp"),
       /not UTF-8 \(line 1, byte offset 0\)/,
+    ],
+    [
+      "Japanese without kana",
+      encoded("自転車\n飛行機\n駅\n学校", "euc-jp"),
+      /looks like Japanese \(EUC-JP\)/,
     ],
     [
       "UTF-16LE without a mark",
@@ -186,6 +213,15 @@ describe("a format is read", () => {
       `label,color\n"tench, Tinca tinca",red\ngoldfish,gold\n"it's a ""crane""",grey`,
     ],
     ["CSV with a name of its own", `id,english\n0,"tench, Tinca tinca"\n1,goldfish\n2,"it's a ""crane"""`],
+    [
+      "CSV with names in Chinese",
+      `类别编号,类别名称\n1,goldfish\n0,"tench, Tinca tinca"\n2,"it's a ""crane"""\n`,
+    ],
+    [
+      "CSV with the indices of pandas",
+      `label\tid\nit's a "crane"\t2.0\ntench, Tinca tinca\t0.0\ngoldfish\t1.0\n`,
+    ],
+    ["CSV with every cell in quotes", `"1","goldfish"\n"0","tench, Tinca tinca"\n"2","it's a ""crane"""\n`],
     ["CSV without a header", `0,"tench, Tinca tinca"\n1,goldfish\n2,it's a "crane"\n`],
     ["CSV with the index behind", `"tench, Tinca tinca",0\ngoldfish,1\nit's a "crane",2\n`],
     [
@@ -199,6 +235,11 @@ describe("a format is read", () => {
     expect((await read(content)).labels).toEqual(NAMES);
     expect((await read(utf16(`\uFEFF${content.replace("\uFEFF", "")}`, "be"))).labels).toEqual(NAMES);
   });
+});
+
+test("the long escapes of Python are other ones than its short ones", async () => {
+  const { labels } = await read(`{0: "\\U0001F436", 1: "\\u72d7", 2: "\\x41\\U00000042"}`);
+  expect(labels).toEqual(["🐶", "狗", "AB"]);
 });
 
 describe("a format is refused by name", () => {
@@ -238,6 +279,19 @@ describe("a format is refused by name", () => {
       "label,index\ntench, Tinca tinca,0\ngoldfish,1",
       /row 1, .* has 3 cells under 2 names/,
     ],
+    ["a table without one of its indices", "index,label\n2,a\n,b\n0,c", /column "index" has "" in row 2/],
+    ["a table in Markdown", "| index | label |\n|---|---|\n| 0 | a |\n| 1 | b |", /column "index" has "---"/],
+    [
+      "objects, one without an index",
+      '[{"index": 1, "label": "a"}, {"label": "b"}]',
+      /column "index" has ""/,
+    ],
+    [
+      "objects with another index than their key",
+      '{"0": {"index": 1, "label": "a"}, "1": {"index": 0, "label": "b"}}',
+      /"index" under the key "0" is another one/,
+    ],
+    ["half a character", '["\\ud83d", "a"]', /half a character in the label of class 0/],
     ["a quote without an end", 'index,label\n0,"tench\n1,goldfish', /quote without an end/],
   ])("%s", async (_, content, why) => {
     expect(await refused(content)).toMatch(why);

@@ -83,3 +83,31 @@ def test_who_is_alive():
     assert is_alive(os.getpid())
     assert not is_alive(child.pid)
     assert not is_alive(2**62)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+def test_other_accounts_may_read_what_was_written_whole(tmp_path):
+    before = os.umask(0o022)
+    try:
+        write_whole(tmp_path / "a", b"whole")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644
+
+
+def test_what_cannot_be_read_or_removed_in_the_place_of_a_lock_is_no_lock_for_ever(tmp_path):
+    file = tmp_path / "a.lock"
+    file.mkdir()
+    assert try_lock(file) is None
+    os.utime(file, (1, 1))
+    with pytest.raises(OSError, match="a.lock"):
+        try_lock(file)
+
+
+def test_a_lock_of_brackets_is_left_behind(tmp_path):
+    file = tmp_path / "a.lock"
+    file.write_text("[" * 200_000, "utf-8")
+    os.utime(file, (1, 1))
+    lock = try_lock(file)
+    assert lock is not None
+    lock.release()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import site as sites
 import sys
 from pathlib import Path
 
 import pytest
 
-from isotorch_worker.probe import installed_version, runtime_versions
+from isotorch_worker.probe import installed_version, runtime_versions, user_site
 
 
 def site_with(folder: Path, *infos: str) -> None:
@@ -57,3 +59,16 @@ def test_a_cudnn_that_does_not_load_is_told_and_ends_nothing(monkeypatch: pytest
     assert runtime_versions()["cudnn"] == "unknown (RuntimeError)"
     monkeypatch.setattr(torch.backends.cudnn, "version", lambda: None)
     assert runtime_versions()["cudnn"] == "none"
+
+
+def test_a_home_that_may_not_be_looked_into_has_no_packages(monkeypatch: pytest.MonkeyPatch):
+    stat = os.stat
+
+    def forbid(path: object, **options: object) -> os.stat_result:
+        if str(path).startswith("/another-account"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sites, "getusersitepackages", lambda: "/another-account/site-packages")
+    monkeypatch.setattr(os, "stat", forbid)
+    assert user_site() == {"path": "/another-account/site-packages", "packages": []}
