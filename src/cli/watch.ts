@@ -1,7 +1,9 @@
 /** Pictures that come to a folder, each once it is written whole. */
-import { existsSync, readdirSync, watch } from "node:fs";
+import { existsSync, readdirSync, statSync, watch } from "node:fs";
+import type { FSWatcher } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { nameOf, pathOf, shownName } from "../base/names.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { isPictureName } from "../parity/walk.ts";
 
@@ -45,6 +47,7 @@ export function watchFolder(
 class WatchedFolder {
   readonly #folder: string;
   readonly #signal: AbortSignal;
+  readonly #watch: typeof watch;
   readonly #settledMs: number;
   readonly #scanMs: number;
   /** Size and time of each picture that has come, or was there before (`undefined`: not asked for yet). */
@@ -52,6 +55,9 @@ class WatchedFolder {
   /** Pictures that may still be being written. */
   readonly #restless = new Map<string, NodeJS.Timeout>();
   readonly #ready = new Set<string>();
+  #watcher: FSWatcher | undefined;
+  /** Which folder is listened to. */
+  #identity: string | undefined;
   #scan: NodeJS.Timeout | "running" | undefined;
   #scanPauseMs: number;
   #scanAgain = false;
@@ -61,14 +67,17 @@ class WatchedFolder {
   constructor(folder: string, signal: AbortSignal, options: WatchOptions) {
     this.#folder = folder;
     this.#signal = signal;
+    this.#watch = options.watch ?? watch;
     this.#settledMs = options.settledMs ?? SETTLED_MS;
     this.#scanMs = options.scanMs ?? SCAN_MS;
     this.#scanPauseMs = this.#scanMs;
     try {
       // Before it is watched: what comes between the two is found by the first scan.
-      for (const name of readdirSync(folder).filter(isPictureName)) this.#known.set(name, undefined);
-      const watcher = (options.watch ?? watch)(folder, { signal }, (_event, name) => this.#hear(name));
-      watcher.on("error", this.#fail);
+      for (const name of readdirSync(pathOf(folder), { encoding: "buffer" })
+        .map(nameOf)
+        .filter(isPictureName))
+        this.#known.set(name, undefined);
+      this.#listen();
     } catch (cause) {
       this.#fail(cause);
     }
@@ -88,8 +97,17 @@ class WatchedFolder {
     }
   }
 
-  #hear(name: string | null): void {
-    if (name !== null && isPictureName(name)) this.#settle(name);
+  #listen(): void {
+    this.#watcher?.close();
+    this.#identity = identityOf(this.#folder);
+    const options = { signal: this.#signal, encoding: "buffer" } as const;
+    this.#watcher = this.#watch(pathOf(this.#folder), options, (_event, name) => this.#hear(name));
+    this.#watcher.on("error", this.#fail);
+  }
+
+  #hear(bytes: Uint8Array | null): void {
+    const name = bytes === null ? undefined : nameOf(bytes);
+    if (name !== undefined && isPictureName(name)) this.#settle(name);
     this.#scanIn(this.#scanPauseMs);
   }
 
@@ -131,7 +149,11 @@ class WatchedFolder {
     this.#scan = "running";
     this.#scanAgain = false;
     const before = new Map(this.#known);
-    const names = (await readdir(this.#folder)).filter(isPictureName);
+    // One that was made again in its place, or moved there, has events of its own.
+    if (identityOf(this.#folder) !== this.#identity) this.#listen();
+    const names = (await readdir(pathOf(this.#folder), { encoding: "buffer" }))
+      .map(nameOf)
+      .filter(isPictureName);
     for (let at = 0; at < names.length && !this.#signal.aborted; at += STATS_AT_ONCE)
       await Promise.all(names.slice(at, at + STATS_AT_ONCE).map(async (name) => this.#compare(name)));
     const there = new Set(names);
@@ -162,17 +184,23 @@ class WatchedFolder {
 
   readonly #fail = (cause: unknown): void => {
     // Windows says EPERM of a folder that it has just removed.
-    const isGone = !existsSync(this.#folder);
-    const message = `The folder ${this.#folder} cannot be watched: ${messageOf(cause)}`;
+    const isGone = !existsSync(pathOf(this.#folder));
+    const message = `The folder ${shownName(this.#folder)} cannot be watched: ${messageOf(cause)}`;
     this.#failure ??= new IsotorchError(isGone ? "INPUT_NOT_FOUND" : "INPUT_UNREADABLE", message, { cause });
     this.#wake();
   };
 }
 
+/** Which folder it is that has this name now; a new one may get the number of the old. Throws the file system's error. */
+function identityOf(folder: string): string {
+  const { dev, ino, birthtimeNs } = statSync(pathOf(folder), { bigint: true });
+  return `${dev} ${ino} ${birthtimeNs}`;
+}
+
 /** Size and time of a regular file with something in it; `undefined` for anything else. */
 async function stampOf(path: string): Promise<string | undefined> {
   try {
-    const facts = await stat(path, { bigint: true });
+    const facts = await stat(pathOf(path), { bigint: true });
     return facts.isFile() && facts.size > 0n ? `${facts.size} ${facts.mtimeNs}` : undefined;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ENOENT" ? "gone" : undefined;

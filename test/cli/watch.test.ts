@@ -7,6 +7,7 @@ import {
   renameSync,
   rmSync,
   utimesSync,
+  watch as watchReally,
   writeFileSync,
 } from "node:fs";
 import type { FSWatcher } from "node:fs";
@@ -14,6 +15,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { nameOf } from "../../src/base/names.ts";
 import { watchFolder, type WatchOptions } from "../../src/cli/watch.ts";
 import { codeOf } from "../failure.ts";
 
@@ -80,8 +82,8 @@ test("many at once all come, and a file that is gone again does not", async () =
 /** Events come only when a test sends them. */
 function events(): { watch: NonNullable<WatchOptions["watch"]>; send: (name: string | null) => void } {
   let send = (_name: string | null): void => undefined;
-  const watch = ((_folder: string, _options: object, hear: (event: string, name: string | null) => void) => {
-    send = (name) => hear("rename", name);
+  const watch = ((_folder: string, _options: object, hear: (event: string, name: Buffer | null) => void) => {
+    send = (name) => hear("rename", name === null ? null : Buffer.from(name));
     return new EventEmitter() as FSWatcher;
   }) as NonNullable<WatchOptions["watch"]>;
   return { watch, send: (name) => send(name) };
@@ -167,3 +169,40 @@ test("a folder that is taken away while it is watched is told", async () => {
   rmSync(inner, { recursive: true });
   expect(await codeOf(next)).toBe("INPUT_NOT_FOUND");
 });
+
+test.skipIf(process.platform !== "linux")(
+  "a name that is not UTF-8 comes, also in such a folder",
+  async () => {
+    const inner = Buffer.concat([Buffer.from(`${folder}/`), Uint8Array.of(0xcd, 0xbc)]);
+    mkdirSync(inner);
+    folder = nameOf(inner);
+    listen(50);
+    writeFileSync(
+      Buffer.concat([inner, Buffer.from("/"), Uint8Array.of(0xb9, 0xb7), Buffer.from(".jpg")]),
+      "new",
+    );
+    await expect.poll(() => heard, { timeout: 5_000 }).toEqual(["\udcb9\udcb7.jpg"]);
+    folder = join(folder, "..");
+  },
+);
+
+test.skipIf(process.platform === "win32")(
+  "a folder that is made again in its place is watched on",
+  async () => {
+    rmSync(folder, { recursive: true });
+    mkdirSync(folder);
+    let made = 0;
+    // The real one, which hears nothing more from the folder that was there before.
+    const counted = ((...parameters: Parameters<typeof watchReally>) => {
+      made += 1;
+      return watchReally(...parameters);
+    }) as typeof watchReally;
+    listen(50, { watch: counted, scanMs: 20 });
+    await expect.poll(() => made).toBe(1);
+    rmSync(folder, { recursive: true });
+    mkdirSync(folder);
+    await expect.poll(() => made, { timeout: 5_000 }).toBeGreaterThan(1);
+    writeFileSync(join(folder, "new.jpg"), "new");
+    await expect.poll(() => heard, { timeout: 5_000 }).toEqual(["new.jpg"]);
+  },
+);

@@ -100,7 +100,7 @@ def test_what_cannot_be_read_or_removed_in_the_place_of_a_lock_is_no_lock_for_ev
     file.mkdir()
     assert try_lock(file) is None
     os.utime(file, (1, 1))
-    with pytest.raises(OSError, match="a.lock"):
+    with pytest.raises(OSError, match=r"a\.lock"):
         try_lock(file)
 
 
