@@ -52,7 +52,7 @@ function oneOf<T extends string>(
   const text = texts.get(name) ?? values[0];
   const found = values.find((value) => value === text);
   if (found !== undefined) return found;
-  throw invalid(`${shown(name)} is one of ${values.join(", ")}.`);
+  throw invalid(`The parameter ${name} is one of ${values.join(", ")}.`);
 }
 
 function unknownName(name: string, known: readonly string[]): IsotorchError {
