@@ -84,24 +84,30 @@ export function table(look: Look): Writer {
     aside: (answer) => {
       if (!("error" in answer)) return "";
       const { code, message, hint } = answer.error;
-      return `${shown(answer.name, look)}\n  ${code}: ${message}\n  ${hint}\n`;
+      return `${shown(answer.name, look)}\n  ${code}: ${quiet(message, look)}\n  ${quiet(hint, look)}\n`;
     },
   };
 }
 
-/** A file's name must not speak to the terminal. */
-function shown(name: string, { isTerminal }: Look): string {
+function shown(name: string, look: Look): string {
   const text = shownName(name);
+  return quiet(look.isTerminal ? text.replaceAll("\n", "?") : text, look);
+}
+
+/** Names of files, labels and what messages quote of them must not speak to the terminal. */
+function quiet(text: string, { isTerminal }: Look): string {
   // eslint-disable-next-line no-control-regex
-  return isTerminal ? text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?") : text;
+  return isTerminal ? text.replaceAll(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, "?") : text;
 }
 
 /** Label and percentage; every digit is shown, as Python prints a float32 as a float. */
 function linesOf(top: readonly Classification[], look: Look): string[] {
-  const width = Math.max(...top.map(({ label }) => widthOf(label)));
+  const labels = top.map(({ label }) => quiet(label, look));
+  const width = Math.max(...labels.map(widthOf));
   const left = look.thumbnails === undefined ? 0 : THUMBNAIL_WIDTH;
   const length = Math.min(BAR, (look.columns ?? 80) - left - width - PERCENT - 6);
-  return top.map(({ label, percent, score }) => {
+  return top.map(({ percent, score }, at) => {
+    const label = labels[at] ?? "";
     const padded = label + "".padEnd(width - widthOf(label));
     const hasBar = look.isTerminal && length >= 4;
     const drawn = hasBar ? `${styled("green", bar(score, length).padEnd(length), look.isColoured)}  ` : "";
