@@ -1,6 +1,7 @@
 /** The names of the classes: the weights' own, a list, or a file as people have them. */
 import { excerpt, shown } from "./base/shown.ts";
 import { type FileHandle, open } from "node:fs/promises";
+import { isNamedPipe } from "./base/files.ts";
 import { NAMES, readText } from "./base/text.ts";
 import type { Encoding } from "./base/text.ts";
 import { IsotorchError, messageOf } from "./errors.ts";
@@ -20,6 +21,7 @@ export interface LabelFile {
 
 /** Bytes of a label file at most: some hundred times ImageNet's with all its 21,841 classes. */
 const LARGEST = 16 * 1024 * 1024;
+const GIVE_A_FILE = "Give a text file with one label per line.";
 /** Labels that come twice: ImageNet has two pairs among a thousand. More than this share is hardly meant. */
 const FEW_REPEATED = 0.02;
 
@@ -115,6 +117,8 @@ function emptyOnes(labels: readonly string[]): number[] {
 async function bytesOf(file: string, refusal: Refusal): Promise<Uint8Array> {
   let handle: FileHandle | undefined;
   try {
+    if (await isNamedPipe(file))
+      throw refusal("is a named pipe, which nobody may ever write to", GIVE_A_FILE);
     handle = await open(file);
     const facts = await handle.stat();
     if (facts.isDirectory()) throw refusal("is a folder");
@@ -140,10 +144,7 @@ async function bytesOf(file: string, refusal: Refusal): Promise<Uint8Array> {
 }
 
 function tooLarge(refusal: Refusal): IsotorchError {
-  return refusal(
-    `is larger than ${LARGEST / 2 ** 20} MiB, and no list of labels`,
-    "Give a text file with one label per line.",
-  );
+  return refusal(`is larger than ${LARGEST / 2 ** 20} MiB, and no list of labels`, GIVE_A_FILE);
 }
 
 /** The labels to use. @throws IsotorchError `BAD_LABELS` when there are not as many as classes. */

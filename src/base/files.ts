@@ -74,6 +74,15 @@ export async function writeJson(file: string, value: object, patience?: Patience
   await writeWhole(file, `${JSON.stringify(value, undefined, 2)}\n`, patience);
 }
 
+/**
+ * Whether a path is a pipe that has a name: opening it waits, beyond every signal, until somebody writes into it. Those
+ * that a shell or a parent has opened for this process have their writer already.
+ */
+export async function isNamedPipe(file: string): Promise<boolean> {
+  if (/^\/(?:dev\/(?:fd\/|std)|proc\/)/.test(file)) return false;
+  return (await stat(file).catch(() => undefined))?.isFIFO() === true;
+}
+
 /** Whether an error is a system error with one of these codes, such as `ENOSPC`. */
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(String(error.code));

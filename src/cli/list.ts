@@ -1,6 +1,7 @@
 /** A list of pictures that somebody wrote: its entries, as they come. */
 import { shown } from "../base/shown.ts";
 import { createReadStream } from "node:fs";
+import { isNamedPipe } from "../base/files.ts";
 import { nameOf } from "../base/names.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
 import type { Named } from "./inputs.ts";
@@ -37,6 +38,10 @@ export async function* listed(
   { isNul = false, signal, say = note }: ListOptions = {},
 ): AsyncGenerator<Named, void, undefined> {
   const isStdin = file === "-";
+  if (!isStdin && (await isNamedPipe(file)))
+    throw new IsotorchError("INPUT_UNREADABLE", `The list ${shown(file)} is a named pipe.`, {
+      hint: "Nobody may ever write to it: give the list on stdin, with --from -.",
+    });
   const name = isStdin ? "on stdin" : shown(file);
   const source = isStdin ? process.stdin : createReadStream(file);
   const entries = new Entries({ name, path: isStdin ? undefined : file, say });

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
   closeSync,
@@ -255,4 +256,10 @@ test("a list on stdin gives its entries as they come, and is ended by the signal
   stop.abort();
   expect(await next).toEqual({ done: true, value: undefined });
   vi.restoreAllMocks();
+});
+
+test.skipIf(process.platform === "win32")("a list that is a named pipe is refused", async () => {
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  expect(await codeOf(listed(pipe).next())).toBe("INPUT_UNREADABLE");
 });

@@ -114,6 +114,8 @@ test("a table on a terminal has bars; a file's name cannot speak to the terminal
   expect(plain).toBe(`a\\u001b[2Jb.jpg\n  tench  ${"█".repeat(12).padEnd(24)}  50\n`);
   const coloured = table({ isTerminal: true, isColoured: true }).of(answer);
   expect(coloured).toContain("\x1b[32m████");
+  const labelled = { ...answer, result: { top: [{ label: "\x1b[2Jx", index: 0, score: 0.5, percent: 50 }] } };
+  expect(table({ isTerminal: true, isColoured: false }).of(labelled)).not.toContain("\x1b");
 });
 
 test("the lines fit into the terminal, and Chinese labels are as wide as they look", () => {

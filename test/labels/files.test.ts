@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -319,3 +320,15 @@ test("labels that are not as many as the classes say what the number comes from"
   expect(await why("a,b,c")).toMatch(/all of the file is one line/);
   expect(await why("a\nb\n")).toMatch(/There are 2 labels for 3 classes\. Give one label per line/);
 });
+
+test.skipIf(process.platform === "win32")(
+  "a named pipe is refused: opening it would wait for a writer",
+  async () => {
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    expect(await failure(readLabelFile(pipe))).toMatchObject({
+      code: "BAD_LABELS",
+      message: expect.stringContaining("named pipe") as string,
+    });
+  },
+);
