@@ -62,6 +62,7 @@ void test("it is as small as the README says, with nothing in it that is not nee
     "README.md",
     "LICENSE",
     "env.yml",
+    "env.specs.txt",
     "python/isotorch_worker/__main__.py",
     "models/checkpoints.json",
   ])
