@@ -196,7 +196,10 @@ export class RemotePool implements Backend {
       if ("fields" in failure) return failure;
       const isLast = tries > this.#options.settings.retries;
       if (!failure.isRetryable || isLast || !this.#mayWait(trip, failure)) throw failure.error;
-      if (!this.#budget.spend()) throw failure.error;
+      // The budget keeps retries from a server that is overloaded. Where nobody listened, or an idle connection was closed
+      // already, nothing was computed: several calls may find that out at once, and none of them is lost by it.
+      const reached = failure.verdict !== "gone" && failure.verdict !== "stale";
+      if (reached && !this.#budget.spend()) throw failure.error;
       this.#counts.redelivered += 1;
       // At once to another server, or again where an idle connection was found closed; otherwise after a while.
       const isFirst = tries === 1 && (failure.verdict === "stale" || this.#options.endpoints.length > 1);
