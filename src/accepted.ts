@@ -21,11 +21,6 @@ export class AcceptedCalls {
     return this.#closed;
   }
 
-  /** How many are not finished yet. */
-  get size(): number {
-    return this.#open.size;
-  }
-
   /** Fires with `CLOSED` when those that are left are given up; each of them listens to it. */
   get abandoned(): AbortSignal {
     return this.#abandoned.signal;

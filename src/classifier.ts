@@ -297,7 +297,10 @@ class LocalClassifier extends PictureByPicture implements Classifier {
     const resolved = guarded(resolveClassifierOptions({ ...given, signal: AbortSignal.any(enders) }));
     const before = this.#worker;
     const opened = await open(resolved, this.#listeners);
-    if (this.calls.closed) return opened.pool.close(0);
+    if (this.calls.closed) {
+      await opened.pool.close(0);
+      throw closedError();
+    }
     // From here on calls go to the new worker; the old one finishes what it has.
     this.#worker = opened;
     this.#options = given;
