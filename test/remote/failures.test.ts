@@ -244,6 +244,21 @@ describe("several servers", () => {
     expect(living.seen.length).toBeGreaterThan(60);
   });
 
+  test("one that is gone costs no call, also where the retries are used up", async () => {
+    const failing = await fakeServer({ instead: at([2, 3], (response) => response.writeHead(502).end()) });
+    const living = await fakeServer();
+    // There are two retries, one for each connection, and a call earns a tenth of one.
+    const classifier = await remote([failing, living], { connections: 1 });
+    for (let value = 0; failing.seen.length < 3; value++) await classifier.classify(tensor(value));
+    await failing[Symbol.asyncDispose]();
+    for (let value = 0; value < 4; value++) {
+      const [best] = await classifier.classify(tensor(value));
+      expect(best?.index).toBe(bestOf(value));
+    }
+    expect(classifier.stats().failed).toBe(0);
+    expect(classifier.stats().redelivered).toBeGreaterThan(2);
+  });
+
   test("one that was not there at the start is taken once it comes", async () => {
     const place = await fakeServer();
     const { port } = place;
