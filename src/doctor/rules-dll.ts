@@ -6,22 +6,16 @@ import { byInstalling, bySetup, errorsLike, type Found, type Rule } from "./rule
 
 const REDISTRIBUTABLE = "winget install --exact --id Microsoft.VCRedist.2015+.x64";
 
-const pageFile: Rule = {
-  id: "page-file",
-  area: "environment",
-  level: "error",
-  looksAt: "WinError 1455: the paging file is too small to load a DLL",
-  find: (_findings, errors) =>
-    found(
-      errors,
-      /WinError 1455\b|paging file is too small|页面文件太小|分頁檔太小/,
-      (what) =>
-        `Windows has too little virtual memory to load ${what}: the CUDA libraries of PyTorch ask for several GB.`,
-      {
-        mend: "Enlarge the paging file (SystemPropertiesAdvanced.exe, Performance, Advanced, Virtual memory: let Windows manage it, on a drive with 20 GB free), restart Windows; or use a PyTorch for the CPU: npx isotorch setup --variant cpu",
-      },
-    ),
-};
+const pageFile: Rule = rule(
+  "page-file",
+  "WinError 1455: the paging file is too small to load a DLL",
+  /WinError 1455\b|paging file is too small|页面文件太小|分頁檔太小/,
+  (what) =>
+    `Windows has too little virtual memory to load ${what}: the CUDA libraries of PyTorch ask for several GB.`,
+  {
+    mend: "Enlarge the paging file (SystemPropertiesAdvanced.exe, Performance, Advanced, Virtual memory: let Windows manage it, on a drive with 20 GB free), restart Windows; or use a PyTorch for the CPU: npx isotorch setup --variant cpu",
+  },
+);
 
 const outdatedFbgemm: Rule = {
   id: "dll-fbgemm",
@@ -40,80 +34,67 @@ const outdatedFbgemm: Rule = {
   },
 };
 
-const missing: Rule = {
-  id: "dll-missing",
-  area: "environment",
-  level: "error",
-  looksAt: "WinError 126: a DLL, or one that it needs, is missing",
-  find: (_findings, errors) =>
-    found(
-      errors,
-      /WinError 126\b|DLL load failed.*(?:specified module could not be found|找不到指定的模块|找不到指定的模組)/,
-      (what) =>
-        `${what} is missing, or a DLL that it needs; most often the Visual C++ runtime is, else an antivirus took the file away.`,
-      { mend: `${REDISTRIBUTABLE}; if it was there: npx isotorch setup` },
-    ),
-};
+const missing: Rule = rule(
+  "dll-missing",
+  "WinError 126: a DLL, or one that it needs, is missing",
+  /WinError 126\b|DLL load failed.*(?:specified module could not be found|找不到指定的模块|找不到指定的模組)/,
+  (what) =>
+    `${what} is missing, or a DLL that it needs; most often the Visual C++ runtime is, else an antivirus took the file away.`,
+  { mend: `${REDISTRIBUTABLE}; if it was there: npx isotorch setup` },
+);
 
-const procedure: Rule = {
-  id: "dll-version",
-  area: "environment",
-  level: "error",
-  looksAt: "WinError 127: a DLL is there in another version than the one that is needed",
-  find: (_findings, errors) =>
-    found(
-      errors,
-      /WinError 127\b|DLL load failed.*(?:specified procedure could not be found|找不到指定的程序)/,
-      (what) =>
-        `A DLL that ${what} needs is of another version: pip's and conda's packages are mixed, or another program's directory stands before on the PATH.`,
-      bySetup(),
-    ),
-};
+const procedure: Rule = rule(
+  "dll-version",
+  "WinError 127: a DLL is there in another version than the one that is needed",
+  /WinError 127\b|DLL load failed.*(?:specified procedure could not be found|找不到指定的程序)/,
+  (what) =>
+    `A DLL that ${what} needs is of another version: pip's and conda's packages are mixed, or another program's directory stands before on the PATH.`,
+  bySetup(),
+);
 
-const initialisation: Rule = {
-  id: "dll-initialisation",
-  area: "environment",
-  level: "error",
-  looksAt: "WinError 1114: a DLL is there and its start fails",
-  find: (_findings, errors) =>
-    found(
-      errors,
-      /WinError 1114\b|DLL load failed.*(?:initialization routine failed|初始化例程失败|初始化例行程序失敗)/,
-      (what) =>
-        `${what} is there and fails to start: an old Visual C++ runtime, a restart that Windows waits for, or another copy of one of its DLLs.`,
-      { mend: `${REDISTRIBUTABLE}, then restart Windows; if it stays: npx isotorch setup` },
-    ),
-};
+const initialisation: Rule = rule(
+  "dll-initialisation",
+  "WinError 1114: a DLL is there and its start fails",
+  /WinError 1114\b|DLL load failed.*(?:initialization routine failed|初始化例程失败|初始化例行程序失敗)/,
+  (what) =>
+    `${what} is there and fails to start: an old Visual C++ runtime, a restart that Windows waits for, or another copy of one of its DLLs.`,
+  { mend: `${REDISTRIBUTABLE}, then restart Windows; if it stays: npx isotorch setup` },
+);
 
-const blocked: Rule = {
-  id: "dll-blocked",
-  area: "environment",
-  level: "error",
-  looksAt: "WinError 4551, 1260, 225: Windows or an antivirus forbids a DLL",
-  find: (_findings, errors) =>
-    found(
-      errors,
-      /WinError (?:4551|1260|225)\b|DLL load failed.*(?:policy has blocked|策略已阻止|原則已封鎖)/,
-      (what) => `Windows (Smart App Control, a policy, an antivirus) forbids ${what}.`,
-      {
-        mend: "Allow it in Windows Security (App & browser control, Virus & threat protection), or use conda's PyTorch: npx isotorch setup --via conda",
-      },
-    ),
-};
+const blocked: Rule = rule(
+  "dll-blocked",
+  "WinError 4551, 1260, 225: Windows or an antivirus forbids a DLL",
+  /WinError (?:4551|1260|225)\b|DLL load failed.*(?:policy has blocked|策略已阻止|原則已封鎖)/,
+  (what) => `Windows (Smart App Control, a policy, an antivirus) forbids ${what}.`,
+  {
+    mend: "Allow it in Windows Security (App & browser control, Virus & threat protection), or use conda's PyTorch: npx isotorch setup --via conda",
+  },
+);
 
-const otherDll: Rule = {
-  id: "dll-load",
-  area: "environment",
-  level: "error",
-  looksAt: "any other DLL that cannot be loaded",
-  find: (_findings, errors) =>
-    found(
-      errors,
-      /DLL load failed|WinError \d+\].*(?:Error loading|\.(?:dll|pyd))/,
-      (what, text) => `${what} cannot be loaded: ${text}`,
-      { mend: `${REDISTRIBUTABLE}; if it was there: npx isotorch setup` },
-    ),
-};
+const otherDll: Rule = rule(
+  "dll-load",
+  "any other DLL that cannot be loaded",
+  /DLL load failed|WinError \d+\].*(?:Error loading|\.(?:dll|pyd))/,
+  (what, text) => `${what} cannot be loaded: ${text}`,
+  { mend: `${REDISTRIBUTABLE}; if it was there: npx isotorch setup` },
+);
+
+/** A rule that an error's text alone decides. */
+function rule(
+  id: string,
+  looksAt: string,
+  pattern: RegExp,
+  say: (what: string, text: string) => string,
+  mend: Pick<Found, "mend" | "fix">,
+): Rule {
+  return {
+    id,
+    area: "environment",
+    level: "error",
+    looksAt,
+    find: (_findings, errors) => found(errors, pattern, say, mend),
+  };
+}
 
 /** @param say the sentence of what cannot be loaded, and the error's first line. */
 function found(
