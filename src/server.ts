@@ -3,5 +3,4 @@
 import "./host.ts";
 export { createServer } from "./server/server.ts";
 export type { Server } from "./server/server.ts";
-export type { LogLevel, ServerOptions } from "./server/options.ts";
-export type { DecoderOptions } from "./server/decoder/pool.ts";
+export type { DecoderOptions, LogLevel, ServerOptions } from "./server/options.ts";

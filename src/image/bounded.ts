@@ -1,5 +1,6 @@
 import { shown } from "../base/shown.ts";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { resolve } from "node:path";
 import { outOfMemory } from "../base/memory.ts";
 import { pathOf } from "../base/names.ts";
 import { IsotorchError, messageOf } from "../errors.ts";
@@ -10,6 +11,8 @@ export interface Bounds {
   /** Most bytes that are taken. */
   readonly maxBytes: number;
   readonly signal: AbortSignal | undefined;
+  /** Where relative paths start. @default the folder of this process */
+  readonly folder?: string | undefined;
 }
 
 /** Throws `ABORTED` once the signal has fired, with its reason as the cause. */
@@ -30,14 +33,14 @@ export function throwIfTooLarge(bytes: number, maxBytes: number, what: string): 
 
 /**
  * Reads a regular file. Never waits on a pipe and never reads a device. Blocks while it reads: pictures are
- * prepared in a thread of their own, and five calls by way of Node's thread pool cost a small picture half a millisecond.
+ * prepared in a process of their own, and five calls by way of Node's thread pool cost a small picture half a millisecond.
  *
  * @throws IsotorchError `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, `INPUT_TOO_LARGE`, `ABORTED`.
  */
 export function readFileBounded(path: string, bounds: Bounds): Uint8Array {
   throwIfAborted(bounds.signal);
   // Without O_NONBLOCK, opening a FIFO waits for its writer, and nothing can end that wait.
-  const file = openFile(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  const file = openFile(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0), bounds.folder);
   try {
     const stats = fstatSync(file);
     if (!stats.isFile()) {
@@ -55,9 +58,9 @@ export function readFileBounded(path: string, bounds: Bounds): Uint8Array {
   }
 }
 
-function openFile(path: string, flags: number): number {
+function openFile(path: string, flags: number, folder: string | undefined): number {
   try {
-    return openSync(pathOf(path), flags);
+    return openSync(pathOf(folder === undefined ? path : resolve(folder, path)), flags);
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
     if (code === "ENAMETOOLONG") {
@@ -87,7 +90,7 @@ function readAll(file: number, path: string, size: number, bounds: Bounds): Uint
   for (;;) {
     throwIfAborted(bounds.signal);
     // One byte more than expected, so that the end of the file is seen and a growing file is noticed. Not from the pool
-    // of small buffers: the bytes are handed from thread to thread with the memory that they lie in.
+    // of small buffers: the bytes are handed on with the memory that they lie in.
     const chunk = Buffer.allocUnsafeSlow(Math.max(size - total, 0) + (total < size ? 1 : 65_536));
     const bytesRead = readSync(file, chunk);
     if (bytesRead === 0) break;

@@ -1,133 +1,99 @@
-/** Threads that prepare pictures, so that the event loop of the program stays free. */
+/** Processes that prepare pictures: the program's event loop stays free, and a decoder that hangs or crashes can be ended. */
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
-import { checkAddressSpace, outOfMemory } from "../base/memory.ts";
-import { IsotorchError, abortError, messageOf } from "../errors.ts";
-import { built } from "./built.ts";
+import { Holding } from "../base/holding.ts";
+import { checkAddressSpace } from "../base/memory.ts";
+import { after, type Timer } from "../base/timer.ts";
+import { type IsotorchError, abortError } from "../errors.ts";
 import type { OwnDigests } from "./attest/built-in.ts";
-import { type Carried, revive } from "./carried.ts";
+import { built } from "./built.ts";
+import {
+  crashed,
+  endingText,
+  isFromOutside,
+  killedTwice,
+  poolClosed,
+  tooManyWait,
+  unstartable,
+} from "./process/failures.ts";
+import type { Work } from "./process/messages.ts";
+import { type Call, type Loss, Place } from "./process/place.ts";
+import type { Ending } from "./process/process.ts";
 import type { Job, Prepared } from "./prepare.ts";
 
-/** `attest`: decode and resize the pictures of the attestation. */
-export type ToThread = { readonly id: number; readonly job: Job | "attest" } | { readonly abort: number };
-export type FromThread =
-  | { readonly id: number; readonly prepared: Prepared }
-  | { readonly id: number; readonly digests: OwnDigests }
-  | { readonly id: number; readonly error: Carried };
-
-/** Pictures in a thread at a time: sharp decodes them beside the thread, in as many threads as Node gives it (4). */
-const AT_A_TIME = Math.min(4, Math.max(2, availableParallelism()));
-
-interface Call {
-  readonly job: Job | "attest";
-  resolve(made: Prepared | OwnDigests): void;
-  reject(error: Error): void;
+export interface PoolOptions {
+  /** Processes at most; each has one picture at a time. */
+  readonly processes: number;
+  /** Milliseconds that one picture may take. @default Infinity */
+  readonly timeoutMs?: number;
+  /** Pictures that may wait for a process. @default Infinity */
+  readonly maxWaiting?: number;
+  /** The program; tests put another in its place. */
+  readonly script?: URL;
 }
 
-/** One thread and the pictures that it has. */
-class Thread {
-  readonly #worker: Worker;
-  readonly #calls = new Map<number, Call>();
-  readonly #onIdle: (() => void)[] = [];
-  #next = 0;
-  #ended = false;
-
-  /** @param freed is called whenever a place has become free. @param died once it has ended by itself. */
-  constructor(program: URL, freed: () => void, died: () => void) {
-    this.#worker = new Worker(program, { name: "isotorch pictures", execArgv: [] });
-    this.#worker.on("message", (reply: FromThread) => {
-      this.#settle(reply);
-      freed();
-    });
-    // Listening to messages keeps the process alive, so it is let go after that.
-    this.#worker.unref();
-    const onEnd = (cause: unknown): void => {
-      if (this.#ended) return;
-      this.#ended = true;
-      died();
-      const calls = [...this.#calls.values()];
-      this.#calls.clear();
-      for (const call of calls) call.reject(death(cause));
-      this.#idle();
-    };
-    this.#worker.once("error", onEnd);
-    this.#worker.once("exit", (code) => onEnd(new Error(`exit code ${code}`)));
-  }
-
-  get free(): boolean {
-    return this.#calls.size < AT_A_TIME;
-  }
-
-  start(call: Call): void {
-    const id = this.#next++;
-    try {
-      const message: ToThread = { id, job: ownMemory(call.job) };
-      this.#worker.postMessage(message, memoryOf(message.job));
-    } catch (error) {
-      // Too little memory for a copy, which is this call's trouble alone.
-      call.reject(outOfMemory(error) ?? (error instanceof Error ? error : new Error(String(error))));
-      return;
-    }
-    this.#calls.set(id, call);
-    this.#worker.ref();
-  }
-
-  /** Tells the thread, if the call is here; its place is free when the thread has answered. */
-  abort(call: Call): void {
-    for (const [id, other] of this.#calls) {
-      if (other !== call) continue;
-      const message: ToThread = { abort: id };
-      this.#worker.postMessage(message, []);
-    }
-  }
-
-  /** Lets it finish what it has, then ends it. */
-  async end(): Promise<void> {
-    if (this.#calls.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
-    this.#ended = true;
-    await this.#worker.terminate();
-  }
-
-  #settle(reply: FromThread): void {
-    const call = this.#calls.get(reply.id);
-    this.#calls.delete(reply.id);
-    if (this.#calls.size === 0) this.#idle();
-    if ("prepared" in reply) call?.resolve(reply.prepared);
-    else if ("digests" in reply) call?.resolve(reply.digests);
-    else call?.reject(revive(reply.error));
-  }
-
-  #idle(): void {
-    this.#worker.unref();
-    for (const resolve of this.#onIdle.splice(0)) resolve();
-  }
+/** Counts and gauges. */
+export interface PoolStats {
+  /** Processes that have a picture, also one that nobody waits for any more. */
+  readonly busy: number;
+  readonly waiting: number;
+  /** Processes that were killed because a picture took too long, or was given up by its caller. */
+  readonly killed: number;
+  /** Processes that ended by themselves. */
+  readonly died: number;
 }
 
-/** First come, first served; threads start when there is something to do. */
+/** A picture that has waited for so long gets another process, which costs a tenth of a second of processor time. */
+const PATIENCE_MS = 50;
+/** Starts in a row that others may spoil. */
+const MOST_SPOILED = 3;
+
+/** First come, first served. */
 export class Pool {
-  readonly #size: number;
-  readonly #program: URL;
-  #waiting: Call[] = [];
-  #threads: readonly Thread[] = [];
+  readonly #processes: number;
+  readonly #timeoutMs: number;
+  readonly #maxWaiting: number;
+  readonly #script: URL;
+  readonly #holding = new Holding();
+  readonly #waiting: Call[] = [];
+  #places: readonly Place[] = [];
+  /** Places that have something to finish, and get nothing more. */
+  readonly #leaving = new Set<Place>();
+  #patience: Timer | undefined;
   #users = 0;
+  /** Places that stay without work. */
+  #kept = 1;
+  /** Whether another place may be tried while there is one. */
+  #grows = true;
+  #spoiled = 0;
+  #killed = 0;
+  #died = 0;
+  #isClosed = false;
   #own: Promise<OwnDigests> | undefined;
 
-  /** @param size most threads. @param program what they run. */
-  constructor(size: number, program: URL = built("thread.js")) {
-    this.#size = size;
-    this.#program = program;
+  constructor({ processes, timeoutMs = Infinity, maxWaiting = Infinity, script }: PoolOptions) {
+    this.#processes = processes;
+    this.#timeoutMs = timeoutMs;
+    this.#maxWaiting = maxWaiting;
+    this.#script = script ?? built("process/child.js");
+  }
+
+  stats(): PoolStats {
+    const busy = this.#places.filter(({ isBusy }) => isBusy).length;
+    return { busy, waiting: this.#waiting.length, killed: this.#killed, died: this.#died };
   }
 
   /**
-   * Prepares a picture in a thread.
+   * Prepares a picture in another process. An abort settles the call at once; the process is killed if it has not finished the
+   * picture half a second later. A picture whose process ends under it is given to another one, once.
    *
-   * @throws IsotorchError as `prepare`; `WORKER_DIED` when the thread ended; what the signal's reason says.
+   * @throws IsotorchError as `prepare`; `DECODE_FAILED` where two processes crashed or it took too long; `WORKER_DIED` where two
+   * were killed from outside; `WORKER_START_FAILED`, `OUT_OF_MEMORY`, `QUEUE_FULL`, `CLOSED`; the reason of the signal.
    */
   run(job: Job, signal: AbortSignal): Promise<Prepared> {
     return this.#call(job, signal) as Promise<Prepared>;
   }
 
-  /** Node's side of the attestation, made in a thread once for the whole process. @throws IsotorchError `WORKER_DIED`. */
+  /** Node's side of the attestation, made once. @throws IsotorchError as {@link run}. */
   attest(): Promise<OwnDigests> {
     this.#own ??= this.#call("attest", new AbortController().signal).catch((error: unknown) => {
       this.#own = undefined;
@@ -136,128 +102,169 @@ export class Pool {
     return this.#own;
   }
 
-  async #call(job: Job | "attest", signal: AbortSignal): Promise<Prepared | OwnDigests> {
+  /**
+   * Starts a process, which takes a while to load its decoder, and keeps it until the function that is returned is called.
+   * That ends the processes once they have done what somebody waits for, unless somebody else keeps them.
+   */
+  enter(): () => Promise<void> {
+    this.#users += 1;
+    // A process that cannot be started is told to whoever has a picture for it.
+    if (this.#places.length === 0) this.#start();
+    let left: Promise<void> | undefined;
+    return () => (left ??= this.#leave());
+  }
+
+  /** Starts all processes, and keeps them. */
+  warm(): void {
+    this.#kept = this.#processes;
+    for (let count = this.#places.length; count < this.#kept; count++) this.#start();
+  }
+
+  /** Kills the processes; what waits or runs fails with `CLOSED`. Idempotent. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#failWaiting(poolClosed());
+    for (const place of this.#places) place.fail(poolClosed());
+    await this.#endAll();
+  }
+
+  async #leave(): Promise<void> {
+    this.#users -= 1;
+    if (this.#users === 0) await this.#endAll();
+  }
+
+  async #endAll(): Promise<void> {
+    const places = this.#places;
+    this.#places = [];
+    await this.#holding.until(
+      Promise.all(
+        places.map(async (place) => {
+          this.#leaving.add(place);
+          await place.alone();
+          await place.end();
+          this.#leaving.delete(place);
+        }),
+      ),
+    );
+  }
+
+  async #call(work: Work, signal: AbortSignal): Promise<Prepared | OwnDigests> {
+    if (this.#isClosed) throw poolClosed();
+    if (this.#waiting.length >= this.#maxWaiting) throw tooManyWait();
     if (signal.aborted) throw abortError(signal);
     let onAbort = (): void => undefined;
+    const made = new Promise<Prepared | OwnDigests>((resolve, reject) => {
+      const call: Call = { work, resolve, reject, kills: 0, crashes: 0 };
+      onAbort = () => this.#drop(call, abortError(signal));
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#waiting.push(call);
+      this.#serve();
+    });
     try {
-      return await new Promise((resolve, reject) => {
-        const call: Call = { job, resolve, reject };
-        onAbort = () => {
-          reject(abortError(signal));
-          this.#waiting = this.#waiting.filter((other) => other !== call);
-          for (const thread of this.#threads) thread.abort(call);
-        };
-        signal.addEventListener("abort", onAbort, { once: true });
-        this.#waiting.push(call);
-        this.#serve();
-      });
+      return await this.#holding.until(made);
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
   }
 
-  /**
-   * Starts a thread, which takes a while to load its decoder, and keeps it until the function that is returned is called.
-   * That ends the threads once they have done what they have, unless somebody else keeps them.
-   */
-  enter(): () => Promise<void> {
-    this.#users += 1;
-    // A thread that cannot be started is told to whoever has a picture for it.
-    if (this.#threads.length === 0) this.#addOrFail();
-    let left: Promise<void> | undefined;
-    return () => (left ??= this.#leave());
-  }
-
-  async #leave(): Promise<void> {
-    this.#users -= 1;
-    if (this.#users > 0) return;
-    const threads = this.#threads;
-    this.#threads = [];
-    await Promise.all(threads.map((thread) => thread.end()));
+  #drop(call: Call, reason: IsotorchError): void {
+    const at = this.#waiting.indexOf(call);
+    if (at !== -1) this.#waiting.splice(at, 1);
+    else [...this.#places, ...this.#leaving].some((place) => place.drop(call));
+    call.reject(reason);
   }
 
   #serve(): void {
-    for (;;) {
-      const call = this.#waiting[0];
-      if (call === undefined) return;
-      const thread = this.#threads.find(({ free }) => free) ?? this.#addOrFail();
-      if (thread === undefined) return;
-      this.#waiting.shift();
-      thread.start(call);
+    for (const place of this.#places) {
+      while (place.isFree) {
+        const call = this.#waiting.shift();
+        if (call === undefined) return;
+        place.give(call, this.#timeoutMs);
+      }
+    }
+    if (this.#waiting.length === 0) return;
+    if (this.#places.length === 0) this.#start();
+    else if (this.#mayGrow && this.#patience === undefined) {
+      this.#patience = after(PATIENCE_MS, () => this.#onPatience(), false);
     }
   }
 
-  /** Another thread, where there is room for one. If it cannot be started and is the only one, nobody is left waiting. */
-  #addOrFail(): Thread | undefined {
+  get #mayGrow(): boolean {
+    return this.#grows && this.#places.length < this.#processes;
+  }
+
+  #onPatience(): void {
+    this.#patience = undefined;
+    if (this.#waiting.length > 0 && this.#mayGrow) this.#start();
+    this.#serve();
+  }
+
+  #start(): void {
     try {
-      return this.#add();
+      checkAddressSpace();
+      const place: Place = new Place(this.#script, {
+        free: () => this.#onFree(),
+        idle: () => this.#onIdle(place),
+        lost: (loss) => this.#onLost(place, loss),
+      });
+      this.#places = [...this.#places, place];
     } catch (error) {
-      const waiting = this.#threads.length === 0 ? this.#waiting : [];
-      this.#waiting = this.#waiting.filter((call) => !waiting.includes(call));
-      for (const call of waiting) call.reject(unstartable(error));
-      return undefined;
+      this.#onStartFailed(unstartable(error));
     }
   }
 
-  #add(): Thread | undefined {
-    if (this.#threads.length >= this.#size) return undefined;
-    checkAddressSpace();
-    const thread: Thread = new Thread(
-      this.#program,
-      () => this.#serve(),
-      () => {
-        this.#threads = this.#threads.filter((other) => other !== thread);
-        this.#serve();
-      },
-    );
-    this.#threads = [...this.#threads, thread];
-    return thread;
+  #onFree(): void {
+    this.#grows = true;
+    this.#spoiled = 0;
+    this.#serve();
+  }
+
+  #onIdle(place: Place): void {
+    if (this.#places.length <= this.#kept) return;
+    this.#remove(place);
+    void place.end();
+  }
+
+  #onLost(place: Place, loss: Loss): void {
+    this.#remove(place);
+    if (loss.kind === "killed") this.#killed += 1;
+    else if (loss.kind === "unable") return this.#onStartFailed(unstartable(loss.cause));
+    else {
+      this.#died += 1;
+      const { ending, call } = loss;
+      if (!loss.wasReady && !(isFromOutside(ending) && ++this.#spoiled < MOST_SPOILED)) {
+        return this.#onStartFailed(unstartable(ending.error ?? new Error(endingText(ending))));
+      }
+      if (call) this.#again(call, ending);
+    }
+    this.#serve();
+  }
+
+  /** The picture of a process that ended: to be prepared by another one, unless it was this one's second. */
+  #again(call: Call, ending: Ending): void {
+    if (isFromOutside(ending)) call.kills += 1;
+    else call.crashes += 1;
+    if (call.crashes > 1) call.reject(crashed(ending));
+    else if (call.kills > 1) call.reject(killedTwice());
+    else this.#waiting.unshift(call);
+  }
+
+  /** If it was the only one, nobody is left waiting. */
+  #onStartFailed(error: IsotorchError): void {
+    this.#grows = false;
+    this.#spoiled = 0;
+    if (this.#places.length === 0) this.#failWaiting(error);
+    else this.#serve();
+  }
+
+  #failWaiting(error: IsotorchError): void {
+    for (const call of this.#waiting.splice(0)) call.reject(error);
+  }
+
+  #remove(place: Place): void {
+    this.#places = this.#places.filter((other) => other !== place);
   }
 }
 
-/** The threads of this process. */
-export const pictures: Pool = new Pool(1);
-
-/** The job with memory that may be handed over: what the caller gave stays the caller's. */
-function ownMemory(job: Job | "attest"): Job | "attest" {
-  if (job === "attest") return job;
-  const { source } = job;
-  if (source.kind === "file") return job;
-  if (source.kind === "encoded")
-    return { ...job, source: { ...source, bytes: new Uint8Array(source.bytes) } };
-  const { pixels } = source;
-  return { ...job, source: { ...source, pixels: { ...pixels, data: new Uint8Array(pixels.data) } } };
-}
-
-function memoryOf(job: Job | "attest"): ArrayBuffer[] {
-  if (job === "attest") return [];
-  const { source } = job;
-  if (source.kind === "file") return [];
-  const { buffer } = source.kind === "encoded" ? source.bytes : source.pixels.data;
-  return buffer instanceof ArrayBuffer ? [buffer] : [];
-}
-
-function unstartable(cause: unknown): IsotorchError {
-  if (cause instanceof IsotorchError) return cause;
-  const message = `The thread that prepares pictures cannot be started: ${messageOf(cause)}`;
-  return (
-    outOfMemory(cause) ??
-    new IsotorchError("WORKER_START_FAILED", message, {
-      hint: "Raise what limits this process: `ulimit -u` (threads), `ulimit -v` (addresses), `ulimit -n` (files)",
-      cause,
-    })
-  );
-}
-
-function death(cause: unknown): IsotorchError {
-  const refusal = outOfMemory(cause);
-  if (refusal !== undefined) return refusal;
-  return new IsotorchError(
-    "WORKER_DIED",
-    `The thread that prepared the picture ended: ${messageOf(cause)}.`,
-    {
-      hint: "Call again: another thread takes its place. If it ends too, the picture may need more memory than there is.",
-      cause,
-    },
-  );
-}
+/** The processes of this program. */
+export const pictures: Pool = new Pool({ processes: Math.min(4, availableParallelism()) });

@@ -1,4 +1,4 @@
-/** From an input to what crosses to the worker: read, decode, resize and crop, normalise. Runs in whichever thread calls it. */
+/** From an input to what crosses to the worker: read, decode, resize and crop, normalise. Runs in whichever process calls it. */
 import { IsotorchError } from "../errors.ts";
 import { Stopwatch } from "../stopwatch.ts";
 import { type Attestation, firstAxis, leftOfKind } from "./attest/attestation.ts";
@@ -11,7 +11,7 @@ import { resizeAndCrop } from "./resample.ts";
 import { type Limits, type Located, readImageFile } from "./source.ts";
 import { pixelsToTensor, type Tensor } from "./tensor.ts";
 
-/** One picture and what is to be made of it. Plain data: it crosses from thread to thread. */
+/** One picture and what is to be made of it. Plain data: it crosses from process to process. */
 export interface Job {
   readonly source: Exclude<Located, { kind: "tensor" }>;
   readonly spec: InputSpec;
@@ -20,6 +20,8 @@ export interface Job {
   readonly limits: Limits;
   readonly decode: DecodeOptions;
   readonly want: Want;
+  /** Where a relative path of a file starts. @default the folder of the process that reads it */
+  readonly folder?: string;
 }
 
 /** What is asked for; what nobody asks for is not made. Where nothing is, the file is only read and looked at. */
@@ -54,13 +56,14 @@ export interface Prepared {
 export async function prepare(job: Job, signal?: AbortSignal): Promise<Prepared> {
   const clock = new Stopwatch();
   const { laps } = clock;
-  const { source, limits } = job;
+  const { source, limits, folder } = job;
   if (source.kind === "pixels") {
     const left = leftOfSize(job, source.pixels);
     if (left !== undefined) return { encoded: ppmOf(source.pixels), left, laps };
     return { ...makeOf(source.pixels, job, clock), laps };
   }
-  const encoded = source.kind === "file" ? readImageFile(source.path, { signal, limits }) : source.bytes;
+  const encoded =
+    source.kind === "file" ? readImageFile(source.path, { signal, limits, folder }) : source.bytes;
   clock.lap("read");
   const header = readHeader(encoded, limits.pixels);
   const left = doubtOf(header, job.decode) ?? leftOfKind(job.attestation, header) ?? leftOfTurn(job, header);

@@ -59,6 +59,8 @@ export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
   /** @default 178,956,970 pixels and 576 MiB */
   readonly limits?: PartialLimits | undefined;
+  /** Where relative paths start. @default the folder of this process */
+  readonly folder?: string | undefined;
 }
 
 /**
@@ -95,8 +97,8 @@ export function readImageFile(path: string, options: LoadOptions = {}): Uint8Arr
   return notEmpty(readFileBounded(path, boundsOf(options)));
 }
 
-function boundsOf({ limits, signal }: LoadOptions): Bounds {
-  return { maxBytes: limits?.bytes ?? DEFAULT_LIMITS.bytes, signal };
+function boundsOf({ limits, signal, folder }: LoadOptions): Bounds {
+  return { maxBytes: limits?.bytes ?? DEFAULT_LIMITS.bytes, signal, folder };
 }
 
 function notEmpty(bytes: Uint8Array): Uint8Array {

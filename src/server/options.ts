@@ -2,8 +2,8 @@
 import { excerpt, shownValue } from "../base/shown.ts";
 import type { Classifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
+import type { PoolOptions } from "../image/pool.ts";
 import { nearest } from "../nearest.ts";
-import type { DecoderOptions } from "./decoder/pool.ts";
 import { checkedHosts } from "./security/hosts.ts";
 import { checkedToken, makeToken } from "./security/token.ts";
 
@@ -93,6 +93,16 @@ export const SERVER_LIMITS: ServerLimits = {
   requestMs: 60_000,
   answerMs: 60_000,
 };
+
+/** The processes in which pictures of strangers are decoded. */
+export interface DecoderOptions extends PoolOptions {
+  /** Processes. @default 2 */
+  readonly processes: number;
+  /** Milliseconds that one picture may take. @default 10000 */
+  readonly timeoutMs: number;
+  /** Pictures that may wait for a process. @default 64 */
+  readonly maxWaiting: number;
+}
 
 export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

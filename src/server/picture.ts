@@ -4,12 +4,12 @@ import { withinDeadline } from "../deadline.ts";
 import { IsotorchError } from "../errors.ts";
 import type { InputSpec, Pixels } from "../image/geometry.ts";
 import type { Limits } from "../image/limits.ts";
+import type { Pool } from "../image/pool.ts";
 import type { Want } from "../image/prepare.ts";
 import { pixelsToTensor } from "../image/tensor.ts";
 import type { Tensor } from "../image/tensor.ts";
 import type { ClassifyOptions } from "../options.ts";
 import type { DetailedResult } from "../result.ts";
-import type { DecoderPool } from "./decoder/pool.ts";
 
 /** How a picture is read, as in `ClassifyOptions`. */
 export type Reading = Required<Pick<ClassifyOptions, "exif" | "icc" | "mode">>;
@@ -41,10 +41,10 @@ export const AS_STORED: Reading = { exif: "ignore", icc: "ignore", mode: "conver
 
 export class Pictures {
   readonly #classifier: Classifier;
-  readonly #decoder: DecoderPool;
+  readonly #decoder: Pool;
   readonly #limits: Limits;
 
-  constructor(classifier: Classifier, decoder: DecoderPool, limits: Limits) {
+  constructor(classifier: Classifier, decoder: Pool, limits: Limits) {
     this.#classifier = classifier;
     this.#decoder = decoder;
     this.#limits = limits;
@@ -58,7 +58,7 @@ export class Pictures {
       const decoding = this.#decode(bytes, reading, CROPPED, signal);
       asked.holds(decoding);
       const decoded = await decoding;
-      if (decoded.kind === "pillow" || !attestation.node.includes("normalize")) {
+      if (decoded === undefined || !attestation.node.includes("normalize")) {
         return this.#byPillow(bytes, reading, { ...asked, signal });
       }
       this.#refuseOther(spec);
@@ -80,15 +80,19 @@ export class Pictures {
 
   /** The whole picture, decoded in another process; undefined where only Pillow reads it. @throws IsotorchError */
   async pixels(bytes: Uint8Array, { signal }: Pick<Asked, "signal">): Promise<Pixels | undefined> {
-    const decoded = await this.#decode(bytes, AS_STORED, PICTURE, signal);
-    return decoded.kind === "pillow" ? undefined : decoded.pixels;
+    return (await this.#decode(bytes, AS_STORED, PICTURE, signal))?.pixels;
   }
 
-  #decode(bytes: Uint8Array, reading: Reading, want: Want, signal: AbortSignal) {
+  /** In another process; undefined where only Pillow, in the worker, can tell what is in it. */
+  async #decode(bytes: Uint8Array, reading: Reading, want: Want, signal: AbortSignal) {
     const { spec, attestation } = this.#classifier.info();
     const source = { kind: "encoded", bytes } as const;
     const job = { source, spec, attestation, limits: this.#limits, decode: reading, want };
-    return this.#decoder.decode(job, signal);
+    const { left, pixels, cropped, laps } = await this.#decoder.run(job, signal);
+    const made = cropped ?? pixels;
+    if (left !== undefined || made === undefined) return undefined;
+    const { read: _, ...timings } = laps;
+    return { pixels: made, timings };
   }
 
   async #network(tensor: Tensor, { topK, include, signal, remainingMs }: Asked): Promise<Answered> {

@@ -1,8 +1,8 @@
 /** The HTTP server: its parts are put together here and nowhere else. */
 import type { FastifyInstance } from "fastify";
+import { Pool } from "../image/pool.ts";
 import { createApp } from "./app.ts";
 import { Comparer } from "./compare/comparer.ts";
-import { DecoderPool } from "./decoder/pool.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { inferRoutes } from "./oip/routes.ts";
 import { Statistics } from "./oip/statistics.ts";
@@ -58,7 +58,7 @@ export interface Server extends AsyncDisposable {
 export async function createServer(given: ServerOptions): Promise<Server> {
   const options = resolveServerOptions(given);
   const { classifier } = options;
-  const decoder = new DecoderPool(options.decoder);
+  const decoder = new Pool(options.decoder);
   const admission = new Admission(options.limits);
   const pictures = new Pictures(classifier, decoder, {
     pixels: options.limits.pixels,

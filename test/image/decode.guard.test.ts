@@ -7,14 +7,14 @@ import { createClassifier } from "../../src/classifier.ts";
 import { UNTRAINED } from "../checkpoint.ts";
 
 const IMAGE = fileURLToPath(new URL("../../examples/images/landscape.jpg", import.meta.url));
-const CHILD = new URL("../../dist/server/decoder/child.js", import.meta.url).href;
+const WORK = new URL("../../dist/image/process/work.js", import.meta.url).href;
 const SHARP = import.meta.resolve("sharp");
 const SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>';
 
 /** What a process that is a decoder of the server says when sharp is given these bytes, or this path. */
 function inDecoder(input: string): string {
   const source = `
-    await import(${JSON.stringify(CHILD)});
+    await import(${JSON.stringify(WORK)});
     const { default: sharp } = await import(${JSON.stringify(SHARP)});
     const said = await sharp(${input}).raw().toBuffer().then(() => "opened", (error) => error.message);
     process.stdout.write(said, () => process.exit(0));`;

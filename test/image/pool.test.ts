@@ -6,18 +6,18 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { IsotorchError } from "../../src/errors.ts";
 import { decode } from "../../src/image/decode.ts";
-import { referenceAttestation } from "../../src/image/attest/attestation.ts";
-import { DEFAULT_LIMITS } from "../../src/image/limits.ts";
 import { Pool } from "../../src/image/pool.ts";
 import type { Job } from "../../src/image/prepare.ts";
 import { preprocessPixels } from "../../src/image/preprocess.ts";
 import { chunk, packedText, png, pngOfSize } from "../security/bombs.ts";
+import { BMP } from "./bmp.ts";
+import { encoded, file, jobOf } from "./job.ts";
 import { bytesOf, differences, Random, SPEC_V1 } from "./random.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
 const DOG = join(EXAMPLES, "dog.webp");
 const never = new AbortController().signal;
-const pool = new Pool(1);
+const pool = new Pool({ processes: 2 });
 const leave = pool.enter();
 let folder: string;
 beforeAll(() => {
@@ -27,20 +27,6 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
   await leave();
 });
-
-function jobOf(source: Job["source"], want: Partial<Job["want"]> = { tensor: true }): Job {
-  const nothing = { encoded: false, pixels: false, cropped: false, tensor: false };
-  return {
-    source,
-    spec: SPEC_V1,
-    attestation: referenceAttestation(),
-    limits: DEFAULT_LIMITS,
-    decode: {},
-    want: { ...nothing, ...want },
-  };
-}
-const file = (path: string): Job["source"] => ({ kind: "file", path });
-const encoded = (bytes: Uint8Array): Job["source"] => ({ kind: "encoded", bytes });
 
 const failureOf = (job: Job, signal = never, of = pool): Promise<unknown> =>
   of.run(job, signal).then(
@@ -87,28 +73,6 @@ describe("an error crosses to the caller as it is:", () => {
   });
 });
 
-describe("a thread that dies", () => {
-  const dying = new Pool(1, new URL("../fixtures/threads/dying.mjs", import.meta.url));
-
-  it.each(["exit", "throw"])(
-    "by %s fails only the pictures that it had, and another takes its place",
-    async (how) => {
-      const fates = ["a", how, "b", "c", "d", "e", "f"].map((path) =>
-        failureOf(jobOf(file(path)), never, dying),
-      );
-      const codes = (await Promise.all(fates)).map((fate) => (fate as { code: string }).code);
-      expect(codes[1]).toBe("WORKER_DIED");
-      expect(codes.slice(4)).toEqual(["none", "none", "none"]);
-      expect(await fates[1]).toMatchObject({
-        cause: expect.any(Error),
-        hint: expect.stringContaining("again"),
-      });
-    },
-  );
-
-  afterAll(() => dying.enter()());
-});
-
 describe("an aborted call", () => {
   it("ends at once, waiting or running, and leaves the others alone", async () => {
     const reason = new Error("changed my mind");
@@ -123,7 +87,7 @@ describe("an aborted call", () => {
   });
 });
 
-describe("a picture prepared in a thread", () => {
+describe("a picture prepared in a process", () => {
   it("has the bits that it has when prepared here, whatever it came as", async () => {
     const bytes = new Uint8Array(readFileSync(DOG));
     const pixels = await decode(bytes);
@@ -166,6 +130,34 @@ describe("a picture prepared in a thread", () => {
   });
 });
 
+describe("what only Pillow reads, and damage,", () => {
+  const cut = readFileSync(DOG).subarray(0, readFileSync(DOG).length >> 1);
+  it.each([
+    ["a BMP", BMP, {}],
+    ["a file that is cut off", cut, {}],
+    ["the same in strict mode", cut, { mode: "strict" as const }],
+  ])("is left to it with the file: %s", async (_, bytes, reading) => {
+    const made = await pool.run({ ...jobOf(encoded(bytes), { cropped: true }), decode: reading }, never);
+    expect(Object.keys(made).toSorted()).toEqual(["encoded", "laps", "left"]);
+    expect(differences(made.encoded!, bytes)).toBe(0);
+    expect(made.encoded!.buffer).not.toBe(bytes.buffer);
+  });
+});
+
+it("a relative path starts where the program is, also after it went elsewhere", async () => {
+  const before = process.cwd();
+  writeFileSync(join(folder, "here.webp"), readFileSync(DOG));
+  process.chdir(folder);
+  try {
+    expect(Object.keys(await pool.run(jobOf(file("here.webp")), never))).toContain("tensor");
+    expect(await failureOf(jobOf(file("none.webp")))).toMatchObject({
+      message: "There is no file none.webp.",
+    });
+  } finally {
+    process.chdir(before);
+  }
+});
+
 describe("a program", () => {
   const index = JSON.stringify(new URL("../../dist/index.js", import.meta.url));
   const run = (body: string) => {
@@ -189,8 +181,8 @@ describe("a program", () => {
   });
 });
 
-it("a thread that cannot be started is told, and leaves nobody waiting", async () => {
-  const impossible = new Pool(1, new URL("https://example.org/thread.js"));
+it("a process that cannot even be tried is told, and leaves nobody waiting", async () => {
+  const impossible = new Pool({ processes: 1, script: new URL("https://example.org/child.js") });
   const leaveIt = impossible.enter();
   for (let turn = 0; turn < 2; turn += 1) {
     const error = await failureOf(jobOf(file(DOG)), never, impossible);

@@ -22,7 +22,7 @@ let remote: Classifier;
 beforeAll(async () => {
   scratch = mkdtempSync(join(tmpdir(), "remote-test-"));
   local = await createClassifier(UNTRAINED);
-  const decoder = { script: new URL("../../dist/server/decoder/child.js", import.meta.url), processes: 1 };
+  const decoder = { script: new URL("../../dist/image/process/child.js", import.meta.url), processes: 1 };
   server = await createServer({ classifier: local, port: 0, compare: false, decoder });
   remote = await createClassifier({ remote: { url: server.url, token: server.token ?? "" } });
 });

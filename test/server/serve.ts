@@ -10,7 +10,7 @@ import type { FakeAnswer, FakeOptions } from "../../src/testing.ts";
 import type { Classifier, ImageInput } from "../../src/index.ts";
 
 /** The compiled decoder: processes cannot run TypeScript. `pretest` builds it. */
-export const DECODER: URL = new URL("../../dist/server/decoder/child.js", import.meta.url);
+export const DECODER: URL = new URL("../../dist/image/process/child.js", import.meta.url);
 
 export const JPEG: Buffer = readFileSync(new URL("../../examples/images/balloons.jpg", import.meta.url));
 export const TOKEN = "a-token-of-the-tests";

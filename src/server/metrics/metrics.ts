@@ -1,7 +1,7 @@
 /** What is measured, under which name. `docs/server.md` explains each. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Classifier } from "../../classifier.ts";
-import type { DecoderPool } from "../decoder/pool.ts";
+import type { Pool } from "../../image/pool.ts";
 import type { Admission } from "../request/admission.ts";
 import { PACKAGE_VERSION } from "../../version.ts";
 import { Counter, Histogram, Reading } from "./registry.ts";
@@ -24,7 +24,7 @@ const PHASES = [
 
 export interface Sources {
   readonly classifier: Classifier;
-  readonly decoder: DecoderPool;
+  readonly decoder: Pick<Pool, "stats">;
   readonly admission: Admission;
 }
 

@@ -1,50 +1,30 @@
-/** Pictures of strangers are decoded elsewhere: a crash, a hang or a bomb costs one request. */
-import { readFileSync } from "node:fs";
+/** Processes that crash, hang or are killed: a bad picture costs its own call alone, and a good one nothing. */
 import { afterEach, describe, expect, test } from "vitest";
-import { specOf } from "../../src/worker/known.ts";
-import { referenceAttestation } from "../../src/image/attest/attestation.ts";
-import { DEFAULT_LIMITS } from "../../src/image/limits.ts";
-import type { DecodeJob } from "../../src/server/decoder/messages.ts";
-import { DecoderPool } from "../../src/server/decoder/pool.ts";
-import type { DecoderOptions } from "../../src/server/decoder/pool.ts";
+import { Pool, type PoolOptions } from "../../src/image/pool.ts";
 import { codeOf } from "../failure.ts";
-import { BMP } from "../image/bmp.ts";
 import { isRunning } from "../processes.ts";
-import { DECODER, JPEG } from "./serve.ts";
+import { encoded, jobOf } from "./job.ts";
 
-const WEBP = readFileSync(new URL("../../examples/images/dog.webp", import.meta.url));
 const MISBEHAVES = new URL("../fixtures/decoders/misbehaves.mjs", import.meta.url);
 
-let pool: DecoderPool | undefined;
+let pool: Pool | undefined;
 afterEach(() => pool?.close());
 
-function start(options: Partial<DecoderOptions> = {}): DecoderPool {
-  pool = new DecoderPool({ processes: 1, timeoutMs: 10_000, maxWaiting: 64, script: MISBEHAVES, ...options });
+function start(options: Partial<PoolOptions> = {}): Pool {
+  pool = new Pool({ processes: 1, script: MISBEHAVES, ...options });
   return pool;
 }
 
-function jobOf(bytes: Buffer, want: "cropped" | "pixels" = "cropped", mode?: "strict"): DecodeJob {
-  return {
-    source: { kind: "encoded", bytes },
-    spec: specOf("IMAGENET1K_V1"),
-    attestation: referenceAttestation(),
-    limits: DEFAULT_LIMITS,
-    decode: { mode },
-    want: { encoded: false, pixels: false, cropped: false, tensor: false, [want]: true },
-  };
-}
-
-async function decode(text: string | Buffer, signal: AbortSignal = new AbortController().signal) {
-  const reply = await pool!.decode(jobOf(Buffer.from(text)), signal);
-  if (reply.kind !== "pixels") throw new Error(reply.kind);
-  const pid = Number(/pid (\d+)/.exec(Object.keys(reply.timings).join())?.[1]);
-  return { ...reply, first: reply.pixels.data[0], pid };
+async function decode(text: string, signal: AbortSignal = new AbortController().signal) {
+  const { cropped, laps } = await pool!.run(jobOf(encoded(Buffer.from(text)), { cropped: true }), signal);
+  const pid = Number(/pid (\d+)/.exec(Object.keys(laps).join())?.[1]);
+  return { laps, first: cropped?.data[0], pid };
 }
 
 describe("a picture that", () => {
   test.each([
-    ["crashes the decoder", "crash"],
-    ["ends it quietly", "exit"],
+    ["crashes its process twice", "crash"],
+    ["ends it quietly twice", "exit"],
   ])("%s fails alone, and another process takes its place", async (_, word) => {
     start();
     const { pid } = await decode("before");
@@ -53,7 +33,7 @@ describe("a picture that", () => {
     expect(bad).toMatchObject({ status: "rejected", reason: { code: "DECODE_FAILED" } });
     expect(good.map((outcome) => outcome.status === "fulfilled" && outcome.value.first)).toEqual([4, 5]);
     expect(isRunning(pid)).toBe(false);
-    expect(pool?.stats()).toEqual({ busy: 0, waiting: 0, killed: 0, died: 1 });
+    expect(pool?.stats()).toEqual({ busy: 0, waiting: 0, killed: 0, died: 2 });
   });
 
   test.each([["hang"], ["wait"]])(
@@ -73,20 +53,20 @@ describe("a picture that", () => {
 });
 
 test("answers stay with their pictures while two processes work", async () => {
-  start({ processes: 2 });
+  start({ processes: 2 }).warm();
   const texts = Array.from({ length: 40 }, (_, at) => "x".repeat(at + 1));
   const answers = await Promise.all(texts.map((text) => decode(text)));
   expect(answers.map(({ first }) => first)).toEqual(texts.map(({ length }) => length));
   expect(new Set(answers.map(({ pid }) => pid)).size).toBe(2);
 });
 
-test("the processes see nothing of the server's environment", async () => {
+test("the processes see nothing of the environment", async () => {
   start();
   process.env["ISOTORCH_TEST_SECRET"] = "secret";
   try {
-    const { timings } = await decode("picture");
-    expect(Object.keys(timings).join()).toMatch(/env /);
-    expect(Object.keys(timings).join()).not.toContain("ISOTORCH_TEST_SECRET");
+    const { laps } = await decode("picture");
+    expect(Object.keys(laps).join()).toMatch(/env /);
+    expect(Object.keys(laps).join()).not.toContain("ISOTORCH_TEST_SECRET");
   } finally {
     delete process.env["ISOTORCH_TEST_SECRET"];
   }
@@ -103,7 +83,7 @@ test("an aborted picture that waited is gone at once, and one that is being read
   expect(pool?.stats()).toMatchObject({ busy: 1, waiting: 0 });
   first.abort();
   expect(await codeOf(slow)).toBe("ABORTED");
-  expect(pool?.stats()).toMatchObject({ busy: 0, killed: 1 });
+  await expect.poll(() => pool?.stats(), { timeout: 10_000 }).toMatchObject({ busy: 0, killed: 1 });
   await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
   expect((await decode("next")).first).toBe(4);
 });
@@ -128,6 +108,49 @@ describe("a decoder that is killed from outside", () => {
   });
 });
 
+test("a process that crashes once costs no picture: another reads it", async () => {
+  start();
+  const { pid } = await decode("before");
+  const reading = decode("wait-once now");
+  process.kill(pid, "SIGSEGV");
+  expect((await reading).first).toBe("wait-once".length);
+  expect(pool?.stats()).toMatchObject({ died: 1, killed: 0 });
+});
+
+test("a picture that others wait behind gets no more than its own process: they have another", async () => {
+  start({ processes: 2 });
+  const controller = new AbortController();
+  const slow = decode("wait now", controller.signal);
+  expect((await decode("next")).first).toBe(4);
+  controller.abort();
+  expect(await codeOf(slow)).toBe("ABORTED");
+});
+
+describe("whoever leaves", () => {
+  test("leaves no process behind, also where one still reads what was given up", async () => {
+    const leave = start().enter();
+    const { pid } = await decode("before");
+    const controller = new AbortController();
+    const slow = decode("wait now", controller.signal);
+    controller.abort();
+    expect(await codeOf(slow)).toBe("ABORTED");
+    await leave();
+    expect(isRunning(pid)).toBe(false);
+  });
+
+  test("waits for what somebody waits for, until that is given up", async () => {
+    const leave = start().enter();
+    await decode("before");
+    const controller = new AbortController();
+    const slow = decode("wait now", controller.signal);
+    const left = leave();
+    expect(await Promise.race([left.then(() => "left"), decode("other").then(() => "other")])).toBe("other");
+    controller.abort();
+    expect(await codeOf(slow)).toBe("ABORTED");
+    await left;
+  });
+});
+
 test("so many wait and no more; closing fails them and leaves no process", async () => {
   start({ maxWaiting: 2 });
   const { pid } = await decode("before");
@@ -139,24 +162,15 @@ test("so many wait and no more; closing fails them and leaves no process", async
   expect(await codeOf(decode("after"))).toBe("CLOSED");
 });
 
-describe("the real decoder", () => {
-  test("crops as the network sees it, or hands over the whole picture", async () => {
-    start({ script: DECODER });
-    const signal = new AbortController().signal;
-    const crop = await pool!.decode(jobOf(JPEG), signal);
-    const whole = await pool!.decode(jobOf(JPEG, "pixels"), signal);
-    expect(crop).toMatchObject({ kind: "pixels", pixels: { width: 224, height: 224 } });
-    expect(whole.kind === "pixels" && whole.pixels.data.length).toBe(
-      whole.kind === "pixels" && whole.pixels.width * whole.pixels.height * 3,
-    );
-  });
-
-  test("leaves to Pillow what only Pillow reads, and damage", async () => {
-    start({ script: DECODER });
-    const signal = new AbortController().signal;
-    expect(await pool!.decode(jobOf(BMP), signal)).toEqual({ kind: "pillow" });
-    const cut = WEBP.subarray(0, WEBP.length >> 1);
-    expect(await pool!.decode(jobOf(cut), signal)).toEqual({ kind: "pillow" });
-    expect(await pool!.decode(jobOf(cut, "cropped", "strict"), signal)).toEqual({ kind: "pillow" });
-  });
+test.each([
+  ["ends at once", "ends.mjs", /exit code 7/],
+  ["says that a library does not load", "unable.mjs", /no sharp for this system/],
+])("a process that %s is told to whoever waits, and the next call tries anew", async (_, name, reason) => {
+  start({ script: new URL(`../fixtures/decoders/${name}`, import.meta.url) });
+  for (let turn = 0; turn < 2; turn++) {
+    await expect(decode("picture")).rejects.toMatchObject({
+      code: "WORKER_START_FAILED",
+      message: expect.stringMatching(reason),
+    });
+  }
 });

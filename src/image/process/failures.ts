@@ -1,0 +1,65 @@
+/** Why a picture was not prepared, where the picture itself did not say. */
+import { outOfMemory } from "../../base/memory.ts";
+import { IsotorchError, messageOf } from "../../errors.ts";
+import type { Ending } from "./process.ts";
+
+/** Signals that somebody else sends, such as the system when memory is short. A crash of a decoder has others. */
+const FROM_OUTSIDE = new Set<NodeJS.Signals>(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"]);
+
+/** Whether somebody else ended the process. */
+export function isFromOutside({ signal }: Ending): boolean {
+  return signal !== null && FROM_OUTSIDE.has(signal);
+}
+
+/** The end of a process in a phrase. */
+export function endingText({ error, code, signal }: Ending): string {
+  return error === undefined ? (signal ?? `exit code ${code}`) : messageOf(error);
+}
+
+/** @param cause what was thrown, or how the process ended. */
+export function unstartable(cause: unknown): IsotorchError {
+  if (cause instanceof IsotorchError) return cause;
+  const message = `A process that prepares pictures cannot be started: ${messageOf(cause)}`;
+  return (
+    outOfMemory(cause) ??
+    new IsotorchError("WORKER_START_FAILED", message, {
+      hint: "Raise what limits this process: `ulimit -u` (processes), `ulimit -v` (addresses), `ulimit -n` (files)",
+      cause,
+    })
+  );
+}
+
+export function crashed(ending: Ending): IsotorchError {
+  return new IsotorchError(
+    "DECODE_FAILED",
+    `Two processes ended while they prepared the picture, the second by ${endingText(ending)}.`,
+    {
+      hint: "Save the picture with another program, and make it smaller: it may need more memory than there is.",
+    },
+  );
+}
+
+export function killedTwice(): IsotorchError {
+  return new IsotorchError(
+    "WORKER_DIED",
+    "Two processes were killed from outside while they prepared the picture.",
+    {
+      hint: "Look for what kills processes on this machine, such as too little memory, and send the picture again.",
+      retryAfterMs: 1_000,
+    },
+  );
+}
+
+export function tookTooLong(ms: number): IsotorchError {
+  return new IsotorchError("DECODE_FAILED", `The picture took more than ${ms} ms to decode.`, {
+    hint: "Save the picture with another program, and make it smaller.",
+  });
+}
+
+export function tooManyWait(): IsotorchError {
+  return new IsotorchError("QUEUE_FULL", "Too many pictures wait to be decoded.", { retryAfterMs: 1_000 });
+}
+
+export function poolClosed(): IsotorchError {
+  return new IsotorchError("CLOSED", "Pictures are decoded no more: the server is shutting down.");
+}
