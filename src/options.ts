@@ -151,10 +151,11 @@ export interface ClassifierOptions {
    */
   readonly logger?: Logger;
   /**
-   * The largest picture: its pixels (width times height) and the bytes of its file; a larger one fails with
-   * `INPUT_TOO_LARGE`. Above 67,108,864 pixels Pillow decodes in the worker, one picture at a time, whose memory is
-   * then the largest. `bytes` is at most its default.
-   * @default { pixels: 178956970, bytes: 603979776 }, what Pillow opens by itself
+   * The largest picture: its `pixels` (width times height) and the `bytes` of its file; the longer `side`, the `scans` of a JPEG
+   * and the `chunks` of a file, which small files can have enough of to keep a decoder busy for minutes. One beyond fails with
+   * `INPUT_TOO_LARGE` before it is decoded. Above 67,108,864 pixels Pillow decodes in the worker, one picture at a time,
+   * whose memory is then the largest. `bytes` is at most its default.
+   * @default { pixels: 178956970, bytes: 603979776, side: 250000, scans: 100, chunks: 4096 }: what Pillow opens by itself, and more of the rest than pictures have
    */
   readonly limits?: PartialLimits;
   /** How many calls may be open at each worker; a call beyond fails at once with `QUEUE_FULL`. @default 128 requests and 96 MiB */
@@ -300,8 +301,10 @@ const MAX_COUNT = 2 ** 32 - 1;
 /** Numbers of the policy whose zero says something: never, at once, none. */
 const ZERO_MEANS: readonly string[] = ["steadyMs", "maxExits", "idleShutdownMs", "maxWorkerBytes"];
 
-const isLimits = ({ pixels = 1, bytes = 1 }: PartialLimits): boolean =>
-  pixels >= 1 && pixels <= MAX_COUNT && bytes >= 1 && bytes <= DEFAULT_LIMITS.bytes;
+const isLimits = ({ bytes = 1, ...counts }: PartialLimits): boolean =>
+  bytes >= 1 &&
+  bytes <= DEFAULT_LIMITS.bytes &&
+  Object.values(counts).every((count) => count === undefined || (count >= 1 && count <= MAX_COUNT));
 
 const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
   remote: ["an address, a list of addresses, or { url, token, model, version, connections, … }", isRemote],
@@ -339,8 +342,8 @@ const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
       ["debug", "info", "warn", "error"].every((name) => typeof value[name] === "function"),
   ],
   limits: [
-    `an object with pixels from 1 to ${MAX_COUNT} and bytes from 1 to ${DEFAULT_LIMITS.bytes}, whole numbers`,
-    (value) => numbers("pixels", "bytes")[1](value) && isLimits(value as PartialLimits),
+    `an object with pixels, side, scans and chunks from 1 to ${MAX_COUNT} and bytes from 1 to ${DEFAULT_LIMITS.bytes}, whole numbers`,
+    (value) => numbers(...Object.keys(DEFAULT_LIMITS))[1](value) && isLimits(value as PartialLimits),
   ],
   queue: [
     "an object with maxRequests and maxBytes as whole numbers from 1",

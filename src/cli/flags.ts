@@ -3,6 +3,7 @@ import { excerpt } from "../base/shown.ts";
 import { parseArgs } from "node:util";
 import type { ParseArgsConfig } from "node:util";
 import { IsotorchError, messageOf } from "../errors.ts";
+import { DEFAULT_LIMITS, type Limits } from "../image/limits.ts";
 import { nearest } from "../nearest.ts";
 import type { ClassifierOptions, ClassifyOptions, RemoteOptions } from "../options.ts";
 import { WARNINGS } from "./notes.ts";
@@ -74,12 +75,12 @@ function remoteOf(values: Values): RemoteOptions | undefined {
   };
 }
 
-function limitsOf(values: Values): { pixels?: number; bytes?: number } | undefined {
-  const [pixels, bytes] = ["max-pixels", "max-bytes"].map((flag) =>
-    values[flag] === undefined ? undefined : wholeNumber(flag, values[flag]),
-  );
-  if (pixels === undefined && bytes === undefined) return undefined;
-  return { ...(pixels !== undefined && { pixels }), ...(bytes !== undefined && { bytes }) };
+function limitsOf(values: Values): Partial<Limits> | undefined {
+  const given = Object.keys(DEFAULT_LIMITS).flatMap((name) => {
+    const value = values[`max-${name}`];
+    return value === undefined ? [] : [[name, wholeNumber(`max-${name}`, value)] as const];
+  });
+  return given.length === 0 ? undefined : Object.fromEntries(given);
 }
 
 /** `cuda:0,cuda:1` as a list. */

@@ -3,6 +3,7 @@ import { say } from "./terminal.ts";
 import { shown, shownValue } from "../base/shown.ts";
 import { createClassifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
+import { limitsOf } from "../image/limits.ts";
 import { createServer } from "../server.ts";
 import type { LogLevel, ServerOptions } from "../server.ts";
 import { SERVER_LIMITS } from "../server/options.ts";
@@ -36,9 +37,15 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     ...(process.stderr.isTTY ? {} : { logger: LOGGED_WARNINGS }),
   };
   // Those of the worker's Pillow are the server's: tighter than for pictures of one's own.
-  const { pixels = SERVER_LIMITS.pixels, bytes = SERVER_LIMITS.pictureBytes } = given.limits ?? {};
-  await using classifier = await createClassifier({ ...given, limits: { pixels, bytes }, signal });
-  await using server = await listening({ ...options, classifier, limits: { pixels, pictureBytes: bytes } });
+  const { pixels, pictureBytes, side, scans, chunks } = SERVER_LIMITS;
+  const limits = limitsOf({ pixels, bytes: pictureBytes, side, scans, chunks, ...given.limits });
+  await using classifier = await createClassifier({ ...given, limits, signal });
+  const { bytes, ...ofPicture } = limits;
+  await using server = await listening({
+    ...options,
+    classifier,
+    limits: { ...ofPicture, pictureBytes: bytes },
+  });
   const { weights, device } = classifier.info();
   const untrained = weights.trained === false ? " (untrained: its labels mean nothing)" : "";
   say(`resnet101, ${weights.name}${untrained}, on ${device}: ${server.pageUrl}\n`);

@@ -1,7 +1,8 @@
 import sharp from "sharp";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { doubtOf, type Header, MAX_PIXELS, readHeader } from "./format.ts";
+import { doubtOf, type Header, readHeader } from "./format.ts";
 import type { Pixels } from "./geometry.ts";
+import { DEFAULT_LIMITS, type PartialLimits } from "./limits.ts";
 import { applyOrientation } from "./orientation.ts";
 import { fillPalette, hasColour } from "./palette.ts";
 
@@ -39,9 +40,9 @@ export interface DecodeOptions {
 export async function decode(
   bytes: Uint8Array,
   options: DecodeOptions = {},
-  maxPixels: number = MAX_PIXELS,
+  limits: PartialLimits = {},
 ): Promise<Pixels> {
-  const header = readHeader(bytes, maxPixels);
+  const header = readHeader(bytes, limits);
   if (options.mode === "strict") requireRgb(header);
   if (header.format !== "jpeg" && header.format !== "png" && header.format !== "webp") {
     throw new IsotorchError("UNSUPPORTED_FORMAT", `${header.format.toUpperCase()} is not decoded here`, {
@@ -51,7 +52,7 @@ export async function decode(
   const doubt = doubtOf(header, options);
   if (doubt !== undefined) throw failure(header, doubt);
   const filled = header.format === "png" ? fillPalette(bytes) : undefined;
-  const pixels = await decodeRgb(filled?.bytes ?? bytes, header, maxPixels);
+  const pixels = await decodeRgb(filled?.bytes ?? bytes, header, limits.pixels ?? DEFAULT_LIMITS.pixels);
   if (filled && hasColour(pixels.data, filled.filler))
     throw failure(header, "a pixel points beyond the palette");
   return options.exif === "apply" ? applyOrientation(pixels, header.orientation ?? 1) : pixels;

@@ -1,13 +1,10 @@
-import { IsotorchError } from "../errors.ts";
 import { type HeaderFacts, leftToPillow } from "./headers/facts.ts";
 import { readJpegHeader } from "./headers/jpeg.ts";
 import { otherHeaderReader } from "./headers/others.ts";
 import { readPngHeader } from "./headers/png.ts";
 import { readWebpHeader } from "./headers/webp.ts";
+import { checkSize, type Limits, limitsOf, type PartialLimits } from "./limits.ts";
 import { type ImageFormat, sniffFormat } from "./sniff.ts";
-
-/** The largest picture that is decoded where nothing else is asked for, pixels: what Pillow itself admits. */
-export const MAX_PIXELS = 178_956_970;
 
 /** The largest picture that is decoded here, pixels, where several are decoded at a time. */
 const MAX_BESIDE = 67_108_864;
@@ -23,7 +20,7 @@ export interface Wishes {
   readonly icc?: "ignore" | "to-srgb" | undefined;
 }
 
-const READERS: Record<ImageFormat, (bytes: Uint8Array) => HeaderFacts> = {
+const READERS: Record<ImageFormat, (bytes: Uint8Array, limits: Limits) => HeaderFacts> = {
   jpeg: readJpegHeader,
   png: readPngHeader,
   webp: readWebpHeader,
@@ -39,19 +36,14 @@ const READERS: Record<ImageFormat, (bytes: Uint8Array) => HeaderFacts> = {
  * Reads the header alone; no decoder runs, no pixel is allocated. A header that is damaged is not refused: Pillow has the
  * last word on it.
  *
- * @throws IsotorchError `UNSUPPORTED_FORMAT`; `INPUT_TOO_LARGE` beyond `maxPixels`.
+ * @throws IsotorchError `UNSUPPORTED_FORMAT`; `INPUT_TOO_LARGE` beyond the limits.
  */
-export function readHeader(bytes: Uint8Array, maxPixels: number = MAX_PIXELS): Header {
+export function readHeader(bytes: Uint8Array, given: PartialLimits = {}): Header {
+  const limits = limitsOf(given);
   const format = sniffFormat(bytes);
-  const facts = READERS[format](bytes);
-  const pixels = facts.width * facts.height;
-  if (pixels > maxPixels) {
-    const size = `${facts.width} × ${facts.height}`;
-    throw new IsotorchError("INPUT_TOO_LARGE", `the picture has ${size} pixels, more than ${maxPixels}`, {
-      hint: "raise `limits.pixels` (`--max-pixels`), or make the picture smaller first",
-    });
-  }
-  if (facts.kind === undefined || pixels <= MAX_BESIDE) return { format, ...facts };
+  const facts = READERS[format](bytes, limits);
+  checkSize(facts, limits);
+  if (facts.kind === undefined || facts.width * facts.height <= MAX_BESIDE) return { format, ...facts };
   return { format, ...leftToPillow("too large to be decoded beside others", facts) };
 }
 

@@ -65,12 +65,12 @@ export async function prepare(job: Job, signal?: AbortSignal): Promise<Prepared>
   const encoded =
     source.kind === "file" ? readImageFile(source.path, { signal, limits, folder }) : source.bytes;
   clock.lap("read");
-  const header = readHeader(encoded, limits.pixels);
+  const header = readHeader(encoded, limits);
   const left = doubtOf(header, job.decode) ?? leftOfKind(job.attestation, header) ?? leftOfTurn(job, header);
   const wantsNothing = !job.want.pixels && !job.want.cropped && !job.want.tensor;
   if (wantsNothing || left !== undefined) return { encoded, ...(left !== undefined && { left }), laps };
   try {
-    const pixels = await decode(encoded, job.decode);
+    const pixels = await decode(encoded, job.decode, limits);
     clock.lap("decode");
     throwIfAborted(signal);
     return { ...(job.want.encoded && { encoded }), ...makeOf(pixels, job, clock), laps };

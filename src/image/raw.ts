@@ -1,6 +1,6 @@
 import { excerpt, shownValue } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
-import { MAX_PIXELS } from "./format.ts";
+import { checkSize, limitsOf, type PartialLimits } from "./limits.ts";
 import type { Pixels } from "./geometry.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -19,7 +19,7 @@ export interface RawPixels {
  *
  * @throws IsotorchError `INVALID_INPUT`, `INPUT_TOO_LARGE`.
  */
-export function checkPixels(input: object, maxPixels: number = MAX_PIXELS): Pixels {
+export function checkPixels(input: object, limits: PartialLimits = {}): Pixels {
   const { data, width, height, channels } = input as Partial<Record<keyof RawPixels, unknown>>;
   if (!isLength(width) || !isLength(height)) {
     throw invalid(
@@ -32,15 +32,7 @@ export function checkPixels(input: object, maxPixels: number = MAX_PIXELS): Pixe
   if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
     throw invalid("data must be a Uint8Array or a Uint8ClampedArray");
   }
-  if (width * height > maxPixels) {
-    throw new IsotorchError(
-      "INPUT_TOO_LARGE",
-      `the picture has ${width} × ${height} pixels, more than ${maxPixels}`,
-      {
-        hint: "raise `limits.pixels` (`--max-pixels`), or make it smaller first",
-      },
-    );
-  }
+  checkSize({ width, height }, limitsOf(limits));
   const expected = width * height * channels;
   if (data.length !== expected) throw invalid(`data must have ${expected} bytes, it has ${data.length}`);
   return { data: toRgb(data, channels), width, height };

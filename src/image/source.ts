@@ -57,7 +57,7 @@ export type Located = LoadedImage | { readonly kind: "file"; readonly path: stri
 
 export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
-  /** @default 178,956,970 pixels and 576 MiB */
+  /** @default `DEFAULT_LIMITS` */
   readonly limits?: PartialLimits | undefined;
   /** Where relative paths start. @default the folder of this process */
   readonly folder?: string | undefined;
@@ -81,7 +81,7 @@ export async function locateImage(given: ImageInput, options: LoadOptions = {}):
   const input = knownInput(given);
   if (isObject(input) && "shape" in input) return { kind: "tensor", tensor: checkTensor(input) };
   if (isObject(input) && ("width" in input || "channels" in input)) {
-    return { kind: "pixels", pixels: checkPixels(input, options.limits?.pixels) };
+    return { kind: "pixels", pixels: checkPixels(input, options.limits) };
   }
   const path = pathOf(input);
   if (path !== undefined) return { kind: "file", path };

@@ -2,6 +2,7 @@
 import { excerpt, shownValue } from "../base/shown.ts";
 import type { Classifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
+import { DEFAULT_LIMITS } from "../image/limits.ts";
 import type { PoolOptions } from "../image/pool.ts";
 import { nearest } from "../nearest.ts";
 import { checkedHosts } from "./security/hosts.ts";
@@ -37,10 +38,10 @@ export interface ServerOptions {
   readonly timeoutMs?: number;
   /**
    * How much is taken in, and for how long. Together: `maxRequests` and `maxBytes` of bodies, beyond which the answer is
-   * 503, and `maxConnections`. One: `pixels` and `pictureBytes` of a picture and `jsonBytes` of an inference, beyond which it is
-   * 413. Milliseconds: `headersMs` and `requestMs` to send a request, `answerMs` to take the answer.
-   * @default 64 requests, 128 MiB of bodies, 1,024 connections, 50,000,000 pixels, 20 MiB of a picture, 64 MiB of JSON,
-   * 10 s, 60 s, 60 s
+   * 503, and `maxConnections`. One: `pixels`, `pictureBytes`, `side`, `scans` and `chunks` of a picture and `jsonBytes` of an
+   * inference, beyond which it is 413. Milliseconds: `headersMs` and `requestMs` to send a request, `answerMs` to take the answer.
+   * @default 64 requests, 128 MiB of bodies, 1,024 connections, 50,000,000 pixels, 20 MiB of a picture, a side of 65,535,
+   * 100 scans, 4,096 chunks, 64 MiB of JSON, 10 s, 60 s, 60 s
    */
   readonly limits?: Partial<ServerLimits>;
   /** The processes that decode pictures. @default 2 processes, 10 s for a picture, 64 may wait */
@@ -66,6 +67,12 @@ export interface ServerLimits {
   readonly pixels: number;
   /** Bytes of one picture. @default 20971520 (20 MiB) */
   readonly pictureBytes: number;
+  /** Width, and height, of one picture. @default 65535, as of a JPEG */
+  readonly side: number;
+  /** Scans of one JPEG. @default 100 */
+  readonly scans: number;
+  /** Segments, chunks, blocks or strips of one picture's file. @default 4096 */
+  readonly chunks: number;
   /**
    * Bytes of the JSON of one inference, inflated.
    * @default 67108864 (64 MiB): 32 tensors, each value with the nine digits that float32 needs
@@ -87,6 +94,9 @@ export const SERVER_LIMITS: ServerLimits = {
   maxBytes: 128 * 1024 * 1024,
   pixels: 50_000_000,
   pictureBytes: 20 * 1024 * 1024,
+  side: 65_535,
+  scans: DEFAULT_LIMITS.scans,
+  chunks: DEFAULT_LIMITS.chunks,
   jsonBytes: 64 * 1024 * 1024,
   maxConnections: 1_024,
   headersMs: 10_000,

@@ -60,10 +60,8 @@ export async function createServer(given: ServerOptions): Promise<Server> {
   const { classifier } = options;
   const decoder = new Pool(options.decoder);
   const admission = new Admission(options.limits);
-  const pictures = new Pictures(classifier, decoder, {
-    pixels: options.limits.pixels,
-    bytes: options.limits.pictureBytes,
-  });
+  const { pictureBytes: bytes, pixels, side, scans, chunks } = options.limits;
+  const pictures = new Pictures(classifier, decoder, { bytes, pixels, side, scans, chunks });
   const comparer = options.compare ? new Comparer(classifier, pictures) : undefined;
   const metrics = new Metrics({ classifier, decoder, admission });
   const parts: Parts = { options, pictures, comparer, admission, metrics, statistics: new Statistics() };

@@ -1,6 +1,7 @@
 import { crc32, deflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { doubtOf, MAX_PIXELS, readHeader } from "../../src/image/format.ts";
+import { doubtOf, readHeader } from "../../src/image/format.ts";
+import { DEFAULT_LIMITS } from "../../src/image/limits.ts";
 import { decoderFor } from "./route.ts";
 
 function chunk(name: string, body: Uint8Array): Buffer {
@@ -66,7 +67,7 @@ describe("a pixel bomb is refused from its header", () => {
     expect(() => readHeader(bombs[name]!)).toThrow(
       expect.objectContaining({
         code: "INPUT_TOO_LARGE",
-        message: expect.stringContaining(`more than ${MAX_PIXELS}`),
+        message: expect.stringContaining(`more than ${DEFAULT_LIMITS.pixels}`),
         hint: expect.stringContaining("--max-pixels"),
       }),
     );
@@ -74,10 +75,10 @@ describe("a pixel bomb is refused from its header", () => {
   });
 
   it("and a limit of one's own is kept", () => {
-    expect(() => readHeader(png(20, 10), 199)).toThrow(/20 × 10 pixels, more than 199/);
+    expect(() => readHeader(png(20, 10), { pixels: 199 })).toThrow(/20 × 10 pixels, more than 199/);
     expect(() => decoderFor(png(20, 10), 199)).toThrow(/more than 199/);
-    expect(readHeader(png(20, 10), 200)).toMatchObject({ width: 20, height: 10 });
-    expect(readHeader(bombs["PNG of 14000 x 14000"]!, 2e8).width).toBe(14_000);
+    expect(readHeader(png(20, 10), { pixels: 200 })).toMatchObject({ width: 20, height: 10 });
+    expect(readHeader(bombs["PNG of 14000 x 14000"]!, { pixels: 2e8 }).width).toBe(14_000);
   });
 
   it("and a PNG whose text unpacks to 50 MB is left to Pillow without unpacking it", () => {

@@ -1,5 +1,6 @@
 /** Who decodes a picture, and why, as its header alone tells. */
-import { type Header, MAX_PIXELS, readHeader } from "../../src/image/format.ts";
+import { type Header, readHeader } from "../../src/image/format.ts";
+import { DEFAULT_LIMITS } from "../../src/image/limits.ts";
 
 export interface Route {
   readonly decoder: "sharp" | "worker";
@@ -8,8 +9,8 @@ export interface Route {
 }
 
 /** Throws as `readHeader`. */
-export function decoderFor(bytes: Uint8Array, maxPixels: number = MAX_PIXELS): Route {
-  const header = readHeader(bytes, maxPixels);
+export function decoderFor(bytes: Uint8Array, pixels: number = DEFAULT_LIMITS.pixels): Route {
+  const header = readHeader(bytes, { pixels });
   return header.doubt === undefined
     ? { decoder: "sharp", reason: `${header.format.toUpperCase()} of the kind ${header.kind}`, header }
     : { decoder: "worker", reason: header.doubt, header };

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import type { Sharp, SharpOptions } from "sharp";
 import { decode } from "../../src/image/decode.ts";
-import { MAX_PIXELS } from "../../src/image/format.ts";
+import { DEFAULT_LIMITS } from "../../src/image/limits.ts";
 
 const given = vi.hoisted(() => [] as unknown[]);
 
@@ -19,5 +19,7 @@ vi.mock("sharp", async (original) => {
 test("sharp refuses warnings, more pixels than the limit and more than one page", async () => {
   const picture = readFileSync(new URL("../../examples/images/dog.webp", import.meta.url));
   await decode(new Uint8Array(picture));
-  expect(given).toEqual([{ ignoreIcc: true, failOn: "warning", limitInputPixels: MAX_PIXELS, pages: 1 }]);
+  expect(given).toEqual([
+    { ignoreIcc: true, failOn: "warning", limitInputPixels: DEFAULT_LIMITS.pixels, pages: 1 },
+  ]);
 });

@@ -102,6 +102,9 @@ export const PICTURES: FlagGroup = {
     },
     "max-pixels": { value: "N", about: "width times height at most (default 178956970, as Pillow)" },
     "max-bytes": { value: "N", about: "bytes of a file at most (default and most 603979776)" },
+    "max-side": { value: "N", about: "width, and height, at most (default 250000)" },
+    "max-scans": { value: "N", about: "scans of a JPEG at most (default 100)" },
+    "max-chunks": { value: "N", about: "segments, chunks, blocks, strips of a file at most (default 4096)" },
   },
 };
 

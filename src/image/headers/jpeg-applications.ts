@@ -1,3 +1,4 @@
+import type { Counter } from "../limits.ts";
 import { readExif } from "./exif.ts";
 
 const JFIF = "JFIF\0";
@@ -17,6 +18,12 @@ export class Applications {
   #orientation: number | undefined = 1;
   /** Number and count of each part of a profile. */
   readonly #parts: [number, number][] = [];
+  readonly #counter: Counter;
+
+  /** @param counter counts what segments hold, one by one. */
+  constructor(counter: Counter) {
+    this.#counter = counter;
+  }
 
   /** @returns what is odd about the segment; undefined when nothing is. */
   note(marker: number, body: Buffer): string | undefined {
@@ -29,7 +36,8 @@ export class Applications {
       if (body.length < 14) return "JPEG with an odd profile";
       this.#parts.push([body.readUInt8(12), body.readUInt8(13)]);
     }
-    if (marker === 0xed && starts(PHOTOSHOP) && !areResources(body)) return "JPEG with odd Photoshop data";
+    if (marker === 0xed && starts(PHOTOSHOP) && !areResources(body, this.#counter))
+      return "JPEG with odd Photoshop data";
     if (marker !== 0xee || !starts("Adobe")) return undefined;
     if (body.length !== 12 || this.transform !== undefined) return "JPEG with an odd Adobe segment";
     this.transform = body.readUInt8(11);
@@ -74,9 +82,10 @@ export class Applications {
 }
 
 /** Whether the segment is filled with Photoshop's resources, as Pillow walks through them. */
-function areResources(body: Buffer): boolean {
+function areResources(body: Buffer, counter: Counter): boolean {
   let at = PHOTOSHOP.length;
   while (at + 12 <= body.length && body.toString("latin1", at, at + 4) === "8BIM") {
+    counter.count();
     const code = body.readUInt16BE(at + 4);
     at += 7 + body.readUInt8(at + 6);
     at += at & 1;

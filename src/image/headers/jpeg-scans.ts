@@ -1,4 +1,6 @@
+import type { Counter } from "../limits.ts";
 import type { Frame } from "./jpeg.ts";
+import { nextMarker } from "./jpeg-markers.ts";
 import { tablesOf } from "./jpeg-tables.ts";
 
 const CUT_OFF = "JPEG that is cut off";
@@ -78,23 +80,42 @@ function isSound({ ids, tables, from, to, high, low }: Scan, frame: Frame, known
 
 /** Where the body of the next scan header starts; 0 at the end marker, -1 at a marker that has no place here. */
 function nextScan(view: Buffer, from: number, tables: Set<string>): number {
-  let at = view.indexOf(0xff, from);
-  for (;;) {
+  for (let at = from; ;) {
+    at = nextMarker(view, at);
     if (at < 0) throw new RangeError(CUT_OFF);
     const marker = view.readUInt8(at + 1);
     if (marker === 0xda) return at + 2;
     if (marker === 0xd9) return 0;
-    if (marker === 0 || (marker >= 0xd0 && marker <= 0xd7)) at = view.indexOf(0xff, at + 2);
-    else if (marker === 0xff) at++;
-    else {
-      if (marker !== 0xc4 && marker !== 0xdd) return -1;
-      const end = at + 2 + view.readUInt16BE(at + 2);
-      if (view.readUInt8(end) !== 0xff) return -1;
-      const body = view.subarray(at + 4, end);
-      const defined = marker === 0xc4 ? tablesOf(marker, body) : [];
-      if (!defined || (marker === 0xdd && body.length !== 2)) return -1;
-      for (const name of defined) tables.add(name);
-      at = end;
-    }
+    if (marker !== 0xc4 && marker !== 0xdd) return -1;
+    const end = at + 2 + view.readUInt16BE(at + 2);
+    if (view.readUInt8(end) !== 0xff) return -1;
+    const body = view.subarray(at + 4, end);
+    const defined = marker === 0xc4 ? tablesOf(marker, body) : [];
+    if (!defined || (marker === 0xdd && body.length !== 2)) return -1;
+    for (const name of defined) tables.add(name);
+    at = end;
   }
+}
+
+/**
+ * Counts the scans, and the segments between them, up to the end marker: also of a file that is odd, which Pillow may read.
+ *
+ * @param firstScan where the body of the first scan header starts.
+ * @throws IsotorchError `INPUT_TOO_LARGE`.
+ */
+export function countAllScans(view: Buffer, firstScan: number, scans: Counter, segments: Counter): void {
+  scans.count();
+  for (let at = afterSegment(view, firstScan); ;) {
+    at = nextMarker(view, at);
+    const marker = view[at + 1];
+    if (at < 0 || marker === 0xd9) return;
+    if (marker === 0xda) scans.count();
+    else segments.count();
+    // Markers without a body are counted and passed over.
+    at = marker === 0x01 || marker === 0xd8 ? at + 2 : afterSegment(view, at + 2);
+  }
+}
+
+function afterSegment(view: Buffer, body: number): number {
+  return body + (body + 2 <= view.length ? Math.max(2, view.readUInt16BE(body)) : 2);
 }

@@ -1,6 +1,7 @@
+import { checkSize, type Counter, countChunks, countScans, type Limits } from "../limits.ts";
 import { type HeaderFacts, leftToPillow } from "./facts.ts";
 import { Applications } from "./jpeg-applications.ts";
-import { doubtOfScans } from "./jpeg-scans.ts";
+import { countAllScans, doubtOfScans } from "./jpeg-scans.ts";
 import { tablesOf } from "./jpeg-tables.ts";
 
 const MODES: Record<number, string> = { 1: "L", 3: "RGB", 4: "CMYK" };
@@ -19,22 +20,27 @@ export interface Frame {
 }
 
 /** Reads the segments of a JPEG, and walks over its scans without decoding them. */
-export function readJpegHeader(bytes: Uint8Array): HeaderFacts {
+export function readJpegHeader(bytes: Uint8Array, limits: Limits): HeaderFacts {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  return new Segments(view).read();
+  return new Segments(view, limits).read();
 }
 
 class Segments {
   readonly #view: Buffer;
-  readonly #applications = new Applications();
+  readonly #limits: Limits;
+  readonly #counter: Counter;
+  readonly #applications: Applications;
   readonly #tables = new Set<string>();
   #frame: Frame | undefined;
   #doubt: string | undefined;
   /** Parts of a profile before the frame header: Pillow passes over later ones. */
   #parts = 0;
 
-  constructor(view: Buffer) {
+  constructor(view: Buffer, limits: Limits) {
     this.#view = view;
+    this.#limits = limits;
+    this.#counter = countChunks("segments of a JPEG", limits);
+    this.#applications = new Applications(this.#counter);
   }
 
   read(): HeaderFacts {
@@ -52,6 +58,9 @@ class Segments {
     this.#note(this.#applications.oddProfile);
     if (this.#parts !== this.#applications.profileParts) this.#note("JPEG with an odd profile");
     this.#note(doubtOf(frame, this.#applications.transform, this.#tables));
+    checkSize(frame, this.#limits);
+    const scans = countScans(frame.width * frame.height, this.#limits);
+    countAllScans(this.#view, firstScan, scans, this.#counter);
     if (this.#doubt === undefined) this.#note(doubtOfScans(this.#view, firstScan, frame, this.#tables));
     const mode = MODES[frame.components.length];
     const { width, height } = frame;
@@ -71,6 +80,7 @@ class Segments {
     const view = this.#view;
     let at = 2;
     for (;;) {
+      this.#counter.count();
       // Bytes between segments: Pillow skips them, libjpeg warns. A marker may be filled up with more of 0xff.
       if (view.readUInt8(at) !== 0xff) this.#note("JPEG with stray bytes between its segments");
       at = view.indexOf(0xff, at);

@@ -1,6 +1,10 @@
+import { type Counter, countChunks, type Limits } from "../limits.ts";
 import type { ImageFormat } from "../sniff.ts";
 import { type HeaderFacts, leftToPillow } from "./facts.ts";
+import { countBlocks } from "./gif.ts";
+import { jp2 } from "./jp2.ts";
 import { ppm } from "./ppm.ts";
+import { tiff } from "./tiff.ts";
 
 /** Zeros where the size cannot be told for sure: Pillow has the word on it. */
 type Shape = Pick<HeaderFacts, "width" | "height" | "mode">;
@@ -10,27 +14,34 @@ export type OtherFormat = Exclude<ImageFormat, "jpeg" | "png" | "webp">;
 
 const UNKNOWN: Shape = { width: 0, height: 0, mode: undefined };
 
-const SHAPES: Record<OtherFormat, { name: string; read: (view: Buffer) => Shape }> = {
-  gif: { name: "GIF", read: gif },
-  bmp: { name: "BMP", read: bmp },
-  tiff: { name: "TIFF", read: tiff },
-  ico: { name: "ICO", read: ico },
-  ppm: { name: "PPM", read: ppm },
-  jp2: { name: "JPEG 2000", read: jp2 },
+/** Of each format its name, what reads its header, and the parts that are counted meanwhile. */
+const SHAPES: Record<
+  OtherFormat,
+  { name: string; read: (view: Buffer, parts: Counter) => Shape; parts: string }
+> = {
+  gif: { name: "GIF", read: gif, parts: "blocks before the first picture of a GIF" },
+  bmp: { name: "BMP", read: bmp, parts: "parts of a BMP" },
+  tiff: { name: "TIFF", read: tiff, parts: "tags and small strips of a TIFF" },
+  ico: { name: "ICO", read: ico, parts: "pictures of an ICO" },
+  ppm: { name: "PPM", read: ppm, parts: "comments of a PPM, long ones counted for each 256 bytes" },
+  jp2: { name: "JPEG 2000", read: jp2, parts: "boxes of a JPEG 2000" },
 };
 
-/** What reads the size in the header of a format that Pillow alone decodes. It refuses nothing. */
-export function otherHeaderReader(format: OtherFormat): (bytes: Uint8Array) => HeaderFacts {
-  const { name, read } = SHAPES[format];
-  return (bytes) => {
+/** What reads the size in the header of a format that Pillow alone decodes. It refuses only what has too many parts. */
+export function otherHeaderReader(
+  format: OtherFormat,
+): (bytes: Uint8Array, limits: Pick<Limits, "chunks">) => HeaderFacts {
+  const { name, read, parts } = SHAPES[format];
+  return (bytes, limits) => {
     const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    return leftToPillow(`${name} is decoded by Pillow`, shapeOf(view, read));
+    const shape = shapeOf(() => read(view, countChunks(parts, limits)));
+    return leftToPillow(`${name} is decoded by Pillow`, shape);
   };
 }
 
-function shapeOf(view: Buffer, read: (view: Buffer) => Shape): Shape {
+function shapeOf(read: () => Shape): Shape {
   try {
-    const shape = read(view);
+    const shape = read();
     return shape.width > 0 && shape.height > 0 ? shape : UNKNOWN;
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
@@ -38,8 +49,15 @@ function shapeOf(view: Buffer, read: (view: Buffer) => Shape): Shape {
   }
 }
 
-function gif(view: Buffer): Shape {
-  return { width: view.readUInt16LE(6), height: view.readUInt16LE(8), mode: "P" };
+function gif(view: Buffer, blocks: Counter): Shape {
+  const shape = { width: view.readUInt16LE(6), height: view.readUInt16LE(8), mode: "P" };
+  try {
+    countBlocks(view, blocks);
+  } catch (cause) {
+    // Pillow has the last word on a file that is cut off.
+    if (!(cause instanceof RangeError)) throw cause;
+  }
+  return shape;
 }
 
 /** The sizes of the information headers that a BMP may have: `BM` alone could also start a sentence. */
@@ -63,56 +81,14 @@ function bmpMode(bits: number): string | undefined {
   return bits === 24 || bits === 16 ? "RGB" : undefined;
 }
 
-/** TIFF alone: BigTIFF, and the two that mix the byte orders up, are not read alike by every Pillow. */
-function tiff(view: Buffer): Shape {
-  const magic = view.toString("latin1", 0, 4);
-  if (magic !== "II*\0" && magic !== "MM\0*") return UNKNOWN;
-  const little = view[0] === 0x49;
-  const u16 = (at: number): number => (little ? view.readUInt16LE(at) : view.readUInt16BE(at));
-  const u32 = (at: number): number => (little ? view.readUInt32LE(at) : view.readUInt32BE(at));
-  const directory = u32(4);
-  const count = u16(directory);
-  const found = new Map<number, number>();
-  for (let i = 0; i < count; i++) {
-    const entry = directory + 2 + 12 * i;
-    const [tag, type] = [u16(entry), u16(entry + 2)];
-    if (tag !== 256 && tag !== 257) continue;
-    if (found.has(tag) || (type !== 3 && type !== 4) || u32(entry + 4) !== 1) return UNKNOWN;
-    found.set(tag, type === 3 ? u16(entry + 8) : u32(entry + 8));
-  }
-  return { width: found.get(256) ?? 0, height: found.get(257) ?? 0, mode: undefined };
-}
-
 /** The largest size in the directory. What lies behind it may be of another size, which is for Pillow to find out. */
-function ico(view: Buffer): Shape {
+function ico(view: Buffer, pictures: Counter): Shape {
   let [width, height] = [0, 0];
   const count = view.readUInt16LE(4);
+  pictures.count(count);
   for (let i = 0; i < count; i++) {
     const [w, h] = [view.readUInt8(6 + 16 * i) || 256, view.readUInt8(7 + 16 * i) || 256];
     if (w * h > width * height) [width, height] = [w, h];
   }
   return { width, height, mode: "RGBA" };
-}
-
-function jp2(view: Buffer): Shape {
-  if (view[0] === 0xff) {
-    const width = view.readUInt32BE(8) - view.readUInt32BE(16);
-    const height = view.readUInt32BE(12) - view.readUInt32BE(20);
-    return { width, height, mode: undefined };
-  }
-  const header = boxOf(view, "jp2h");
-  const ihdr = header && boxOf(header, "ihdr");
-  if (!ihdr) return UNKNOWN;
-  return { width: ihdr.readUInt32BE(4), height: ihdr.readUInt32BE(0), mode: undefined };
-}
-
-/** The body of the first box of a name, among boxes that stand one behind the other. */
-function boxOf(view: Buffer, name: string): Buffer | undefined {
-  for (let at = 0; at + 8 <= view.length;) {
-    const length = view.readUInt32BE(at);
-    if (length < 8 || at + length > view.length) return undefined;
-    if (view.toString("latin1", at + 4, at + 8) === name) return view.subarray(at + 8, at + length);
-    at += length;
-  }
-  return undefined;
 }

@@ -1,3 +1,4 @@
+import { countChunks, type Limits } from "../limits.ts";
 import { readExif } from "./exif.ts";
 import { type HeaderFacts, leftToPillow } from "./facts.ts";
 import { ChunkOrder, type PngChunk, pngChunks } from "./png-chunks.ts";
@@ -22,6 +23,10 @@ const KINDS: Record<string, readonly [kind: string | undefined, mode: string]> =
   "6/16": [undefined, "RGBA"],
 };
 
+/** The chunks that hold pixels; encoders make them of 8 KiB or more. */
+const DATA = new Set(["IDAT", "fdAT"]);
+const COMMON_DATA = 1_024;
+
 interface Ihdr {
   readonly width: number;
   readonly height: number;
@@ -32,15 +37,17 @@ interface Ihdr {
 }
 
 /** Reads all chunks of a PNG; of the picture's data only the checksums. */
-export function readPngHeader(bytes: Uint8Array): HeaderFacts {
+export function readPngHeader(bytes: Uint8Array, limits: Pick<Limits, "chunks">): HeaderFacts {
   let ihdr: Ihdr | undefined;
   let doubt: string | undefined;
   let palette = 0;
   let exif: Buffer | undefined;
   const order = new ChunkOrder();
   const texts = new PngTexts();
+  const counter = countChunks("chunks of a PNG beside those of 1 KiB or more of pixels", limits);
   for (const chunk of pngChunks(bytes)) {
     const { name, body } = chunk;
+    if (!DATA.has(name) || body.length < COMMON_DATA) counter.count();
     if (name === "eXIf" && !order.has("IDAT")) exif = body;
     else if (name === "eXIf") texts.carries = true; // Some versions of Pillow see it, some do not.
     doubt ??= order.note(chunk);

@@ -1,3 +1,4 @@
+import type { Counter } from "../limits.ts";
 import type { HeaderFacts } from "./facts.ts";
 
 const MODES: Record<string, string> = { P1: "1", P2: "L", P3: "RGB", P4: "1", P5: "L", P6: "RGB" };
@@ -5,8 +6,14 @@ const SPACE = new Set([0x20, 0x09, 0x0a, 0x0b, 0x0c, 0x0d]);
 const LINE_ENDS = new Set([0x0a, 0x0d]);
 const HASH = 0x23;
 
-/** The size in the header of a PPM, PGM or PBM, behind comments of any length; zeros where it is not plainly there. */
-export function ppm(view: Buffer): Pick<HeaderFacts, "width" | "height" | "mode"> {
+/** The formats whose numbers are written out, with comments anywhere between them. */
+const WRITTEN = /^P[123]/;
+/** Pillow reads a header byte by byte. */
+const PART = 256;
+
+/** The size in the header of a PPM, PGM or PBM, behind comments; zeros where it is not plainly there. */
+export function ppm(view: Buffer, comments: Counter): Pick<HeaderFacts, "width" | "height" | "mode"> {
+  countComments(view, comments);
   const mode = MODES[view.toString("latin1", 0, 2)];
   const numbers: number[] = [];
   let at = 2;
@@ -37,4 +44,17 @@ function digitsEnd(view: Buffer, from: number): number {
   let at = from;
   while (at < view.length && view[at]! >= 0x30 && view[at]! <= 0x39) at++;
   return at;
+}
+
+/** @throws IsotorchError `INPUT_TOO_LARGE`. */
+function countComments(view: Buffer, comments: Counter): void {
+  let at = 2;
+  // Of each format that Pillow reads: size, largest value.
+  for (let token = 0; token < 3; token++) {
+    const start = skip(view, at);
+    comments.count(Math.floor((start - at) / PART));
+    for (at = start; at < view.length && !SPACE.has(view[at]!); at++);
+  }
+  if (!WRITTEN.test(view.toString("latin1", 0, 2))) return;
+  for (at = view.indexOf(HASH); at >= 0; at = view.indexOf(HASH, at + 1)) comments.count();
 }

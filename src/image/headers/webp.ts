@@ -1,3 +1,4 @@
+import { type Counter, countChunks, type Limits } from "../limits.ts";
 import { readExif } from "./exif.ts";
 import { type HeaderFacts, leftToPillow } from "./facts.ts";
 
@@ -20,8 +21,9 @@ interface Picture {
 }
 
 /** Reads the chunks of a WebP file without their data. */
-export function readWebpHeader(bytes: Uint8Array): HeaderFacts {
+export function readWebpHeader(bytes: Uint8Array, limits: Pick<Limits, "chunks">): HeaderFacts {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  countAll(view, countChunks("chunks of a WebP", limits));
   const chunks = chunksOf(view);
   const size = claimedSize(view);
   if (!chunks) return leftToPillow("WebP whose chunks do not fill the file", size);
@@ -51,6 +53,15 @@ function chunksOf(view: Buffer): Chunk[] | undefined {
     at = end + (length % 2);
   }
   return at === view.length ? chunks : undefined;
+}
+
+/** Also of a file that has something behind them. @throws IsotorchError `INPUT_TOO_LARGE`. */
+function countAll(view: Buffer, chunks: Counter): void {
+  for (let at = 12; at + 8 <= view.length;) {
+    chunks.count();
+    const length = view.readUInt32LE(at + 4);
+    at += 8 + length + (length % 2);
+  }
 }
 
 function oddOrder(chunks: readonly Chunk[]): string | undefined {
