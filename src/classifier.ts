@@ -41,7 +41,7 @@ export type { Classification, DetailedResult } from "./result.ts";
 export interface Stats extends WorkerStats {
   /**
    * Where the time of the answered calls went: `total`, of it `picture` and `worker`; `picture` is `read`, `decode`,
-   * `preprocess` and waiting for a thread, `worker` its own `queue`, `prepare`, `forward` and `rank`, and the way there.
+   * `preprocess` and waiting for a decoder, `worker` its own `queue`, `prepare`, `forward` and `rank`, and the way there.
    */
   readonly stages: Readonly<Record<string, Histogram>>;
   /** Pictures of answered calls, by who made of them what the network sees; see {@link DetailedResult.preprocessedBy}. */
@@ -333,7 +333,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
   }
 }
 
-/** A thread prepares the picture; what is not attested, the worker does. */
+/** A process of Node's prepares the picture; what is not attested, the worker does. */
 function preparationOf(
   { pool, limits, attestation }: Opened,
   call: ResolvedClassifyOptions,

@@ -16,7 +16,7 @@ export interface Preparation {
   readonly attestation: Attestation;
   readonly limits: Limits;
   readonly signal: AbortSignal;
-  /** Node's own: in a thread, or right here. */
+  /** Node's own: in a process beside this one, or right here. */
   readonly prepare: (job: Job, signal: AbortSignal) => Promise<Prepared>;
   /** The environment's own Pillow and torchvision. @param picture whether the decoded picture is wanted as well. */
   readonly environment: (bytes: Uint8Array, picture: boolean) => Promise<Preprocessed>;

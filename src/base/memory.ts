@@ -11,7 +11,7 @@ const CODES = [
   "ERR_WORKER_INIT_FAILED",
   "ERR_MEMORY_ALLOCATION_FAILED",
 ];
-/** Address space that sharp, ZeroMQ and a thread need to start; where they get none, they end the process. */
+/** Address space that sharp, ZeroMQ and their threads need to start; where they get none, they end the process. */
 const NEEDED_BYTES = 1.25 * 2 ** 30;
 
 /** `OUT_OF_MEMORY` for an error that says that memory was refused; `undefined` for any other. */

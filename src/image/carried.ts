@@ -1,6 +1,6 @@
 import { IsotorchError, type IsotorchErrorCode } from "../errors.ts";
 
-/** An error on its way from one thread to another. */
+/** An error on its way from one process to another. */
 export interface Carried {
   readonly name: string;
   readonly message: string;

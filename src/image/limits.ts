@@ -1,21 +1,29 @@
 import { IsotorchError } from "../errors.ts";
 
-/** How much a picture may be before anything is decoded. */
-export interface Limits {
-  /** Width times height. */
-  readonly pixels: number;
-  /** Bytes of the file. */
-  readonly bytes: number;
-  /** Width, and height: decoders take their time for each row, however short. */
-  readonly side: number;
-  /** Scans of a JPEG: each goes over the whole picture. Twenty times `pixels` is the most for all scans together. */
-  readonly scans: number;
+/** How much a picture may be before anything is decoded; what is left out has its default. */
+export interface PartialLimits {
+  /** Width times height. @default 178956970, as Pillow */
+  readonly pixels?: number | undefined;
+  /** Bytes of the file. @default 603979776, which is also the most */
+  readonly bytes?: number | undefined;
+  /** Width, and height: decoders take their time for each row, however short. @default 250000 */
+  readonly side?: number | undefined;
   /**
-   * Pieces of a file that readers go through one by one, beside the picture itself: segments of a JPEG, chunks of a PNG or WebP,
-   * blocks of comments and extensions of a GIF, strips of a TIFF, pictures of an ICO. Pieces of 1 KiB of pixels or more do not count.
+   * Scans of a JPEG: each goes over the whole picture. All together may go over twenty times `pixels`.
+   * @default 100, where pictures have ten to fifteen
    */
-  readonly chunks: number;
+  readonly scans?: number | undefined;
+  /**
+   * Pieces of a file that readers go through one by one: segments of a JPEG, chunks of a PNG or WebP, blocks before the first
+   * picture of a GIF, tags and strips of a TIFF, pictures of an ICO, boxes of a JPEG 2000, comments of a PPM. Chunks and
+   * strips of 1 KiB of pixels or more do not count.
+   * @default 4096
+   */
+  readonly chunks?: number | undefined;
 }
+
+/** All of them. */
+export type Limits = { readonly [Name in keyof PartialLimits]-?: number };
 
 /** What Pillow opens by itself, and files that hold so many pixels without compression; more of the rest than pictures have. */
 export const DEFAULT_LIMITS: Limits = {
@@ -25,9 +33,6 @@ export const DEFAULT_LIMITS: Limits = {
   scans: 100,
   chunks: 4_096,
 };
-
-/** Limits of which some may be left out. */
-export type PartialLimits = { readonly [Name in keyof Limits]?: number | undefined };
 
 /** How often scans may go over as many pixels as a picture may have: ten times is usual. */
 const MOST_PASSES = 20;

@@ -116,6 +116,7 @@ export class Pool {
 
   /** Starts all processes, and keeps them. */
   warm(): void {
+    this.#users += 1;
     this.#kept = this.#processes;
     for (let count = this.#places.length; count < this.#kept; count++) this.#start();
   }
@@ -195,7 +196,8 @@ export class Pool {
 
   #onPatience(): void {
     this.#patience = undefined;
-    if (this.#waiting.length > 0 && this.#mayGrow) this.#start();
+    const starting = this.#places.filter(({ isStarting }) => isStarting).length;
+    if (this.#waiting.length > starting && this.#mayGrow) this.#start();
     this.#serve();
   }
 
@@ -227,8 +229,11 @@ export class Pool {
 
   #onLost(place: Place, loss: Loss): void {
     this.#remove(place);
-    if (loss.kind === "killed") this.#killed += 1;
-    else if (loss.kind === "unable") return this.#onStartFailed(unstartable(loss.cause));
+    if (loss.kind === "killed") {
+      this.#killed += 1;
+      // The next picture need not wait for it.
+      if (this.#users > 0 && this.#places.length < this.#kept) this.#start();
+    } else if (loss.kind === "unable") return this.#onStartFailed(unstartable(loss.cause));
     else {
       this.#died += 1;
       const { ending, call } = loss;

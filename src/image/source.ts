@@ -74,6 +74,9 @@ export async function loadImage(input: ImageInput, options: LoadOptions = {}): P
   return located.kind === "file" ? { kind: "encoded", bytes: readImageFile(located.path, options) } : located;
 }
 
+/** Paths of what a process has open, such as its standard input. */
+const OPEN_HERE = /^\/(?:dev\/(?:stdin|fd\/)|proc\/(?:self|thread-self)\/)/;
+
 /** {@link loadImage}, but a file is only named. */
 export async function locateImage(given: ImageInput, options: LoadOptions = {}): Promise<Located> {
   const bounds = boundsOf(options);
@@ -84,7 +87,12 @@ export async function locateImage(given: ImageInput, options: LoadOptions = {}):
     return { kind: "pixels", pixels: checkPixels(input, options.limits) };
   }
   const path = pathOf(input);
-  if (path !== undefined) return { kind: "file", path };
+  if (path !== undefined) {
+    // What this process has open, another one has not.
+    return OPEN_HERE.test(path)
+      ? { kind: "encoded", bytes: readImageFile(path, options) }
+      : { kind: "file", path };
+  }
   return { kind: "encoded", bytes: notEmpty(await loadBytes(input, bounds)) };
 }
 

@@ -3,7 +3,6 @@ import { excerpt, shownValue } from "../base/shown.ts";
 import type { Classifier } from "../classifier.ts";
 import { IsotorchError } from "../errors.ts";
 import { DEFAULT_LIMITS } from "../image/limits.ts";
-import type { PoolOptions } from "../image/pool.ts";
 import { nearest } from "../nearest.ts";
 import { checkedHosts } from "./security/hosts.ts";
 import { checkedToken, makeToken } from "./security/token.ts";
@@ -105,13 +104,15 @@ export const SERVER_LIMITS: ServerLimits = {
 };
 
 /** The processes in which pictures of strangers are decoded. */
-export interface DecoderOptions extends PoolOptions {
+export interface DecoderOptions {
   /** Processes. @default 2 */
   readonly processes: number;
   /** Milliseconds that one picture may take. @default 10000 */
   readonly timeoutMs: number;
   /** Pictures that may wait for a process. @default 64 */
   readonly maxWaiting: number;
+  /** The program; tests put another in its place. @default the one of the library */
+  readonly script?: URL;
 }
 
 export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;

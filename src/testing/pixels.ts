@@ -1,4 +1,4 @@
-/** What the real classifier does in Node: the only part of a fake one that needs sharp. No thread is started for it. */
+/** What the real classifier does in Node: the only part of a fake one that needs sharp. No process is started for it. */
 import { payloadOf, tensorOf } from "../handoff.ts";
 import type { Payload, Preparation, Preprocessed } from "../handoff.ts";
 import { IsotorchError } from "../errors.ts";

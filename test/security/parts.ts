@@ -57,7 +57,7 @@ export function jpegOfScans(given: JpegParts): Uint8Array {
 
 /** "No coefficients in the next 32,767 blocks", as often as there are blocks, in bits: 0 and 14 ones each. */
 function runsOf(blocks: number): Buffer {
-  const bits = `${`0${"1".repeat(14)}`.repeat(Math.ceil(blocks / 32_767))}`;
+  const bits = `0${"1".repeat(14)}`.repeat(Math.ceil(blocks / 32_767));
   const padded = bits.padEnd(Math.ceil(bits.length / 8) * 8, "1");
   const bytes = Array.from({ length: padded.length / 8 }, (_, i) =>
     Number.parseInt(padded.slice(i * 8, i * 8 + 8), 2),

@@ -7,7 +7,7 @@ import { type Digests, type OwnDigests, referenceDigests, resizeName } from "./b
 
 /**
  * What was compared and how it came out, by the names of kinds of files (`jpeg-420`, `png-rgba8`, …) and of steps
- * (`resize-bilinear-tall`, `crop`, `normalize`, …). Plain data: it crosses from thread to thread with every picture.
+ * (`resize-bilinear-tall`, `crop`, `normalize`, …). Plain data: it crosses from process to process with every picture.
  */
 export interface Attestation {
   /** Whose answer Node's was compared with; `reference`: there was no environment to ask, so that of Pillow 9 to 12 on libjpeg-turbo. */

@@ -71,6 +71,10 @@ export class Place {
     this.#timer = after(START_MS, () => this.#lose({ kind: "unable", cause: silent }), false);
   }
 
+  get isStarting(): boolean {
+    return this.#state === "starting";
+  }
+
   get isFree(): boolean {
     return this.#state === "free";
   }
