@@ -13,6 +13,7 @@ import {
   killedTwice,
   poolClosed,
   tooManyWait,
+  unable,
   unstartable,
 } from "./process/failures.ts";
 import type { Work } from "./process/messages.ts";
@@ -86,11 +87,12 @@ export class Pool {
    * Prepares a picture in another process. An abort settles the call at once; the process is killed if it has not finished the
    * picture half a second later. A picture whose process ends under it is given to another one, once.
    *
+   * @param holds hears, before an abort settles the call, of what resolves once no process holds the picture any more.
    * @throws IsotorchError as `prepare`; `DECODE_FAILED` where two processes crashed or it took too long; `WORKER_DIED` where two
    * were killed from outside; `WORKER_START_FAILED`, `OUT_OF_MEMORY`, `QUEUE_FULL`, `CLOSED`; the reason of the signal.
    */
-  run(job: Job, signal: AbortSignal): Promise<Prepared> {
-    return this.#call(job, signal) as Promise<Prepared>;
+  run(job: Job, signal: AbortSignal, holds?: (work: Promise<unknown>) => void): Promise<Prepared> {
+    return this.#call(job, signal, holds) as Promise<Prepared>;
   }
 
   /** Node's side of the attestation, made once. @throws IsotorchError as {@link run}. */
@@ -149,14 +151,21 @@ export class Pool {
     );
   }
 
-  async #call(work: Work, signal: AbortSignal): Promise<Prepared | OwnDigests> {
+  async #call(
+    work: Work,
+    signal: AbortSignal,
+    holds: (work: Promise<unknown>) => void = () => undefined,
+  ): Promise<Prepared | OwnDigests> {
     if (this.#isClosed) throw poolClosed();
     if (this.#waiting.length >= this.#maxWaiting) throw tooManyWait();
     if (signal.aborted) throw abortError(signal);
     let onAbort = (): void => undefined;
     const made = new Promise<Prepared | OwnDigests>((resolve, reject) => {
       const call: Call = { work, resolve, reject, kills: 0, crashes: 0 };
-      onAbort = () => this.#drop(call, abortError(signal));
+      onAbort = () => {
+        holds(this.#drop(call));
+        reject(abortError(signal));
+      };
       signal.addEventListener("abort", onAbort, { once: true });
       this.#waiting.push(call);
       this.#serve();
@@ -168,11 +177,11 @@ export class Pool {
     }
   }
 
-  #drop(call: Call, reason: IsotorchError): void {
+  /** Resolves once nothing holds the call any more. */
+  async #drop(call: Call): Promise<void> {
     const at = this.#waiting.indexOf(call);
     if (at !== -1) this.#waiting.splice(at, 1);
-    else [...this.#places, ...this.#leaving].some((place) => place.drop(call));
-    call.reject(reason);
+    await Promise.all([...this.#places, ...this.#leaving].map((place) => place.drop(call)));
   }
 
   #serve(): void {
@@ -233,7 +242,7 @@ export class Pool {
       this.#killed += 1;
       // The next picture need not wait for it.
       if (this.#users > 0 && this.#places.length < this.#kept) this.#start();
-    } else if (loss.kind === "unable") return this.#onStartFailed(unstartable(loss.cause));
+    } else if (loss.kind === "unable") return this.#onStartFailed(unable(loss.cause));
     else {
       this.#died += 1;
       const { ending, call } = loss;

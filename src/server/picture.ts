@@ -55,7 +55,7 @@ export class Pictures {
     return within(asked, async (signal) => {
       const started = performance.now();
       const { spec, attestation } = this.#classifier.info();
-      const decoding = this.#decode(bytes, reading, CROPPED, signal);
+      const decoding = this.#decode(bytes, reading, CROPPED, { ...asked, signal });
       asked.holds(decoding);
       const decoded = await decoding;
       if (decoded === undefined || !attestation.node.includes("normalize")) {
@@ -80,15 +80,20 @@ export class Pictures {
 
   /** The whole picture, decoded in another process; undefined where only Pillow reads it. @throws IsotorchError */
   async pixels(bytes: Uint8Array, { signal }: Pick<Asked, "signal">): Promise<Pixels | undefined> {
-    return (await this.#decode(bytes, AS_STORED, PICTURE, signal))?.pixels;
+    return (await this.#decode(bytes, AS_STORED, PICTURE, { signal }))?.pixels;
   }
 
   /** In another process; undefined where only Pillow, in the worker, can tell what is in it. */
-  async #decode(bytes: Uint8Array, reading: Reading, want: Want, signal: AbortSignal) {
+  async #decode(
+    bytes: Uint8Array,
+    reading: Reading,
+    want: Want,
+    asked: Pick<Asked, "signal"> & Partial<Pick<Asked, "holds">>,
+  ) {
     const { spec, attestation } = this.#classifier.info();
     const source = { kind: "encoded", bytes } as const;
     const job = { source, spec, attestation, limits: this.#limits, decode: reading, want };
-    const { left, pixels, cropped, laps } = await this.#decoder.run(job, signal);
+    const { left, pixels, cropped, laps } = await this.#decoder.run(job, asked.signal, asked.holds);
     const made = cropped ?? pixels;
     if (left !== undefined || made === undefined) return undefined;
     const { read: _, ...timings } = laps;

@@ -167,14 +167,18 @@ test("so many wait and no more; closing fails them and leaves no process", async
 });
 
 test.each([
-  ["ends at once", "ends.mjs", /exit code 7/],
-  ["says that a library does not load", "unable.mjs", /no sharp for this system/],
-])("a process that %s is told to whoever waits, and the next call tries anew", async (_, name, reason) => {
-  start({ script: new URL(`../fixtures/decoders/${name}`, import.meta.url) });
-  for (let turn = 0; turn < 2; turn++) {
-    await expect(decode("picture")).rejects.toMatchObject({
-      code: "WORKER_START_FAILED",
-      message: expect.stringMatching(reason),
-    });
-  }
-});
+  ["ends at once", "ends.mjs", /exit code 7/, "ulimit"],
+  ["says that a library does not load", "unable.mjs", /no sharp for this system/, "Install"],
+])(
+  "a process that %s is told to whoever waits, and the next call tries anew",
+  async (_, name, reason, hint) => {
+    start({ script: new URL(`../fixtures/decoders/${name}`, import.meta.url) });
+    for (let turn = 0; turn < 2; turn++) {
+      await expect(decode("picture")).rejects.toMatchObject({
+        code: "WORKER_START_FAILED",
+        message: expect.stringMatching(reason),
+        hint: expect.stringContaining(hint),
+      });
+    }
+  },
+);

@@ -16,6 +16,19 @@ export function endingText({ error, code, signal }: Ending): string {
   return error === undefined ? (signal ?? `exit code ${code}`) : messageOf(error);
 }
 
+/** A library of the process does not load. */
+export function unable(cause: unknown): IsotorchError {
+  if (cause instanceof IsotorchError) return cause;
+  const message = `The process that prepares pictures cannot begin: ${messageOf(cause)}`;
+  return (
+    outOfMemory(cause) ??
+    new IsotorchError("WORKER_START_FAILED", message, {
+      hint: "Install isotorch again on this system, for its Node and its processor: sharp is a native library.",
+      cause,
+    })
+  );
+}
+
 /** @param cause what was thrown, or how the process ended. */
 export function unstartable(cause: unknown): IsotorchError {
   if (cause instanceof IsotorchError) return cause;

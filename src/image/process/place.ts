@@ -58,6 +58,8 @@ export class Place {
   #call: Call | undefined;
   #timer: Timer;
   #onAlone: (() => void)[] = [];
+  /** Hears that what nobody waits for any more is not held either. */
+  #onGivenUp: (() => void) | undefined;
 
   /** Starts the process. @throws Error where that cannot even be tried. */
   constructor(script: URL, events: PlaceEvents) {
@@ -99,13 +101,15 @@ export class Place {
     });
   }
 
-  /** Nobody waits for the call any more. @returns whether it was here. */
-  drop(call: Call): boolean {
-    if (this.#call !== call) return false;
+  /** Nobody waits for the call any more. @returns what resolves when it is given up; undefined where it was not here. */
+  drop(call: Call): Promise<void> | undefined {
+    if (this.#call !== call) return undefined;
+    // Before whoever waits for this place to be alone may end it.
+    const givenUp = new Promise<void>((resolve) => (this.#onGivenUp = resolve));
     this.#take();
     this.#process.send({ abort: this.#id });
     this.#after(GRACE_MS, () => this.#lose({ kind: "killed" }));
-    return true;
+    return givenUp;
   }
 
   /** Fails what it has. */
@@ -123,6 +127,7 @@ export class Place {
     this.#state = "over";
     this.#timer.cancel();
     await this.#process.kill();
+    this.#onGivenUp?.();
   }
 
   #hear(message: FromChild): void {
@@ -137,6 +142,7 @@ export class Place {
 
   #free(): void {
     this.#state = "free";
+    this.#onGivenUp?.();
     this.#after(IDLE_MS, () => this.#events.idle());
     this.#events.free();
   }
@@ -146,6 +152,7 @@ export class Place {
     const wasReady = this.#state !== "starting";
     this.#state = "over";
     this.#timer.cancel();
+    this.#onGivenUp?.();
     this.#events.lost({ kind: "ended", ending, wasReady, call: this.#take() });
   }
 
