@@ -48,7 +48,7 @@ export const MEMBERS: Readonly<Record<keyof main.Classifier, Cases>> = {
     "classifySettled()": `await classifier.classifySettled([${IMAGE}, "missing.jpg"]);`,
   },
   classifyDetailed: {
-    "classifyDetailed()": `await classifier.classifyDetailed(${IMAGE}, { include: { logits: true, tensor: true } });`,
+    "classifyDetailed()": `await classifier.classifyDetailed(${IMAGE}, { include: { tensor: true, timings: true } });`,
   },
   classifyStream: {
     "classifyStream()": `for await (const _ of classifier.classifyStream([${IMAGE}, "missing.jpg"]));`,
