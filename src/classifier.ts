@@ -71,7 +71,7 @@ export interface Classifier extends AsyncDisposable {
   models(): Promise<string[]>;
   /** Versions, device, threads, weights with their hash: what was chosen. */
   info(): WorkerInfo;
-  /** Where the worker is in its life; `ready` only where it answered a moment ago. */
+  /** Where the worker is in its life; `ready` only where it answered a moment ago and keeps no call waiting. */
   health(): Health;
   /** Counts and times since the start. */
   stats(): Stats;

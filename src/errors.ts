@@ -65,7 +65,7 @@ const HINTS: Readonly<Record<IsotorchErrorCode, string>> = {
   UNSUPPORTED_MODE: 'Use `mode: "convert-rgb"`, or convert the picture to RGB.',
   DECODE_FAILED: "The file is damaged or cut short: fetch it again.",
   BAD_TENSOR: "Give float32 [1,3,224,224] without NaN or infinities, as `preprocess()` makes it.",
-  POISON_INPUT: "This very picture ended the worker twice; do not send it again.",
+  POISON_INPUT: "This very picture ended the worker each time; do not send it again.",
   NON_FINITE_OUTPUT: "Check the checkpoint and the picture; the network answered NaN or infinity.",
   ENVIRONMENT_NOT_FOUND: "Run `npx isotorch setup`.",
   ENVIRONMENT_BROKEN: "Run `npx isotorch doctor` to see what is wrong.",

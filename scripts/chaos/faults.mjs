@@ -36,7 +36,9 @@ export const FAULTS = {
   "exits with 0": once("exit-0"),
   "raises an exception": once("traceback"),
   "dies after the answer": once("sigkill-after"),
-  poison: always("sigkill", "POISON_INPUT"),
+  // Where workers end so without it too, it is not blamed.
+  "poison, by SIGKILL": always("sigkill", "POISON_INPUT", "WORKER_DIED"),
+  "poison, by SIGSEGV": always("segfault", "POISON_INPUT"),
   "hangs, interruptible": once("hang"),
   "hangs, GIL held": once("hold-gil"),
   "stopped for good": once("stop"),

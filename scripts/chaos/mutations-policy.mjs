@@ -2,6 +2,9 @@
 import { pytest, vitest } from "./mutation.mjs";
 
 const SUPERVISE = "src/worker/supervise.ts";
+const ADVANCE = "src/worker/advance.ts";
+const EXIT = "src/worker/exit.ts";
+const STALL = "src/worker/stall.ts";
 const SUPERVISOR = "src/worker/supervisor.ts";
 const BATCH = "src/worker/batch.ts";
 const POOL = "src/worker/pool.ts";
@@ -11,6 +14,8 @@ const PY = "python/isotorch_worker";
 const POLICY_TEST = "test/worker/supervise.test.ts";
 const SUPERVISOR_TEST = "test/worker/supervisor.test.ts";
 const SCHEDULES_TEST = "test/worker/schedules.test.ts";
+const EXIT_TEST = "test/worker/exit.test.ts";
+const STALL_TEST = "test/worker/stall.test.ts";
 const POOL_TEST = "test/worker/pool.test.ts";
 const SESSION_TEST = "test/worker/session.test.ts";
 const PROCESS_GUARD = "test/worker/process.guard.test.ts";
@@ -25,22 +30,27 @@ export const policy = [
     "",
     POLICY_TEST,
   ),
-  vitest("redelivery cap", SUPERVISE, `call.executions < 2`, "call.executions < 99", POLICY_TEST),
+  vitest("redelivery cap", EXIT, `const AFTER_CRASH = 2;`, "const AFTER_CRASH = 99;", POLICY_TEST),
+  vitest("cap of executions", EXIT, `const FROM_OUTSIDE = 3;`, "const FROM_OUTSIDE = 99;", EXIT_TEST),
+  vitest("a third execution", EXIT, `const FROM_OUTSIDE = 3;`, "const FROM_OUTSIDE = 2;", EXIT_TEST),
+  vitest("whose turn had not come", EXIT, `!never && !begun.includes(call)`, "false", EXIT_TEST),
+  vitest("proof of an end from outside", EXIT, `isInnocent ? "killed" : "poison"`, `"poison"`, EXIT_TEST),
+  vitest("stall", STALL, `busySince !== undefined && now`, "busySince !== undefined && -now", STALL_TEST),
   vitest(
     "quarantine",
-    SUPERVISE,
+    ADVANCE,
     `  if (suspects.length > 0) return flight.length === 0 ? sendBatch(state, "suspects", 1, at) : [state, []];`,
     `  if (suspects.length > 0) return sendBatch(state, "suspects", suspects.length, at);`,
     POLICY_TEST,
   ),
   vitest(
     "no redelivery of settled calls",
-    SUPERVISE,
-    `state.flight.filter((call) => !call.settled);\n  const retried`,
-    "state.flight;\n  const retried",
+    EXIT,
+    `const lost = state.flight.filter((call) => !call.settled);`,
+    "const lost = state.flight;",
     POLICY_TEST,
   ),
-  vitest("circuit", SUPERVISE, ` || exits.length > policy.maxExits`, "", POLICY_TEST),
+  vitest("circuit", EXIT, ` || exits.length > policy.maxExits`, "", POLICY_TEST),
   vitest(
     "silence kill",
     SUPERVISE,
@@ -60,14 +70,14 @@ export const policy = [
   ),
   vitest(
     "one call in flight beside another",
-    SUPERVISE,
+    ADVANCE,
     `maxInFlight - new Set(flight.map(({ batch }) => batch)).size`,
     "1e9",
     POLICY_TEST,
   ),
   vitest(
     "company for a call that runs again",
-    SUPERVISE,
+    ADVANCE,
     `  if (flight.some((call) => call.executions > 1)) return [state, []];\n`,
     "",
     SCHEDULES_TEST,
@@ -93,7 +103,7 @@ export const policy = [
   vitest(
     "drain limit",
     SUPERVISOR,
-    `setTimeout(() => this.#abandonCalls(), drainMs)`,
+    `after(drainMs, () => this.#abandonCalls())`,
     "undefined",
     SUPERVISOR_TEST,
   ),

@@ -16,6 +16,22 @@ const OF_THE_BUILD = /^OMP: Error #15\b|^Fatal Python error: Illegal instruction
 const IMPORT_FAILED = 69;
 /** Signals by which native code ends itself. */
 const CRASHES = ["SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGTRAP", "SIGSYS"];
+/** Signals that a process brings upon itself: its crashes, its limits, its own timers and pipes. */
+const OWN = [
+  ...CRASHES,
+  "SIGILL",
+  "SIGSTKFLT",
+  "SIGXCPU",
+  "SIGXFSZ",
+  "SIGALRM",
+  "SIGVTALRM",
+  "SIGPROF",
+  "SIGPIPE",
+];
+/** What Windows says of a process that somebody ended, or whose window was closed. */
+const ENDED_ON_WINDOWS = [0x4001_0004, 0xc000_013a];
+/** What the fault handler and the C++ runtime say before a process ends. */
+const REPORT = /^(?:Fatal Python error|Windows fatal exception): |^terminate called after /m;
 /** The fault handler's stacks have such a line where a module's own code was running. */
 const IN_A_MODULE = /^ {2}File ".*", line \d+ in <module>$/gm;
 
@@ -39,4 +55,14 @@ export function isOfEnvironment({ code, signal, stderr }: End): boolean {
   const modules = stderr.match(IN_A_MODULE) ?? [];
   const isCrash = (signal !== null && CRASHES.includes(signal)) || /^Windows fatal exception: /m.test(stderr);
   return isCrash && modules.length > 1;
+}
+
+/**
+ * Whether a process was ended by somebody else: by a signal that it does not bring upon itself, such as SIGKILL or SIGTERM,
+ * without a report of a crash. Whether that was the system because of its memory, nothing tells.
+ */
+export function isFromOutside({ code, signal, stderr }: End): boolean {
+  const isEnded =
+    signal === null ? code !== null && ENDED_ON_WINDOWS.includes(code >>> 0) : !OWN.includes(signal);
+  return isEnded && !REPORT.test(stderr);
 }

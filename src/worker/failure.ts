@@ -91,7 +91,17 @@ export function failureOf(failure: Failure, { cause, roomInMs, retryInMs }: Circ
       return new IsotorchError("CIRCUIT_OPEN", message, { ...details, retryAfterMs: retryInMs });
     }
     case "poison":
-      return new IsotorchError("POISON_INPUT", "The worker died twice with this picture alone.", details);
+      return new IsotorchError(
+        "POISON_INPUT",
+        "The worker died each time it had this picture, at last with this picture alone.",
+        details,
+      );
+    case "killed":
+      return new IsotorchError(
+        "WORKER_DIED",
+        "The worker was ended from outside three times while it had this picture, and also without it.",
+        { ...details, hint: "Find out who ends it, then send the picture again." },
+      );
     case "died":
       return cause ?? new IsotorchError("WORKER_DIED", "The worker died.");
     case "failed":

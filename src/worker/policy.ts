@@ -33,7 +33,7 @@ export interface SupervisionPolicy {
   readonly maxRequests: number;
   /** Bytes of payload, waiting and in flight together. @default 96 MiB */
   readonly maxBytes: number;
-  /** `once`: a call whose worker died runs once more, alone; `never`: it fails with `WORKER_DIED`. @default "once" */
+  /** `once`: a call whose worker died runs once more, alone, and where the worker was ended from outside a third time; `never`: it fails with `WORKER_DIED`. @default "once" */
   readonly redelivery: "once" | "never";
   /** An idle worker is stopped after this and started again by the next call, milliseconds; 0 = never. @default 0 */
   readonly idleShutdownMs: number;

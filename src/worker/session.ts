@@ -22,6 +22,8 @@ export interface SessionOptions {
   readonly timeouts: { readonly helloMs: number; readonly readyMs: number };
   readonly onProgress: (phase: string, fraction: number | null) => void;
   readonly onLog: (level: string, message: string) => void;
+  /** Hears how the process ended, also during its start. `asked`: it was asked to, or killed, here. */
+  readonly onExit?: (exit: WorkerExit, asked: boolean) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -59,6 +61,8 @@ export class Session {
   #end: IsotorchError | undefined;
   #closing: Promise<void> | undefined;
   #release: (() => void) | undefined;
+  /** Whether its end was asked for here. */
+  #asked = false;
   /** Pings without an answer. */
   #pings = 0;
   /** Settles when the process is gone, reaped, and every request has its outcome. */
@@ -183,6 +187,7 @@ export class Session {
 
   /** Asks the worker to end by SIGTERM, and soon by SIGKILL; pending requests fail with `CLOSED`. */
   async kill(): Promise<void> {
+    this.#asked = true;
     this.#finish(closedError());
     await this.#process.terminate();
     await this.exited;
@@ -190,6 +195,7 @@ export class Session {
 
   /** SIGKILL: it hangs. Its pending requests fail with `WORKER_DIED`. */
   destroy(why: string): void {
+    this.#asked = true;
     this.#end ??= new IsotorchError("WORKER_DIED", `The worker was killed: ${why}.`);
     this.#process.holdOpen(true);
     this.#process.kill();
@@ -212,6 +218,7 @@ export class Session {
         });
       });
     }
+    this.#asked = true;
     this.#process.holdOpen(true);
     const timer = after(STOP_MS, () => void this.#process.terminate());
     await this.#send("stop", 0, {}, []).catch(() => this.#process.terminate());
@@ -306,6 +313,7 @@ export class Session {
 
   async #untilEnd(): Promise<WorkerExit> {
     const exit = await this.#process.exited;
+    this.#options.onExit?.(exit, this.#asked);
     // A load that fails is answered by a process that ends at once.
     const isLoading = !this.#started && this.#hello !== undefined;
     if (this.#pending.size > 0 || isLoading) await delay(LAST_WORDS_MS);

@@ -2,9 +2,14 @@
  * The supervision as one pure function, `(state, event) → (state, effects)`, on a clock that the events carry:
  * no process, no timer, no randomness. `supervisor.ts` turns its effects into deeds.
  */
-import { dueAt, nextBatch } from "./batch.ts";
-import type { BatchLimits } from "./batch.ts";
+import { advance, endingAs, isKilled, openCalls } from "./advance.ts";
+import { exited } from "./exit.ts";
+import type { Exit } from "./exit.ts";
 import type { SupervisionPolicy } from "./policy.ts";
+import { NO_SUSPICION, acquitted, withdrawn } from "./suspicion.ts";
+import type { Suspicion } from "./suspicion.ts";
+
+export { openCalls, wakeAt } from "./advance.ts";
 
 /** What `health()` reports; derived by {@link phaseOf}. */
 export type Phase =
@@ -29,7 +34,7 @@ export interface Call {
   readonly since: number;
   /** Which batch it went with; 0 while it waits. */
   readonly batch: number;
-  /** How often it was sent to a worker; never more than twice. */
+  /** How often it was executed, or may have been; never more than three times. */
   readonly executions: number;
   /** The caller has its outcome already: the call is at the worker still, and of no interest afterwards. */
   readonly settled: boolean;
@@ -50,11 +55,17 @@ export interface State {
   readonly failed: boolean;
   /** Pictures that the worker takes at once, from its `ready`. */
   readonly workerBatch: number;
+  /** Whether the worker begins with a batch only when the one before is answered, from its `ready`. */
+  readonly sequential: boolean;
+  /** Milliseconds that its slowest answer took, its warm-up included. */
+  readonly slowestMs: number;
   readonly lastBatch: number;
   readonly waiting: readonly Call[];
   readonly flight: readonly Call[];
   /** Calls that were in flight when a worker died; they go again one at a time, each alone. */
   readonly suspects: readonly Call[];
+  /** What is known of ends from outside. */
+  readonly suspicion: Suspicion;
   /** When unplanned exits happened, those within the window. */
   readonly exits: readonly number[];
   /** Restart delays used in a row. */
@@ -74,7 +85,7 @@ export interface State {
 }
 
 /** Why a call ended without an answer of its own. */
-export type Failure = "closed" | "queue-full" | "circuit-open" | "poison" | "died" | "failed";
+export type Failure = "closed" | "queue-full" | "circuit-open" | "poison" | "killed" | "died" | "failed";
 
 export type Event =
   | { readonly type: "submit"; readonly id: number; readonly bytes: number; readonly single?: boolean }
@@ -83,10 +94,16 @@ export type Event =
   | { readonly type: "start" }
   | { readonly type: "answered"; readonly id: number; readonly generation: number }
   | { readonly type: "loading"; readonly generation: number }
-  | { readonly type: "ready"; readonly generation: number; readonly maxBatch?: number }
+  | {
+      readonly type: "ready";
+      readonly generation: number;
+      readonly maxBatch?: number;
+      readonly sequential?: boolean;
+      readonly warmupMs?: number;
+    }
   | { readonly type: "heard"; readonly generation: number }
-  /** The process is gone and reaped. `fatal`: another start would end in the same way. */
-  | { readonly type: "exit"; readonly generation: number; readonly fatal: boolean }
+  /** The process is gone and reaped. */
+  | ({ readonly type: "exit"; readonly generation: number } & Exit)
   | { readonly type: "recycle" }
   | { readonly type: "close" }
   /** The time of {@link wakeAt} has come. */
@@ -113,8 +130,6 @@ export interface At {
   readonly policy: SupervisionPolicy;
 }
 
-const JITTER = 0.2;
-
 export function initialState(now: number, policy: SupervisionPolicy): State {
   return {
     generation: 0,
@@ -126,10 +141,13 @@ export function initialState(now: number, policy: SupervisionPolicy): State {
     closing: false,
     failed: false,
     workerBatch: 1,
+    sequential: false,
+    slowestMs: 0,
     lastBatch: 0,
     waiting: [],
     flight: [],
     suspects: [],
+    suspicion: NO_SUSPICION,
     exits: [],
     strikes: 0,
     retryAt: now,
@@ -153,18 +171,6 @@ export function phaseOf(state: State): Phase {
   return state.wanted || openCalls(state) > 0 ? "backing-off" : "idle";
 }
 
-/** Calls that somebody waits for. */
-export function openCalls({ waiting, flight, suspects }: State): number {
-  return waiting.length + suspects.length + flight.filter((call) => !call.settled).length;
-}
-
-/** When an incomplete batch has waited long enough for company; undefined where none waits. */
-export function wakeAt(state: State, policy: SupervisionPolicy): number | undefined {
-  const { process, ending, suspects, waiting } = state;
-  const sending = process === "up" && ending === undefined && suspects.length === 0;
-  return sending && room(state, policy) > 0 ? dueAt(waiting, limitsOf(state, policy)) : undefined;
-}
-
 export function supervise(state: State, event: Event, at: At): Step {
   if ("generation" in event && event.generation !== state.generation) return [state, []];
   switch (event.type) {
@@ -179,11 +185,11 @@ export function supervise(state: State, event: Event, at: At): Step {
     case "loading":
       return [{ ...state, process: "loading", heardAt: at.now }, []];
     case "ready":
-      return ready(state, event.maxBatch ?? 1, at);
+      return ready(state, event, at);
     case "heard":
       return [{ ...state, heardAt: at.now }, []];
     case "exit":
-      return exited(state, event.fatal, at);
+      return exited(state, event, at);
     case "recycle":
       return state.process === "up" ? advance(endingAs(state, "recycle"), [], at) : [state, []];
     case "close":
@@ -195,9 +201,14 @@ export function supervise(state: State, event: Event, at: At): Step {
   }
 }
 
-function ready(state: State, workerBatch: number, at: At): Step {
+function ready(
+  state: State,
+  { maxBatch = 1, sequential = false, warmupMs = 0 }: Extract<Event, { type: "ready" }>,
+  at: At,
+): Step {
   const { now } = at;
-  return advance({ ...state, process: "up", workerBatch, heardAt: now, readyAt: now, activeAt: now }, [], at);
+  const worker = { workerBatch: maxBatch, sequential, slowestMs: warmupMs };
+  return advance({ ...state, ...worker, process: "up", heardAt: now, readyAt: now, activeAt: now }, [], at);
 }
 
 function submit(
@@ -225,6 +236,7 @@ function withoutInterest(state: State, id: number): State {
     waiting: state.waiting.filter((call) => call.id !== id),
     suspects: state.suspects.filter((call) => call.id !== id),
     flight: state.flight.map((call) => (call.id === id ? { ...call, settled: true } : call)),
+    suspicion: withdrawn(state.suspicion, id),
   };
 }
 
@@ -236,6 +248,8 @@ function answered(state: State, id: number, at: At): Step {
   const next: State = {
     ...state,
     flight,
+    suspicion: acquitted(state.suspicion, id),
+    slowestMs: Math.max(state.slowestMs, at.now - (state.busySince ?? at.now)),
     circuit: "closed",
     strikes: steady ? 0 : state.strikes,
     openMs: healed ? at.policy.openMs : state.openMs,
@@ -244,38 +258,6 @@ function answered(state: State, id: number, at: At): Step {
     busySince: flight.length > 0 ? at.now : undefined,
   };
   return advance(next, [], at);
-}
-
-function exited(state: State, fatal: boolean, at: At): Step {
-  if (state.process === "none") return [state, []];
-  const { now, policy } = at;
-  const lost = state.flight.filter((call) => !call.settled);
-  const retried = lost.filter((call) => policy.redelivery === "once" && call.executions < 2);
-  const failure: Failure = policy.redelivery === "once" ? "poison" : "died";
-  const effects: Effect[] = lost
-    .filter((call) => !retried.includes(call))
-    .map(({ id }) => ({ type: "fail", id, failure }));
-  const planned = state.ending === "recycle" || state.ending === "idle" || state.ending === "close";
-  const next: State = {
-    ...state,
-    process: "none",
-    ending: undefined,
-    asked: false,
-    flight: [],
-    busySince: undefined,
-    suspects: [...state.suspects, ...retried],
-  };
-  if (planned) return advance({ ...next, wanted: state.ending === "recycle", retryAt: now }, effects, at);
-  if (fatal) return failAll({ ...next, failed: true }, "failed", effects);
-  const exits = [...state.exits, now].filter((time) => now - time < policy.exitWindowMs);
-  if (state.circuit === "half-open" || exits.length > policy.maxExits) {
-    const openMs = Math.min(state.openMs * 2, policy.maxOpenMs);
-    const opened: State = { ...next, exits, circuit: "open", retryAt: now + state.openMs, openMs };
-    return failAll(opened, "circuit-open", effects);
-  }
-  const delay = policy.restartDelaysMs[Math.min(state.strikes, policy.restartDelaysMs.length - 1)] ?? 0;
-  const retryAt = now + delay * (1 + JITTER * at.jitter);
-  return advance({ ...next, exits, strikes: state.strikes + 1, retryAt }, effects, at);
 }
 
 function tick(state: State, at: At): Step {
@@ -302,96 +284,4 @@ function tick(state: State, at: At): Step {
 
 function kill(state: State, reason: "silent" | "overdue"): Step {
   return [{ ...state, ending: reason, asked: true }, [{ type: "kill", reason }]];
-}
-
-/** Does what the state allows by now: start a process, send calls, ask the worker to stop. */
-function advance(state: State, effects: readonly Effect[], at: At): Step {
-  if (state.process === "none") return start(state, effects, at);
-  if (isKilled(state)) return [state, effects];
-  const [sent, sends] = state.process === "up" ? dispatch(state, at) : [state, []];
-  const done = sent.closing && openCalls(sent) === 0 ? endingAs(sent, "close") : sent;
-  const mayStop = done.ending !== undefined && !done.asked && (done.flight.length === 0 || done.closing);
-  if (!mayStop) return [done, [...effects, ...sends]];
-  return [{ ...done, asked: true }, [...effects, ...sends, { type: "stop" }]];
-}
-
-/** A process is started for calls, again after a crash so that the next call need not wait, and to try an open circuit. */
-function start(state: State, effects: readonly Effect[], { now }: At): Step {
-  const wanted = openCalls(state) > 0 || (state.wanted && !state.closing);
-  if (state.failed || now < state.retryAt || !wanted) return [state, effects];
-  const generation = state.generation + 1;
-  const circuit = state.circuit === "open" ? "half-open" : state.circuit;
-  const started: State = {
-    ...state,
-    generation,
-    circuit,
-    wanted: true,
-    process: "starting",
-    heardAt: now,
-    pingedAt: now,
-  };
-  return [started, [...effects, { type: "spawn", generation }]];
-}
-
-/** Sends what may be sent: a suspect alone, others in batches up to the limit, nothing to a worker that is to end. */
-function dispatch(state: State, at: At): Step {
-  if (state.ending !== undefined) return [state, []];
-  const { flight, suspects } = state;
-  if (suspects.length > 0) return flight.length === 0 ? sendBatch(state, "suspects", 1, at) : [state, []];
-  if (flight.some((call) => call.executions > 1)) return [state, []];
-  const limits = limitsOf(state, at.policy);
-  let step: Step = [state, []];
-  while (room(step[0], at.policy) > 0) {
-    const [before, effects] = step;
-    const count = nextBatch(before.waiting, before.flight.length, limits, at.now);
-    if (count === 0) break;
-    const [after, sends] = sendBatch(before, "waiting", count, at);
-    step = [after, [...effects, ...sends]];
-  }
-  return step;
-}
-
-/** How many more batches the worker may be given. */
-function room({ flight }: State, { maxInFlight }: SupervisionPolicy): number {
-  return maxInFlight - new Set(flight.map(({ batch }) => batch)).size;
-}
-
-function limitsOf(
-  { workerBatch }: State,
-  { batchSize, batchDelayMs, maxInFlight }: SupervisionPolicy,
-): BatchLimits {
-  const maxSize = Math.max(1, Math.min(workerBatch, batchSize || workerBatch));
-  return { maxSize, maxDelayMs: batchDelayMs, maxInFlight };
-}
-
-function sendBatch(state: State, from: "suspects" | "waiting", count: number, at: At): Step {
-  const batch = state.lastBatch + 1;
-  const sent = state[from]
-    .slice(0, count)
-    .map((call) => ({ ...call, batch, executions: call.executions + 1 }));
-  const next: State = {
-    ...state,
-    lastBatch: batch,
-    flight: [...state.flight, ...sent],
-    [from]: state[from].slice(count),
-    busySince: state.busySince ?? at.now,
-  };
-  return [next, sent.map(({ id }, index): Effect => ({ type: "send", id, following: count - 1 - index }))];
-}
-
-function endingAs(state: State, ending: "recycle" | "idle" | "close"): State {
-  return state.ending === undefined ? { ...state, ending } : state;
-}
-
-function isKilled({ ending }: State): boolean {
-  return ending === "silent" || ending === "overdue";
-}
-
-function failAll(state: State, failure: Failure, effects: readonly Effect[]): Step {
-  const failed = [...state.suspects, ...state.waiting].map(({ id }): Effect => ({
-    type: "fail",
-    id,
-    failure,
-  }));
-  return [{ ...state, suspects: [], waiting: [] }, [...effects, ...failed]];
 }

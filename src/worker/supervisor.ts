@@ -1,10 +1,12 @@
 /** Turns the effects of `supervise.ts` into deeds: owns the processes, the timer and every caller's promise. */
 import { after, type Timer } from "../base/timer.ts";
 import { IsotorchError, abortError } from "../errors.ts";
+import { isFromOutside } from "./crash.ts";
 import { asError, closedError, failureOf, isFatal } from "./failure.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import { Session } from "./session.ts";
 import type { SessionOptions, WorkerReady } from "./session.ts";
+import { isStalled } from "./stall.ts";
 import { initialState, openCalls, phaseOf, supervise, wakeAt } from "./supervise.ts";
 import type { Effect, Event, Failure, Phase, State } from "./supervise.ts";
 import type { Fields, Frame, MessageOf } from "./wire.ts";
@@ -14,7 +16,10 @@ export interface WorkerHealth {
   /** The address of a remote server; a worker of this machine has none. */
   readonly url?: string;
   readonly phase: Phase;
-  /** A worker is up and has answered within the last three pings. */
+  /**
+   * A worker is up, has answered within the last three pings, and does not keep calls waiting for more than ten times
+   * its slowest answer (at least 1 s).
+   */
   readonly ready: boolean;
   /** How often a worker was started. */
   readonly starts: number;
@@ -138,7 +143,8 @@ export class Supervisor {
 
   /** Whether a worker is there to take a call at once. */
   get isUp(): boolean {
-    return this.#state.process === "up" && this.#state.ending === undefined;
+    const { process, ending } = this.#state;
+    return process === "up" && ending === undefined && !isStalled(this.#state, performance.now());
   }
 
   /** Calls that somebody waits for. */
@@ -148,10 +154,12 @@ export class Supervisor {
 
   health(): WorkerHealth {
     const { process, generation, exits, heardAt, waiting, suspects, flight } = this.#state;
-    const silentMs = performance.now() - (this.#session?.heardAt ?? heardAt);
+    const now = performance.now();
+    const silentMs = now - (this.#session?.heardAt ?? heardAt);
+    const isHeard = process === "up" && silentMs < 3 * this.#options.policy.pingMs + TICK_MS;
     return {
       phase: this.#phase,
-      ready: process === "up" && silentMs < 3 * this.#options.policy.pingMs + TICK_MS,
+      ready: isHeard && !isStalled(this.#state, now),
       starts: generation,
       recentExits: exits.length,
       silentMs,
@@ -266,6 +274,7 @@ export class Supervisor {
     const starting = new AbortController();
     this.#starting = starting;
     const base = this.#options.session(generation);
+    let outside = false;
     try {
       const session = await Session.start({
         ...base,
@@ -274,22 +283,27 @@ export class Supervisor {
           if (this.#state.process === "starting") this.#feed({ type: "loading", generation });
           base.onProgress(phase, fraction);
         },
+        onExit: (exit, asked) => {
+          outside = !asked && isFromOutside(exit);
+        },
       });
       this.#session = session;
       // Asked to stop in the very moment in which it became ready.
       if (starting.signal.aborted) void session.close(0);
       this.#ready = session.ready;
-      this.#feed({ type: "ready", generation, maxBatch: session.ready.maxBatch });
+      const { maxBatch, warmupMs, device } = session.ready;
+      // A GPU is given the next batch while it computes.
+      this.#feed({ type: "ready", generation, maxBatch, warmupMs, sequential: device === "cpu" });
       this.#firstStart?.resolve();
       const { code } = await session.exited;
       this.#ended(session);
-      this.#feed({ type: "exit", generation, fatal: code !== null && code >= 64 && code <= 78 });
+      this.#feed({ type: "exit", generation, fatal: code !== null && code >= 64 && code <= 78, outside });
     } catch (error) {
       const failure = asError(error);
       this.#lastFailure = starting.signal.aborted ? this.#lastFailure : failure;
       // The first start is tried once: whoever waits for it hears why.
       const fatal = this.#firstStart !== undefined || isFatal(failure);
-      this.#feed({ type: "exit", generation, fatal: fatal && !this.#state.closing });
+      this.#feed({ type: "exit", generation, fatal: fatal && !this.#state.closing, outside });
       this.#firstStart?.reject(this.#abortedStart() ?? failure);
     }
   }

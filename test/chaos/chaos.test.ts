@@ -41,6 +41,10 @@ describe.skipIf(process.platform !== "linux")("the ledger holds", { timeout: 180
     ["checkpoints", "for damaged checkpoints"],
     ["messages", "for damaged messages at each decoder"],
     ["kills", "through worker kills under load"],
+    ["outside", "through workers that somebody ends every few seconds"],
+    ["closes", "through closes with calls in every stage"],
+    ["reloads", "through reloads with calls in every stage"],
+    ["guests", "beside hostile pictures, aborts and functions that throw"],
   ])("%s: %s", holds);
 
   test.each([

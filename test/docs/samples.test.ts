@@ -189,6 +189,9 @@ describe("the recipe works:", () => {
     };
     const ask = (body: Buffer | string): Promise<Response> =>
       POST(new Request("http://localhost/classify", { method: "POST", body }));
+    // A start that failed is not kept: the next request starts another one.
+    Object.assign(globalThis, { failingStarts: 1 });
+    expect(await (await ask(PHOTO)).json()).toMatchObject({ code: "ENVIRONMENT_NOT_FOUND" });
     expect(await (await ask(PHOTO)).json()).toMatchObject([{ label: "golden retriever" }, {}, {}, {}, {}]);
     expect((await ask("Not a picture.")).status).toBe(422);
   });

@@ -1,4 +1,5 @@
 /** `isotorch` for the samples of the documentation: all of it real, but for the network, whose answer is the book's. */
+import { IsotorchError } from "./dist/index.js";
 import { createFakeClassifier } from "./dist/testing.js";
 
 const TOP = [
@@ -13,6 +14,11 @@ const answer = () => ({ top: TOP, logits: new Float32Array(1000), probabilities:
 export * from "./dist/index.js";
 
 export async function createClassifier(options = {}) {
+  // A test asks for starts that fail.
+  if (globalThis.failingStarts > 0) {
+    globalThis.failingStarts -= 1;
+    throw new IsotorchError("ENVIRONMENT_NOT_FOUND", "There is no Python yet.");
+  }
   const classifier = await createFakeClassifier(answer, { readImages: true });
   await classifier.reload(options); // which checks the options as the real one does
   return classifier;

@@ -37,10 +37,10 @@ export class Machine {
     return { generation: this.state.generation };
   }
 
-  /** @param maxBatch pictures that the worker takes at once. */
-  up(maxBatch = 1): this {
+  /** @param maxBatch pictures that the worker takes at once. @param warmupMs what its warm-up took. */
+  up(maxBatch = 1, warmupMs = 0): this {
     this.feed({ type: "start" });
-    this.feed({ type: "ready", maxBatch, ...this.generation });
+    this.feed({ type: "ready", maxBatch, warmupMs, sequential: true, ...this.generation });
     return this;
   }
 
@@ -56,9 +56,14 @@ export class Machine {
     this.feed({ type: "exit", fatal, ...this.generation });
   }
 
-  restarted(): void {
+  /** Somebody ends it by SIGKILL. */
+  killed(): void {
+    this.feed({ type: "exit", fatal: false, outside: true, ...this.generation });
+  }
+
+  restarted(maxBatch = 1): void {
     this.pass(20_000);
-    this.feed({ type: "ready", ...this.generation });
+    this.feed({ type: "ready", maxBatch, sequential: true, ...this.generation });
   }
 
   get phase(): string {

@@ -85,7 +85,7 @@ test("a worker whose circuit is open, or whose queue is full, is passed over", a
 test("a call that was sent goes to no other worker: its poison kills only the one that has it", async () => {
   const two = await startPool([{ name: "a" }, { name: "b" }]);
   expect(await codeOf(ask(two, "fault:sigkill"))).toBe("POISON_INPUT");
-  expect([runs("a"), runs("b")]).toEqual([2, 0]);
+  expect([runs("a"), runs("b")]).toEqual([3, 0]);
 });
 
 test("where none can take a call, the last reason is the caller's", async () => {

@@ -18,8 +18,11 @@ function schedule(seed: number): void {
     redelivery: chance(0.8) ? "once" : "never",
   });
   const maxBatch = random.integer(1, 6);
+  const sequential = chance(0.7);
   const outcomes = new Map<number, number>();
   const executions = new Map<number, number>();
+  /** Calls whose last execution somebody ended from outside. */
+  const outside = new Set<number>();
   const submitted = new Set<number>();
   const cancelled = new Set<number>();
   let alive = 0;
@@ -34,9 +37,17 @@ function schedule(seed: number): void {
         const count = (executions.get(effect.id) ?? 0) + 1;
         executions.set(effect.id, count);
         if (machine.state.process !== "up") throw new Error("sent to no worker");
-        if (count > 2) throw new Error("a third execution");
+        const { executions: counted = 0 } = machine.state.flight.find(({ id }) => id === effect.id) ?? {};
+        if (counted > 3) throw new Error("a fourth execution");
+        if (counted === 3 && !outside.has(effect.id))
+          throw new Error("a third execution after its own crash");
+        // Sent and not begun does not count, and cannot go on for ever: who was spared comes first.
+        if (count > 3 + machine.policy.maxInFlight) throw new Error("sent for ever");
         if (cancelled.has(effect.id)) throw new Error("a cancelled call was sent");
-      } else if (effect.type === "fail") settle(effect.id);
+      } else if (effect.type === "fail") {
+        settle(effect.id);
+        if (effect.failure === "killed" && !outside.has(effect.id)) throw new Error("an own crash excused");
+      }
     }
     const { flight } = machine.state;
     if (flight.length > 1 && flight.some((call) => call.executions > 1))
@@ -50,7 +61,12 @@ function schedule(seed: number): void {
   const exit = (fatal: boolean): void => {
     if (alive === 0) return;
     alive = 0;
-    feed({ type: "exit", fatal, ...machine.generation });
+    const isOutside = !fatal && chance(0.5);
+    for (const { id } of machine.state.flight) {
+      if (isOutside && !machine.state.asked) outside.add(id);
+      else outside.delete(id);
+    }
+    feed({ type: "exit", fatal, outside: isOutside, ...machine.generation });
   };
   const step = (id: number): void => {
     const { flight, process, asked } = machine.state;
@@ -63,7 +79,7 @@ function schedule(seed: number): void {
       if (!call.settled) settle(call.id);
       feed({ type: "answered", id: call.id, ...machine.generation });
     } else if (at < 0.7 && alive > 0 && process !== "up")
-      feed({ type: "ready", maxBatch, ...machine.generation });
+      feed({ type: "ready", maxBatch, sequential, ...machine.generation });
     else if (at < 0.75 || (asked && at < 0.9)) exit(chance(0.02));
     else if (at < 0.8) {
       const open = [...submitted].filter((one) => !outcomes.has(one));
@@ -91,7 +107,8 @@ function schedule(seed: number): void {
     const { flight, process, asked } = machine.state;
     const call = flight[0];
     if (alive > 0 && asked) exit(false);
-    else if (alive > 0 && process !== "up") feed({ type: "ready", maxBatch, ...machine.generation });
+    else if (alive > 0 && process !== "up")
+      feed({ type: "ready", maxBatch, sequential, ...machine.generation });
     else if (call !== undefined) {
       if (!call.settled) settle(call.id);
       feed({ type: "answered", id: call.id, ...machine.generation });
@@ -107,7 +124,7 @@ function schedule(seed: number): void {
   }
 }
 
-test("100,000 random schedules keep every invariant: one process, one outcome per call, at most two executions", () => {
+test("100,000 random schedules keep every invariant: one process, one outcome per call, at most three executions", () => {
   for (let seed = 0; seed < 100_000; seed++) {
     try {
       schedule(seed);

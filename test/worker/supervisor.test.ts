@@ -75,14 +75,41 @@ describe("a worker that dies", () => {
     expect(countOf(runOf(text))).toBeLessThanOrEqual(2);
   });
 
-  test("each time with the same call: only that one fails, after two restarts", async () => {
+  test.each([
+    ["of its own, by SIGSEGV", "segfault", 2],
+    ["from outside, as far as anybody can tell", "sigkill", 3],
+  ])("each time with the same call, %s: only that one fails", async (_how, fault, executions) => {
     const supervisor = await start();
-    const poison = ask(supervisor, "fault:sigkill");
+    const poison = ask(supervisor, `fault:${fault}`);
     const neighbours = ["a", "b", "c"].map((text) => ask(supervisor, text));
     expect(await codeOf(poison)).toBe("POISON_INPUT");
     expect(await Promise.all(neighbours)).toEqual(["a", "b", "c"].map(digest));
-    await expect.poll(starts).toBe(3);
-    expect(countOf(runOf("fault:sigkill"))).toBe(2);
+    await expect.poll(starts).toBe(executions + 1);
+    expect(countOf(runOf(`fault:${fault}`))).toBe(executions);
+  });
+
+  test("by SIGKILL or SIGTERM from outside, again and again: no call is lost, none is called poison", async () => {
+    const supervisor = await start({ workMs: 20, fault: "batches" });
+    const texts = Array.from({ length: 60 }, (_, i) => `call ${i}`);
+    const answers = Promise.all(texts.map((text) => ask(supervisor, text)));
+    const answered = Promise.race([
+      answers.then(() => true),
+      new Promise((resolve) => setTimeout(resolve, 60_000)),
+    ]);
+    const state = { done: false };
+    void answered.then(() => (state.done = true));
+    for (let kills = 0; !state.done; kills++) {
+      // Whoever is hit goes first when the next worker is there; that one is answered before the next kill.
+      const { succeeded } = supervisor.stats();
+      await expect
+        .poll(() => state.done || supervisor.stats().succeeded > succeeded, { timeout: 20_000 })
+        .toBe(true);
+      const { pid } = supervisor.health();
+      if (pid !== undefined) process.kill(pid, kills % 2 === 0 ? "SIGKILL" : "SIGTERM");
+    }
+    expect(await answers).toEqual(texts.map(digest));
+    expect(starts()).toBeGreaterThan(5);
+    for (const text of texts) expect(countOf(runOf(text))).toBeLessThanOrEqual(3);
   });
 
   test("with an exit code that says it will always die: no second start", async () => {
@@ -223,7 +250,7 @@ describe("batches", () => {
     expect(results.slice(1)).toEqual(
       texts.slice(1).map((text) => ({ status: "fulfilled", value: digest(text) })),
     );
-    expect(texts.map((text) => countOf(runOf(text)))).toEqual([2, 1, 1, 1]);
+    expect(texts.map((text) => countOf(runOf(text)))).toEqual([3, 1, 1, 1]);
   });
 });
 

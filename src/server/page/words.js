@@ -165,7 +165,7 @@ const WORDS = {
       UNSUPPORTED_MODE: "不支持这种色彩模式。请先转换成 RGB。",
       DECODE_FAILED: "图片已损坏或不完整。请重新获取这个文件。",
       BAD_TENSOR: "张量的形状、类型或数值不对。",
-      POISON_INPUT: "这张图片两次使工作进程崩溃，请不要再发送。",
+      POISON_INPUT: "这张图片每次都使工作进程崩溃，请不要再发送。",
       NON_FINITE_OUTPUT: "网络给出了 NaN 或无穷大。请检查权重文件。",
       ENVIRONMENT_NOT_FOUND: "服务器上没有找到可用的 Python 环境。",
       ENVIRONMENT_BROKEN: "服务器上的 Python 环境有问题。请在服务器上运行 npx isotorch doctor。",
