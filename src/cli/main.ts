@@ -73,6 +73,7 @@ guardStreams();
 
 // The first signal lets the command finish what it has begun, the second ends it at once. The worker never outlives it.
 const GRACE_MS = 30_000;
+const LEFT_MS = 250;
 // What these start, such as conda, is given its own time to end.
 const isUnhurried = ["setup", "doctor"].includes(process.argv[2] ?? "");
 const interrupted = new AbortController();
@@ -89,3 +90,5 @@ for (const [signal, code] of [
 }
 
 process.exitCode = await main(givenArguments()).catch(report);
+// What a command was told to leave off, and has left, holds nobody.
+if (interrupted.signal.aborted) setTimeout(() => process.exit(), LEFT_MS).unref();

@@ -11,7 +11,7 @@ import { npy } from "./npy.ts";
 import { readStdin } from "./stdin.ts";
 
 /** @returns 0. */
-export async function run(argv: readonly string[]): Promise<number> {
+export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const { values, positionals } = parseFlags(argv, parserOf(PREPROCESS));
   const [input, ...more] = positionals;
   const { out } = values;
@@ -24,6 +24,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const tensor = await preprocess(image, {
     ...classifierOptions(values),
     ...imageOptions(values),
+    signal,
   });
   await writeOutput(out, npy(tensor), "The array");
   const { shape } = tensor;

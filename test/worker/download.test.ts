@@ -363,3 +363,76 @@ function child(): string {
   };
   return `import { download } from ${JSON.stringify(DOWNLOAD)}; await download(${JSON.stringify(request)});`;
 }
+
+describe("a server that never stops", () => {
+  /** Sends until it is hung up on. */
+  const endless: Answer = (_request, response) => {
+    const more = (): void => {
+      while (response.write(BYTES)) if (response.destroyed) return;
+      response.once("drain", more);
+    };
+    response.writeHead(200, { etag: '"one"' });
+    more();
+  };
+
+  test("is cut off at the size that is known, and nothing of it stays", async () => {
+    server.answers = [endless];
+    await expect(fetchIt({ bytes: 300_000 })).rejects.toMatchObject({
+      code: "CHECKPOINT_CORRUPT",
+      message: expect.stringContaining("more than the 300000 bytes"),
+    });
+    expect(await leftOvers()).toEqual([]);
+  });
+
+  test("is cut off at the ceiling where the size is not known", async () => {
+    server.answers = [endless];
+    await expect(fetchIt({ maxBytes: 5_000_000 })).rejects.toMatchObject({
+      code: "CHECKPOINT_CORRUPT",
+      message: expect.stringContaining("more than the 5000000 bytes"),
+    });
+    expect(await leftOvers()).toEqual([]);
+  });
+
+  test("is cut off whatever length it declares", async () => {
+    server.answers = [
+      (request, response) => {
+        response.setHeader("content-length", 1e12);
+        endless(request, response, 0);
+      },
+    ];
+    await expect(fetchIt({ maxBytes: 5_000_000 })).rejects.toMatchObject({ code: "CHECKPOINT_CORRUPT" });
+    expect(await leftOvers()).toEqual([]);
+  });
+
+  test("has left more than the file can have: it is fetched afresh", async () => {
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(`${target}.part`, Buffer.alloc(400_000));
+    await writeFile(`${target}.part.json`, JSON.stringify({ url: server.url, validator: '"one"' }));
+    await fetchIt({ maxBytes: 300_000 });
+    expect(server.ranges).toEqual(["-"]);
+    expect(await leftOvers()).toEqual([]);
+  });
+});
+
+test("whoever loses the lock while it downloads writes no more, and takes what the next one fetches", async () => {
+  const lock = `${target}.lock`;
+  server.answers = [
+    (request, response) => {
+      head(request, response, 0);
+      response.write(BYTES.subarray(0, 50_000));
+      void (async () => {
+        await expect.poll(() => existsSync(`${target}.part`)).toBe(true);
+        // As another machine does that shares the folder, after a minute of silence.
+        await writeFile(lock, JSON.stringify({ pid: 1, host: "another", token: "t" }));
+        response.end(BYTES.subarray(50_000));
+      })();
+    },
+  ];
+  const fetched = fetchIt({ timing: { ...TIMING, stallMs: 20_000 } });
+  await expect.poll(() => server.ranges.length).toBe(1);
+  await expect.poll(async () => readFile(lock, "utf8").catch(() => "")).toContain("another");
+  await writeFile(target, BYTES);
+  await fetched;
+  expect(statSync(`${target}.part`).size).toBeLessThan(BYTES.length);
+  expect(await readFile(lock, "utf8")).toContain("another");
+});
