@@ -24,7 +24,7 @@ _PASSES, _BATCH, _SIZE = 3, 16, 128
 _RESIDUAL_SCALE = 0.2
 _LOGIT_SPREAD = 1.2
 # As write_whole names them.
-_BEGUN = re.compile(r"\.([^/]+\.pth)(?:\.sha256)?\.[0-9a-f]{32}")
+_BEGUN = re.compile(r"^\.([^/]+\.pth)(?:\.sha256)?\.[0-9a-f]{32}$")
 
 
 def make_untrained(path: Path, seed: int) -> str:
@@ -123,7 +123,7 @@ def _make(path: Path, seed: int) -> str:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what makers that were killed had begun to write: at least 170 MB each, which nothing else takes away."""
+    """Remove what makers that were killed had begun to write, up to 170 MB each."""
     with suppress(OSError):
         for file in list(path.parent.iterdir()):
             begun = _BEGUN.fullmatch(file.name)

@@ -84,7 +84,8 @@ export async function download(request: DownloadRequest): Promise<void> {
       if (await exists(request.target)) return report("done");
       if (lock) {
         report("download");
-        const { isMine } = lock;
+        const held = lock;
+        const isMine = (): boolean => held.isMine();
         if ((await isWhole(part, request)) || (await fetchInto(part, request, { timing, report, isMine })))
           if (isMine()) break;
         // Whoever was stopped for long may have lost it: then another process fetches the file.
