@@ -12,6 +12,7 @@ export const ERROR_CODES = [
   "DEADLINE_EXCEEDED",
   "CLOSED",
   "QUEUE_FULL",
+  "OUTPUT_FAILED",
   // the picture
   "INPUT_NOT_FOUND",
   "INPUT_UNREADABLE",
@@ -57,6 +58,7 @@ const HINTS: Readonly<Record<IsotorchErrorCode, string>> = {
   DEADLINE_EXCEEDED: "Raise `timeoutMs`, or send fewer pictures at a time.",
   CLOSED: "Create another classifier.",
   QUEUE_FULL: "Send fewer calls at a time, or wait for `retryAfterMs` and call again.",
+  OUTPUT_FAILED: "Make room on the disk, or write to another one.",
   INPUT_NOT_FOUND: "Check the path.",
   INPUT_UNREADABLE: "Check that it is a regular file, or an address that answers, and may be read.",
   INPUT_TOO_LARGE: "Raise the limit, or make the picture smaller first.",

@@ -1,16 +1,17 @@
 """Who may do something now: one process at a time, by a file that both languages read.
 
-Twin of src/base/lock.ts. The lock is the file's existence. Its content is JSON: ``pid``, ``host`` and a
-random ``token``; its owner touches it every five seconds. It is left behind when its owner is gone from this
-machine, or has not touched it for a minute.
+Twin of src/base/lock.ts. The lock is the file's existence. Its content is JSON: ``pid``, ``host``, a random
+``token``, and what tells the process from every other one (``boot``, ``space``, ``started``, see owner.py);
+its owner touches it every five seconds. It is left behind when its owner is gone, however long an owner that
+is there has been stopped. Where nobody here can know that (another machine, another container, another
+account), it is left behind when it was not touched for a minute.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import socket
-import sys
 import threading
 import time
 import uuid
@@ -19,12 +20,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from isotorch_worker.files import remove_file, until_free
+from isotorch_worker.owner import Owner, is_running, this_process
 
 STALE_SECONDS = 60.0
 _TOUCH_SECONDS = 5.0
 # A lock is created and then filled; an empty one this young is being filled.
 _FILLING_SECONDS = 5.0
 _POLL_SECONDS = 0.25
+_NO_ROOM = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class FileLock:
@@ -36,21 +39,27 @@ class FileLock:
         self._released = threading.Event()
         threading.Thread(target=self._touch, name="lock", daemon=True).start()
 
+    def is_mine(self) -> bool:
+        """Whether it has not been taken away; asked by whoever may have been stopped for long."""
+        return _read(self._file) == self._content
+
     def release(self) -> None:
         self._released.set()
-        if _read(self._file) == self._content:
+        if self.is_mine():
             remove_file(self._file)
 
     def _touch(self) -> None:
         while not self._released.wait(_TOUCH_SECONDS):
-            with suppress(OSError):
-                os.utime(self._file)
+            # What was taken away meanwhile is another one's.
+            if self.is_mine():
+                with suppress(OSError):
+                    os.utime(self._file)
 
 
 def try_lock(file: Path) -> FileLock | None:
-    """Take the lock, or return None while another owner lives. Raises OSError if it cannot be written."""
+    """Take the lock, or return None while another owner has it. Raises OSError if it cannot be written."""
     _sweep_if_stale(file)
-    content = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "token": str(uuid.uuid4())})
+    content = json.dumps({**this_process()._asdict(), "token": str(uuid.uuid4())})
     try:
         until_free(file, lambda: _create(file, content))
     except FileExistsError:
@@ -70,8 +79,15 @@ def locked(file: Path) -> Generator[None, None, None]:
 
 
 def _create(file: Path, content: str) -> None:
-    with file.open("x", encoding="utf-8") as stream:
-        stream.write(content)
+    try:
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(content)
+    except OSError as error:
+        # It was made, and then there was no room for what belongs into it.
+        if error.errno in _NO_ROOM:
+            with suppress(OSError):
+                remove_file(file)
+        raise
 
 
 def _sweep_if_stale(file: Path) -> None:
@@ -79,7 +95,7 @@ def _sweep_if_stale(file: Path) -> None:
 
     Judging and removing must not be two steps that another sweeper, and then a fresh owner, can come between.
     """
-    if not _is_stale(file):
+    if not is_left_behind(file):
         return
     sweeping = file.with_name(file.name + ".sweep")
     try:
@@ -91,14 +107,15 @@ def _sweep_if_stale(file: Path) -> None:
                 sweeping.rmdir()
         return
     try:
-        if _is_stale(file):
+        if is_left_behind(file):
             remove_file(file)
     finally:
         with suppress(OSError):
             sweeping.rmdir()
 
 
-def _is_stale(file: Path) -> bool:
+def is_left_behind(file: Path) -> bool:
+    """Whether the file is a lock that its owner has left behind; False where there is none."""
     content, age = _read(file), _age(file)
     if age is None:
         return False
@@ -108,19 +125,25 @@ def _is_stale(file: Path) -> bool:
     owner = _owner(content)
     if owner is None:
         return age > _FILLING_SECONDS
-    pid, host = owner
-    return age > STALE_SECONDS or (host == socket.gethostname() and not is_alive(pid))
+    running = is_running(owner)
+    return age > STALE_SECONDS if running is None else not running
 
 
-def _owner(content: str) -> tuple[int, str] | None:
+def _owner(content: str) -> Owner | None:
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
         return None
-    pid, host = (value.get("pid"), value.get("host")) if isinstance(value, dict) else (None, None)
-    if isinstance(pid, int) and not isinstance(pid, bool) and pid > 0 and isinstance(host, str):
-        return pid, host
-    return None
+    if not isinstance(value, dict):
+        return None
+    pid, host = value.get("pid"), value.get("host")
+    if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0 or not isinstance(host, str):
+        return None
+    return Owner(pid, host, *(_string(value.get(name)) for name in ("boot", "space", "started")))
+
+
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _read(file: Path) -> str | None:
@@ -135,40 +158,3 @@ def _age(file: Path) -> float | None:
         return time.time() - file.stat().st_mtime
     except OSError:
         return None
-
-
-if sys.platform == "win32":
-    import ctypes
-    from ctypes import wintypes
-
-    _QUERY_LIMITED_INFORMATION = 0x1000
-    _STILL_ACTIVE = 259
-    _ACCESS_DENIED = 5
-
-    def is_alive(pid: int) -> bool:
-        """Whether a process runs. ``os.kill(pid, 0)`` would end it here."""
-        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-        kernel.OpenProcess.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.DWORD]
-        kernel.OpenProcess.restype = wintypes.HANDLE
-        kernel.GetExitCodeProcess.argtypes = [wintypes.HANDLE, ctypes.POINTER(wintypes.DWORD)]
-        kernel.CloseHandle.argtypes = [wintypes.HANDLE]
-        handle = kernel.OpenProcess(_QUERY_LIMITED_INFORMATION, False, pid)
-        if not handle:
-            return ctypes.get_last_error() == _ACCESS_DENIED
-        code = wintypes.DWORD()
-        try:
-            return bool(kernel.GetExitCodeProcess(handle, ctypes.byref(code))) and code.value == _STILL_ACTIVE
-        finally:
-            kernel.CloseHandle(handle)
-
-else:
-
-    def is_alive(pid: int) -> bool:
-        """Whether a process runs."""
-        try:
-            os.kill(pid, 0)
-        except PermissionError:
-            return True
-        except (OSError, OverflowError):
-            return False
-        return True

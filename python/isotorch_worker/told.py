@@ -13,7 +13,8 @@ _END = 79
 # of lines and of paragraphs, and halves of surrogate pairs. Joiners are part of writing, in Persian or emoji.
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
-_LONG_WORD = re.compile(r"\S{201,}")
+_WORD = re.compile(r"\S+")
+_LONG_WORD = 200
 _MOST_TOLD = 20_000
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -33,7 +34,11 @@ def brief(value: object, most: int = MOST) -> str:
 
 def told(text: str) -> str:
     """The last line of defence, for a whole message: what is unseen as escapes, and no word without end."""
-    return _LONG_WORD.sub(lambda word: brief(word.group()), _visible_lines(text[:_MOST_TOLD]))
+    return _WORD.sub(_short, _visible_lines(text[:_MOST_TOLD]))
+
+
+def _short(word: re.Match[str]) -> str:
+    return brief(word.group()) if len(word.group()) > _LONG_WORD else word.group()
 
 
 def _visible_lines(text: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -16,12 +17,14 @@ from torch import Tensor, nn
 from isotorch_worker.checkpoint import made_digest, sidecar
 from isotorch_worker.errors import CheckpointCorrupt, WeightsNotFound
 from isotorch_worker.files import write_whole
-from isotorch_worker.lock import locked
+from isotorch_worker.lock import is_left_behind, locked
 from isotorch_worker.told import brief
 
 _PASSES, _BATCH, _SIZE = 3, 16, 128
 _RESIDUAL_SCALE = 0.2
 _LOGIT_SPREAD = 1.2
+# As write_whole names them.
+_BEGUN = re.compile(r"^\.([^/]+\.pth)(?:\.sha256)?\.[0-9a-f]{32}$")
 
 
 def make_untrained(path: Path, seed: int) -> str:
@@ -106,6 +109,7 @@ def _picture_noise(generator: torch.Generator) -> Tensor:
 
 
 def _make(path: Path, seed: int) -> str:
+    _sweep(path)
     buffer = io.BytesIO()
     torch.save(untrained_state(seed), buffer)
     digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
@@ -116,6 +120,21 @@ def _make(path: Path, seed: int) -> str:
     except OSError as error:
         raise _unwritable(path, error) from None
     return digest
+
+
+def _sweep(path: Path) -> None:
+    """Remove what makers that were killed had begun to write, up to 170 MB each."""
+    with suppress(OSError):
+        for file in list(path.parent.iterdir()):
+            begun = _BEGUN.fullmatch(file.name)
+            if begun is None:
+                continue
+            lock = path.with_name(f"{begun[1]}.lock")
+            # Whoever makes this very file holds its lock, and has begun nothing yet.
+            if begun[1] != path.name and lock.exists() and not is_left_behind(lock):
+                continue
+            with suppress(OSError):
+                file.unlink()
 
 
 def _unwritable(path: Path, error: OSError) -> WeightsNotFound:

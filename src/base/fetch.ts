@@ -63,5 +63,8 @@ function withoutQuery(url: string): string {
 /** An address without its user and password. */
 function withoutUser(address: string): string {
   // A password that is not escaped may hold every other sign, too.
-  return shown(address.replace(/\/\/.*@/s, "//").replace(/\/$/, ""));
+  const [start, end] = [address.indexOf("//"), address.lastIndexOf("@")];
+  const bare =
+    start !== -1 && end > start ? `${address.slice(0, start)}//${address.slice(end + 1)}` : address;
+  return shown(bare.replace(/\/$/, ""));
 }

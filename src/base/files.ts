@@ -1,6 +1,6 @@
 /** Files that others read at the same moment: each is there whole, the old one or the new one. */
 import { randomBytes } from "node:crypto";
-import { access, constants, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, chmod, constants, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -31,17 +31,18 @@ export async function removeFile(file: string, patience?: Patience): Promise<voi
 }
 
 /**
- * Writes a file by way of a temporary one beside it. Rejects with the file system's error and leaves nothing behind
+ * Writes a file by way of a temporary one beside it, with the permissions `mode` where that is given. Rejects with the file system's error and leaves nothing behind
  * then.
  */
 export async function writeWhole(
   file: string,
   content: string | Uint8Array,
-  patience?: Patience,
+  { mode, ...patience }: Patience & { readonly mode?: number | undefined } = {},
 ): Promise<void> {
   const temporary = `${file}.${process.pid}-${randomBytes(4).toString("hex")}`;
   try {
     await writeFile(temporary, content, { flag: "wx" });
+    if (mode !== undefined) await chmod(temporary, mode);
     await replaceFile(temporary, file, patience);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});

@@ -77,12 +77,17 @@ function jsonOf(value: unknown, most: number): string {
   }
 }
 
+/** Longer than any word of a sentence, in characters and not in halves of them. */
+function isLongWord(word: string): boolean {
+  return word.length > 200 && Array.from(word).length > 200;
+}
+
 /**
  * The last line of defence, for a whole message or hint: what foreign texts may have brought in all the same is made
  * visible, and cut where no sentence has so long a word.
  */
 export function told(text: string): string {
   const whole = text.length > 2 * MOST_TOLD ? excerpt(text, MOST_TOLD) : visibleLines(text);
-  const short = whole.replace(/\S{201,}/gu, (word) => excerpt(word));
+  const short = whole.replace(/\S+/gu, (word) => (isLongWord(word) ? excerpt(word) : word));
   return short.length > MOST_TOLD ? bothEnds(short, MOST_TOLD - END - 1, END) : short;
 }

@@ -4,7 +4,7 @@ import { attestationText } from "../attesting.ts";
 import { applyFix, described } from "../doctor/fix.ts";
 import { diagnose } from "../doctor.ts";
 import type { Diagnosis, Problem } from "../doctor.ts";
-import { IsotorchError } from "../errors.ts";
+import { abortError, IsotorchError } from "../errors.ts";
 import type { ClassifierOptions } from "../options.ts";
 import { confirm } from "./confirm.ts";
 import { classifierOptions, parseFlags } from "./flags.ts";
@@ -17,10 +17,10 @@ import { progressBar } from "./setup-progress.ts";
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const { values } = parseFlags(argv, parserOf(DOCTOR));
   const options = classifierOptions(values);
-  let diagnosis = await diagnose(options);
+  let diagnosis = await orAborted(diagnose(options), signal);
   if (values["fix"] === true) {
     if (values["json"] !== true) say(text(diagnosis));
-    if (await mendAll(diagnosis, options, signal)) diagnosis = await diagnose(options);
+    if (await mendAll(diagnosis, options, signal)) diagnosis = await orAborted(diagnose(options), signal);
     if (values["json"] !== true) say(`\n${problemLines(diagnosis).join("\n")}\n`);
   } else if (values["json"] !== true) {
     say(text(diagnosis));
@@ -29,6 +29,16 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   const broken = diagnosis.problems.filter(({ level }) => level === "error").map(({ area }) => area);
   if (broken.includes("environment")) return EXIT.environment;
   return broken.includes("device") ? EXIT.device : EXIT.ok;
+}
+
+/** What is only looked at needs no end of its own: it is left where it is. */
+async function orAborted<T>(looking: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(abortError(signal));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    void looking.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
 }
 
 /** @returns whether anything was done. */

@@ -8,7 +8,7 @@ import { parserOf } from "./description.ts";
 import { EXIT } from "./exit.ts";
 import { parseFlags } from "./flags.ts";
 
-export async function run(argv: readonly string[]): Promise<number> {
+export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const { values } = parseFlags(argv, parserOf(DOWN));
   if (values["address"] === undefined) {
     throw new IsotorchError("INVALID_OPTION", "Which cluster is not said.", {
@@ -16,7 +16,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     });
   }
   const address = String(values["address"]);
-  await remove(await rayPython(), address);
+  await remove(await rayPython({ signal }), address);
   say(`The application is off ${address}.\n`);
   return EXIT.ok;
 }

@@ -21,6 +21,7 @@ const CODES: Readonly<Record<IsotorchErrorCode, number>> = {
   BAD_TENSOR: EXIT.input,
   POISON_INPUT: EXIT.input,
   NON_FINITE_OUTPUT: EXIT.input,
+  OUTPUT_FAILED: EXIT.environment,
   ENVIRONMENT_NOT_FOUND: EXIT.environment,
   ENVIRONMENT_BROKEN: EXIT.environment,
   SETUP_FAILED: EXIT.environment,

@@ -1,16 +1,16 @@
 /** The file of `classify --out`: a line per picture in the pictures' order, so that its length says what is done. */
 import { shown } from "../base/shown.ts";
 import { createReadStream } from "node:fs";
-import { open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { createInterface } from "node:readline";
-import { IsotorchError, messageOf } from "../errors.ts";
+import { IsotorchError } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
 import { OF_THE_PICTURE } from "../parity/eval.ts";
 import { writeJson } from "../base/files.ts";
 import { isRecord, parseRecord } from "../base/json.ts";
-import { tryLock } from "../base/lock.ts";
-import type { FileLock } from "../base/lock.ts";
+import { LineFile } from "../base/lines.ts";
+import { unwritable } from "../base/output.ts";
 import type { Named } from "./inputs.ts";
 
 /** What the answers depend on, by name; lines made under others are not mixed with these. */
@@ -20,17 +20,15 @@ const CHUNK = 1024 * 1024;
 
 export class Job {
   readonly #path: string;
-  readonly #file: FileHandle;
-  readonly #lock: FileLock;
+  readonly #lines: LineFile;
   /** Bytes of the lines that were there at the start. */
   readonly #before: number;
   /** Lines that were there at the start. */
   readonly done: number;
 
-  private constructor(path: string, file: FileHandle, lock: FileLock, found: Whole) {
+  private constructor(path: string, lines: LineFile, found: Whole) {
     this.#path = path;
-    this.#file = file;
-    this.#lock = lock;
+    this.#lines = lines;
     this.#before = found.bytes;
     this.done = found.lines;
   }
@@ -39,25 +37,18 @@ export class Job {
    * Opens the file, or makes it. A last line that a killed run left unfinished is cut off.
    *
    * @throws IsotorchError `INVALID_OPTION` when it cannot be used, another run writes it, or it was made under other
-   * conditions.
+   * conditions; `OUTPUT_FAILED` where the disk takes nothing.
    */
   static async open(path: string, conditions: Conditions): Promise<Job> {
-    const lock = await tryLock(`${path}.lock`).catch((cause: unknown) => {
-      throw invalid(`${shown(path)} cannot be written: ${messageOf(cause)}.`, cause);
-    });
-    if (lock === undefined) throw invalid(`Another run writes ${shown(path)} at this moment.`);
-    let file: FileHandle | undefined;
+    const lines = await LineFile.open(path);
     try {
-      file = await open(path, "a+");
-      const found = await wholeLines(file);
+      const found = await wholeLines(lines.file);
       await checkConditions(path, conditions, found.lines > 0);
-      if (found.torn > 0) await file.truncate(found.bytes);
-      return new Job(path, file, lock, found);
+      if (found.torn > 0) await lines.file.truncate(found.bytes);
+      return new Job(path, lines, found);
     } catch (cause) {
-      await file?.close();
-      await lock.release();
-      if (cause instanceof IsotorchError) throw cause;
-      throw invalid(`${shown(path)} cannot be used: ${messageOf(cause)}.`, cause);
+      await lines.close().catch(() => {});
+      throw unwritable(shown(path), cause, path);
     }
   }
 
@@ -86,15 +77,13 @@ export class Job {
       throw invalid(`${shown(this.#path)} has ${this.done} lines, and there are ${at} pictures.`);
   }
 
-  /** Appends one line, whole: what is killed meanwhile leaves a torn line, which the next run cuts off. */
-  async append(line: string): Promise<void> {
-    await this.#file.appendFile(line);
+  /** Appends one line, as {@link LineFile.append} does; the next run cuts a torn one off. */
+  append(line: string): void {
+    this.#lines.append(line);
   }
 
   async close(): Promise<void> {
-    await this.#file.sync();
-    await this.#file.close();
-    await this.#lock.release();
+    await this.#lines.close();
   }
 
   async *#names(): AsyncGenerator<unknown, void, undefined> {
@@ -153,9 +142,8 @@ export function isOfPicture({ code }: IsotorchError): boolean {
   return OF_PICTURES.has(code);
 }
 
-function invalid(message: string, cause?: unknown): IsotorchError {
+function invalid(message: string): IsotorchError {
   return new IsotorchError("INVALID_OPTION", message, {
     hint: "Give --out another file, or run it again as it was begun.",
-    cause,
   });
 }

@@ -3,6 +3,8 @@
 // oxlint-disable-next-line import/no-unassigned-import -- it looks at the host before what follows is loaded
 import "./host.ts";
 import { outOfMemory } from "../base/memory.ts";
+import { diskFailure } from "../base/output.ts";
+import { guardStreams } from "./streams.ts";
 import { say } from "./terminal.ts";
 import { excerpt } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
@@ -27,7 +29,7 @@ ${Object.entries(COMMANDS)
   isotorch COMMAND --help           what it takes, with examples
   isotorch --version
 
-Exit codes: 0 ok, 1 some input failed, 2 usage, 3 environment or checkpoint, 4 device, 5 worker, 130 Ctrl-C.
+Exit codes: 0 ok, 1 some input failed, 2 usage, 3 environment, checkpoint or disk, 4 device, 5 worker, 130 Ctrl-C.
 `;
 
 async function main([name = "--help", ...argv]: readonly string[]): Promise<number> {
@@ -57,7 +59,7 @@ async function main([name = "--help", ...argv]: readonly string[]): Promise<numb
 
 function report(thrown: unknown): number {
   clearProgress();
-  const error = outOfMemory(thrown) ?? thrown;
+  const error = outOfMemory(thrown) ?? diskFailure(thrown) ?? thrown;
   if (!(error instanceof IsotorchError)) throw error;
   if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ error })}\n`);
   say(`isotorch: ${error.code}: ${error.message}\n`, process.stderr);
@@ -67,11 +69,11 @@ function report(thrown: unknown): number {
   return exitCodeOf(error.code);
 }
 
-// A reader that went away (`| head`) is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+guardStreams();
 
 // The first signal lets the command finish what it has begun, the second ends it at once. The worker never outlives it.
 const GRACE_MS = 30_000;
+const LEFT_MS = 250;
 // What these start, such as conda, is given its own time to end.
 const isUnhurried = ["setup", "doctor"].includes(process.argv[2] ?? "");
 const interrupted = new AbortController();
@@ -88,3 +90,5 @@ for (const [signal, code] of [
 }
 
 process.exitCode = await main(givenArguments()).catch(report);
+// What a command was told to leave off, and has left, holds nobody.
+if (interrupted.signal.aborted) setTimeout(() => process.exit(), LEFT_MS).unref();

@@ -15,9 +15,9 @@ import { parserOf } from "./description.ts";
 import { EXIT } from "./exit.ts";
 
 /** @returns 0. */
-export async function run(argv: readonly string[]): Promise<number> {
+export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const { values, positionals } = parseFlags(argv, parserOf(MODELS));
-  const options = classifierOptions(values);
+  const options = { ...classifierOptions(values), signal };
   const tell = (value: object, text: string): void =>
     say(values["json"] === true ? `${JSON.stringify(value)}\n` : text);
   const [action = "list", name] = positionals;
@@ -42,7 +42,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       const out = resolve(values["out"]);
       const seed = wholeNumber("seed", values["seed"] ?? "0");
       const environment = await findEnvironment(options);
-      const { sha256 } = await makeUntrained(environment, seed, out, options.threads);
+      const { sha256 } = await makeUntrained(environment, seed, out, { threads: options.threads, signal });
       await noteUsed(environment, surroundings());
       tell(
         { seed, path: out, sha256 },

@@ -4,10 +4,10 @@ import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileWriter, ParquetWriter } from "hyparquet-writer";
-import { IsotorchError, messageOf } from "../errors.ts";
 import type { ClassifyOptions } from "../options.ts";
 import { PACKAGE_VERSION } from "../version.ts";
 import { replaceFile } from "../base/files.ts";
+import { unwritable } from "../base/output.ts";
 import { parseRecord } from "../base/json.ts";
 
 type Element = ConstructorParameters<typeof ParquetWriter>[0]["schema"][number];
@@ -48,11 +48,9 @@ export async function writeParquet(
     await writer.finish();
     await replaceFile(whole, path);
   } catch (cause) {
-    await rm(whole, { force: true });
-    throw new IsotorchError("INVALID_OPTION", `${shown(path)} cannot be written: ${messageOf(cause)}.`, {
-      hint: `The answers are whole in ${lines}; the same command again makes the file of them.`,
-      cause,
-    });
+    await rm(whole, { force: true }).catch(() => {});
+    const keeps = `The answers are whole in ${lines}; the same command again makes the file of them.`;
+    throw unwritable(shown(path), cause, path, keeps);
   }
 }
 

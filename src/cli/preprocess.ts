@@ -1,7 +1,7 @@
 /** `isotorch preprocess IMAGE --out FILE.npy` */
 import { say } from "./terminal.ts";
-import { writeFile } from "node:fs/promises";
-import { IsotorchError, messageOf } from "../errors.ts";
+import { writeOutput } from "../base/output.ts";
+import { IsotorchError } from "../errors.ts";
 import { preprocess } from "../oneshot.ts";
 import { PREPROCESS } from "./describe/preprocess.ts";
 import { parserOf } from "./description.ts";
@@ -11,7 +11,7 @@ import { npy } from "./npy.ts";
 import { readStdin } from "./stdin.ts";
 
 /** @returns 0. */
-export async function run(argv: readonly string[]): Promise<number> {
+export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const { values, positionals } = parseFlags(argv, parserOf(PREPROCESS));
   const [input, ...more] = positionals;
   const { out } = values;
@@ -24,12 +24,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   const tensor = await preprocess(image, {
     ...classifierOptions(values),
     ...imageOptions(values),
+    signal,
   });
-  try {
-    await writeFile(out, npy(tensor));
-  } catch (cause) {
-    throw new IsotorchError("INVALID_OPTION", `The array cannot be written: ${messageOf(cause)}.`, { cause });
-  }
+  await writeOutput(out, npy(tensor), "The array");
   const { shape } = tensor;
   const line = { input, out, shape, dtype: "float32" };
   say(values["json"] === true ? `${JSON.stringify(line)}\n` : `${out}  float32 [${shape.join(", ")}]\n`);

@@ -33,6 +33,7 @@ export async function runJob(
   const lines = isParquet ? `${path}.jsonl` : path;
   const job = await Job.open(lines, conditions);
   let failed = false;
+  let unclosed: unknown;
   const stderr = process.stderr.isTTY ? (text: string) => void process.stderr.write(text) : undefined;
   const meter = new Meter(job.done, counted && (await countOf(counted())), stderr);
   try {
@@ -41,7 +42,7 @@ export async function runJob(
         if (!isOfPicture(answer.error)) throw answer.error;
         failed = true;
       }
-      await job.append(jsonl.of(answer));
+      job.append(jsonl.of(answer));
       meter.count();
     });
     // Still under the lock of the lines: two runs would write into each other's file.
@@ -52,8 +53,10 @@ export async function runJob(
     }
   } finally {
     meter.clear();
-    await job.close();
+    // What ended the run is told, and not what closing the file says of it.
+    await job.close().catch((error: unknown) => (unclosed = error));
   }
+  if (unclosed !== undefined) throw unclosed;
   process.stderr.write(`${meter.summary()}\n`);
   return failed ? EXIT.input : EXIT.ok;
 }

@@ -57,5 +57,8 @@ export function say(text: string, screen: Screen = process.stdout): void {
 
 /** Writes, and waits until the reader has taken it: a slow reader then slows the work, and nothing piles up. */
 export async function print(text: string, screen: Screen = process.stdout): Promise<void> {
-  if (!screen.write(text)) await new Promise<void>((resolve) => screen.once("drain", resolve));
+  // Also of a stream that takes nothing any more.
+  await new Promise<void>((resolve) => {
+    if (screen.write(text, () => resolve())) resolve();
+  });
 }

@@ -31,7 +31,11 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     token: token === "" ? undefined : token,
   };
   const options = classifierOptions(values);
-  const python = await rayPython({ ...options, onStep: (step) => say(`> ${step}\n`, process.stderr) });
+  const python = await rayPython({
+    ...options,
+    signal,
+    onStep: (step) => say(`> ${step}\n`, process.stderr),
+  });
   const { url, ended } = await deploy({ ...ray, python }, options, signal);
   say(`resnet101 on Ray Serve: ${url}\n`);
   await ended;

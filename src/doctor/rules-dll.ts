@@ -26,7 +26,7 @@ const outdatedFbgemm: Rule = {
     if (findings.examination?.versions["torch"]?.startsWith("2.4.0") !== true) return undefined;
     return found(
       errors,
-      /WinError 126\b.*fbgemm\.dll/,
+      /^(?=.*WinError 126\b).*fbgemm\.dll/m,
       () =>
         "fbgemm.dll of this PyTorch needs libomp140.x86_64.dll, which is not here; 2.4.1 and later do not.",
       byInstalling("pytorch>=2.4.1", "torch>=2.4.1", findings),
@@ -37,7 +37,7 @@ const outdatedFbgemm: Rule = {
 const missing: Rule = rule(
   "dll-missing",
   "WinError 126: a DLL, or one that it needs, is missing",
-  /WinError 126\b|DLL load failed.*(?:specified module could not be found|找不到指定的模块|找不到指定的模組)/,
+  /WinError 126\b|^(?=.*DLL load failed).*(?:specified module could not be found|找不到指定的模块|找不到指定的模組)/m,
   (what) =>
     `${what} is missing, or a DLL that it needs; most often the Visual C++ runtime is, else an antivirus took the file away.`,
   { mend: `${REDISTRIBUTABLE}; if it was there: npx isotorch setup` },
@@ -46,7 +46,7 @@ const missing: Rule = rule(
 const procedure: Rule = rule(
   "dll-version",
   "WinError 127: a DLL is there in another version than the one that is needed",
-  /WinError 127\b|DLL load failed.*(?:specified procedure could not be found|找不到指定的程序)/,
+  /WinError 127\b|^(?=.*DLL load failed).*(?:specified procedure could not be found|找不到指定的程序)/m,
   (what) =>
     `A DLL that ${what} needs is of another version: pip's and conda's packages are mixed, or another program's directory stands before on the PATH.`,
   bySetup(),
@@ -55,7 +55,7 @@ const procedure: Rule = rule(
 const initialisation: Rule = rule(
   "dll-initialisation",
   "WinError 1114: a DLL is there and its start fails",
-  /WinError 1114\b|DLL load failed.*(?:initialization routine failed|初始化例程失败|初始化例行程序失敗)/,
+  /WinError 1114\b|^(?=.*DLL load failed).*(?:initialization routine failed|初始化例程失败|初始化例行程序失敗)/m,
   (what) =>
     `${what} is there and fails to start: an old Visual C++ runtime, a restart that Windows waits for, or another copy of one of its DLLs.`,
   { mend: `${REDISTRIBUTABLE}, then restart Windows; if it stays: npx isotorch setup` },
@@ -64,7 +64,7 @@ const initialisation: Rule = rule(
 const blocked: Rule = rule(
   "dll-blocked",
   "WinError 4551, 1260, 225: Windows or an antivirus forbids a DLL",
-  /WinError (?:4551|1260|225)\b|DLL load failed.*(?:policy has blocked|策略已阻止|原則已封鎖)/,
+  /WinError (?:4551|1260|225)\b|^(?=.*DLL load failed).*(?:policy has blocked|策略已阻止|原則已封鎖)/m,
   (what) => `Windows (Smart App Control, a policy, an antivirus) forbids ${what}.`,
   {
     mend: "Allow it in Windows Security (App & browser control, Virus & threat protection), or use conda's PyTorch: npx isotorch setup --via conda",
@@ -74,7 +74,7 @@ const blocked: Rule = rule(
 const otherDll: Rule = rule(
   "dll-load",
   "any other DLL that cannot be loaded",
-  /DLL load failed|WinError \d+\].*(?:Error loading|\.(?:dll|pyd))/,
+  /DLL load failed|^(?=.*WinError \d+\]).*(?:Error loading|\.(?:dll|pyd))/m,
   (what, text) => `${what} cannot be loaded: ${text}`,
   { mend: `${REDISTRIBUTABLE}; if it was there: npx isotorch setup` },
 );
@@ -112,7 +112,8 @@ function found(
 
 /** `cudnn_cnn_infer64_8.dll`, or the extension module that was being loaded. */
 function libraryIn(text: string): string | undefined {
-  const file = /(?:[\w.+-]+)\.(?:dll|pyd)\b/i.exec(text)?.[0];
+  const words = text.match(/[\w.+-]+/g) ?? [];
+  const file = words.map((word) => /^[\w.+-]+\.(?:dll|pyd)\b/i.exec(word)?.[0]).find(Boolean);
   const module = /while importing (\w+)/.exec(text)?.[1];
   return file ?? (module && `the module ${module}`);
 }

@@ -47,7 +47,7 @@ const cudaLibrary: Rule = {
   looksAt: "a library of CUDA that PyTorch cannot open: `libcudart.so.11.0`, `libcudnn.so.8`, `libcuda.so.1`",
   find: (_findings, errors) => {
     const pattern =
-      /(lib(?:cuda|cudart|cudnn|cublas|cufft|curand|cusolver|cusparse|cupti|nccl|nvrtc|nvToolsExt|nvJitLink|nvidia-ml)[\w-]*\.so[\w.]*): cannot open shared object/;
+      /(?<![\w.-])(lib(?:cuda|cudart|cudnn|cublas|cufft|curand|cusolver|cusparse|cupti|nccl|nvrtc|nvToolsExt|nvJitLink|nvidia-ml)[\w-]*\.so[\w.]*): cannot open shared object/;
     const explains = errorsLike(errors, pattern);
     const library = explains.map((name) => pattern.exec(errors[name] ?? "")?.[1]).find(Boolean);
     if (library === undefined) return undefined;
@@ -144,7 +144,7 @@ const sharedLibrary: Rule = {
   looksAt: "a library that an import cannot open: libGL.so.1",
   find: ({ platform, examination }, errors) => {
     const pattern =
-      /(lib[\w+.-]+\.(?:so|dylib)[\w.]*): cannot open shared object|Library not loaded: \S*?(lib[\w+.-]+\.dylib)/;
+      /(?<![\w+.-])(lib[\w+.-]+): cannot open shared object|Library not loaded: (?:\S*\/)?(lib[\w+.-]+)/;
     const explains = errorsLike(errors, pattern);
     const match = pattern.exec(
       explains.map((name) => errors[name]).find((text) => text && pattern.test(text)) ?? "",

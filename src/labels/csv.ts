@@ -70,26 +70,29 @@ function withoutHeader(
   what: string,
   refusal: Refusal,
 ): string[] | undefined {
-  const mark = separator === "|" ? "\\|" : separator;
-  const patterns = [
-    new RegExp(`^\\s*"?(?<index>\\d{1,9})"?\\s*${mark}(?<label>.*)$`),
-    new RegExp(`^(?<label>.*)${mark}\\s*"?(?<index>\\d{1,9})"?\\s*$`),
-  ];
-  for (const pattern of patterns) {
-    const found = lines.map((line) => pattern.exec(line)?.groups);
-    const pairs = found.flatMap((groups) =>
-      groups === undefined ? [] : [[Number(groups["index"]), groups["label"] ?? ""] as const],
-    );
+  for (const side of ["indexOf", "lastIndexOf"] as const) {
+    const pairs = lines.flatMap((line) => {
+      const at = line[side](separator);
+      const [before, after] = [line.slice(0, at), line.slice(at + separator.length)];
+      const [number, label] = side === "indexOf" ? [before, after] : [after, before];
+      const index = at === -1 ? undefined : /^"?(\d{1,9})"?$/.exec(number.trim())?.[1];
+      return index === undefined ? [] : [[Number(index), label] as const];
+    });
     if (pairs.length < lines.length) continue;
     const indices = pairs.map(([index]) => index);
     // Numbers that do not count the lines belong to the labels.
     const isCount =
       indices.every((index) => index <= lines.length) && new Set(indices).size >= 0.9 * lines.length;
     if (!isCount) continue;
-    const id = new RegExp(`^\\s*n\\d{8}\\s*${mark}`);
-    const hasIds = pairs.every(([, label]) => id.test(label));
+    const afterId = (label: string): string | undefined => {
+      const at = label.indexOf(separator);
+      return at !== -1 && /^n\d{8}$/.test(label.slice(0, at).trim())
+        ? label.slice(at + separator.length)
+        : undefined;
+    };
+    const hasIds = pairs.every(([, label]) => afterId(label) !== undefined);
     const labels = pairs.map(
-      ([index, label]) => [index, unquoted(hasIds ? label.replace(id, "") : label)] as const,
+      ([index, label]) => [index, unquoted((hasIds ? afterId(label) : undefined) ?? label)] as const,
     );
     return byIndex(labels, `${what} without a header`, refusal);
   }

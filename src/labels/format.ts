@@ -15,7 +15,7 @@ export interface FileLabels {
 /** What begins a JSON or Python value rather than a label. */
 const VALUE = /^(?:\{|[[(]\s*(?:[[{("'\])]|u["']|-?\d))/;
 /** `labels = {`, `export const labels = [` and the like. */
-const ASSIGNMENT = /^(?:(?:export\s+)?(?:const|let|var)\s+)?[A-Za-z_][\w.]*(?:\s*:[^=\n]*)?\s*=\s*(?=[[{(])/;
+const ASSIGNMENT = /^(?:(?:export\s+)?(?:const|let|var)\s+)?[A-Za-z_][\w.]*(?:\s*:[^=\n]*|\s*)=\s*(?=[[{(])/;
 
 /** What a program or its data may begin with; labels that begin so are no value after it, and stay. */
 const COMMENTS = /^(?:(?:#|\/\/)[^\n]*\n\s*|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/\s*)+/;
@@ -37,7 +37,7 @@ const STRANGERS: readonly (readonly [start: RegExp, why: string, hint: string])[
     "Write one label per line, in the order of the classes.",
   ],
   [
-    /^(?:---\s*\n|%YAML|[\w-]+:\s*(?:\[.*)?\n\s*(?:-\s|\d+\s*:))/,
+    /^(?:---\s*\n|%YAML|[\w-]+:[^\S\n]*(?:\[.*)?\n\s*(?:-\s|\d+\s*:))/,
     "looks like YAML, which is not read",
     "Write one label per line, or JSON.",
   ],
@@ -122,9 +122,11 @@ function rowsOfJson(text: string): Literal[] | undefined {
 function labelsOfLines(lines: readonly string[], refusal: Refusal): string[] | undefined {
   const filled = lines.map((line) => line.trim()).filter((line) => line !== "");
   if (filled.length < 2) return undefined;
-  const indexed = filled.map((line) => /^(\d{1,9})\s*:\s*(.*)$/.exec(line));
+  const indexed = filled.map((line) => /^(\d{1,9})\s*:(.*)$/.exec(line));
   if (indexed.every((found) => found !== null)) {
-    const pairs = indexed.map(([, index, label = ""]) => [Number(index), literalOr(label)] as const);
+    const pairs = indexed.map(
+      ([, index, label = ""]) => [Number(index), literalOr(label.trimStart())] as const,
+    );
     return byIndex(pairs, 'has lines of the kind "0: tench"', refusal);
   }
   if (filled.every((line) => line.startsWith("- "))) {
@@ -136,7 +138,7 @@ function labelsOfLines(lines: readonly string[], refusal: Refusal): string[] | u
 
 /** A label without the quotes around it, by the rules of Python, or of CSV; one without quotes as it is. */
 function literalOr(label: string): string {
-  const text = /^(["']).*\1\s*,$/.test(label) ? label.replace(/\s*,$/, "") : label;
+  const text = /^(["']).*\1\s*,$/.test(label) ? label.slice(0, -1).trimEnd() : label;
   if (!/^(["']).*\1$/.test(text)) return text;
   try {
     const value = parseLiteral(text);

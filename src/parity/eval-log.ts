@@ -1,10 +1,10 @@
 /** One line of JSON per picture, appended as it is answered, so that a killed run goes on where it stopped. */
 import { shown } from "../base/shown.ts";
-import { open } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
-import { IsotorchError, messageOf } from "../errors.ts";
+import { IsotorchError } from "../errors.ts";
 import type { IsotorchErrorCode } from "../errors.ts";
 import { isRecord, parseRecord } from "../base/json.ts";
+import { LineFile } from "../base/lines.ts";
+import { unwritable } from "../base/output.ts";
 
 /** What became of one picture. */
 export type EvalRecord = EvalAnswer | EvalFailure;
@@ -33,46 +33,43 @@ const VERSION = 1;
 export class EvalLog {
   /** What the runs before have answered. */
   readonly records: readonly EvalRecord[];
-  readonly #file: FileHandle;
+  readonly #lines: LineFile;
 
-  private constructor(file: FileHandle, records: readonly EvalRecord[]) {
-    this.#file = file;
+  private constructor(lines: LineFile, records: readonly EvalRecord[]) {
+    this.#lines = lines;
     this.records = records;
   }
 
   /**
    * Opens the file, or makes it. A last line that a killed run left unfinished is cut off.
    *
-   * @throws IsotorchError `INVALID_OPTION` when the file cannot be used, is damaged, or was made under other conditions.
+   * @throws IsotorchError `INVALID_OPTION` when the file cannot be used, another run writes it, it is damaged, or it was
+   * made under other conditions; `OUTPUT_FAILED` where the disk takes nothing.
    */
   static async open(path: string, conditions: EvalConditions): Promise<EvalLog> {
-    const file = await open(path, "a+").catch((cause: unknown) => {
-      throw new IsotorchError("INVALID_OPTION", `${shown(path)} cannot be opened: ${messageOf(cause)}.`, {
-        cause,
-      });
-    });
+    const lines = await LineFile.open(path);
     try {
-      const bytes = await file.readFile();
+      const bytes = await lines.file.readFile();
       const whole = bytes.lastIndexOf("\n") + 1;
-      const [header, ...lines] = bytes.subarray(0, whole).toString("utf8").split("\n").slice(0, -1);
+      const [header, ...rest] = bytes.subarray(0, whole).toString("utf8").split("\n").slice(0, -1);
       refuseOthers(path, header ?? bytes.subarray(whole).toString("utf8"), header !== undefined, conditions);
-      const records = lines.map((line, at) => recordOf(path, line, at + 2));
+      const records = rest.map((line, at) => recordOf(path, line, at + 2));
       refuseTwice(path, records);
-      if (whole < bytes.length) await file.truncate(whole);
-      if (header === undefined) await file.appendFile(headerOf(conditions));
-      return new EvalLog(file, records);
+      if (whole < bytes.length) await lines.file.truncate(whole);
+      if (header === undefined) lines.append(headerOf(conditions));
+      return new EvalLog(lines, records);
     } catch (error) {
-      await file.close();
-      throw error;
+      await lines.close().catch(() => {});
+      throw unwritable(shown(path), error, path);
     }
   }
 
-  append(record: EvalRecord): Promise<void> {
-    return this.#file.appendFile(`${JSON.stringify(record)}\n`);
+  append(record: EvalRecord): void {
+    this.#lines.append(`${JSON.stringify(record)}\n`);
   }
 
   close(): Promise<void> {
-    return this.#file.close();
+    return this.#lines.close();
   }
 }
 

@@ -81,6 +81,7 @@ const OF_THE_RUN: readonly IsotorchErrorCode[] = [
   "REMOTE_REFUSED",
   "REMOTE_MISMATCH",
   "PROTOCOL_ERROR",
+  "OUTPUT_FAILED",
 ];
 
 /**
@@ -96,6 +97,8 @@ export async function evaluate(directory: string, options: EvalOptions = {}): Pr
   await using classifier = await createClassifier({ ...options.classifier, ...(signal && { signal }) });
   const info = classifier.info();
   const log = resume === undefined ? undefined : await EvalLog.open(resume, conditionsOf(info, image));
+  let unclosed: unknown;
+  let result: EvalResult;
   try {
     const tally = new Tally(samples, log?.records ?? []);
     const rest = samples.filter(({ name }) => !tally.has(name));
@@ -106,11 +109,11 @@ export async function evaluate(directory: string, options: EvalOptions = {}): Pr
       ...(signal && { signal }),
     })) {
       tally.add(record);
-      if (!("error" in record) || OF_THE_PICTURE.includes(record.error.code)) await log?.append(record);
+      if (!("error" in record) || OF_THE_PICTURE.includes(record.error.code)) log?.append(record);
       onProgress?.(tally.figures(), samples.length);
     }
     const { failures } = tally;
-    return {
+    result = {
       ...tally.figures(),
       pictures: samples.length,
       resumed,
@@ -121,8 +124,11 @@ export async function evaluate(directory: string, options: EvalOptions = {}): Pr
       info,
     };
   } finally {
-    await log?.close();
+    // What ended the run is told, and not what closing the file says of it.
+    await log?.close().catch((error: unknown) => (unclosed = error));
   }
+  if (unclosed !== undefined) throw unclosed;
+  return result;
 }
 
 /** One record per sample, in their order. @throws IsotorchError the failure after which none can succeed. */

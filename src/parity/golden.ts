@@ -1,14 +1,15 @@
 /** Golden files: pictures and what plain PyTorch made of them, kept to be replayed where there is no Python. */
 import { createHash } from "node:crypto";
-import { writeFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
-import { IsotorchError, messageOf } from "../errors.ts";
 import { makeDirectory } from "../base/files.ts";
+import { unwritable, writeOutput } from "../base/output.ts";
 import { PACKAGE_VERSION } from "../version.ts";
 import { writeNpy } from "./npy.ts";
 import type { Compared, ParityWeights, Side } from "./run.ts";
 import { STAGES } from "./stages.ts";
 import type { ArrayStage, Refusal, Stage } from "./stages.ts";
+
+const GOLDEN_FILES = "The golden files";
 
 /** The list of a golden folder. */
 export const GOLDEN_LIST = "golden.json";
@@ -49,7 +50,9 @@ export class GoldenWriter {
 
   /** @throws IsotorchError `INVALID_OPTION` where the folder cannot be made. */
   static async open(folder: string): Promise<GoldenWriter> {
-    await written(() => makeDirectory(folder));
+    await makeDirectory(folder).catch((cause: unknown) => {
+      throw unwritable(GOLDEN_FILES, cause, folder);
+    });
     return new GoldenWriter(folder);
   }
 
@@ -89,11 +92,11 @@ export class GoldenWriter {
       pictures: this.#pictures,
     };
     const text = `${JSON.stringify(list, null, 1)}\n`;
-    await written(() => writeFile(join(this.#folder, GOLDEN_LIST), text));
+    await writeOutput(join(this.#folder, GOLDEN_LIST), text, GOLDEN_FILES);
   }
 
   async #write(file: string, data: Uint8Array): Promise<GoldenFile> {
-    await written(() => writeFile(join(this.#folder, file), data));
+    await writeOutput(join(this.#folder, file), data, GOLDEN_FILES);
     return { file, sha256: sha256Of(data) };
   }
 }
@@ -101,16 +104,6 @@ export class GoldenWriter {
 /** Lower-case hex. */
 export function sha256Of(data: Uint8Array): string {
   return createHash("sha256").update(data).digest("hex");
-}
-
-async function written(write: () => Promise<unknown>): Promise<void> {
-  try {
-    await write();
-  } catch (cause) {
-    throw new IsotorchError("INVALID_OPTION", `The golden files cannot be written: ${messageOf(cause)}.`, {
-      cause,
-    });
-  }
 }
 
 /** A name that is one on every file system. */

@@ -1,12 +1,13 @@
 /** What is needed to reproduce a run, as one JSON file. */
 import { shown } from "../base/shown.ts";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { cpus, release } from "node:os";
 import { IsotorchError, messageOf } from "../errors.ts";
 import { decoderVersions } from "../image/decode.ts";
 import type { Handoff } from "../options.ts";
 import { PACKAGE_VERSION } from "../version.ts";
 import { hashFile } from "../worker/download.ts";
+import { writeOutput } from "../base/output.ts";
 import { isRecord } from "../base/json.ts";
 import type { AttestedEnvironment, WorkerInfo, WorkerSpec } from "../worker/start.ts";
 
@@ -91,13 +92,9 @@ export async function hashPictures(
   return pictures;
 }
 
-/** @throws IsotorchError `INVALID_OPTION` when the file cannot be written. */
+/** @throws IsotorchError `INVALID_OPTION` or `OUTPUT_FAILED` when the file cannot be written. */
 export async function writeManifest(file: string, manifest: Manifest): Promise<void> {
-  await writeFile(file, `${JSON.stringify(manifest, undefined, 2)}\n`).catch((cause: unknown) => {
-    throw new IsotorchError("INVALID_OPTION", `The manifest cannot be written: ${messageOf(cause)}.`, {
-      cause,
-    });
-  });
+  await writeOutput(file, `${JSON.stringify(manifest, undefined, 2)}\n`, "The manifest");
 }
 
 /** @throws IsotorchError `INPUT_NOT_FOUND`, or `INVALID_INPUT` for a file that is no manifest of this format. */

@@ -2,8 +2,8 @@
 import { shown } from "../base/shown.ts";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { IsotorchError } from "../errors.ts";
-import { runCommand } from "../worker/command.ts";
+import { abortError, IsotorchError } from "../errors.ts";
+import { type CommandResult, runCommand } from "../worker/command.ts";
 import { findEnvironment } from "../worker/environment.ts";
 import type { EnvironmentOptions } from "../worker/environment.ts";
 import { UTF8_FOR_ALL } from "../worker/script.ts";
@@ -31,19 +31,16 @@ export async function rayPython({ onStep, ...options }: RayPythonOptions = {}): 
     folder,
     ...(process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]),
   );
-  if (existsSync(python) && (await works(python))) return python;
+  if (existsSync(python) && (await works(python, options.signal))) return python;
   const base = (await findEnvironment(options)).python;
   onStep?.(`Making ${folder} for Ray ${RAY}, on top of ${base}`);
-  await step(base, ["-m", "venv", "--system-site-packages", folder]);
-  await step(python, [
-    "-m",
-    "pip",
-    "install",
-    "--quiet",
-    "--disable-pip-version-check",
-    `ray[serve]==${RAY}`,
-  ]);
-  if (await works(python)) return python;
+  await step(base, ["-m", "venv", "--system-site-packages", folder], options.signal);
+  await step(
+    python,
+    ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", `ray[serve]==${RAY}`],
+    options.signal,
+  );
+  if (await works(python, options.signal)) return python;
   throw new IsotorchError(
     "SETUP_FAILED",
     `${shown(python)} has Ray and does not see the PyTorch of ${base}.`,
@@ -53,15 +50,27 @@ export async function rayPython({ onStep, ...options }: RayPythonOptions = {}): 
   );
 }
 
-async function works(python: string): Promise<boolean> {
-  return (await runCommand(python, ["-c", CHECK], { env: ENVIRONMENT, timeoutMs: 120_000 })).code === 0;
+async function works(python: string, signal: AbortSignal | undefined): Promise<boolean> {
+  const { code } = await run(python, ["-c", CHECK], 120_000, signal);
+  return code === 0;
 }
 
-async function step(file: string, args: readonly string[]): Promise<void> {
-  const { code, stderr, stdout } = await runCommand(file, args, { env: ENVIRONMENT, timeoutMs: INSTALL_MS });
+async function step(file: string, args: readonly string[], signal: AbortSignal | undefined): Promise<void> {
+  const { code, stderr, stdout } = await run(file, args, INSTALL_MS, signal);
   if (code === 0) return;
   const last = `${stdout}\n${stderr}`.trim().split("\n").slice(-3).join(" ");
   throw new IsotorchError("SETUP_FAILED", `Ray cannot be installed: ${last}`, {
     hint: "Ray comes from PyPI: check the network or pip's settings.",
   });
+}
+
+async function run(
+  file: string,
+  args: readonly string[],
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<CommandResult> {
+  const result = await runCommand(file, args, { env: ENVIRONMENT, timeoutMs, ...(signal && { signal }) });
+  if (signal?.aborted) throw abortError(signal);
+  return result;
 }

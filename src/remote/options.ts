@@ -1,4 +1,5 @@
 /** The option `remote`: what it takes, and in one shape with its defaults filled in and its addresses checked. */
+import { withoutEnd } from "../base/trim.ts";
 import { shownValue } from "../base/shown.ts";
 import { IsotorchError } from "../errors.ts";
 
@@ -120,7 +121,7 @@ function checkedUrl(text: string): string {
   // Addresses appear in `info()` and in messages, where no secret may be.
   if (url.username !== "" || url.password !== "") throw invalid("an address holds a password");
   if (url.search !== "" || url.hash !== "") throw invalid(`${shownValue(text)} has more than a path`);
-  return url.href.replace(/\/+$/, "");
+  return withoutEnd(url.href, "/");
 }
 
 function invalid(why: string): IsotorchError {

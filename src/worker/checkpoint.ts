@@ -1,3 +1,4 @@
+import { withoutEnd } from "../base/trim.ts";
 import { shown, shownValue } from "../base/shown.ts";
 import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
@@ -210,7 +211,7 @@ function notThere(weights: string, path: string, url: string): IsotorchError {
 function mirrored(url: string, file: string, mirror: string | undefined): string {
   const base = mirror ?? process.env["ISOTORCH_WEIGHTS_URL"];
   if (!base) return url;
-  const whole = `${base.replace(/\/+$/, "")}/${file}`;
+  const whole = `${withoutEnd(base, "/")}/${file}`;
   if (isHttp(whole)) return byHubMirror(whole);
   const name = mirror === undefined ? "ISOTORCH_WEIGHTS_URL" : "`mirror`";
   throw new IsotorchError("INVALID_OPTION", `${shown(name)} is ${shownValue(base)}, expected an http URL.`, {
@@ -223,7 +224,7 @@ function byHubMirror(url: string): string {
   const endpoint = process.env["HF_ENDPOINT"];
   const { hostname, pathname, search } = new URL(url);
   if (!endpoint || hostname !== HUB) return url;
-  const whole = `${endpoint.replace(/\/+$/, "")}${pathname}${search}`;
+  const whole = `${withoutEnd(endpoint, "/")}${pathname}${search}`;
   if (isHttp(whole)) return whole;
   throw new IsotorchError("INVALID_OPTION", `HF_ENDPOINT is ${shownValue(endpoint)}, expected an http URL.`, {
     hint: "As in HF_ENDPOINT=https://hf-mirror.com",

@@ -160,7 +160,12 @@ function isBatch(file: string, platform: NodeJS.Platform): boolean {
  * the backslashes before a quote.
  */
 function batchWord(word: string): string {
-  return `"${word.replace(/(\\*)"/g, '$1$1""').replace(/\\+$/, "$&$&")}"`;
+  const whole = word.replaceAll(/\\+|"/g, (found, at: number) => {
+    if (found === '"') return '""';
+    const next = word[at + found.length];
+    return next === undefined || next === '"' ? found + found : found;
+  });
+  return `"${whole}"`;
 }
 
 /** A word as the platform's shell reads it back; plain words stay as they are. */

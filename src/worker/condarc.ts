@@ -72,7 +72,7 @@ export function foldersInCondarc(text: string): string[] {
   const items: string[] = [];
   for (const line of lines.slice(start + 1).map(uncommented)) {
     if (line === "") continue;
-    const item = /^-\s+(.*)$/.exec(line)?.[1];
+    const item = /^-\s+(\S.*)$/.exec(line)?.[1];
     if (item === undefined) break;
     items.push(unquoted(item));
   }
@@ -97,10 +97,27 @@ function uncommented(line: string): string {
   return line.trim();
 }
 
+/** The items between a bracket at the start and the one that closes it. */
 function inBrackets(text: string): string[] {
-  const list = /^\[((?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\]])*)\]/.exec(text)?.[1] ?? "";
-  const items = list.match(/(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^,])+/g) ?? [];
-  return items.map((item) => unquoted(item.trim())).filter((item) => item !== "");
+  const items = [""];
+  let quote = "";
+  for (let place = 1; place < text.length; place += 1) {
+    const letter = text[place] ?? "";
+    const item = items.pop() ?? "";
+    const isEscape = quote === '"' && letter === "\\";
+    if (quote === "" && letter === "]") {
+      return [...items, item].map((found) => unquoted(found.trim())).filter((found) => found !== "");
+    }
+    if (quote === "" && letter === ",") {
+      items.push(item, "");
+      continue;
+    }
+    items.push(item + letter + (isEscape ? (text[place + 1] ?? "") : ""));
+    if (isEscape) place += 1;
+    else if (letter === quote) quote = "";
+    else if (quote === "" && /^["']$/.test(letter) && item.trim() === "") quote = letter;
+  }
+  return [];
 }
 
 function unquoted(item: string): string {
@@ -118,7 +135,7 @@ function expanded(folder: string, { environ, home, platform }: Surroundings): st
   return folder
     .replace(/^~(?=[\\/]|$)/, () => home)
     .replaceAll(
-      /\$(?:(\w+)|\{([^}]*)\})/g,
+      /\$(?:(\w+)|\{([^}$]*)\})/g,
       (whole, plain?: string, braced?: string) => value(plain ?? braced ?? "") ?? whole,
     )
     .replaceAll(/%([^%]+)%/g, (whole, name: string) =>

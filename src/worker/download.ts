@@ -38,6 +38,8 @@ export interface DownloadRequest {
   readonly sha256Prefix?: string | null;
   /** Bytes of the whole file. */
   readonly bytes?: number | null;
+  /** Bytes that it has at most, where `bytes` is not known: a server may never stop. @default 4 GiB */
+  readonly maxBytes?: number;
   readonly onProgress?: (event: DownloadProgress) => void;
   readonly signal?: AbortSignal;
   readonly timing?: Partial<DownloadTiming>;
@@ -56,6 +58,8 @@ export interface DownloadTiming extends Patience {
 /** The Hugging Face hub, of which `HF_ENDPOINT` names a mirror. */
 export const HUB = "huggingface.co";
 const RESUMPTIONS = 3;
+/** More than any checkpoint that torchvision has. */
+const MAX_BYTES = 4 * 2 ** 30;
 const TIMING: DownloadTiming = { stallMs: 30_000, retryMs: 500, pollMs: 250 };
 
 /**
@@ -78,13 +82,20 @@ export async function download(request: DownloadRequest): Promise<void> {
     for (;;) {
       lock = await tryLock(`${request.target}.lock`);
       if (await exists(request.target)) return report("done");
-      if (lock) break;
+      if (lock) {
+        report("download");
+        const held = lock;
+        const isMine = (): boolean => held.isMine();
+        if ((await isWhole(part, request)) || (await fetchInto(part, request, { timing, report, isMine })))
+          if (isMine()) break;
+        // Whoever was stopped for long may have lost it: then another process fetches the file.
+        await lock.release();
+        lock = undefined;
+      }
       await sleep(timing.pollMs, undefined, request.signal ? { signal: request.signal } : {});
       const loaded = await sizeOf(part);
       if (loaded !== undefined) report("progress", loaded, request.bytes ?? undefined);
     }
-    report("download");
-    if (!(await isWhole(part, request))) await fetchInto(part, request, timing, report);
     await replaceFile(part, request.target, timing);
     await forget(part).catch(() => {});
     report("done");
@@ -107,13 +118,19 @@ export async function hashFile(file: string, signal?: AbortSignal): Promise<stri
 
 type Report = (status: DownloadProgress["status"], loaded?: number, total?: number) => void;
 
+interface Means {
+  readonly timing: DownloadTiming;
+  readonly report: Report;
+  readonly isMine: () => boolean;
+}
+
+/** @returns whether it is there, which it is not where another process has taken the file over. */
 async function fetchInto(
   part: string,
   request: DownloadRequest,
-  timing: DownloadTiming,
-  report: Report,
-): Promise<void> {
-  const { url, bytes, signal } = request;
+  { timing, report, isMine }: Means,
+): Promise<boolean> {
+  const { url, bytes, maxBytes = MAX_BYTES, signal } = request;
   let resumed = false;
   let restarted = false;
   for (let attempt = 0; ;) {
@@ -122,13 +139,16 @@ async function fetchInto(
       part,
       stallMs: timing.stallMs,
       expected: bytes ?? undefined,
+      largest: maxBytes,
+      mayWrite: isMine,
       onBytes: (loaded, total) => report("progress", loaded, total),
       signal,
     });
+    if (result.outcome === "taken") return false;
     if (result.outcome === "complete") {
       resumed ||= result.resumed;
       const wrong = await wrongContent(part, request);
-      if (!wrong) break;
+      if (!wrong) return true;
       await forget(part);
       // The pieces of a resumed file may come from two versions on the server; once, all of it is fetched anew.
       if (!resumed || restarted) throw wrong;

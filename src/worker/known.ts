@@ -12,6 +12,8 @@ export interface KnownCheckpoint {
   readonly sha256Prefix: string | null;
   /** Size of the file; `null` where it is not known. */
   readonly bytes: number | null;
+  /** Bytes that it has at most, by the rounded size that torchvision tells; absent where that is not known. */
+  readonly maxBytes?: number;
 }
 
 /** The preprocessing that belongs to weights, as torchvision gives it. */
@@ -65,7 +67,15 @@ function checkedCheckpoint(name: string, entry: unknown): KnownCheckpoint {
   // An empty prefix would match any file.
   if (!sha256 && !sha256Prefix) throw new Error(`${name} has no hash`);
   const bytes = entry["bytes"] ?? entry["size"];
-  return { url: entry["url"], sha256, sha256Prefix, bytes: typeof bytes === "number" ? bytes : null };
+  const rounded = entry["mebibytes"];
+  return {
+    url: entry["url"],
+    sha256,
+    sha256Prefix,
+    bytes: typeof bytes === "number" ? bytes : null,
+    // To a thousandth of a MiB.
+    ...(typeof rounded === "number" && { maxBytes: Math.ceil((rounded + 0.0005) * 2 ** 20) }),
+  };
 }
 
 function checkedSpec(name: string, entry: unknown): KnownSpec {

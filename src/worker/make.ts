@@ -1,5 +1,5 @@
 /** `untrained:SEED` as a file: a real checkpoint, made offline. */
-import { IsotorchError } from "../errors.ts";
+import { abortError, IsotorchError } from "../errors.ts";
 import { runCommand } from "./command.ts";
 import type { Environment } from "./environment.ts";
 import { lastWords } from "../base/status.ts";
@@ -12,21 +12,32 @@ export interface MadeCheckpoint {
   readonly sha256: string;
 }
 
+export interface MakeOptions {
+  /** PyTorch's threads. @default 0, which means automatic */
+  readonly threads?: number | undefined;
+  /** Ends it; what it had begun is swept by the next one. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Makes the checkpoint of a seed with the environment's own PyTorch; takes some seconds.
  *
- * @param threads PyTorch's threads; 0 means automatic.
- * @throws IsotorchError `INVALID_OPTION` when the file cannot be written, `ENVIRONMENT_BROKEN` when Python fails.
+ * @throws IsotorchError `INVALID_OPTION` when the file cannot be written, `ENVIRONMENT_BROKEN` when Python fails,
+ * `ABORTED`.
  */
 export async function makeUntrained(
   { python, variables }: Environment,
   seed: number,
   path: string,
-  threads = 0,
+  { threads = 0, signal }: MakeOptions = {},
 ): Promise<MadeCheckpoint> {
   const words = ["make", "--seed", `${seed}`, "--out", path, "--threads", `${threads}`];
   const args = scriptArguments(WORKER_SCRIPT, ...words);
-  const { code, bytes, stderr } = await runCommand(python, args, { env: { ...process.env, ...variables } });
+  const { code, bytes, stderr } = await runCommand(python, args, {
+    env: { ...process.env, ...variables },
+    ...(signal && { signal }),
+  });
+  if (signal?.aborted) throw abortError(signal);
   const printed = printedRecord(bytes);
   const sha256 = code === 0 ? printed.record?.["sha256"] : undefined;
   if (typeof sha256 === "string") return { path, sha256 };

@@ -1,4 +1,5 @@
 /** Pythons that Windows' registry knows, as their installers write them there (PEP 514). */
+import { withoutEnd } from "../base/trim.ts";
 import { randomUUID } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -78,7 +79,7 @@ function textOf(value: string): string | undefined {
   if (quoted !== undefined) return quoted.replace(/\\(.)/g, "$1");
   const hex = /^hex\(2\):([\da-f,]*)$/i.exec(value)?.[1];
   if (hex === undefined) return undefined;
-  return Buffer.from(hex.replaceAll(",", ""), "hex").toString("utf16le").replace(/\0+$/, "");
+  return withoutEnd(Buffer.from(hex.replaceAll(",", ""), "hex").toString("utf16le"), "\0");
 }
 
 /** What `reg export` writes of a key; `undefined` where it writes nothing, as for a key that is not there. */

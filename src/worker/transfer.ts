@@ -14,15 +14,20 @@ export interface Transfer {
   readonly stallMs: number;
   /** Bytes of the whole file; `undefined` where it is not known. */
   readonly expected: number | undefined;
+  /** Bytes that it has at most, whatever the server says. */
+  readonly largest: number;
+  /** Whether this process may still write the partial file; asked before each chunk. */
+  readonly mayWrite: () => boolean;
   /** Called after each chunk with the bytes so far and, where known, of the whole. */
   readonly onBytes: (loaded: number, total: number | undefined) => void;
   readonly signal: AbortSignal | undefined;
 }
 
-/** `complete`; `cut`, worth another attempt; `refused` or `unreachable`, not worth one. */
+/** `complete`; `cut`, worth another attempt; `refused` or `unreachable`, not worth one; `taken` by another process. */
 export type TransferOutcome =
   | { readonly outcome: "complete"; readonly resumed: boolean }
-  | { readonly outcome: "cut" | "refused" | "unreachable"; readonly reason: string };
+  | { readonly outcome: "cut" | "refused" | "unreachable"; readonly reason: string }
+  | { readonly outcome: "taken" };
 
 /** The file beside a partial file that tells which version on the server it is a part of. */
 export function validatorFile(part: string): string {
@@ -36,7 +41,8 @@ export function validatorFile(part: string): string {
  */
 export async function transfer(task: Transfer): Promise<TransferOutcome> {
   const { url, part, signal } = task;
-  const held = await heldPart(part, url);
+  const largest = task.expected ?? task.largest;
+  const held = await heldPart(part, url, largest);
   const stalled = new AbortController();
   const clock = setTimeout(() => stalled.abort(new Error("no data")), task.stallMs);
   const either = AbortSignal.any([stalled.signal, ...(signal ? [signal] : [])]);
@@ -73,13 +79,18 @@ export async function transfer(task: Transfer): Promise<TransferOutcome> {
       if (read instanceof Error) return { outcome: "cut", reason: explain(read) };
       if (read.done) break;
       clock.refresh();
-      await file.writeFile(read.value);
       loaded += read.value.byteLength;
-      task.onBytes(loaded, total);
-      if (loaded > (total ?? task.expected ?? Infinity)) {
+      if (loaded > Math.min(largest, total ?? largest)) {
         await reader.cancel().catch(() => {});
-        throw tooLong(url, total ?? task.expected ?? 0);
+        await forget(part);
+        throw tooLong(url, Math.min(largest, total ?? largest));
       }
+      if (!task.mayWrite()) {
+        await reader.cancel().catch(() => {});
+        return { outcome: "taken" };
+      }
+      await file.writeFile(read.value);
+      task.onBytes(loaded, total);
     }
     await file.sync();
     if (loaded < (total ?? 0)) return { outcome: "cut", reason: `ended after ${loaded} of ${total} bytes` };
@@ -107,10 +118,10 @@ interface HeldPart {
   readonly validator: string;
 }
 
-async function heldPart(part: string, url: string): Promise<HeldPart> {
+async function heldPart(part: string, url: string, largest: number): Promise<HeldPart> {
   const none = { bytes: 0, validator: "" };
   const size = (await stat(part).catch(() => undefined))?.size ?? 0;
-  if (size === 0) return none;
+  if (size === 0 || size > largest) return none;
   const known = parseRecord(await readFile(validatorFile(part), "utf8").catch(() => ""));
   // A part of which nothing is known cannot be continued safely.
   if (known["url"] !== url || typeof known["validator"] !== "string") return none;
@@ -187,7 +198,7 @@ function webPage(url: string): IsotorchError {
 function tooLong(url: string, expected: number): IsotorchError {
   return new IsotorchError(
     "CHECKPOINT_CORRUPT",
-    `${shown(url)} sent more than the ${expected} bytes of the checkpoint.`,
+    `${shown(url)} sent more than the ${expected} bytes that the checkpoint has at most.`,
     {
       hint: `Check what ISOTORCH_WEIGHTS_URL names, or download ${url} by hand`,
     },

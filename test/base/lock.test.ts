@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm, rmdir, utimes, writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { mkdir, mkdtemp, readFile, rm, rmdir, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -73,7 +73,16 @@ async function age(seconds: number): Promise<void> {
   await utimes(file, then, then);
 }
 
-describe.each(["node", "python"] as const)("%s holds it", (holder) => {
+async function content(): Promise<Record<string, unknown>> {
+  return JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
+}
+
+async function write(value: object): Promise<void> {
+  await writeFile(file, JSON.stringify(value));
+}
+
+// What tells a stopped owner from one that is gone, and one container from another, is Linux's.
+describe.skipIf(process.platform !== "linux").each(["node", "python"] as const)("%s holds it", (holder) => {
   test.each(["node", "python"] as const)("%s is refused, and takes it when it is free", async (taker) => {
     const owner = TAKERS[holder]();
     expect(await said(owner)).toBe("taken");
@@ -96,18 +105,44 @@ describe.each(["node", "python"] as const)("%s holds it", (holder) => {
     expect(await said(TAKERS[taker]())).toBe("taken");
   });
 
-  test.each(["node", "python"] as const)("%s sweeps it when its owner is silent", async (taker) => {
+  test.each(["node", "python"] as const)("%s leaves it to an owner that is stopped", async (taker) => {
     const owner = TAKERS[holder]();
     expect(await said(owner)).toBe("taken");
     owner.kill("SIGSTOP");
     await age(STALE_LOCK_MS / 1000 + 1);
+    expect(await said(TAKERS[taker]())).toBe("refused");
+    owner.kill("SIGCONT");
+    await end(owner, "released");
+    expect(existsSync(file)).toBe(false);
+  });
+
+  test.each(["node", "python"] as const)("%s tells its owner from another of its number", async (taker) => {
+    const owner = TAKERS[holder]();
+    expect(await said(owner)).toBe("taken");
+    await write({ ...(await content()), started: "1" });
     expect(await said(TAKERS[taker]())).toBe("taken");
   });
+
+  test.each(["node", "python"] as const)(
+    "%s does not take the number of another container for that of its owner",
+    async (taker) => {
+      const owner = TAKERS[holder]();
+      expect(await said(owner)).toBe("taken");
+      const before = await content();
+      await end(owner, "killed");
+      for (const elsewhere of [{ space: "pid:[1]" }, { boot: "another start of the machine" }]) {
+        await write({ ...before, ...elsewhere });
+        expect(await said(TAKERS[taker]())).toBe("refused");
+      }
+      await age(STALE_LOCK_MS / 1000 + 1);
+      expect(await said(TAKERS[taker]())).toBe("taken");
+    },
+  );
 });
 
 test("of another machine's lock only its age tells, and of an empty one too", async () => {
-  for (const content of [JSON.stringify({ pid: 1, host: "another machine", token: "t" }), ""]) {
-    await writeFile(file, content);
+  for (const left of [JSON.stringify({ pid: 1, host: "another machine", token: "t" }), ""]) {
+    await writeFile(file, left);
     expect(await tryLock(file)).toBeUndefined();
     await age(STALE_LOCK_MS / 1000 + 1);
     const lock = await tryLock(file);
@@ -127,8 +162,20 @@ test("what cannot be read or removed in its place is no lock for ever", async ()
 });
 
 test("a process that is gone holds nothing", async () => {
-  const gone = spawn(process.execPath, ["-e", ""]);
-  await once(gone, "close");
-  await writeFile(file, JSON.stringify({ pid: gone.pid, host: hostname(), token: "t" }));
+  const gone = TAKERS.node();
+  expect(await said(gone)).toBe("taken");
+  await end(gone, "killed");
   expect(await tryLock(file)).toBeDefined();
+});
+
+test("whoever lost it knows, touches it no more and leaves it to the next owner", async () => {
+  const lock = await tryLock(file);
+  expect(lock?.isMine()).toBe(true);
+  await rm(file);
+  expect(lock?.isMine()).toBe(false);
+  const next = await tryLock(file);
+  await lock?.release();
+  expect(next?.isMine()).toBe(true);
+  await next?.release();
+  expect(existsSync(file)).toBe(false);
 });

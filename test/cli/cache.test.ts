@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, realpath, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -123,6 +123,32 @@ describe("cache", () => {
     expect(await left()).toEqual([]);
     await cache("clear", "--all", "--yes");
     expect(printed).toBe("Nothing to remove.\n");
+  });
+
+  test("shows what killed runs have left, and clears it; what somebody is at work on is none of it", async () => {
+    const begun = `.${MADE}.${"0".repeat(32)}`;
+    const working = `.resnet101-untrained-8.pth.${"1".repeat(32)}`;
+    await writeFile(join(folder, begun), "half a network");
+    await writeFile(join(folder, working), "half a network");
+    const lock = await tryLock(join(folder, "resnet101-untrained-8.pth.lock"));
+    await writeFile(join(folder, `${V1}.lock`), "");
+    await utimes(join(folder, `${V1}.lock`), 1, 1);
+    await writeFile(join(folder, `${V2}.part.json`), "{}");
+    await writeFile(join(folder, "resnet101-untrained-9.pth.sha256"), "00");
+    await cache("ls", "--json");
+    expect(JSON.parse(printed)).toMatchObject({
+      entries: [
+        { name: "untrained:7", kind: "leftover", bytes: 14, path: join(folder, begun) },
+        { name: "IMAGENET1K_V1", kind: "leftover" },
+        { name: "IMAGENET1K_V2", kind: "leftover" },
+        { name: "untrained:9", kind: "leftover" },
+      ],
+      others: 4,
+    });
+    await cache("clear", "--yes");
+    expect(printed).toContain("Removed 4 files");
+    expect(await left()).toEqual([working, "resnet101-untrained-8.pth.lock"]);
+    await lock?.release();
   });
 
   test("of a directory that does not exist is empty", async () => {

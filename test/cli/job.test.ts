@@ -4,22 +4,22 @@ import type { ChildProcess } from "node:child_process";
 import {
   appendFileSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { crc32, deflateSync } from "node:zlib";
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Meter } from "../../src/cli/meter.ts";
 import { fakeServer, logitsOf, refuse, sumOf } from "../remote/fake.ts";
 import type { FakeServer } from "../remote/fake.ts";
+import { picturesIn, png } from "./pictures.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
@@ -31,41 +31,16 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A picture of 2 × 1 pixels. */
-function png(value: number): Buffer {
-  const chunk = (type: string, data: Buffer): Buffer => {
-    const body = Buffer.concat([Buffer.from(type), data]);
-    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
-    length.writeUInt32BE(data.length);
-    sum.writeUInt32BE(crc32(body));
-    return Buffer.concat([length, body, sum]);
-  };
-  const header = Buffer.from([0, 0, 0, 2, 0, 0, 0, 1, 8, 2, 0, 0, 0]);
-  const pixels = Buffer.from([0, value & 255, value >> 8, 7, 1, 2, 3]);
-  return Buffer.concat([
-    Buffer.from("\x89PNG\r\n\x1a\n", "latin1"),
-    chunk("IHDR", header),
-    chunk("IDAT", deflateSync(pixels)),
-    chunk("IEND", Buffer.alloc(0)),
-  ]);
-}
-
 /** Pictures in a list, with the class that the fake network gives each. */
 function pictures(count: number): { list: string; names: string[]; classes: number[] } {
-  mkdirSync(join(folder, "pictures"));
-  const names: string[] = [];
-  const classes = Array.from({ length: count }, (_, at) => {
+  const { list, names } = picturesIn(folder, count);
+  const classes = names.map((_, at) => {
     const bytes = png(at);
-    const name = join(folder, "pictures", `${String(at).padStart(5, "0")}.png`);
-    writeFileSync(name, bytes);
-    names.push(name);
     const length = Buffer.alloc(4);
     length.writeUInt32LE(bytes.length);
     const logits = logitsOf(sumOf(Buffer.concat([length, bytes])));
     return logits.indexOf(Math.max(...logits));
   });
-  const list = join(folder, "list.txt");
-  writeFileSync(list, `${names.join("\n")}\n`);
   return { list, names, classes };
 }
 
@@ -141,6 +116,40 @@ test("Ctrl-C ends a job in order, the same command goes on, and once more has no
   expect(server.seen).toHaveLength(1_500);
   expect((await ended(start(server, from))).code).toBe(0);
   expect(server.seen).toHaveLength(1_500);
+}, 120_000);
+
+test("a job that is stopped for minutes keeps its file, and goes on when it is woken", async () => {
+  const server = await fakeServer();
+  const { list, names } = pictures(1_000);
+  const first = start(server, list);
+  const end = ended(first);
+  await expect.poll(countOfLines, { timeout: 30_000, interval: 20 }).toBeGreaterThan(50);
+  first.kill("SIGSTOP");
+  const then = new Date(Date.now() - 120_000);
+  utimesSync(join(folder, "out.jsonl.lock"), then, then);
+  const second = await ended(start(server, list));
+  expect(second).toMatchObject({ code: 2, stderr: expect.stringMatching(/Another run writes/) as string });
+  first.kill("SIGCONT");
+  expect((await end).code).toBe(0);
+  expect(lines().map(({ input }) => input)).toEqual(names);
+}, 120_000);
+
+test("a job that has lost its lock writes no further line, and says so", async () => {
+  const server = await fakeServer();
+  const { list, names } = pictures(1_000);
+  const first = start(server, list);
+  const end = ended(first);
+  await expect.poll(countOfLines, { timeout: 30_000, interval: 20 }).toBeGreaterThan(50);
+  first.kill("SIGSTOP");
+  // As a machine that shares the folder does, which cannot look at the process.
+  rmSync(join(folder, "out.jsonl.lock"));
+  expect((await ended(start(server, list))).code).toBe(0);
+  const whole = readFileSync(join(folder, "out.jsonl"), "utf8");
+  first.kill("SIGCONT");
+  const { code, stderr } = await end;
+  expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringMatching(/taken over/) as string });
+  expect(readFileSync(join(folder, "out.jsonl"), "utf8")).toBe(whole);
+  expect(lines().map(({ input }) => input)).toEqual(names);
 }, 120_000);
 
 describe("a job", () => {

@@ -170,7 +170,7 @@ describe("the file of a resumable run", () => {
     const path = join(treeOf({ "log.jsonl": content }), "log.jsonl");
     const log = await EvalLog.open(path, conditions);
     expect(log.records).toHaveLength(kept);
-    await log.append({ name: "2/b.jpg", class: 2, top: [0] });
+    log.append({ name: "2/b.jpg", class: 2, top: [0] });
     await log.close();
     const again = await EvalLog.open(path, conditions);
     expect(again.records.map(({ name }) => name)).toEqual(["2/a.jpg", "2/b.jpg"].slice(1 - kept));

@@ -10,7 +10,8 @@ import sys
 import pytest
 
 from isotorch_worker.files import replace_file, until_free, write_whole
-from isotorch_worker.lock import is_alive, try_lock
+from isotorch_worker.lock import try_lock
+from isotorch_worker.owner import is_alive
 
 
 @pytest.mark.parametrize("code", [errno.EPERM, errno.EACCES, errno.EBUSY])

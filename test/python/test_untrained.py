@@ -13,6 +13,7 @@ import torchvision
 
 from controller import MAIN
 from isotorch_worker.errors import CheckpointCorrupt, WeightsNotFound
+from isotorch_worker.lock import try_lock
 from isotorch_worker.untrained import ensure_untrained, make_untrained
 
 
@@ -43,6 +44,21 @@ def test_two_processes_that_make_the_same_file_leave_one_good_file(tmp_path):
     answers = {process.communicate(timeout=100)[0].strip() for process in both}
     assert answers == {hashlib.sha256(path.read_bytes()).hexdigest()}
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["u.pth", "u.pth.sha256"]
+
+
+def test_what_a_killed_maker_had_begun_is_swept_by_the_next_one(tmp_path):
+    begun = [tmp_path / f".{name}.{'0' * 32}" for name in ("u.pth", "u.pth.sha256", "other.pth")]
+    at_work = tmp_path / f".held.pth.{'1' * 32}"
+    not_ours = tmp_path / ".u.pth.swp"
+    for file in [*begun, at_work, not_ours]:
+        file.write_bytes(b"half")
+    lock = try_lock(tmp_path / "held.pth.lock")
+    assert lock is not None
+    ensure_untrained(tmp_path / "u.pth", 3)
+    assert [file.exists() for file in begun] == [False, False, False]
+    assert at_work.exists()
+    assert not_ours.exists()
+    lock.release()
 
 
 def test_plain_torchvision_loads_it_and_answers_sanely(checkpoint: Path):

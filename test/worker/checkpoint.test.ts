@@ -5,12 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { nearest } from "../../src/nearest.ts";
+import { knownCheckpoints } from "../../src/worker/known.ts";
 import { resolveCheckpoint, specOf } from "../../src/worker/checkpoint.ts";
 import type { DownloadProgress } from "../../src/worker/download.ts";
 
 const V1 = "resnet101-63fe2227.pth";
 const V1_SHA256 = "63fe2227b86e8f1f2063f43a75c84d195911b6a0eace650907dd3dc62dd49a0a";
-const V2 = "resnet101-cd907fc2.pth";
 
 let root: string;
 let cacheDir: string;
@@ -170,12 +170,13 @@ describe("weights by name", () => {
     });
   });
 
-  test("of which eight digits are known are hashed here, and a wrong file is told with its removal", async () => {
-    await writeFile(join(cacheDir, V2), "not the checkpoint");
-    const outcome = await resolveCheckpoint("IMAGENET1K_V2", { cacheDir, offline: true }).catch(
-      (e: unknown) => e,
-    );
-    expect(outcome).toMatchObject({ code: "CHECKPOINT_CORRUPT", hint: expect.stringContaining(V2) });
+  test("are known by their full SHA-256 and by how large they can be", () => {
+    for (const [name, { sha256, sha256Prefix, maxBytes }] of Object.entries(knownCheckpoints("resnet101"))) {
+      expect(sha256, name).toMatch(/^[0-9a-f]{64}$/);
+      expect(sha256, name).toMatch(new RegExp(`^${sha256Prefix}`));
+      expect(maxBytes, name).toBeGreaterThan(178_700_000);
+      expect(maxBytes, name).toBeLessThan(178_900_000);
+    }
   });
 
   test("of the Hugging Face hub come from the mirror of it that HF_ENDPOINT names", async () => {

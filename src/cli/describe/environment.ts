@@ -99,7 +99,7 @@ export const CACHE_COMMAND: Description = {
   examples: [
     "isotorch cache ls                     # what is there",
     "isotorch cache verify                 # reads every file and checks its SHA-256",
-    "isotorch cache clear                  # half downloads and untrained checkpoints, which isotorch alone uses",
+    "isotorch cache clear                  # half downloads, leftovers of killed runs, untrained checkpoints: isotorch's alone",
     "isotorch cache clear IMAGENET1K_V1    # that one; PyTorch itself uses the same file",
     "isotorch cache clear --all            # all that isotorch knows, and nothing else in the directory",
   ],

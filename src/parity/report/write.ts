@@ -1,9 +1,9 @@
 /** Report files: the ending of the name says which kind. */
 import { shown } from "../../base/shown.ts";
-import { writeFile } from "node:fs/promises";
 import { dirname, extname } from "node:path";
-import { IsotorchError, messageOf } from "../../errors.ts";
+import { IsotorchError } from "../../errors.ts";
 import { makeDirectory } from "../../base/files.ts";
+import { unwritable, writeOutput } from "../../base/output.ts";
 import { htmlReport } from "./html.ts";
 import { jsonReport } from "./json.ts";
 import { junitReport } from "./junit.ts";
@@ -25,15 +25,11 @@ export function checkReportName(path: string): void {
   });
 }
 
-/** Writes one file, and the folders above it. @throws IsotorchError `INVALID_OPTION` where that is not possible. */
+/** Writes one file, and the folders above it. @throws IsotorchError `INVALID_OPTION` or `OUTPUT_FAILED` where that is not possible. */
 export async function writeReport(path: string, report: ParityReport): Promise<void> {
   checkReportName(path);
-  try {
-    await makeDirectory(dirname(path));
-    await writeFile(path, WRITERS[extname(path)]!(report));
-  } catch (cause) {
-    throw new IsotorchError("INVALID_OPTION", `The report cannot be written: ${messageOf(cause)}.`, {
-      cause,
-    });
-  }
+  await makeDirectory(dirname(path)).catch((cause: unknown) => {
+    throw unwritable("The report", cause, path);
+  });
+  await writeOutput(path, WRITERS[extname(path)]!(report), "The report");
 }

@@ -166,6 +166,7 @@ const WORDS = {
       DECODE_FAILED: "图片已损坏或不完整。请重新获取这个文件。",
       BAD_TENSOR: "张量的形状、类型或数值不对。",
       POISON_INPUT: "这张图片每次都使工作进程崩溃，请不要再发送。",
+      OUTPUT_FAILED: "服务器的磁盘无法写入。",
       NON_FINITE_OUTPUT: "网络给出了 NaN 或无穷大。请检查权重文件。",
       ENVIRONMENT_NOT_FOUND: "服务器上没有找到可用的 Python 环境。",
       ENVIRONMENT_BROKEN: "服务器上的 Python 环境有问题。请在服务器上运行 npx isotorch doctor。",
