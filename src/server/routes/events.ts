@@ -1,10 +1,11 @@
 /** `GET /events`: the status as it changes. Who reads slowly gets the latest, who reads nothing is cut. */
 import { PassThrough } from "node:stream";
 import type { Writable } from "node:stream";
-import type { FastifyInstance } from "fastify";
 import { after } from "../../base/timer.ts";
 import type { Timer } from "../../base/timer.ts";
 import { IsotorchError } from "../../errors.ts";
+import type { App } from "../app.ts";
+import { typed } from "../http/answer.ts";
 import type { Parts } from "../server.ts";
 import { statusOf } from "./status.ts";
 
@@ -13,26 +14,25 @@ const LOOK_MS = 500;
 /** A quiet stream still says something, so that neither end takes the other for dead. */
 const LONGEST_SILENCE_MS = 10_000;
 
-export function eventRoutes(app: FastifyInstance, parts: Parts): void {
+export function eventRoutes(app: App, parts: Parts): void {
   const streams = new Set<PassThrough>();
-  app.addHook("preClose", (done) => {
+  app.onClose(() => {
     for (const stream of streams) stream.end();
-    done();
   });
-  app.get("/events", (_, reply) => {
+  app.onGet("/events", ({ response }) => {
     if (streams.size >= MAX_STREAMS) {
       throw new IsotorchError("QUEUE_FULL", "As many pages as the server takes watch it already.");
     }
     const stream = new PassThrough();
     streams.add(stream);
-    const reader = new EventReader(stream, parts.options.limits.answerMs, () => reply.raw.destroy());
+    const reader = new EventReader(stream, parts.options.limits.answerMs, () => response.destroy());
     const stop = watch(parts, (status) => reader.tell(`data: ${status}\n\n`));
-    reply.raw.once("close", () => {
+    response.once("close", () => {
       stop();
       reader.stop();
       streams.delete(stream);
     });
-    return reply.type("text/event-stream; charset=utf-8").send(stream);
+    return typed("text/event-stream; charset=utf-8", stream);
   });
 }
 
