@@ -1,4 +1,4 @@
-// `npm run test:triton`: the Python clients of Triton and KServe against a server of ours. They come from PyPI into a
+// `npm run test:triton`: the Python clients of Triton and KServe, and perf_analyzer, against a server of ours. They come from PyPI into a
 // virtual environment of their own; where one cannot be installed, it is skipped, and this says so.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createClassifier } from "../dist/index.js";
 import { createServer } from "../dist/server.js";
+import { analyze, perfAnalyzer } from "./triton/perf-analyzer.mjs";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const CLIENTS = [
@@ -30,6 +31,8 @@ const installed = CLIENTS.filter((client) => {
   return false;
 });
 if (installed.length === 0) process.exit(0);
+const perf = perfAnalyzer(python, join(tmpdir(), "isotorch-perf-analyzer"));
+if (perf === undefined) process.stderr.write("SKIPPED: test:triton (perf_analyzer cannot run here)\n");
 
 const folder = mkdtempSync(join(tmpdir(), "isotorch-triton-test-"));
 let classifier;
@@ -47,7 +50,8 @@ try {
     writeFileSync(join(folder, `${name}.json`), JSON.stringify(local.top));
   }
   const pid = String(classifier.health().pid);
-  code = 0;
+  const { url, token } = server;
+  code = perf === undefined || analyze(perf, { url, token, model: "resnet101" }) ? 0 : 1;
   // Triton's kills the worker at its end.
   for (const { name } of installed.toReversed()) {
     const script = `test/server/${name === "kserve" ? "kserve" : "triton"}_client.py`;
