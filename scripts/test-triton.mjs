@@ -31,7 +31,7 @@ const installed = CLIENTS.filter((client) => {
   return false;
 });
 if (installed.length === 0) process.exit(0);
-const perf = perfAnalyzer(python, join(tmpdir(), "isotorch-perf-analyzer"));
+const perf = await perfAnalyzer(python, join(tmpdir(), "isotorch-perf-analyzer"));
 if (perf === undefined) process.stderr.write("SKIPPED: test:triton (perf_analyzer cannot run here)\n");
 
 const folder = mkdtempSync(join(tmpdir(), "isotorch-triton-test-"));
@@ -51,7 +51,12 @@ try {
   }
   const pid = String(classifier.health().pid);
   const { url, token } = server;
-  code = perf === undefined || analyze(perf, { url, token, model: "resnet101" }) ? 0 : 1;
+  const file = join(folder, "input.json");
+  writeFileSync(
+    file,
+    JSON.stringify({ data: [{ input: Array.from({ length: 150_528 }, (_, at) => (at % 7) / 7) }] }),
+  );
+  code = 0;
   // Triton's kills the worker at its end.
   for (const { name } of installed.toReversed()) {
     const script = `test/server/${name === "kserve" ? "kserve" : "triton"}_client.py`;
@@ -60,6 +65,7 @@ try {
     const ended = await new Promise((resolve) => child.once("close", resolve));
     if (ended !== 0) code = 1;
   }
+  if (perf !== undefined && !(await analyze(perf, { url, token, model: "resnet101", file }))) code = 1;
 } finally {
   await server?.close();
   await classifier?.close();
