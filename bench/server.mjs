@@ -1,4 +1,5 @@
-// `npm run bench:server [-- SECONDS]`: the server under load, by wrk (Debian's package, or WRK=PATH).
+// `npm run bench:server [-- SECONDS]`: the server under load, by wrk (Debian's package, or WRK=PATH). With `-- hostile` it
+// is hostile.mjs.
 // In front of a fake classifier it shows what HTTP, decoding and the protocol cost; in front of the real network, what
 // is left of the network's own rate.
 import { spawn, spawnSync } from "node:child_process";
@@ -10,6 +11,10 @@ import { createClassifier } from "../dist/index.js";
 import { createServer } from "../dist/server.js";
 import { createFakeClassifier } from "../dist/testing.js";
 
+if (process.argv[2] === "hostile") {
+  await import("./hostile.mjs");
+  process.exit();
+}
 const SECONDS = Number(process.argv[2] ?? 10);
 const WRK = process.env.WRK ?? "wrk";
 const PICTURE = readFileSync(fileURLToPath(new URL("../examples/images/landscape.jpg", import.meta.url)));

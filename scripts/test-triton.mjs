@@ -1,4 +1,4 @@
-// `npm run test:triton`: the Python clients of Triton and KServe against a server of ours. They come from PyPI into a
+// `npm run test:triton`: the Python clients of Triton and KServe, and perf_analyzer, against a server of ours. They come from PyPI into a
 // virtual environment of their own; where one cannot be installed, it is skipped, and this says so.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createClassifier } from "../dist/index.js";
 import { createServer } from "../dist/server.js";
+import { analyze, perfAnalyzer } from "./triton/perf-analyzer.mjs";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const CLIENTS = [
@@ -30,6 +31,8 @@ const installed = CLIENTS.filter((client) => {
   return false;
 });
 if (installed.length === 0) process.exit(0);
+const perf = await perfAnalyzer(python, join(tmpdir(), "isotorch-perf-analyzer"));
+if (perf === undefined) process.stderr.write("SKIPPED: test:triton (perf_analyzer cannot run here)\n");
 
 const folder = mkdtempSync(join(tmpdir(), "isotorch-triton-test-"));
 let classifier;
@@ -47,6 +50,12 @@ try {
     writeFileSync(join(folder, `${name}.json`), JSON.stringify(local.top));
   }
   const pid = String(classifier.health().pid);
+  const { url, token } = server;
+  const file = join(folder, "input.json");
+  writeFileSync(
+    file,
+    JSON.stringify({ data: [{ input: Array.from({ length: 150_528 }, (_, at) => (at % 7) / 7) }] }),
+  );
   code = 0;
   // Triton's kills the worker at its end.
   for (const { name } of installed.toReversed()) {
@@ -56,6 +65,7 @@ try {
     const ended = await new Promise((resolve) => child.once("close", resolve));
     if (ended !== 0) code = 1;
   }
+  if (perf !== undefined && !(await analyze(perf, { url, token, model: "resnet101", file }))) code = 1;
 } finally {
   await server?.close();
   await classifier?.close();

@@ -76,7 +76,7 @@ def inputs(crop: int) -> list[dict[str, Any]]:
     return [
         {"name": "input", "datatype": "FP32", "shape": [-1, 3, crop, crop]},
         {"name": "pixels", "datatype": "UINT8", "shape": [-1, crop, crop, 3]},
-        {"name": "image", "datatype": "BYTES", "shape": [-1]},
+        {"name": "image", "datatype": "BYTES", "shape": [-1, 1]},
     ]
 
 
@@ -96,7 +96,7 @@ def model_config(crop: int) -> dict[str, Any]:
 
     def tensor(of: dict[str, Any]) -> dict[str, Any]:
         kind = "TYPE_STRING" if of["datatype"] == "BYTES" else f"TYPE_{of['datatype']}"
-        return {"name": of["name"], "data_type": kind, "dims": of["shape"][1:] or [1]}
+        return {"name": of["name"], "data_type": kind, "dims": of["shape"][1:]}
 
     return {
         "name": MODEL,
@@ -144,8 +144,7 @@ def parse_infer(body: bytes, header: str | None, crop: int) -> InferRequest:
         if request.get(field, name) not in ("", name):
             raise InvalidInput(f"{field} is not {name}")
     given_inputs = request.get("inputs")
-    if not isinstance(given_inputs, list) or len(cast("list[Any]", given_inputs)) != 1:
-        raise InvalidInput("inputs is not a list of exactly one tensor")
+    given_input, data = _chosen(given_inputs, memoryview(body)[length:], crop)
     general = _parameters(request)
     binary = _flag(general, "binary_data_output", False)
     timeout = general.get("timeout", 0)
@@ -153,7 +152,7 @@ def parse_infer(body: bytes, header: str | None, crop: int) -> InferRequest:
         raise InvalidInput("timeout is not in microseconds")
     return InferRequest(
         identifier,
-        _input(cast("list[Any]", given_inputs)[0], memoryview(body)[length:], crop, parsed, general),
+        _input(given_input, data, crop, parsed, general),
         _outputs(request.get("outputs"), binary),
         timeout / 1000 if timeout else None,
     )
@@ -163,6 +162,30 @@ _MOST_OTHERS = 8192
 """Names, shapes and parameters beside the values of a tensor."""
 _REQUEST = ("id", "inputs", "outputs", "parameters", "model_name", "model_version")
 _INPUT = ("name", "datatype", "shape", "data", "parameters")
+
+
+def _chosen(given: Any, binary: memoryview, crop: int) -> tuple[Any, memoryview]:
+    """The input that counts, with its binary data: the only one, or ``input`` where others come with it."""
+    values = cast("list[Any]", given) if isinstance(given, list) else []
+    if len(values) == 1:
+        return values[0], binary
+    none = InvalidInput("inputs is not a list of exactly one tensor; others only beside `input`, in binary")
+    names = [tensor["name"] for tensor in inputs(crop)]
+    places: dict[str, tuple[Any, int, int]] = {}
+    end = 0
+    for value in values:
+        one = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        own = one.get("parameters")
+        size = cast("dict[str, Any]", own).get("binary_data_size") if isinstance(own, dict) else None
+        name = one.get("name")
+        if name not in names or name in places or not _is_whole(size) or size < 0:
+            raise none
+        places[name] = (value, end, end + size)
+        end += size
+    if "input" not in places or end != len(binary):
+        raise none
+    value, start, stop = places["input"]
+    return value, binary[start:stop]
 
 
 def _input(
@@ -264,7 +287,7 @@ def _batch(name: str, shape: Any, expected: list[int]) -> int:
     """Pictures as BYTES come as ``[N]`` or, as Triton batches them, ``[N, 1]``."""
     lengths = cast("list[Any]", shape) if isinstance(shape, list) else []
     whole = len(lengths) > 0 and all(_is_whole(length) for length in lengths)
-    items = [expected[1:]] if len(expected) > 1 else [[], [1]]
+    items = [[], [1]] if name == "image" else [expected[1:]]
     if whole and 1 <= lengths[0] <= MAX_BATCH and lengths[1:] in items:
         return int(lengths[0])
     raise BadTensor(f"the shape of {name} is {json.dumps(shape)[:80]}, expected {expected}")

@@ -42,7 +42,7 @@ export function fitOf(
   const tensor = inputs.find(({ datatype, shape }) => datatype === "FP32" && fits(shape, [1, 3, crop, crop]));
   const known = isOurs ? inputs : [];
   const pixels = known.find(({ datatype, shape }) => datatype === "UINT8" && fits(shape, [1, crop, crop, 3]));
-  const encoded = known.find(({ datatype, shape }) => datatype === "BYTES" && fits(shape, [1]));
+  const encoded = known.find(({ datatype, shape }) => datatype === "BYTES" && isColumn(shape));
   if (tensor === undefined) {
     throw mismatch(`no input is FP32 [-1,3,${crop},${crop}]; there are ${described(inputs)}`);
   }
@@ -83,6 +83,11 @@ function outputsOf(all: readonly Tensor[]): Fit["outputs"] {
 
 function fits(shape: readonly number[], wanted: readonly number[]): boolean {
   return shape.length === wanted.length && shape.every((size, at) => size === -1 || size === wanted[at]);
+}
+
+/** Files, one in each row: `[-1, 1]`, and `[-1]` as isotorch 0.1.0 has it. */
+function isColumn(shape: readonly number[]): boolean {
+  return fits(shape, [1, 1]) || fits(shape, [1]);
 }
 
 function tensorsOf(list: unknown): Tensor[] {

@@ -1,18 +1,17 @@
-/** The framework with what every request goes through, before and after its route. */
-import { excerpt } from "../base/shown.ts";
-import { createServer } from "node:http";
+/** What every request goes through, before and after its route. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { LogController, fastify } from "fastify";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { after } from "../base/timer.ts";
+import createRouter from "find-my-way";
+import { excerpt } from "../base/shown.ts";
+import { JSON_TYPE, json, send } from "./http/answer.ts";
+import type { Answer } from "./http/answer.ts";
+import { Listener } from "./http/listener.ts";
+import { Log } from "./http/log.ts";
+import { HttpRequest } from "./http/request.ts";
+import type { Found, Route } from "./http/request.ts";
 import { HttpProblem, tell } from "./problem.ts";
 import type { Told } from "./problem.ts";
 import { beginCall, callOf } from "./request/call.ts";
-import { compress } from "./request/compress.ts";
-import { FORM } from "./request/form.ts";
-import { encodingOf, receive } from "./request/receive.ts";
-import { requestIdOf, traceparent } from "../trace.ts";
-import { boundConnections } from "./security/connections.ts";
+import { bodyOf, encodingOf } from "./request/receive.ts";
 import { refusalOf } from "./security/gate.ts";
 import { SAFE_HEADERS } from "./security/headers.ts";
 import { hostCheck } from "./security/hosts.ts";
@@ -21,145 +20,158 @@ import type { Parts } from "./server.ts";
 
 /** Routes that need no token: probes, and the page's own files, which hold no secret. */
 const OPEN = new Set(["/v2/health/live", "/v2/health/ready", "/", "/page/:file"]);
-
-/** As long as the line of a request can be: the router's own refusal of a long name would go before the token. */
+/** As long as the line of a request can be: the router has no limit of its own. */
 const LONGEST_NAME = 64 * 1024;
-/** How often connections are looked at that have not sent a whole request yet, milliseconds. */
-const LOOK_MS = 1_000;
 
 /** Without routes. */
-export function createApp(parts: Parts): FastifyInstance {
-  const { options } = parts;
-  const { limits } = options;
-  const app = fastify({
-    logger: { level: options.logLevel, stream: options.logTo, base: null },
-    logController: new LogController({ disableRequestLogging: true }), // `finished` writes one line of its own
-    genReqId: ({ headers }) => requestIdOf(headers["x-request-id"]),
-    requestIdHeader: false,
-    return503OnClosing: false,
-    forceCloseConnections: true,
-    exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: LONGEST_NAME },
-    serverFactory: (handler) => {
-      const isAllowed = lazily(() => hostCheck(portOf(server), options.host, options.allowHosts));
-      const server = createServer(
-        {
-          requestTimeout: limits.requestMs,
-          headersTimeout: Math.min(limits.headersMs, limits.requestMs),
-          connectionsCheckingInterval: Math.min(LOOK_MS, limits.headersMs),
-        },
-        (request, response) => {
-          const problem = refusalOf(request.headers, request.url, isAllowed());
-          if (problem === undefined) handler(request, response);
-          else refuse(request, response, tell(problem));
-        },
-      );
-      boundConnections(server, limits.maxConnections);
-      return server;
-    },
-  });
-  app.removeAllContentTypeParsers();
-  for (const type of [/^image\//, "application/octet-stream", "application/json", FORM]) {
-    app.addContentTypeParser(type, receive);
+export class App {
+  readonly #parts: Parts;
+  readonly #log: Log;
+  readonly #guard: ((authorization: string | undefined) => void) | undefined;
+  readonly #router = createRouter({ maxParamLength: LONGEST_NAME });
+  readonly #listener: Listener;
+  readonly #ends: (() => void)[] = [];
+  #isAllowed: ((host: string) => boolean) | undefined;
+
+  constructor(parts: Parts) {
+    const { token, limits, logLevel, logTo } = parts.options;
+    this.#parts = parts;
+    this.#log = new Log(logLevel, logTo);
+    this.#guard = token === undefined ? undefined : tokenGuard(token);
+    this.#listener = new Listener((...came) => this.#take(...came), limits);
   }
-  const guard = options.token === undefined ? undefined : tokenGuard(options.token);
-  app.addHook("onRequest", (request, reply, done) => {
-    void reply.headers({ ...SAFE_HEADERS, "x-request-id": request.id });
-    // Fastify's own hook stays silent where the client has gone.
-    reply.raw.once("close", () => finished(request, reply, parts));
-    const call = beginCall(request, reply, options.timeoutMs);
-    void reply.header("traceparent", traceparent(call.trace));
-    if (!OPEN.has(request.routeOptions.url ?? "")) guard?.(request.headers.authorization);
+
+  onGet(path: string, handler: Route["handler"]): void {
+    this.#add("GET", { path, handler });
+  }
+
+  /** With a body. @param admit runs before it is taken. */
+  onPost(path: string, admit: NonNullable<Route["admit"]>, handler: Route["handler"]): void {
+    this.#add("POST", { path, handler, admit });
+  }
+
+  /** Calls `end` before the last connections are cut. */
+  onClose(end: () => void): void {
+    this.#ends.push(end);
+  }
+
+  /** @returns the port. @throws what the system says where it cannot be had. */
+  async listen(host: string, port: number): Promise<number> {
+    const taken = await this.#listener.listen(host, port);
+    this.#log.write("info", `Listening on ${host}, port ${taken}`);
+    return taken;
+  }
+
+  /** Whoever did not finish by now had its time; streams of events end too. */
+  async close(): Promise<void> {
+    this.#listener.closeIdle();
+    for (const end of this.#ends) end();
+    await this.#listener.close();
+  }
+
+  #add(method: "GET" | "POST", route: Route): void {
+    this.#router.on(method, route.path, () => undefined, route);
+  }
+
+  #find({ method, url = "/" }: IncomingMessage): Found {
+    const found = this.#router.find(method as "GET", url);
+    if (found === null) return { route: undefined, params: {}, query: {} };
+    return { route: found.store as Route, params: found.params, query: found.searchParams };
+  }
+
+  #take(incoming: IncomingMessage, response: ServerResponse, port: number): void {
+    const { host, allowHosts } = this.#parts.options;
+    this.#isAllowed ??= hostCheck(port, host, allowHosts);
+    const problem = refusalOf(incoming.headers, incoming.url, this.#isAllowed);
+    if (problem === undefined) void this.#answer(new HttpRequest(incoming, response, this.#find(incoming)));
+    else refuse(incoming, response, tell(problem));
+  }
+
+  async #answer(request: HttpRequest): Promise<void> {
+    const { response } = request;
+    for (const [name, value] of Object.entries(SAFE_HEADERS)) response.setHeader(name, value);
+    response.setHeader("x-request-id", request.id);
+    response.once("close", () => this.#finished(request));
+    try {
+      const answer = await this.#work(request).catch((error: unknown) => this.#failed(error, request));
+      await send(request, answer, this.#parts.options.limits.answerMs);
+    } catch (error) {
+      this.#log.mistake(error, { reqId: request.id });
+      response.destroy();
+    }
+  }
+
+  async #work(request: HttpRequest): Promise<Answer> {
+    const { route, headers } = request;
+    beginCall(request, this.#parts.options.timeoutMs);
+    if (!OPEN.has(route?.path ?? "")) this.#guard?.(headers.authorization);
     encodingOf(request);
-    done();
-  });
-  app.addHook("onSend", compress);
-  app.addHook("onSend", (_, reply, payload, done) => {
-    // Streams look after their readers themselves.
-    if (typeof payload === "string" || Buffer.isBuffer(payload)) cutSlowReader(reply, limits.answerMs);
-    done();
-  });
-  app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
-  app.setNotFoundHandler((request) => {
-    throw new HttpProblem(
-      "NOT_FOUND",
-      `There is no ${request.method} ${excerpt(pathOf(request))}.`,
-      "docs/server.md lists what there is.",
-    );
-  });
-  return app;
+    if (route === undefined) throw notFound(request);
+    if (route.admit !== undefined) {
+      route.admit(request);
+      request.body = await bodyOf(request);
+    }
+    return route.handler(request);
+  }
+
+  /** An error in the shape that belongs to the address. */
+  #failed(error: unknown, request: HttpRequest): Answer {
+    const { response } = request;
+    const told = tell(error);
+    callOf(request).code = told.code;
+    if (told.code === "INTERNAL") this.#log.mistake(error, { reqId: request.id });
+    if (told.retryAfter !== undefined) response.setHeader("retry-after", told.retryAfter);
+    if (told.status === 401) response.setHeader("www-authenticate", "Bearer");
+    return json(errorOf(told, request.url), told.status);
+  }
+
+  /** One line and one count for a request that is through. */
+  #finished(request: HttpRequest): void {
+    const { response, method } = request;
+    const isGone = !response.writableFinished;
+    const { trace, started, code = isGone ? "ABORTED" : undefined } = callOf(request);
+    const status = isGone ? 499 : response.statusCode;
+    const ms = performance.now() - started;
+    const route = request.route?.path ?? "unmatched";
+    this.#parts.metrics.request({ route, method, status: String(status) }, ms);
+    // Probes and scrapes would drown the rest.
+    const isQuiet = method === "GET" && status < 400;
+    this.#log.write(isQuiet ? "debug" : "info", "answered", {
+      reqId: request.id,
+      method,
+      path: excerpt(request.path),
+      status,
+      ms: Math.round(ms * 10) / 10,
+      ...(code !== undefined && { code }),
+      traceId: trace.traceId,
+      spanId: trace.spanId,
+      ...(trace.parentId !== undefined && { parentId: trace.parentId }),
+    });
+  }
 }
 
-/** An answer that nobody takes is not kept for ever. */
-function cutSlowReader({ raw }: FastifyReply, ms: number): void {
-  if (raw.closed) return;
-  const timer = after(ms, () => raw.destroy());
-  raw.once("close", () => timer.cancel());
-}
-
-/** Answers with an error in the shape that belongs to the address. */
-function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const told = tell(error);
-  callOf(request).code = told.code;
-  if (told.code === "INTERNAL") request.log.error({ err: error }, "a mistake of the server");
-  if (told.retryAfter !== undefined) void reply.header("retry-after", told.retryAfter);
-  if (told.status === 401) void reply.header("www-authenticate", "Bearer");
-  return reply.code(told.status).type("application/json; charset=utf-8").send(errorBody(told, request.url));
-}
-
-/** The protocol's `{"error": sentence}` below /v2, with the code beside it; elsewhere the object of the command line. */
-function errorBody({ code, message, hint }: Told, url: string): string {
-  const isProtocol = /^\/v2(?:[/?]|$)/.test(url);
-  return JSON.stringify(
-    isProtocol ? { error: `${message} ${hint}`, code, hint } : { error: { code, message, hint } },
+function notFound({ method, path }: HttpRequest): HttpProblem {
+  return new HttpProblem(
+    "NOT_FOUND",
+    `There is no ${method} ${excerpt(path)}.`,
+    "docs/server.md lists what there is.",
   );
 }
 
-/** Without the framework: it has not seen this request. */
-function refuse(request: IncomingMessage, response: ServerResponse, told: Told): void {
-  const body = errorBody(told, request.url ?? "");
+/** The protocol's `{"error": sentence}` below /v2, with the code beside it; elsewhere the object of the command line. */
+function errorOf({ code, message, hint }: Told, url: string): object {
+  const isProtocol = /^\/v2(?:[/?]|$)/.test(url);
+  return isProtocol ? { error: `${message} ${hint}`, code, hint } : { error: { code, message, hint } };
+}
+
+/** Before anything else looks at the request. */
+function refuse({ url = "" }: IncomingMessage, response: ServerResponse, told: Told): void {
+  const body = JSON.stringify(errorOf(told, url));
   response.writeHead(told.status, {
     ...SAFE_HEADERS,
-    "content-type": "application/json; charset=utf-8",
+    "content-type": JSON_TYPE,
     "content-length": Buffer.byteLength(body),
     connection: "close",
   });
   response.end(body);
-}
-
-/** One line and one count for a request that is through. */
-function finished(request: FastifyRequest, reply: FastifyReply, { metrics }: Parts): void {
-  const isGone = !reply.raw.writableFinished;
-  const { trace, started, code = isGone ? "ABORTED" : undefined } = callOf(request);
-  const status = isGone ? 499 : reply.statusCode;
-  const ms = performance.now() - started;
-  const route = request.routeOptions.url ?? "unmatched";
-  const { method } = request;
-  metrics.request({ route, method, status: String(status) }, ms);
-  const line = {
-    method,
-    path: excerpt(pathOf(request)),
-    status,
-    ms: Math.round(ms * 10) / 10,
-    ...(code !== undefined && { code }),
-    traceId: trace.traceId,
-    spanId: trace.spanId,
-    ...(trace.parentId !== undefined && { parentId: trace.parentId }),
-  };
-  // Probes and scrapes would drown the rest.
-  const isQuiet = method === "GET" && status < 400;
-  request.log[isQuiet ? "debug" : "info"](line, "answered");
-}
-
-function pathOf(request: FastifyRequest): string {
-  return request.url.split("?", 1)[0] ?? "";
-}
-
-function portOf(server: { address(): unknown }): number {
-  return (server.address() as { readonly port: number }).port;
-}
-
-function lazily<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => (made ??= make());
 }

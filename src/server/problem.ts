@@ -94,17 +94,8 @@ export function tell(thrown: unknown): Told {
     const retryAfter = status === 503 ? Math.max(1, Math.ceil((retryAfterMs ?? 1_000) / 1_000)) : undefined;
     return { status, code, message, hint, retryAfter };
   }
-  return tell(fromFramework(thrown));
-}
-
-/** Fastify's own refusals in our words; whatever else was thrown is a mistake of ours and stays in the log. */
-function fromFramework(thrown: unknown): HttpProblem | IsotorchError {
-  const { code, statusCode } = thrown as { readonly code?: unknown; readonly statusCode?: unknown };
-  if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return mediaTypeProblem();
-  if (typeof statusCode === "number" && statusCode >= 400 && statusCode < 500) {
-    return new HttpProblem("BAD_REQUEST", "The request is malformed.", "Check its headers and its length.");
-  }
-  return new HttpProblem("INTERNAL", "The server made a mistake.", "Its log has the details.");
+  // Whatever else was thrown is a mistake of ours and stays in the log.
+  return tell(new HttpProblem("INTERNAL", "The server made a mistake.", "Its log has the details."));
 }
 
 export function mediaTypeProblem(): HttpProblem {

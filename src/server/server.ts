@@ -1,7 +1,6 @@
 /** The HTTP server: its parts are put together here and nowhere else. */
-import type { FastifyInstance } from "fastify";
 import { Pool } from "../image/pool.ts";
-import { createApp } from "./app.ts";
+import { App } from "./app.ts";
 import { Comparer } from "./compare/comparer.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { inferRoutes } from "./oip/routes.ts";
@@ -65,7 +64,7 @@ export async function createServer(given: ServerOptions): Promise<Server> {
   const comparer = options.compare ? new Comparer(classifier, pictures) : undefined;
   const metrics = new Metrics({ classifier, decoder, admission });
   const parts: Parts = { options, pictures, comparer, admission, metrics, statistics: new Statistics() };
-  const app = createApp(parts);
+  const app = new App(parts);
   for (const routes of [
     healthRoutes,
     classifyRoutes,
@@ -83,26 +82,28 @@ export async function createServer(given: ServerOptions): Promise<Server> {
     await Promise.all([decoder.close(), comparer?.close()]);
   };
   try {
-    await app.listen({ host: options.host, port: options.port });
+    const port = await app.listen(options.host, options.port);
     decoder.warm();
+    return serverOf(app, port, parts, release);
   } catch (error) {
     await Promise.all([app.close(), release()]);
     throw error;
   }
-  return serverOf(app, parts, release);
 }
 
-function serverOf(app: FastifyInstance, { options, admission }: Parts, release: () => Promise<void>): Server {
-  const { port } = app.server.address() as { readonly port: number };
+function serverOf(
+  app: App,
+  port: number,
+  { options, admission }: Parts,
+  release: () => Promise<void>,
+): Server {
   const { token, host } = options;
   const shown = host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
   const url = `http://${shown}:${port}`;
   let closing: Promise<void> | undefined;
   const close = async (drainMs: number): Promise<void> => {
     await admission.drain(drainMs);
-    app.server.closeIdleConnections();
-    // Whoever did not finish by now had its time; streams of events end too.
-    await Promise.all([app.close(), Promise.resolve().then(() => app.server.closeAllConnections())]);
+    await app.close();
     await release();
   };
   return {

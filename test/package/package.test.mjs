@@ -26,7 +26,7 @@ before(() => {
   const photo = join(ROOT, "examples/images/landscape.jpg");
   copyFileSync(photo, join(project, "photo.jpg"));
   run(project, "npm", ["init", "--yes"]);
-  run(project, "npm", ["install", "--no-audit", "--no-fund", tarball]);
+  run(project, "npm", ["install", "--engine-strict", "--no-audit", "--no-fund", tarball]);
 });
 after(() => {
   rmSync(project, { recursive: true, force: true });

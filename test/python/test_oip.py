@@ -51,6 +51,33 @@ def test_a_request_is_its_pictures_its_outputs_and_its_patience():
     assert [output.name for output in request.outputs] == ["logits", "probabilities", "indices"]
 
 
+def several(*inputs: tuple[dict[str, object], bytes]) -> tuple[bytes, str]:
+    """A request with several inputs, each with binary data."""
+    given = [{**one, "parameters": {"binary_data_size": len(data)}} for one, data in inputs]
+    head = json.dumps({"inputs": given}).encode()
+    return head + b"".join(data for _, data in inputs), str(len(head))
+
+
+FLOATS = ({"name": "input", "datatype": "FP32", "shape": [1, 3, CROP, CROP]}, TENSOR)
+PIXELS = ({"name": "pixels", "datatype": "UINT8", "shape": [1, CROP, CROP, 3]}, bytes(48))
+PICTURE = ({"name": "image", "datatype": "BYTES", "shape": [1, 1]}, b"\x01\x00\x00\x00x")
+
+
+@pytest.mark.parametrize("given", [(FLOATS, PIXELS, PICTURE), (PIXELS, PICTURE, FLOATS)])
+def test_of_several_inputs_the_tensor_counts(given):
+    (item,) = oip.parse_infer(*several(*given), CROP).items
+    assert (item.name, item.data) == ("input", TENSOR)
+
+
+@pytest.mark.parametrize("given", [(FLOATS, FLOATS), (PIXELS, PICTURE), (FLOATS, ({"name": "other"}, b"x"))])
+def test_other_sets_of_inputs_are_refused(given):
+    with pytest.raises(oip.InvalidInput):
+        oip.parse_infer(*several(*given), CROP)
+    data, header = several(FLOATS, PICTURE)
+    with pytest.raises(oip.InvalidInput):
+        oip.parse_infer(data + b"x", header, CROP)
+
+
 def test_encoded_pictures_are_told_apart_by_their_lengths():
     binary = b"".join(struct.pack("<I", len(one)) + one for one in (b"first", b"the second"))
     request = oip.parse_infer(*body(binary, name="image", datatype="BYTES", shape=[2]), CROP)

@@ -77,7 +77,7 @@ export const OURS: Model = {
   inputs: [
     { name: "input", datatype: "FP32", shape: [-1, 3, 224, 224] },
     { name: "pixels", datatype: "UINT8", shape: [-1, 224, 224, 3] },
-    { name: "image", datatype: "BYTES", shape: [-1] },
+    { name: "image", datatype: "BYTES", shape: [-1, 1] },
   ],
   outputs: [
     { name: "logits", datatype: "FP32", shape: [-1, CLASSES] },

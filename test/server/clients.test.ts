@@ -2,7 +2,7 @@
 import { deflateSync, gunzipSync, gzipSync, inflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { preprocess } from "../../src/oneshot.ts";
-import { INFER, elements, infer, tensor } from "./infer.ts";
+import { INFER, VALUES, elements, infer, tensor } from "./infer.ts";
 import { JPEG, TOKEN, answerOf, errorOf, picture, send, serve } from "./serve.ts";
 
 const DATA = [...tensor(7)];
@@ -59,6 +59,50 @@ describe("what changes nothing is ignored:", () => {
   ])("%s would change something, and is refused", async (_, over, sentence) => {
     const reply = await infer(await serve(), { inputs: [INPUT], ...over });
     expect([reply.status, reply.json["error"]]).toEqual([400, expect.stringMatching(sentence)]);
+  });
+});
+
+describe("several inputs, as perf_analyzer makes them up from the metadata:", () => {
+  const float = Buffer.from(tensor(3).buffer as ArrayBuffer);
+  const text = elements(Buffer.from("no picture"));
+  const input = { ...INPUT, data: undefined, parameters: { binary_data_size: float.length } };
+  const pixels = { name: "pixels", datatype: "UINT8", shape: [1, 224, 224, 3] };
+  const image = { name: "image", datatype: "BYTES", shape: [1, 1] };
+  const sized = (of: object, binary_data_size: number): object => ({
+    ...of,
+    parameters: { binary_data_size },
+  });
+
+  test("the tensor counts, wherever it stands", async () => {
+    const server = await serve();
+    const alone = await infer(server, { inputs: [input], outputs: BEST }, { binary: float });
+    const others = [sized(pixels, VALUES), sized(image, text.length)];
+    for (const [inputs, parts] of [
+      [
+        [input, ...others],
+        [float, Buffer.alloc(VALUES), text],
+      ],
+      [
+        [...others, input],
+        [Buffer.alloc(VALUES), text, float],
+      ],
+    ] as const) {
+      const reply = await infer(server, { inputs, outputs: BEST }, { binary: Buffer.concat(parts) });
+      expect([reply.status, reply.json]).toEqual([200, alone.json]);
+    }
+  });
+
+  test.each<[string, readonly object[]]>([
+    ["twice", [input, input]],
+    ["without the tensor", [sized(pixels, VALUES), sized(image, float.length * 2 - VALUES)]],
+    ["with an unknown one", [input, sized({ ...image, name: "text" }, float.length)]],
+    ["in JSON beside binary", [input, { ...image, data: ["AAAA"] }]],
+    ["longer than the body", [input, sized(image, float.length + 1)]],
+    ["shorter than it", [input, sized(image, float.length - 1)]],
+    ["of no length", [input, sized(image, -1)]],
+  ])("%s is refused", async (_, inputs) => {
+    const reply = await infer(await serve(), { inputs }, { binary: Buffer.concat([float, float]) });
+    expect([reply.status, errorOf(reply).code]).toEqual([400, "INVALID_INPUT"]);
   });
 });
 

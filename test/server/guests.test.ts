@@ -149,6 +149,36 @@ describe("readers that read nothing", () => {
     await expect.poll(async () => (await picture(server)).status, { timeout: 20_000 }).toBe(200);
   });
 
+  test("of events cost one look at the status for a burst of changes, however many they are", async () => {
+    const real = closing(await fake());
+    const hear = new Set<() => void>();
+    let looks = 0;
+    const classifier = new Proxy(real, {
+      get(target, name) {
+        if (name === "health") looks += 1;
+        if (name === "on") {
+          return (_: string, listener: () => void) => {
+            hear.add(listener);
+            return () => hear.delete(listener);
+          };
+        }
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+    const server = await serve({ classifier });
+    for (let at = 0; at < 8; at += 1) {
+      const reader = await connected(server);
+      reader.write(request(server, "GET /events"));
+      await once(reader, "data");
+      reader.pause();
+    }
+    looks = 0;
+    for (let at = 0; at < 10_000; at += 1) for (const listener of hear) listener();
+    await expect.poll(() => looks, { timeout: 10_000 }).toBeGreaterThan(0);
+    expect([hear.size, looks < 100]).toEqual([1, true]);
+  });
+
   test("of events are told the latest alone, once they read", async () => {
     const taken: string[] = [];
     let release = (): void => undefined;

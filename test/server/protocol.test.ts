@@ -60,7 +60,7 @@ describe("metadata:", () => {
         inputs: [
           { name: "input", datatype: "FP32", shape: [-1, 3, 224, 224] },
           { name: "pixels", datatype: "UINT8", shape: [-1, 224, 224, 3] },
-          { name: "image", datatype: "BYTES", shape: [-1] },
+          { name: "image", datatype: "BYTES", shape: [-1, 1] },
         ],
         outputs: [{ name: "logits" }, { name: "probabilities" }, { name: "indices" }],
       });

@@ -25,6 +25,5 @@ export function modelConfig(spec: InputSpec): object {
 
 function tensorConfig({ name, datatype, shape }: TensorMetadata): object {
   const type = datatype === "BYTES" ? "TYPE_STRING" : `TYPE_${datatype}`;
-  const dims = shape.slice(1);
-  return { name, data_type: type, dims: dims.length === 0 ? [1] : dims };
+  return { name, data_type: type, dims: shape.slice(1) };
 }

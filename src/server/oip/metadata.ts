@@ -26,7 +26,7 @@ export function inputsOf({ crop }: InputSpec): readonly TensorMetadata[] {
   return [
     { name: "input", datatype: "FP32", shape: [-1, 3, crop, crop] },
     { name: "pixels", datatype: "UINT8", shape: [-1, crop, crop, 3] },
-    { name: "image", datatype: "BYTES", shape: [-1] },
+    { name: "image", datatype: "BYTES", shape: [-1, 1] },
   ];
 }
 

@@ -55,14 +55,14 @@ export async function parseInferRequest(
     throw bad("id is not a text of at most 256 characters");
   checkName("model_name", given.model_name, MODEL);
   checkName("model_version", given.model_version, VERSION);
-  if (!Array.isArray(inputs) || inputs.length !== 1) throw bad("inputs is not a list of exactly one tensor");
+  const [input, data] = chosenOf(inputs, binary, spec);
   const general = parametersOf(given.parameters, "parameters");
   refuseOthers(general);
   const isBinary = flag(general["binary_data_output"], "binary_data_output") ?? false;
   return {
     id,
     timeoutMs: timeoutOf(general["timeout"]),
-    input: await inputOf(inputs[0], binary, spec, dataOf, general["content_type"]),
+    input: await inputOf(input, data, spec, dataOf, general["content_type"]),
     outputs: outputsOf(outputs, isBinary),
   };
 }
@@ -101,6 +101,33 @@ function refuseOthers(parameters: Readonly<Record<string, unknown>>): void {
 
 function isNothing(value: unknown): boolean {
   return value === 0 || value === false || value === "";
+}
+
+/**
+ * The input that counts, with its binary data: the only one, or `input`, where a client generates all three from the
+ * metadata. The configuration calls the others optional; their data are not looked at.
+ */
+function chosenOf(inputs: unknown, binary: Buffer, spec: InputSpec): readonly [input: unknown, data: Buffer] {
+  const list: unknown[] = Array.isArray(inputs) ? inputs : [];
+  if (list.length === 1) return [list[0], binary];
+  const none = bad("inputs is not a list of exactly one tensor; others only beside `input`, in binary");
+  const known = inputsOf(spec).map(({ name }) => name);
+  const places = new Map<string, readonly [input: unknown, start: number, end: number]>();
+  let end = 0;
+  for (const one of list) {
+    const { name, parameters } = isRecord(one) ? one : {};
+    const size = isRecord(parameters) ? parameters["binary_data_size"] : undefined;
+    if (!known.some((other) => other === name) || places.has(String(name)) || !isLength(size)) throw none;
+    places.set(String(name), [one, end, end + size]);
+    end += size;
+  }
+  const [input, from, to] = places.get("input") ?? [];
+  if (input === undefined || end !== binary.length) throw none;
+  return [input, binary.subarray(from, to)];
+}
+
+function isLength(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 async function inputOf(

@@ -1,7 +1,10 @@
 /** The Open Inference Protocol's addresses but for health. */
 import { setMaxListeners } from "node:events";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { pixelsToTensor } from "../../image/tensor.ts";
+import type { App } from "../app.ts";
+import { JSON_TYPE, json, typed } from "../http/answer.ts";
+import type { Answer } from "../http/answer.ts";
+import type { HttpRequest } from "../http/request.ts";
 import { AS_STORED } from "../picture.ts";
 import type { Answered, Asked } from "../picture.ts";
 import { mediaTypeProblem, tell } from "../problem.ts";
@@ -21,66 +24,65 @@ import type { InputTensor } from "./tensors.ts";
 const BINARY_BYTES = 32 * 1024 * 1024;
 const JSON_LENGTH = "inference-header-content-length";
 
-export function inferRoutes(app: FastifyInstance, parts: Parts): void {
+export function inferRoutes(app: App, parts: Parts): void {
   const { jsonBytes } = parts.options.limits;
   const room = admit(parts.admission, ({ headers }) =>
     JSON_LENGTH in headers
       ? { limit: BINARY_BYTES }
       : { limit: jsonBytes, tooLarge: () => jsonTooLarge(jsonBytes) },
   );
-  const bounded = { onRequest: [nameBody, room] };
-  const statistics = () => parts.statistics.read(parts.options.classifier.stats().batches);
-  app.get("/v2", () => serverMetadata());
-  app.get("/v2/models/stats", statistics);
+  const admitted = (request: HttpRequest): void => {
+    nameBody(request);
+    room(request);
+  };
+  const statistics = (): Answer => json(parts.statistics.read(parts.options.classifier.stats().batches));
+  app.onGet("/v2", () => json(serverMetadata()));
+  app.onGet("/v2/models/stats", statistics);
   for (const path of ["/v2/models/:model", "/v2/models/:model/versions/:version"]) {
-    app.get(path, (request) => {
+    app.onGet(path, (request) => {
       checkModel(request.params);
       const { spec, attestation } = parts.options.classifier.info();
-      return modelMetadata(spec, attestation.digests);
+      return json(modelMetadata(spec, attestation.digests));
     });
-    app.get(`${path}/config`, (request) => {
+    app.onGet(`${path}/config`, (request) => {
       checkModel(request.params);
-      return modelConfig(parts.options.classifier.info().spec);
+      return json(modelConfig(parts.options.classifier.info().spec));
     });
-    app.get(`${path}/stats`, (request) => {
+    app.onGet(`${path}/stats`, (request) => {
       checkModel(request.params);
       return statistics();
     });
-    app.post(`${path}/infer`, bounded, (request, reply) => {
+    app.onPost(`${path}/infer`, admitted, (request) => {
       checkModel(request.params);
-      return parts.statistics.request(inferred(request, reply, parts));
+      return parts.statistics.request(inferred(request, parts));
     });
   }
 }
 
-async function inferred(request: FastifyRequest, reply: FastifyReply, parts: Parts): Promise<FastifyReply> {
+async function inferred(request: HttpRequest, parts: Parts): Promise<Answer> {
   const { classifier, limits } = parts.options;
   const jsonBytes = request.headers[JSON_LENGTH]?.toString();
   const parsing = parseInferRequest(bytesOf(request), jsonBytes, classifier.info().spec, limits.jsonBytes);
   holdRoom(request, parsing);
   const infer = await parsing;
   const response = inferResponse(infer, await answer(request, infer, parts));
-  if (response.jsonBytes === undefined) {
-    return reply.type("application/json; charset=utf-8").send(response.body);
-  }
-  void reply.header(JSON_LENGTH, response.jsonBytes);
-  return reply.type("application/octet-stream").send(response.body);
+  if (response.jsonBytes === undefined) return typed(JSON_TYPE, response.body);
+  return typed("application/octet-stream", response.body, { [JSON_LENGTH]: response.jsonBytes });
 }
 
 /**
  * Triton's own client sends no content type. Where a header is there that a foreign page cannot send without asking
  * first, the body may go without one.
  */
-function nameBody(request: FastifyRequest, _reply: unknown, done: () => void): void {
+function nameBody(request: HttpRequest): void {
   const { headers } = request;
   if (isForm(request)) throw mediaTypeProblem();
   const isAsked = "authorization" in headers || JSON_LENGTH in headers;
   if (headers["content-type"] === undefined && isAsked) headers["content-type"] = "application/octet-stream";
-  done();
 }
 
 /** The items side by side, the answers in their order. The first failure ends the others. */
-async function answer(request: FastifyRequest, { input, outputs, timeoutMs }: InferRequest, parts: Parts) {
+async function answer(request: HttpRequest, { input, outputs, timeoutMs }: InferRequest, parts: Parts) {
   const call = callOf(request);
   const others = new AbortController();
   const deadline = performance.now() + (timeoutMs ?? Number.POSITIVE_INFINITY);

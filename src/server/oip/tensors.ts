@@ -47,8 +47,8 @@ function batchOf({ name, shape: expected }: TensorMetadata, shape: unknown): num
   const isBatch = Number.isInteger(count) && Number(count) >= 1 && Number(count) <= MAX_BATCH;
   const item = expected.slice(1);
   const isSame = rest.length === item.length && rest.every((length, at) => length === item[at]);
-  const isColumn = item.length === 0 && rest.length === 1 && rest[0] === 1;
-  if (isBatch && (isSame || isColumn)) return Number(count);
+  const isRow = name === "image" && rest.length === 0;
+  if (isBatch && (isSame || isRow)) return Number(count);
   const wanted = [`1 to ${MAX_BATCH}`, ...item].join(", ");
   throw badTensor(`the shape of ${name} is ${show(shape)}, expected [${wanted}]`);
 }

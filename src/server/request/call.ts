@@ -1,8 +1,8 @@
 /** One request with its limits: when it must be answered, and whether anybody still waits. */
-import type { FastifyReply, FastifyRequest } from "fastify";
 import { IsotorchError } from "../../errors.ts";
+import type { HttpRequest } from "../http/request.ts";
 import { HttpProblem } from "../problem.ts";
-import { traceOf } from "../../trace.ts";
+import { traceOf, traceparent } from "../../trace.ts";
 import type { Trace } from "../../trace.ts";
 
 export interface Call {
@@ -17,15 +17,16 @@ export interface Call {
   code: string | undefined;
 }
 
-const calls = new WeakMap<FastifyRequest, Call>();
+const calls = new WeakMap<HttpRequest, Call>();
 const LONGEST_MS = 600_000;
 
 /** Begins the call of a request. @throws HttpProblem for a deadline that is no number. */
-export function beginCall(request: FastifyRequest, reply: FastifyReply, defaultMs: number): Call {
+export function beginCall(request: HttpRequest, defaultMs: number): Call {
+  const { response } = request;
   const started = performance.now();
   const gone = new AbortController();
-  reply.raw.once("close", () => {
-    if (!reply.raw.writableFinished) gone.abort(new IsotorchError("ABORTED", "The client went away."));
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort(new IsotorchError("ABORTED", "The client went away."));
   });
   let timeoutMs = defaultMs;
   const call: Call = {
@@ -36,13 +37,14 @@ export function beginCall(request: FastifyRequest, reply: FastifyReply, defaultM
     code: undefined,
   };
   calls.set(request, call);
+  response.setHeader("traceparent", traceparent(call.trace));
   // This may throw: by then also a refused request has its call.
   timeoutMs = timeoutOf(request.headers["x-request-timeout-ms"]) ?? defaultMs;
   return call;
 }
 
 /** The call of a request; every request has one once it is inside. */
-export function callOf(request: FastifyRequest): Call {
+export function callOf(request: HttpRequest): Call {
   const call = calls.get(request);
   if (call === undefined) throw new Error("the request was not begun");
   return call;

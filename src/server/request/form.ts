@@ -1,12 +1,12 @@
 /** `multipart/form-data` with one file, as `curl -F file=@photo.jpg` sends it. */
-import type { FastifyRequest } from "fastify";
+import type { HttpRequest } from "../http/request.ts";
 import { HttpProblem } from "../problem.ts";
 
 export const FORM = "multipart/form-data";
 /** Bytes that one part's own headers may have. */
 const LONGEST_HEAD = 8 * 1024;
 
-export function isForm({ headers }: FastifyRequest): boolean {
+export function isForm({ headers }: HttpRequest): boolean {
   return headers["content-type"]?.trim().toLowerCase().startsWith(FORM) === true;
 }
 

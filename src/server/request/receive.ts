@@ -1,10 +1,14 @@
 /** A body as it comes in: counted, inflated where it is compressed, never beyond its limit. */
 import type { Readable } from "node:stream";
 import { createGunzip, createInflate } from "node:zlib";
-import type { FastifyRequest } from "fastify";
 import { IsotorchError } from "../../errors.ts";
-import { HttpProblem } from "../problem.ts";
+import type { HttpRequest } from "../http/request.ts";
+import { HttpProblem, mediaTypeProblem } from "../problem.ts";
 import type { Room } from "./admission.ts";
+import { FORM } from "./form.ts";
+
+/** Whatever else a page may send without asking first is not among them. */
+const TYPES = new Set(["application/octet-stream", "application/json", FORM]);
 
 /** What one address takes. */
 export interface Intake {
@@ -16,20 +20,20 @@ export interface Intake {
   readonly tooLarge: () => Error;
 }
 
-const intakes = new WeakMap<FastifyRequest, Intake>();
+const intakes = new WeakMap<HttpRequest, Intake>();
 
 /** Says that this request's body is taken. */
-export function take(request: FastifyRequest, intake: Intake): void {
+export function take(request: HttpRequest, intake: Intake): void {
   intakes.set(request, intake);
 }
 
 /** Keeps what the request takes up until the work has ended, also where its client has gone. */
-export function holdRoom(request: FastifyRequest, work: Promise<unknown>): void {
+export function holdRoom(request: HttpRequest, work: Promise<unknown>): void {
   intakes.get(request)?.room.until(work);
 }
 
 /** @throws HttpProblem `UNSUPPORTED_MEDIA_TYPE` for an encoding that is not inflated here. */
-export function encodingOf(request: FastifyRequest): "gzip" | "deflate" | undefined {
+export function encodingOf(request: HttpRequest): "gzip" | "deflate" | undefined {
   const named = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
   if (named === "identity" || named === "") return undefined;
   if (named === "gzip" || named === "x-gzip") return "gzip";
@@ -42,14 +46,18 @@ export function encodingOf(request: FastifyRequest): "gzip" | "deflate" | undefi
 }
 
 /**
- * The whole body; undefined where the address takes none.
+ * The whole body; undefined where none was sent.
  *
- * @throws IsotorchError `INPUT_TOO_LARGE` while it comes, `QUEUE_FULL` where the bodies together have no room for it;
+ * @throws HttpProblem `UNSUPPORTED_MEDIA_TYPE` for a type that is not taken; IsotorchError `INPUT_TOO_LARGE` while it comes, `QUEUE_FULL` where the bodies together have no room for it;
  * HttpProblem `BAD_REQUEST` for compressed data that is none.
  */
-export async function receive(request: FastifyRequest, payload: Readable): Promise<Buffer | undefined> {
+export async function bodyOf(request: HttpRequest): Promise<Buffer | undefined> {
+  const { incoming: payload, headers } = request;
+  const { "content-type": type, "content-length": length = "0", "transfer-encoding": coding } = headers;
+  if (type === undefined && coding === undefined && length === "0") return undefined;
+  if (!isTaken(type)) throw mediaTypeProblem();
   const intake = intakes.get(request);
-  if (intake === undefined) return undefined;
+  if (intake === undefined) throw new Error("nobody made room for the body");
   const encoding = encodingOf(request);
   if (encoding === undefined) return collect(payload, payload, intake, declaredOf(request));
   const inflater = encoding === "gzip" ? createGunzip() : createInflate();
@@ -66,8 +74,13 @@ export async function receive(request: FastifyRequest, payload: Readable): Promi
   }
 }
 
+function isTaken(type: string | undefined): boolean {
+  const name = type?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  return name.startsWith("image/") || TYPES.has(name);
+}
+
 /** The length that the body is said to have; Node's parser sees to it that it has no other. */
-export function declaredOf(request: FastifyRequest): number | undefined {
+export function declaredOf(request: HttpRequest): number | undefined {
   const { "content-length": length, "content-encoding": encoding } = request.headers;
   return length === undefined || (encoding !== undefined && encoding !== "identity")
     ? undefined

@@ -1,6 +1,7 @@
 /** Taking a body in: only while there is room, and only in a type that no foreign page can send without asking. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { IsotorchError } from "../../errors.ts";
+import type { App } from "../app.ts";
+import type { HttpRequest } from "../http/request.ts";
 import { HttpProblem, mediaTypeProblem } from "../problem.ts";
 import type { Admission } from "../request/admission.ts";
 import { fileOf, isForm } from "../request/form.ts";
@@ -18,31 +19,30 @@ export interface Taken {
 }
 
 /** Room for the body of a request, kept until all that uses it has ended. Registered on the routes that take bodies. */
-export function admit(admission: Admission, takenBy: (request: FastifyRequest) => Taken) {
-  return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+export function admit(admission: Admission, takenBy: (request: HttpRequest) => Taken) {
+  return (request: HttpRequest): void => {
     const { limit, tooLarge = bodyTooLarge } = takenBy(request);
     const declared = declaredOf(request);
-    const ended = new Promise<void>((resolve) => reply.raw.once("close", resolve));
+    const ended = new Promise<void>((resolve) => request.response.once("close", resolve));
     // What has no length, or unpacks to another one, is counted as it comes.
     const reserved = Math.min(declared ?? 0, limit);
     const room = admission.enter(reserved, ended);
     if (declared !== undefined && declared > limit) throw tooLarge();
     take(request, { room, limit, reserved, tooLarge });
-    done();
   };
 }
 
 /** For pictures: the file alone, or in a form. A form may be sent by any page, so it needs a header that none can add. */
 export function admitPicture(admission: Admission, largest: number) {
   const room = admit(admission, (request) => ({ limit: isForm(request) ? largest + FORM_BYTES : largest }));
-  return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+  return (request: HttpRequest): void => {
     if (isForm(request) && !("authorization" in request.headers)) throw mediaTypeProblem();
-    room(request, reply, done);
+    room(request);
   };
 }
 
 /** The picture of a body. @throws HttpProblem where there is none; IsotorchError `INPUT_TOO_LARGE` */
-export function pictureOf(request: FastifyRequest, largest: number): Buffer {
+export function pictureOf(request: HttpRequest, largest: number): Buffer {
   const body = bytesOf(request);
   if (!isForm(request)) return body;
   const file = fileOf(body, request.headers["content-type"] ?? "");
@@ -51,8 +51,8 @@ export function pictureOf(request: FastifyRequest, largest: number): Buffer {
 }
 
 /** The body's bytes. @throws HttpProblem where there is none. */
-export function bytesOf(request: FastifyRequest): Buffer {
-  if (Buffer.isBuffer(request.body) && request.body.length > 0) return request.body;
+export function bytesOf(request: HttpRequest): Buffer {
+  if (request.body !== undefined && request.body.length > 0) return request.body;
   throw new HttpProblem(
     "BAD_REQUEST",
     "The request has no body.",
@@ -61,9 +61,9 @@ export function bytesOf(request: FastifyRequest): Buffer {
 }
 
 /** Whatever else is sent to an address that is there. */
-export function onlyPost(app: FastifyInstance, path: string): void {
-  app.get(path, (_, reply) => {
-    void reply.header("allow", "POST");
+export function onlyPost(app: App, path: string): void {
+  app.onGet(path, ({ response }) => {
+    response.setHeader("allow", "POST");
     throw new HttpProblem(
       "METHOD_NOT_ALLOWED",
       `${path} takes POST.`,

@@ -1,6 +1,8 @@
 /** `POST /classify`: a picture as the body, the object of `isotorch classify --json` as the answer. */
-import type { FastifyInstance, FastifyRequest } from "fastify";
 import { pngUri } from "../../parity/report/png.ts";
+import type { App } from "../app.ts";
+import { json } from "../http/answer.ts";
+import type { HttpRequest } from "../http/request.ts";
 import { tell } from "../problem.ts";
 import { callOf } from "../request/call.ts";
 import { holdRoom } from "../request/receive.ts";
@@ -10,15 +12,17 @@ import { admitPicture, onlyPost, pictureOf } from "./body.ts";
 import { queryOf } from "./query.ts";
 import type { Included } from "./query.ts";
 
-export function classifyRoutes(app: FastifyInstance, parts: Parts): void {
+export function classifyRoutes(app: App, parts: Parts): void {
   const { pictureBytes } = parts.options.limits;
-  const bounded = { onRequest: admitPicture(parts.admission, pictureBytes) };
+  const admit = admitPicture(parts.admission, pictureBytes);
   onlyPost(app, "/classify");
-  app.post("/classify", bounded, (request) => parts.statistics.request(classified(request, parts)));
+  app.onPost("/classify", admit, async (request) =>
+    json(await parts.statistics.request(classified(request, parts))),
+  );
 }
 
 async function classified(
-  request: FastifyRequest,
+  request: HttpRequest,
   { pictures, metrics, statistics, options }: Parts,
 ): Promise<object> {
   const { started, signal, remainingMs } = callOf(request);

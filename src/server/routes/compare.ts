@@ -1,22 +1,24 @@
 /** `POST /compare`: PyTorch's own answer for a picture, and the first stage at which ours is another. */
-import type { FastifyInstance, FastifyRequest } from "fastify";
 import { withinDeadline } from "../../deadline.ts";
 import type { Rung } from "../../parity/ladder.ts";
 import { rungText } from "../../parity/report/words.ts";
+import type { App } from "../app.ts";
+import { json } from "../http/answer.ts";
+import type { HttpRequest } from "../http/request.ts";
 import { HttpProblem } from "../problem.ts";
 import { callOf } from "../request/call.ts";
 import { holdRoom } from "../request/receive.ts";
 import type { Parts } from "../server.ts";
 import { admitPicture, onlyPost, pictureOf } from "./body.ts";
 
-export function compareRoutes(app: FastifyInstance, parts: Parts): void {
+export function compareRoutes(app: App, parts: Parts): void {
   const { pictureBytes } = parts.options.limits;
-  const bounded = { onRequest: admitPicture(parts.admission, pictureBytes) };
+  const admit = admitPicture(parts.admission, pictureBytes);
   onlyPost(app, "/compare");
-  app.post("/compare", bounded, (request) => compared(request, parts));
+  app.onPost("/compare", admit, async (request) => json(await compared(request, parts)));
 }
 
-async function compared(request: FastifyRequest, { comparer, options }: Parts): Promise<object> {
+async function compared(request: HttpRequest, { comparer, options }: Parts): Promise<object> {
   if (comparer === undefined) {
     throw new HttpProblem(
       "NOT_IMPLEMENTED",

@@ -1,38 +1,41 @@
 /** `GET /events`: the status as it changes. Who reads slowly gets the latest, who reads nothing is cut. */
 import { PassThrough } from "node:stream";
 import type { Writable } from "node:stream";
-import type { FastifyInstance } from "fastify";
 import { after } from "../../base/timer.ts";
 import type { Timer } from "../../base/timer.ts";
 import { IsotorchError } from "../../errors.ts";
+import type { App } from "../app.ts";
+import { typed } from "../http/answer.ts";
 import type { Parts } from "../server.ts";
 import { statusOf } from "./status.ts";
 
 const MAX_STREAMS = 32;
 const LOOK_MS = 500;
+/** How long after a change of state the status is looked at. */
+const SOON_MS = 20;
 /** A quiet stream still says something, so that neither end takes the other for dead. */
 const LONGEST_SILENCE_MS = 10_000;
 
-export function eventRoutes(app: FastifyInstance, parts: Parts): void {
+export function eventRoutes(app: App, parts: Parts): void {
   const streams = new Set<PassThrough>();
-  app.addHook("preClose", (done) => {
+  const watch = new Watch(parts);
+  app.onClose(() => {
     for (const stream of streams) stream.end();
-    done();
   });
-  app.get("/events", (_, reply) => {
+  app.onGet("/events", ({ response }) => {
     if (streams.size >= MAX_STREAMS) {
       throw new IsotorchError("QUEUE_FULL", "As many pages as the server takes watch it already.");
     }
     const stream = new PassThrough();
     streams.add(stream);
-    const reader = new EventReader(stream, parts.options.limits.answerMs, () => reply.raw.destroy());
-    const stop = watch(parts, (status) => reader.tell(`data: ${status}\n\n`));
-    reply.raw.once("close", () => {
-      stop();
+    const reader = new EventReader(stream, parts.options.limits.answerMs, () => response.destroy());
+    response.once("close", () => {
+      watch.remove(reader);
       reader.stop();
       streams.delete(stream);
     });
-    return reply.type("text/event-stream; charset=utf-8").send(stream);
+    watch.add(reader);
+    return typed("text/event-stream; charset=utf-8", stream);
   });
 }
 
@@ -73,22 +76,54 @@ export class EventReader {
   }
 }
 
-/** Calls `tell` with the status, at once and after every change. @returns what ends it. */
-function watch(parts: Parts, tell: (status: string) => void): () => void {
-  let said = "";
-  let saidAt = 0;
-  const look = (): void => {
-    const status = JSON.stringify(statusOf(parts));
+/** Looks at the status for all readers together: at once for a new one, soon after every change, and now and then. */
+class Watch {
+  readonly #parts: Parts;
+  readonly #readers = new Map<EventReader, { said: string; at: number }>();
+  #stop: (() => void) | undefined;
+  #soon: Timer | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  add(reader: EventReader): void {
+    this.#readers.set(reader, { said: "", at: 0 });
+    this.#stop ??= this.#start();
+    this.#look();
+  }
+
+  remove(reader: EventReader): void {
+    this.#readers.delete(reader);
+    if (this.#readers.size > 0) return;
+    this.#stop?.();
+    this.#stop = undefined;
+  }
+
+  #start(): () => void {
+    const timer = setInterval(() => this.#look(), LOOK_MS);
+    const off = this.#parts.options.classifier.on("state", () => {
+      // Under load it changes with every call, and nobody reads so fast.
+      this.#soon ??= after(SOON_MS, () => {
+        this.#soon = undefined;
+        this.#look();
+      });
+    });
+    return () => {
+      clearInterval(timer);
+      this.#soon?.cancel();
+      this.#soon = undefined;
+      off();
+    };
+  }
+
+  #look(): void {
+    const status = JSON.stringify(statusOf(this.#parts));
     const now = performance.now();
-    if (status === said && now - saidAt < LONGEST_SILENCE_MS) return;
-    [said, saidAt] = [status, now];
-    tell(status);
-  };
-  look();
-  const timer = setInterval(look, LOOK_MS);
-  const off = parts.options.classifier.on("state", look);
-  return () => {
-    clearInterval(timer);
-    off();
-  };
+    for (const [reader, last] of this.#readers) {
+      if (status === last.said && now - last.at < LONGEST_SILENCE_MS) continue;
+      this.#readers.set(reader, { said: status, at: now });
+      reader.tell(`data: ${status}\n\n`);
+    }
+  }
 }

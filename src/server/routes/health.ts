@@ -1,21 +1,22 @@
 /** Probes that tell the truth: `ready` is what the supervisor knows at this moment. */
-import type { FastifyInstance } from "fastify";
+import type { App } from "../app.ts";
+import { json } from "../http/answer.ts";
 import { MODEL, checkModel } from "../oip/metadata.ts";
 import type { Parts } from "../server.ts";
 
-export function healthRoutes(app: FastifyInstance, { options, admission }: Parts): void {
+export function healthRoutes(app: App, { options, admission }: Parts): void {
   const isReady = (): boolean => options.classifier.health().ready && !admission.isClosed;
-  app.get("/v2/health/live", () => ({ live: true }));
-  app.get("/v2/health/ready", (_, reply) => {
+  app.onGet("/v2/health/live", () => json({ live: true }));
+  app.onGet("/v2/health/ready", () => {
     const ready = isReady();
-    return reply.code(ready ? 200 : 503).send({ live: true, ready });
+    return json({ live: true, ready }, ready ? 200 : 503);
   });
   const paths = ["/v2/models/:model/ready", "/v2/models/:model/versions/:version/ready"];
   for (const path of paths) {
-    app.get(path, (request, reply) => {
-      checkModel(request.params);
+    app.onGet(path, ({ params }) => {
+      checkModel(params);
       const ready = isReady();
-      return reply.code(ready ? 200 : 503).send({ name: MODEL, ready });
+      return json({ name: MODEL, ready }, ready ? 200 : 503);
     });
   }
 }

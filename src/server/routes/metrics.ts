@@ -1,9 +1,8 @@
 /** `GET /metrics` for Prometheus. */
-import type { FastifyInstance } from "fastify";
+import type { App } from "../app.ts";
+import { typed } from "../http/answer.ts";
 import type { Parts } from "../server.ts";
 
-export function metricsRoutes(app: FastifyInstance, { metrics }: Parts): void {
-  app.get("/metrics", (_, reply) =>
-    reply.type("text/plain; version=0.0.4; charset=utf-8").send(metrics.render()),
-  );
+export function metricsRoutes(app: App, { metrics }: Parts): void {
+  app.onGet("/metrics", () => typed("text/plain; version=0.0.4; charset=utf-8", metrics.render()));
 }

@@ -1,7 +1,9 @@
 /** The page: files that were read once when the server started. */
 import { readFileSync, readdirSync } from "node:fs";
 import { extname } from "node:path";
-import type { FastifyInstance } from "fastify";
+import type { App } from "../app.ts";
+import { typed } from "../http/answer.ts";
+import type { Answer } from "../http/answer.ts";
 import { HttpProblem } from "../problem.ts";
 
 const FOLDER = new URL("../page/", import.meta.url);
@@ -12,22 +14,16 @@ const TYPES: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 };
 
-export function pageRoutes(app: FastifyInstance): void {
+export function pageRoutes(app: App): void {
   const files = new Map(
     readdirSync(FOLDER).map((name) => [name, readFileSync(new URL(name, FOLDER))] as const),
   );
-  const send = (name: string) => {
+  const file = (name: string): Answer => {
     const body = files.get(name);
     const type = TYPES[extname(name)];
-    if (body !== undefined && type !== undefined) return { body, type };
+    if (body !== undefined && type !== undefined) return typed(type, body);
     throw new HttpProblem("NOT_FOUND", "The page has no such file.", "Open / instead.");
   };
-  app.get("/", (_, reply) => {
-    const { body, type } = send("index.html");
-    return reply.type(type).send(body);
-  });
-  app.get<{ Params: { file: string } }>("/page/:file", (request, reply) => {
-    const { body, type } = send(request.params.file);
-    return reply.type(type).send(body);
-  });
+  app.onGet("/", () => file("index.html"));
+  app.onGet("/page/:file", ({ params }) => file(params["file"] ?? ""));
 }

@@ -1,10 +1,11 @@
 /** `GET /status`: what runs and how it is, without paths of this machine. */
-import type { FastifyInstance } from "fastify";
 import { PACKAGE_VERSION } from "../../version.ts";
+import type { App } from "../app.ts";
+import { json } from "../http/answer.ts";
 import type { Parts } from "../server.ts";
 
-export function statusRoutes(app: FastifyInstance, parts: Parts): void {
-  app.get("/status", () => statusOf(parts));
+export function statusRoutes(app: App, parts: Parts): void {
+  app.onGet("/status", () => json(statusOf(parts)));
 }
 
 export function statusOf({ options, admission, comparer }: Parts): object {

@@ -1,7 +1,7 @@
 /** Answers with gzip or deflate, where the client asks for that. */
 import { promisify } from "node:util";
 import { constants, deflate, gzip } from "node:zlib";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Headers } from "./answer.ts";
 
 /** Smaller answers gain nothing. */
 const LEAST_BYTES = 1_024;
@@ -10,22 +10,17 @@ const FAST = { level: constants.Z_BEST_SPEED };
 const COMPRESS = { gzip: promisify(gzip), deflate: promisify(deflate) };
 type Encoding = keyof typeof COMPRESS;
 
-/** A hook of `onSend`. Lengths in other headers are those of what is compressed. */
-export async function compress(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  payload: unknown,
-): Promise<unknown> {
-  const isBytes = typeof payload === "string" || Buffer.isBuffer(payload);
-  if (!isBytes || Buffer.byteLength(payload) < LEAST_BYTES) return payload;
-  const encoding = acceptedOf(request.headers["accept-encoding"]);
-  if (encoding === undefined) return payload;
-  const compressed = await COMPRESS[encoding](payload, FAST);
-  void reply.headers({ "content-encoding": encoding, vary: "accept-encoding" });
-  void reply.header("content-length", compressed.length);
-  return compressed;
+/** The bytes as they are sent. Lengths in other headers are those of what is compressed. */
+export async function compressed(
+  accepted: string | string[] | undefined,
+  body: Uint8Array | string,
+): Promise<{ readonly body: Uint8Array; readonly headers: Headers }> {
+  const bytes = typeof body === "string" ? Buffer.from(body) : body;
+  const encoding = bytes.byteLength < LEAST_BYTES ? undefined : acceptedOf(accepted);
+  if (encoding === undefined) return { body: bytes, headers: {} };
+  const headers = { "content-encoding": encoding, vary: "accept-encoding" };
+  return { body: await COMPRESS[encoding](bytes, FAST), headers };
 }
-
 /** The one of ours that the client likes best; gzip where it likes both. */
 function acceptedOf(header: string | string[] | undefined): Encoding | undefined {
   const qualities = new Map(
