@@ -153,7 +153,7 @@ export interface ClassifierOptions {
   /**
    * The largest picture: its `pixels` (width times height) and the `bytes` of its file; the longer `side`, the `scans` of a JPEG
    * and the `chunks` of a file, which small files can have enough of to keep a decoder busy for minutes. One beyond fails with
-   * `INPUT_TOO_LARGE` before it is decoded. Above 67,108,864 pixels Pillow decodes in the worker, one picture at a time,
+   * `INPUT_TOO_LARGE` before it is decoded. Above 67,108,864 pixels Pillow decodes, in a process beside the worker,
    * whose memory is then the largest. `bytes` is at most its default.
    * @default { pixels: 178956970, bytes: 603979776, side: 250000, scans: 100, chunks: 4096 }: what Pillow opens by itself, and more of the rest than pictures have
    */

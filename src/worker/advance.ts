@@ -1,8 +1,8 @@
 /** What a state of the supervision allows by now: start a process, send calls, ask the worker to stop. Pure. */
-import { dueAt, nextBatch } from "./batch.ts";
+import { dueAt, nextCalls } from "./batch.ts";
 import type { BatchLimits } from "./batch.ts";
 import type { SupervisionPolicy } from "./policy.ts";
-import type { At, Effect, Failure, State, Step } from "./supervise.ts";
+import type { At, Call, Effect, Failure, State, Step } from "./supervise.ts";
 
 /** Calls that somebody waits for. */
 export function openCalls({ waiting, flight, suspects }: State): number {
@@ -11,9 +11,9 @@ export function openCalls({ waiting, flight, suspects }: State): number {
 
 /** When an incomplete batch has waited long enough for company; undefined where none waits. */
 export function wakeAt(state: State, policy: SupervisionPolicy): number | undefined {
-  const { process, ending, suspects, waiting } = state;
+  const { process, ending, suspects, waiting, flight } = state;
   const sending = process === "up" && ending === undefined && suspects.length === 0;
-  return sending && room(state, policy) > 0 ? dueAt(waiting, limitsOf(state, policy)) : undefined;
+  return sending ? dueAt(waiting, flight, limitsOf(state, policy)) : undefined;
 }
 
 /** Does what the state allows by now: start a process, send calls, ask the worker to stop. */
@@ -49,23 +49,18 @@ function start(state: State, effects: readonly Effect[], { now }: At): Step {
 function dispatch(state: State, at: At): Step {
   if (state.ending !== undefined) return [state, []];
   const { flight, suspects } = state;
-  if (suspects.length > 0) return flight.length === 0 ? sendBatch(state, "suspects", 1, at) : [state, []];
+  if (suspects.length > 0)
+    return flight.length === 0 ? sendBatch(state, "suspects", suspects.slice(0, 1), at) : [state, []];
   if (flight.some((call) => call.executions > 1)) return [state, []];
   const limits = limitsOf(state, at.policy);
   let step: Step = [state, []];
-  while (room(step[0], at.policy) > 0) {
+  for (;;) {
     const [before, effects] = step;
-    const count = nextBatch(before.waiting, before.flight.length, limits, at.now);
-    if (count === 0) break;
-    const [after, sends] = sendBatch(before, "waiting", count, at);
+    const next = nextCalls(before.waiting, before.flight, limits, at.now);
+    if (next.length === 0) return step;
+    const [after, sends] = sendBatch(before, "waiting", next, at);
     step = [after, [...effects, ...sends]];
   }
-  return step;
-}
-
-/** How many more batches the worker may be given. */
-function room({ flight }: State, { maxInFlight }: SupervisionPolicy): number {
-  return maxInFlight - new Set(flight.map(({ batch }) => batch)).size;
 }
 
 function limitsOf(
@@ -76,19 +71,20 @@ function limitsOf(
   return { maxSize, maxDelayMs: batchDelayMs, maxInFlight };
 }
 
-function sendBatch(state: State, from: "suspects" | "waiting", count: number, at: At): Step {
+function sendBatch(state: State, from: "suspects" | "waiting", calls: readonly Call[], at: At): Step {
   const batch = state.lastBatch + 1;
-  const sent = state[from]
-    .slice(0, count)
-    .map((call) => ({ ...call, batch, executions: call.executions + 1 }));
+  const sent = calls.map((call) => ({ ...call, batch, executions: call.executions + 1 }));
   const next: State = {
     ...state,
     lastBatch: batch,
     flight: [...state.flight, ...sent],
-    [from]: state[from].slice(count),
+    [from]: state[from].filter((call) => !calls.includes(call)),
     busySince: state.busySince ?? at.now,
   };
-  return [next, sent.map(({ id }, index): Effect => ({ type: "send", id, following: count - 1 - index }))];
+  return [
+    next,
+    sent.map(({ id }, index): Effect => ({ type: "send", id, following: calls.length - 1 - index })),
+  ];
 }
 
 export function endingAs(state: State, ending: "recycle" | "idle" | "close"): State {

@@ -28,7 +28,7 @@ export type Phase =
 export interface Call {
   readonly id: number;
   readonly bytes: number;
-  /** It shares no batch. */
+  /** It goes apart from the batches. */
   readonly single: boolean;
   /** When it was submitted. */
   readonly since: number;
