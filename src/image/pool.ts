@@ -181,7 +181,7 @@ export class Pool {
   async #drop(call: Call): Promise<void> {
     const at = this.#waiting.indexOf(call);
     if (at !== -1) this.#waiting.splice(at, 1);
-    await Promise.all([...this.#places, ...this.#leaving].map((place) => place.drop(call)));
+    await [...this.#places, ...this.#leaving].find((place) => place.has(call))?.drop();
   }
 
   #serve(): void {

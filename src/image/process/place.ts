@@ -101,9 +101,13 @@ export class Place {
     });
   }
 
-  /** Nobody waits for the call any more. @returns what resolves when it is given up; undefined where it was not here. */
-  drop(call: Call): Promise<void> | undefined {
-    if (this.#call !== call) return undefined;
+  /** Whether the call is here, and somebody waits for it. */
+  has(call: Call): boolean {
+    return this.#call === call;
+  }
+
+  /** Nobody waits for its call any more. Resolves when that is given up. */
+  drop(): Promise<void> {
     // Before whoever waits for this place to be alone may end it.
     const givenUp = new Promise<void>((resolve) => (this.#onGivenUp = resolve));
     this.#take();
