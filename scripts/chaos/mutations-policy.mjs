@@ -129,7 +129,7 @@ export const lifetime = [
   vitest(
     "SIGTERM after stop",
     SESSION,
-    `setTimeout(() => void this.#process.terminate(), STOP_MS)`,
+    `after(STOP_MS, () => void this.#process.terminate())`,
     "undefined",
     SESSION_TEST,
   ),
