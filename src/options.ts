@@ -152,8 +152,8 @@ export interface ClassifierOptions {
   readonly logger?: Logger;
   /**
    * The largest picture: its pixels (width times height) and the bytes of its file; a larger one fails with
-   * `INPUT_TOO_LARGE`. Above 67,108,864 pixels Pillow decodes in the worker, one picture at a time, whose memory is
-   * then the largest. `bytes` is at most its default.
+   * `INPUT_TOO_LARGE`. Above 67,108,864 pixels Pillow decodes, in a process beside the worker, whose memory is then
+   * the largest. `bytes` is at most its default.
    * @default { pixels: 178956970, bytes: 603979776 }, what Pillow opens by itself
    */
   readonly limits?: PartialLimits;

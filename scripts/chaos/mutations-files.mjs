@@ -5,6 +5,7 @@ const PY = "python/isotorch_worker";
 const SOURCE_TEST = "test/image/source.test.ts";
 const FAKES_TEST = "test/attest/fakes.test.ts";
 const DECODE_TEST = "test/image/decode.test.ts";
+const PICTURES_TEST = "test/python/test_pictures.py";
 const GUARDS = "test/python/test_guards.py";
 const READER_TEST = "test/python/test_reader.py";
 const CHECKPOINT_TEST = "test/python/test_checkpoint.py";
@@ -51,6 +52,51 @@ export const pictures = [
     `if (pixels > maxPixels) {`,
     "if (pixels < 0) {",
     "test/image/format.test.ts",
+  ),
+  pytest(
+    "end of a cancelled picture's process",
+    `${PY}/picture_pool.py`,
+    `                one.child.kill()`,
+    "                pass",
+    PICTURES_TEST,
+    "-k",
+    "cancelling",
+  ),
+  pytest(
+    "time of a picture without a deadline",
+    `${PY}/picture_pool.py`,
+    `if self._limit is not None and now >= self._limit:`,
+    "if False:",
+    PICTURES_TEST,
+    "-k",
+    "without_a_deadline",
+  ),
+  pytest(
+    "crops compared with torchvision's",
+    `${PY}/picture_reader.py`,
+    `self._agreed[key] = shapes_agree(spec, cropped)`,
+    "self._agreed[key] = True",
+    PICTURES_TEST,
+    "-k",
+    "otherwise",
+  ),
+  pytest(
+    "stdin of a picture process",
+    `${PY}/picture_process.py`,
+    `    os._exit(0)`,
+    "    return",
+    PICTURES_TEST,
+    "-k",
+    "end_of_stdin",
+  ),
+  pytest(
+    "dead-man's switch of a picture process",
+    `${PY}/picture_process.py`,
+    `            faulthandler.dump_traceback_later(header["seconds"], exit=True, file=nowhere)`,
+    "            pass",
+    PICTURES_TEST,
+    "-k",
+    "own_switch",
   ),
   pytest(
     "pixel limit, Python",

@@ -29,8 +29,8 @@ export const policy = [
   vitest(
     "quarantine",
     SUPERVISE,
-    `  if (suspects.length > 0) return flight.length === 0 ? sendBatch(state, "suspects", 1, at) : [state, []];`,
-    `  if (suspects.length > 0) return sendBatch(state, "suspects", suspects.length, at);`,
+    `flight.length === 0 ? sendBatch(state, "suspects", suspects.slice(0, 1), at) : [state, []];`,
+    `sendBatch(state, "suspects", suspects, at);`,
     POLICY_TEST,
   ),
   vitest(
@@ -60,8 +60,8 @@ export const policy = [
   ),
   vitest(
     "one call in flight beside another",
-    SUPERVISE,
-    `maxInFlight - new Set(flight.map(({ batch }) => batch)).size`,
+    BATCH,
+    `maxInFlight - new Set(flight.filter(({ single }) => !single).map(({ batch }) => batch)).size`,
     "1e9",
     POLICY_TEST,
   ),
@@ -73,7 +73,9 @@ export const policy = [
     SCHEDULES_TEST,
   ),
   vitest("size of a batch", BATCH, ` || count === maxSize`, "", POLICY_TEST),
-  vitest("bytes of a batch", BATCH, ` && bytes <= MAX_BATCH_BYTES`, "", POLICY_TEST),
+  vitest("bytes of a batch", BATCH, ` || bytes <= MAX_BATCH_BYTES`, " || true", POLICY_TEST),
+  vitest("encoded pictures at a worker", BATCH, `apart.length < MAX_APART && `, "", POLICY_TEST),
+  vitest("bytes of encoded pictures", BATCH, ` && total <= MAX_BATCH_BYTES`, "", POLICY_TEST),
   vitest(
     "wait for company",
     BATCH,

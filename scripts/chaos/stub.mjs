@@ -47,14 +47,20 @@ export function startStub({ journal = "/dev/null", workMs = 0, policy = {}, isPr
   });
 }
 
+/** A text as the pixels of a picture, three bytes each; an encoded picture would go apart from the batches. */
+function pixelsOf(text) {
+  const bytes = Buffer.from(text);
+  return Buffer.concat([bytes, Buffer.alloc((3 - (bytes.length % 3)) % 3, " ")]);
+}
+
 /** Sends a text as a picture, the way `classify()` does: with a deadline and the caller's signal. */
 export function ask(supervisor, text, { signal, timeoutMs = 0 } = {}) {
   return withinDeadline({ ...(signal && { signal }), timeoutMs }, async (either) => {
-    const data = new TextEncoder().encode(text);
+    const data = pixelsOf(text);
     const reply = await supervisor.request(
       "infer",
-      { handoff: "encoded", topK: 1, include: [], maxPixels: 1, deadlineMs: timeoutMs || null },
-      [{ name: "encoded", dtype: "|u1", shape: [data.byteLength], data }],
+      { handoff: "pixels", topK: 1, include: [], maxPixels: 1, deadlineMs: timeoutMs || null },
+      [{ name: "pixels", dtype: "|u1", shape: [1, 1, data.byteLength / 3, 3], data }],
       { signal: either },
     );
     return floatsOf(frameOf(reply, "scores"))[0];
@@ -63,10 +69,10 @@ export function ask(supervisor, text, { signal, timeoutMs = 0 } = {}) {
 
 /** What the stub answers to a text: 24 bits of its SHA-256. */
 export function digestOf(text) {
-  return createHash("sha256").update(text).digest().readUIntBE(0, 3) / 2 ** 24;
+  return createHash("sha256").update(pixelsOf(text)).digest().readUIntBE(0, 3) / 2 ** 24;
 }
 
 /** How the journal names the execution of a text. */
 export function runOf(text) {
-  return `run ${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
+  return `run ${createHash("sha256").update(pixelsOf(text)).digest("hex").slice(0, 16)}`;
 }

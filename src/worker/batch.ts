@@ -2,14 +2,22 @@
 
 /** Payload of one batch at most, bytes: two batches fit what a worker keeps. A call alone always fits. */
 const MAX_BATCH_BYTES = 48 * 1024 * 1024;
+/** Calls that go apart at the worker at a time: some are decoded, some wait there, and its batches have room beside them. */
+const MAX_APART = 8;
 
 /** What a batch is made of. */
 export interface Waiting {
+  /** Of payload. */
   readonly bytes: number;
-  /** It goes alone: a `decode`, which no other shares. */
+  /** It goes apart, with an encoded picture that is decoded beside the network: no batch has it, or waits for it. */
   readonly single: boolean;
   /** When it came, milliseconds. */
   readonly since: number;
+}
+
+/** A call that was sent with a batch, or will be. */
+interface Sent extends Waiting {
+  readonly batch: number;
 }
 
 export interface BatchLimits {
@@ -29,12 +37,7 @@ export interface BatchLimits {
  *
  * @param inFlight calls at the worker.
  */
-export function nextBatch(
-  waiting: readonly Waiting[],
-  inFlight: number,
-  limits: BatchLimits,
-  now: number,
-): number {
+function nextBatch(waiting: readonly Waiting[], inFlight: number, limits: BatchLimits, now: number): number {
   const [first] = waiting;
   if (first === undefined) return 0;
   const full = together(waiting, limits.maxSize);
@@ -44,9 +47,40 @@ export function nextBatch(
   return Math.min(full, Math.ceil((waiting.length + inFlight) / limits.maxInFlight));
 }
 
-/** When the batch at the head of the queue has waited long enough; undefined where nothing waits. */
-export function dueAt([first]: readonly Waiting[], { maxDelayMs }: BatchLimits): number | undefined {
-  return first && first.since + maxDelayMs;
+/** When the batch at the head of the queue has waited long enough; undefined where none waits, or none may be sent. */
+export function dueAt(
+  waiting: readonly Waiting[],
+  flight: readonly Sent[],
+  limits: BatchLimits,
+): number | undefined {
+  const first = waiting.find(({ single }) => !single);
+  return first && room(flight, limits) > 0 ? first.since + limits.maxDelayMs : undefined;
+}
+
+/** What goes next: a call that goes apart, or a batch; neither waits for the other. Empty where nothing may. */
+export function nextCalls<T extends Sent>(
+  waiting: readonly T[],
+  flight: readonly T[],
+  limits: BatchLimits,
+  now: number,
+): readonly T[] {
+  const apart = waiting.find(({ single }) => single);
+  if (apart && mayGoApart(apart, flight)) return [apart];
+  if (room(flight, limits) <= 0) return [];
+  const others = waiting.filter(({ single }) => !single);
+  const inFlight = flight.filter(({ single }) => !single).length;
+  return others.slice(0, nextBatch(others, inFlight, limits, now));
+}
+
+function mayGoApart({ bytes }: Waiting, flight: readonly Sent[]): boolean {
+  const apart = flight.filter(({ single }) => single);
+  const total = apart.reduce((sum, call) => sum + call.bytes, bytes);
+  return apart.length === 0 || (apart.length < MAX_APART && total <= MAX_BATCH_BYTES);
+}
+
+/** How many more batches the worker may be given. */
+function room(flight: readonly Sent[], { maxInFlight }: BatchLimits): number {
+  return maxInFlight - new Set(flight.filter(({ single }) => !single).map(({ batch }) => batch)).size;
 }
 
 /** How many calls at the head of the queue may share a batch. */
@@ -55,10 +89,9 @@ function together(waiting: readonly Waiting[], maxSize: number): number {
   let count = 0;
   for (const call of waiting) {
     bytes += call.bytes;
-    const fits = count === 0 || (!call.single && bytes <= MAX_BATCH_BYTES);
+    const fits = count === 0 || bytes <= MAX_BATCH_BYTES;
     if (!fits || count === maxSize) break;
     count += 1;
-    if (call.single) break;
   }
   return count;
 }

@@ -27,7 +27,7 @@ export interface SupervisionPolicy {
   readonly batchSize: number;
   /** How long a batch that is not full waits for company, milliseconds. @default 0 */
   readonly batchDelayMs: number;
-  /** Batches at the worker at a time: one computes, one waits beside it. @default 2 */
+  /** Batches at the worker at a time: one computes, one waits beside it; encoded pictures do not count. @default 2 */
   readonly maxInFlight: number;
   /** Waiting and in flight together. @default 128 */
   readonly maxRequests: number;

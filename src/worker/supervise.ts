@@ -2,7 +2,7 @@
  * The supervision as one pure function, `(state, event) → (state, effects)`, on a clock that the events carry:
  * no process, no timer, no randomness. `supervisor.ts` turns its effects into deeds.
  */
-import { dueAt, nextBatch } from "./batch.ts";
+import { dueAt, nextCalls } from "./batch.ts";
 import type { BatchLimits } from "./batch.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 
@@ -23,7 +23,7 @@ export type Phase =
 export interface Call {
   readonly id: number;
   readonly bytes: number;
-  /** It shares no batch. */
+  /** It goes apart from the batches. */
   readonly single: boolean;
   /** When it was submitted. */
   readonly since: number;
@@ -160,9 +160,9 @@ export function openCalls({ waiting, flight, suspects }: State): number {
 
 /** When an incomplete batch has waited long enough for company; undefined where none waits. */
 export function wakeAt(state: State, policy: SupervisionPolicy): number | undefined {
-  const { process, ending, suspects, waiting } = state;
+  const { process, ending, suspects, waiting, flight } = state;
   const sending = process === "up" && ending === undefined && suspects.length === 0;
-  return sending && room(state, policy) > 0 ? dueAt(waiting, limitsOf(state, policy)) : undefined;
+  return sending ? dueAt(waiting, flight, limitsOf(state, policy)) : undefined;
 }
 
 export function supervise(state: State, event: Event, at: At): Step {
@@ -337,23 +337,18 @@ function start(state: State, effects: readonly Effect[], { now }: At): Step {
 function dispatch(state: State, at: At): Step {
   if (state.ending !== undefined) return [state, []];
   const { flight, suspects } = state;
-  if (suspects.length > 0) return flight.length === 0 ? sendBatch(state, "suspects", 1, at) : [state, []];
+  if (suspects.length > 0)
+    return flight.length === 0 ? sendBatch(state, "suspects", suspects.slice(0, 1), at) : [state, []];
   if (flight.some((call) => call.executions > 1)) return [state, []];
   const limits = limitsOf(state, at.policy);
   let step: Step = [state, []];
-  while (room(step[0], at.policy) > 0) {
+  for (;;) {
     const [before, effects] = step;
-    const count = nextBatch(before.waiting, before.flight.length, limits, at.now);
-    if (count === 0) break;
-    const [after, sends] = sendBatch(before, "waiting", count, at);
+    const next = nextCalls(before.waiting, before.flight, limits, at.now);
+    if (next.length === 0) return step;
+    const [after, sends] = sendBatch(before, "waiting", next, at);
     step = [after, [...effects, ...sends]];
   }
-  return step;
-}
-
-/** How many more batches the worker may be given. */
-function room({ flight }: State, { maxInFlight }: SupervisionPolicy): number {
-  return maxInFlight - new Set(flight.map(({ batch }) => batch)).size;
 }
 
 function limitsOf(
@@ -364,19 +359,20 @@ function limitsOf(
   return { maxSize, maxDelayMs: batchDelayMs, maxInFlight };
 }
 
-function sendBatch(state: State, from: "suspects" | "waiting", count: number, at: At): Step {
+function sendBatch(state: State, from: "suspects" | "waiting", calls: readonly Call[], at: At): Step {
   const batch = state.lastBatch + 1;
-  const sent = state[from]
-    .slice(0, count)
-    .map((call) => ({ ...call, batch, executions: call.executions + 1 }));
+  const sent = calls.map((call) => ({ ...call, batch, executions: call.executions + 1 }));
   const next: State = {
     ...state,
     lastBatch: batch,
     flight: [...state.flight, ...sent],
-    [from]: state[from].slice(count),
+    [from]: state[from].filter((call) => !calls.includes(call)),
     busySince: state.busySince ?? at.now,
   };
-  return [next, sent.map(({ id }, index): Effect => ({ type: "send", id, following: count - 1 - index }))];
+  return [
+    next,
+    sent.map(({ id }, index): Effect => ({ type: "send", id, following: calls.length - 1 - index })),
+  ];
 }
 
 function endingAs(state: State, ending: "recycle" | "idle" | "close"): State {

@@ -194,7 +194,8 @@ export class Supervisor {
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     const bytes = frames.reduce((sum, frame) => sum + frame.data.byteLength, 0);
-    this.#feed({ type: "submit", id, bytes, single: type === "decode" });
+    const single = type === "decode" || ("handoff" in fields && fields.handoff === "encoded");
+    this.#feed({ type: "submit", id, bytes, single });
     return reply.finally(() => signal?.removeEventListener("abort", onAbort));
   }
 

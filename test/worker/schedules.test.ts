@@ -42,7 +42,7 @@ function schedule(seed: number): void {
     if (flight.length > 1 && flight.some((call) => call.executions > 1))
       throw new Error("a call that runs again has company");
     const sizes = new Map<number, number>();
-    for (const { batch } of flight) sizes.set(batch, (sizes.get(batch) ?? 0) + 1);
+    for (const { batch, single } of flight) if (!single) sizes.set(batch, (sizes.get(batch) ?? 0) + 1);
     if (sizes.size > machine.policy.maxInFlight) throw new Error("too many batches in flight");
     const largest = Math.min(maxBatch, machine.policy.batchSize || maxBatch);
     if (Math.max(0, ...sizes.values()) > largest) throw new Error("a batch that is too large");

@@ -6,7 +6,7 @@ import type { SessionOptions } from "../../src/worker/session.ts";
 import { floatsOf, frameOf } from "../../src/worker/wire.ts";
 import type { Frame } from "../../src/worker/wire.ts";
 import { failureOf } from "../failure.ts";
-import { digest, stubSession } from "./stub.ts";
+import { digest, pixelsOf, stubSession } from "./stub.ts";
 
 const open: Session[] = [];
 afterEach(async () => {
@@ -20,7 +20,7 @@ async function start(fault: string, over: Partial<SessionOptions> = {}): Promise
 }
 
 function payload(text: string): Frame {
-  const data = new TextEncoder().encode(text);
+  const data = pixelsOf(text);
   return { name: "encoded", dtype: "|u1", shape: [data.byteLength], data };
 }
 

@@ -60,17 +60,23 @@ export function startStub(options: StubOptions = {}): Promise<Supervisor> {
   });
 }
 
+/** A text as the pixels of a picture, three bytes each; an encoded picture would go apart from the batches. */
+export function pixelsOf(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  return Buffer.concat([bytes, Buffer.alloc((3 - (bytes.length % 3)) % 3, " ")]);
+}
+
 /** Sends a text as a picture; the answer is a digest of it. */
 export async function ask(
   supervisor: Pick<Supervisor, "request">,
   text: string,
   { signal, deadlineMs = null }: { readonly signal?: AbortSignal; readonly deadlineMs?: number | null } = {},
 ): Promise<number | undefined> {
-  const data = new TextEncoder().encode(text);
+  const data = pixelsOf(text);
   const reply = await supervisor.request(
     "infer",
-    { handoff: "encoded", topK: 1, include: [], maxPixels: 1, deadlineMs },
-    [{ name: "encoded", dtype: "|u1", shape: [data.byteLength], data }],
+    { handoff: "pixels", topK: 1, include: [], maxPixels: 1, deadlineMs },
+    [{ name: "pixels", dtype: "|u1", shape: [1, 1, data.byteLength / 3, 3], data }],
     signal === undefined ? {} : { signal },
   );
   return floatsOf(frameOf(reply, "scores"))[0];
@@ -78,10 +84,10 @@ export async function ask(
 
 /** What the stub answers to a text. */
 export function digest(text: string): number {
-  return createHash("sha256").update(text).digest().readUIntBE(0, 3) / 2 ** 24;
+  return createHash("sha256").update(pixelsOf(text)).digest().readUIntBE(0, 3) / 2 ** 24;
 }
 
 /** How the journal names the execution of a text. */
 export function runOf(text: string): string {
-  return `run ${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
+  return `run ${createHash("sha256").update(pixelsOf(text)).digest("hex").slice(0, 16)}`;
 }

@@ -255,11 +255,32 @@ describe("batches", () => {
     expect(machine.failures()).toEqual({});
   });
 
-  test("a decode shares none, and the order stays", () => {
+  test("what goes apart, with an encoded picture, shares none and holds none up", () => {
     const machine = new Machine();
     for (const id of ids(5)) machine.feed({ type: "submit", id, bytes: 10, single: id === 3 });
     machine.feed({ type: "ready", maxBatch: 8, ...machine.generation });
-    expect(machine.batches()).toEqual([[1, 2], [3]]);
+    expect(machine.batches()).toEqual([[3], [1, 2], [4, 5]]);
+  });
+
+  test("many slow pictures leave the places of batches alone, and wait for their own", () => {
+    const machine = new Machine();
+    for (const id of ids(20)) machine.feed({ type: "submit", id, bytes: 10, single: true });
+    machine.feed({ type: "ready", maxBatch: 8, ...machine.generation });
+    expect(machine.batches()).toEqual(ids(8).map((id) => [id]));
+    machine.submit(21);
+    machine.submit(22);
+    machine.answer(5);
+    expect(machine.batches().slice(8)).toEqual([[21], [22], [9]]);
+  });
+
+  test("pictures that go apart have a limit of bytes, but for one alone", () => {
+    const machine = new Machine();
+    const bytes = 60 * 1024 * 1024;
+    for (const id of ids(2)) machine.feed({ type: "submit", id, bytes: id === 1 ? bytes : 1, single: true });
+    machine.feed({ type: "ready", maxBatch: 8, ...machine.generation });
+    expect(machine.batches()).toEqual([[1]]);
+    machine.answer(1);
+    expect(machine.batches()).toEqual([[1], [2]]);
   });
 
   test("have a limit of bytes, so that the worker can keep two", () => {
