@@ -28,8 +28,13 @@ interface Asked {
   readonly attestation: Attestation;
 }
 
-/** A picture that nobody waits for any more may go on for so long before its worker is replaced. */
-const GRACE_MS = 1_000;
+/**
+ * A worker answers at once that a picture was cancelled. One that did not for so long is itself stuck, and is replaced:
+ * no supervisor watches it.
+ */
+const GRACE_MS = 5_000;
+/** Pictures at the worker at a time; it has at most as many processes for them. */
+const MOST = 4;
 
 export class Decoder {
   readonly #spec: ReturnType<typeof specOf>;
@@ -37,8 +42,10 @@ export class Decoder {
   readonly #limits: Limits;
   readonly #leavePictures: () => Promise<void>;
   #asked: Asked;
-  /** The worker has one picture at a time; the others wait here, in their order. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** Pictures at the worker; the others wait here, in their order. */
+  #busy = 0;
+  readonly #waiting: (() => void)[] = [];
+  #asking: Promise<Session> | undefined;
   #lastId = 1;
 
   /** @throws IsotorchError what is wrong with the environment, unless none was found and none was asked for. */
@@ -91,20 +98,23 @@ export class Decoder {
     await this.#leavePictures();
   }
 
-  #inTurn(signal: AbortSignal, request: ReturnType<typeof decodeRequest>): Promise<Preprocessed> {
-    const turn = this.#last.then(async () => {
+  async #inTurn(signal: AbortSignal, request: ReturnType<typeof decodeRequest>): Promise<Preprocessed> {
+    if (this.#busy === MOST) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#busy += 1;
+    try {
       signal.throwIfAborted();
-      try {
-        return await this.#preprocessed(signal, request);
-      } catch (error) {
-        // Killed from outside, or for the picture before: another worker is asked, once.
-        const isLost = error instanceof IsotorchError && error.code === "WORKER_DIED" && !signal.aborted;
-        if (!isLost) throw error;
-        return this.#preprocessed(signal, request);
-      }
-    });
-    this.#last = turn.catch(() => undefined);
-    return turn;
+      return await this.#preprocessed(signal, request);
+    } catch (error) {
+      // Killed from outside, or stuck: another worker is asked, once.
+      const isLost = error instanceof IsotorchError && error.code === "WORKER_DIED" && !signal.aborted;
+      if (!isLost) throw error;
+      return await this.#preprocessed(signal, request);
+    } finally {
+      // The place goes to the next, or is free.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#busy -= 1;
+      else next();
+    }
   }
 
   async #preprocessed(signal: AbortSignal, request: ReturnType<typeof decodeRequest>): Promise<Preprocessed> {
@@ -113,7 +123,7 @@ export class Decoder {
     let timer: NodeJS.Timeout | undefined;
     const onAbort = (): void => {
       session.cancel(id);
-      timer = setTimeout(() => session.destroy("a picture took longer than anybody waited"), GRACE_MS);
+      timer = setTimeout(() => session.destroy("it did not say that a picture was cancelled"), GRACE_MS);
     };
     signal.addEventListener("abort", onAbort, { once: true });
     try {
@@ -129,6 +139,14 @@ export class Decoder {
     const { session } = this.#asked;
     if (session instanceof IsotorchError) throw session;
     if (session.end === undefined) return session;
+    // One for all that have lost theirs.
+    this.#asking ??= this.#another().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
+  async #another(): Promise<Session> {
     this.#asked = await ask(this.#spec, this.#options);
     if (this.#asked.session instanceof IsotorchError) throw this.#asked.session;
     return this.#asked.session;
