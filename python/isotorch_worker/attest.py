@@ -21,6 +21,7 @@ from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
+from isotorch_worker import infer
 from isotorch_worker.infer import tensor_from_pixels
 from isotorch_worker.picture import decode_picture
 
@@ -75,6 +76,22 @@ def _resized(filter_name: str, cases: list[list[int]]) -> Iterator[bytes]:
 def _cropped(cases: list[list[int]]) -> Iterator[bytes]:
     for width, height, size in cases:
         yield from _bytes_of(cast("Image.Image", transforms.CenterCrop(size)(pattern(width, height))))
+
+
+def shapes_agree(spec: Mapping[str, Any], cropped: Callable[[bytes], bytes | bytearray | None]) -> bool:
+    """Whether ``cropped`` makes of PPM files what torchvision's Resize and CenterCrop make of their pictures.
+
+    The pictures are noise: larger and smaller than ``spec`` asks for, of its size, tall and wide.
+    """
+    size: int = spec["resize"]
+    less = max(size // 3, 1)
+    sizes = [(size + 57, size + 30), (2 * size + 1, size + 1), (less, 3 * less + 1), (size, size + 3), (1, 2)]
+    for width, height in [*sizes, (less + 1, less), (size, size)]:
+        picture = pattern(width, height)
+        expected = infer.cropped(picture, spec)
+        if cropped(b"P6 %d %d 255\n" % picture.size + picture.tobytes()) != expected.tobytes():
+            return False
+    return True
 
 
 def pattern(width: int, height: int) -> Image.Image:

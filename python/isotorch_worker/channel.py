@@ -6,19 +6,18 @@ belong to this worker. The main thread hands it encoded messages over an inproc 
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 import traceback
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import zmq
 
 from isotorch_worker import lifetime
-from isotorch_worker.batch import belongs
 from isotorch_worker.errors import ProtocolError, ProtocolVersionError, QueueFull, StartupError, WorkerError
+from isotorch_worker.inbox import Inbox, Request
 from isotorch_worker.memory import resident_kib
 from isotorch_worker.startup import Startup, hello
 from isotorch_worker.wire import (
@@ -37,44 +36,13 @@ from isotorch_worker.wire import (
 HIGH_WATER_MARK = 8
 LINGER_MS = 1000
 MAX_WAITING = 16
-MAX_WAITING_BYTES = 128 * 1024 * 1024
+MAX_WAITING_BYTES = 192 * 1024 * 1024
 BATCHES = 2
-# The requests of a batch are sent in one go; whatever is missing after this will not come.
-GATHER_SECONDS = 1.0
+# What the controller sends beside its batches: batch.ts.
+MAX_APART = 8
 POLL_MS = 1000
 BEAT_SECONDS = 5.0
 FRAMES_PER_TURN = 64
-
-
-@dataclass
-class Request:
-    """One load, infer or decode that waits for the main thread; ``received`` is time.monotonic()."""
-
-    message: Message
-    received: float = field(default_factory=time.monotonic)
-    cancelled: bool = False
-
-    @property
-    def size(self) -> int:
-        return sum(len(payload) for _, payload in self.message.frames.values())
-
-    @property
-    def following(self) -> int:
-        """How many requests of its batch are announced behind it."""
-        return self.message.fields.get("following", 0)
-
-    def goes_with(self, previous: Request) -> bool:
-        """Whether it is of the batch of ``previous``, which announced requests behind it."""
-        return self.message.type == "infer" and belongs(self.following, previous.following)
-
-    @property
-    def overdue(self) -> bool:
-        limit = self.message.fields.get("deadlineMs")
-        return limit is not None and (time.monotonic() - self.received) * 1000 >= limit
-
-
-class Stopped(Exception):
-    """The controller asked the worker to stop."""
 
 
 class Channel:
@@ -84,14 +52,14 @@ class Channel:
         """Raises StartupError if the endpoint cannot be used."""
         self.generation = startup.generation
         self.dropped: Counter[str] = Counter()
-        self.stopping = threading.Event()
-        self._waiting: queue.SimpleQueue[Request | WorkerError | Stopped] = queue.SimpleQueue()
+        self.arrived: Callable[[Request], None] = _nothing
+        """Hears of each request that is kept, on the channel's thread, before ``next`` gives it."""
+        self._requests = Inbox()
         self._pending: dict[int, Request] = {}
         self._pending_lock = threading.Lock()
         self._loaded = False
         self._max_waiting = MAX_WAITING
         self._max_waiting_bytes = MAX_WAITING_BYTES
-        self._set_aside: list[Request | WorkerError | Stopped] = []
         self._context: zmq.Context[Any] = zmq.Context()
         self._dealer = self._connect(startup)
         self._inbox = self._context.socket(zmq.PAIR)
@@ -106,35 +74,17 @@ class Channel:
         self._thread.start()
 
     def next(self, wait: bool = True) -> list[Request]:
-        """What is to be done together: one request, or those of a batch that came within a second.
+        """What is to be done together, as Inbox.next. Main thread only."""
+        return self._requests.next(wait)
 
-        Empty where nothing waits and ``wait`` is false. Raises Stopped, or the WorkerError that ends the
-        worker. Main thread only.
-        """
-        first = self._take(None if wait else 0.0)
-        if first is None:
-            return []
-        batch = [first]
-        until = time.monotonic() + GATHER_SECONDS
-        while batch[-1].following > 0:
-            try:
-                request = self._take(max(until - time.monotonic(), 0.0))
-            except (Stopped, WorkerError) as end:
-                # Its turn comes after the batch, which is there already.
-                self._set_aside.append(end)
-                break
-            if request is None:
-                break
-            if not request.goes_with(batch[-1]):
-                self._set_aside.append(request)
-                break
-            batch.append(request)
-        return batch
+    def again(self, request: Request) -> None:
+        """Give a request back to ``next``: its picture is decoded now. Any thread."""
+        self._requests.put_back(request)
 
     def make_room(self, pictures: int, picture_bytes: int) -> None:
-        """Hold what two batches need: so many pictures each, of so many bytes."""
+        """Hold what two batches need, of so many pictures of so many bytes, and encoded pictures besides."""
         with self._pending_lock:
-            self._max_waiting = max(MAX_WAITING, BATCHES * pictures)
+            self._max_waiting = max(MAX_WAITING, BATCHES * pictures + MAX_APART)
             self._max_waiting_bytes = max(MAX_WAITING_BYTES, BATCHES * pictures * picture_bytes)
 
     def log(self, level: str, text: str) -> None:
@@ -163,18 +113,6 @@ class Channel:
         self._outbox.close()
         if not self._thread.is_alive():
             self._context.term()
-
-    def _take(self, timeout: float | None) -> Request | None:
-        """The next in the queue; None when nothing came in time."""
-        try:
-            item = self._set_aside.pop(0) if self._set_aside else self._waiting.get(timeout=timeout)
-        except queue.Empty:
-            return None
-        if isinstance(item, Exception):
-            raise item
-        if self.stopping.is_set():
-            raise Stopped
-        return item
 
     def _connect(self, startup: Startup) -> zmq.Socket[Any]:
         dealer = self._context.socket(zmq.DEALER)
@@ -253,7 +191,7 @@ class Channel:
             if self._loaded:
                 self._drop(error.message)
             else:
-                self._waiting.put(error)
+                self._requests.put(error)
             return
         except ProtocolError as error:
             if error.request is not None and error.request[1] == self.generation:
@@ -268,11 +206,11 @@ class Channel:
             self._send_now(encode(Message("pong", message.id, self.generation, fields)))
         elif message.type == "cancel":
             with self._pending_lock:
-                if message.id in self._pending:
-                    self._pending[message.id].cancelled = True
+                request = self._pending.get(message.id)
+            if request is not None:
+                request.cancel()
         elif message.type == "stop":
-            self.stopping.set()
-            self._waiting.put(Stopped())
+            self._requests.stop()
         elif message.type in REQUESTS:
             self._keep(Request(message))
         elif message.type != "pong":
@@ -293,7 +231,8 @@ class Channel:
             error = QueueFull(f"{waiting} requests are waiting already")
             self._send_now(encode(error_message(error, request.message.id, self.generation)))
         else:
-            self._waiting.put(request)
+            self.arrived(request)
+            self._requests.put(request)
 
     def _drop(self, reason: str) -> None:
         self.dropped[reason] += 1
@@ -302,6 +241,10 @@ class Channel:
         if count & (count - 1) == 0:
             text = clip(f"dropped {count} messages, the last one because: {reason}")
             self._send_now(encode(Message("log", 0, self.generation, {"level": "warning", "message": text})))
+
+
+def _nothing(_: Request) -> None:
+    pass
 
 
 def error_message(error: WorkerError, request_id: int, generation: int) -> Message:

@@ -49,17 +49,32 @@ def tensor_from_encoded(
 
 def preprocess(picture: Image.Image, spec: Mapping[str, Any]) -> tuple[Image.Image, Tensor]:
     """An RGB picture resized and cropped, and float32 [1,3,crop,crop] of it: torchvision's transforms."""
+    small = cropped(picture, spec)
+    return small, normalized(small, spec)
+
+
+def cropped(picture: Image.Image, spec: Mapping[str, Any]) -> Image.Image:
+    """An RGB picture resized and cropped, by torchvision's transforms."""
     shape = transforms.Compose(
         [
             transforms.Resize(spec["resize"], interpolation=InterpolationMode(spec["interpolation"])),
             transforms.CenterCrop(spec["crop"]),
         ]
     )
+    return cast("Image.Image", shape(picture))
+
+
+def normalized(picture: Image.Image, spec: Mapping[str, Any]) -> Tensor:
+    """float32 [1,3,H,W] of an RGB picture of the right size, by torchvision's transforms."""
     values = transforms.Compose(
         [transforms.ToTensor(), transforms.Normalize(mean=spec["mean"], std=spec["std"])]
     )
-    cropped = cast("Image.Image", shape(picture))
-    return cropped, cast("Tensor", values(cropped)).unsqueeze(0)
+    return cast("Tensor", values(picture)).unsqueeze(0)
+
+
+def normalized_bytes(data: bytes | bytearray, spec: Mapping[str, Any]) -> Tensor:
+    """``normalized`` of the RGB bytes of a cropped picture."""
+    return normalized(Image.frombytes("RGB", (spec["crop"], spec["crop"]), bytes(data)), spec)
 
 
 def tensor_from_pixels(pixels: Tensor, spec: Mapping[str, Any]) -> Tensor:

@@ -1,9 +1,17 @@
-"""How much CPU time Linux's control groups leave this process: twin of src/worker/quota.ts."""
+"""Which CPUs this process has, and how much of them Linux's control groups leave. As src/worker/quota.ts."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path, PurePosixPath
+
+
+def available_cpus() -> int:
+    """How many CPUs this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:

@@ -30,6 +30,9 @@ from isotorch_worker.errors import DeadlineExceeded, NonFiniteOutput, WorkerErro
 from isotorch_worker.load import Session, load
 from isotorch_worker.observe import Observer, Seen
 from isotorch_worker.oip_body import Body
+from isotorch_worker.picture import MAX_PIXELS
+from isotorch_worker.picture_pool import Pictures
+from isotorch_worker.picture_reader import Task
 from isotorch_worker.stdin import read_to_end
 from isotorch_worker.wire import Message
 
@@ -63,6 +66,7 @@ class Network:
         self._network |= {"trained": settings["trained"], **ready.fields["spec"]}
         # What makes later pictures faster and changes no bit is worth its time before the first one here.
         self._thread.submit(self._session.computer.improve).result()
+        self._pictures = Pictures()
         self._answered = time.monotonic()
         self._observer = Observer()
 
@@ -135,7 +139,7 @@ class Network:
             ms for ms in (float(wanted) if wanted.isdecimal() else None, asked.timeout_ms) if ms is not None
         ]
         deadline = time.monotonic() + min(limits) / 1000 if limits else None
-        answers = await asyncio.gather(*(self._batched((item, deadline)) for item in asked.items))
+        answers = await asyncio.gather(*(self._answer(item, deadline) for item in asked.items))
         for answer in answers:
             self._observer.picture(answer.code if isinstance(answer, WorkerError) else "ok")
         for answer in answers:
@@ -143,6 +147,20 @@ class Network:
                 raise answer
         body, headers = oip.encode_infer(asked, answers)
         return Response(body, headers=headers)
+
+    async def _answer(self, item: oip.Item, deadline: float | None) -> dict[str, Any] | WorkerError:
+        if item.name != "image":
+            return await self._batched((item, deadline))
+        task = Task(item.data, MAX_PIXELS, self._session.spec, until=deadline)
+        decoding = self._pictures.submit(task)
+        try:
+            decoded = await asyncio.wrap_future(decoding.future)
+        except WorkerError as error:
+            return error
+        finally:
+            # The client has gone, where it is not done by now.
+            decoding.cancel()
+        return await self._batched((oip.Item("cropped", bytes(decoded.cropped or b""), ()), deadline))
 
     @serve.batch(max_batch_size=MOST, batch_wait_timeout_s=0.0)
     async def _batched(
@@ -225,8 +243,8 @@ async def _received(request: Request) -> bytes:
 
 
 def _tensor(item: oip.Item, spec: dict[str, Any]) -> Any:
-    if item.name == "image":
-        return infer.tensor_from_encoded(item.data, spec)
+    if item.name == "cropped":
+        return infer.normalized_bytes(item.data, spec)
     if item.name == "pixels":
         import torch
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from isotorch_worker import lifetime
 from isotorch_worker.background import BackgroundImport
 from isotorch_worker.batch import runs
-from isotorch_worker.channel import Channel, Request, Stopped, byte_frame, error_message
+from isotorch_worker.channel import Channel, byte_frame, error_message
 from isotorch_worker.errors import (
     Aborted,
     Closed,
@@ -22,15 +23,16 @@ from isotorch_worker.errors import (
     WorkerError,
 )
 from isotorch_worker.imports import import_failure
+from isotorch_worker.inbox import Request, Stopped
 from isotorch_worker.load import Session, load
 from isotorch_worker.startup import Startup
-from isotorch_worker.wire import Descriptor, Frames, Message, Payload
+from isotorch_worker.wire import Descriptor, Frames, Message
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from isotorch_worker.compute import Running
     from isotorch_worker.job import Job, Row
+    from isotorch_worker.picture_pool import Pictures
+    from isotorch_worker.picture_reader import Decoded
 
 RESTART = 1
 # A session that was asked for so many pictures will be asked for more: it pays to prepare for them.
@@ -46,9 +48,11 @@ def serve(startup: Startup, imports: BackgroundImport | None = None) -> int:
     """
     channel = Channel(startup)
     lifetime.watch_stdin()
+    worker = Worker(channel, imports)
     try:
-        return Worker(channel, imports).work()
+        return worker.work()
     finally:
+        worker.close()
         channel.close()
 
 
@@ -62,6 +66,9 @@ class Worker:
         self._exit_code: int | None = None
         self._under_way: deque[tuple[Running, list[Row]]] = deque()
         self._answers = 0
+        self._pictures: Pictures | None = None
+        self._pictures_lock = threading.Lock()
+        channel.arrived = self._begin
 
     def work(self) -> int:
         """Until the controller says stop, or the process cannot go on; returns its exit code."""
@@ -80,23 +87,41 @@ class Worker:
             return error.exit_code
         return self._exit_code
 
+    def close(self) -> None:
+        """End the picture processes, where there are any."""
+        with self._pictures_lock:
+            if self._pictures is not None:
+                self._pictures.close()
+
     def _turn(self, requests: list[Request]) -> None:
-        if requests[0].message.type == "infer" and self._session is not None:
-            self._infer(self._session, requests)
-            return
-        # What is under way was here before.
-        self._collect_all()
+        session = self._session
+        if session is not None and (inferred := [one for one in requests if one.message.type == "infer"]):
+            self._infer(session, inferred)
         for request in requests:
-            try:
-                if request.message.type == "load":
-                    reply = self._load(request)
-                else:
-                    _check_still_wanted(request)
-                    reply = _aside(request)
-            except Exception as error:
-                self._fail(request, error)
+            if session is None or request.message.type != "infer":
+                self._aside(request)
+
+    def _aside(self, request: Request) -> None:
+        """A request that needs no network."""
+        message = request.message
+        try:
+            if message.type == "load":
+                # What is under way was here before.
+                self._collect_all()
+                reply = self._load(request)
             else:
-                self._answer(request, reply)
+                _check_still_wanted(request)
+                if message.type == "decode":
+                    if not self._is_decoded(request):
+                        return
+                    reply = _decode_reply(request)
+                else:
+                    self._collect_all()
+                    reply = _attest_reply(request)
+        except Exception as error:
+            self._fail(request, error)
+        else:
+            self._answer(request, reply)
 
     def _load(self, request: Request) -> Message:
         if self._session is not None:
@@ -113,7 +138,8 @@ class Worker:
         for request in requests:
             try:
                 _check_still_wanted(request)
-                jobs.append(Job(request, session.spec))
+                if self._is_decoded(request):
+                    jobs.append(Job(request, session.spec))
             except Exception as error:
                 self._fail(request, error)
         for rows in runs((row.key, row) for job in jobs for row in job.rows):
@@ -156,6 +182,43 @@ class Worker:
     def _collect_all(self) -> None:
         while self._under_way:
             self._collect()
+
+    # --- encoded pictures -----------------------------------------------------------------------------------
+
+    def _begin(self, request: Request) -> None:
+        """Give an encoded picture to the picture processes; at its arrival, while the network has others."""
+        fields = request.message.fields
+        session = self._session
+        if request.message.type == "decode":
+            spec, how = fields["spec"], {name: fields[name] for name in ("exif", "icc", "mode", "picture")}
+        elif session is not None and fields.get("handoff") == "encoded":
+            spec, how = session.spec, {}
+        else:
+            return
+        from isotorch_worker.picture_pool import Pictures
+        from isotorch_worker.picture_reader import Task
+
+        with self._pictures_lock:
+            self._pictures = self._pictures or Pictures()
+        data = request.message.frames["encoded"][1]
+        task = Task(data, fields["maxPixels"], spec, until=request.until, **how)
+        request.decoding = self._pictures.submit(task)
+        # It may have been cancelled meanwhile, by the other thread.
+        if request.cancelled:
+            request.decoding.cancel()
+
+    def _is_decoded(self, request: Request) -> bool:
+        """Whether there is nothing to decode any more; if there is, the request comes back after it."""
+        if request.decoding is None:
+            # It came before the network was ready.
+            self._begin(request)
+        decoding = request.decoding
+        for remark in self._pictures.remarks() if self._pictures is not None else ():
+            self._channel.log("warning", remark)
+        if decoding is None or decoding.is_over:
+            return True
+        decoding.future.add_done_callback(lambda _: self._channel.again(request))
+        return False
 
     # --- answers --------------------------------------------------------------------------------------------
 
@@ -204,45 +267,40 @@ def _check_still_wanted(request: Request) -> None:
         raise DeadlineExceeded("the deadline passed before its turn came")
 
 
-def _aside(request: Request) -> Message:
-    """The answer to a request that needs no network."""
-    message = request.message
+def _attest_reply(request: Request) -> Message:
+    if request.message.type != "attest":
+        raise ProtocolError(f"{request.message.type} came before load")
+    from isotorch_worker.attest import attestation
+
     queue = (time.monotonic() - request.received) * 1000
-    if message.type == "decode":
-        timings, frames = _decode(message.fields, message.frames["encoded"][1])
-    elif message.type == "attest":
-        from isotorch_worker.attest import attestation
-
-        timings, frames = (
-            {},
-            byte_frame("attestation", json.dumps(attestation(message.fields["spec"])).encode()),
-        )
-    else:
-        raise ProtocolError(f"{message.type} came before load")
-    return Message(
-        "result", message.id, message.generation, {"timings": {"queue": queue, **timings}, "batch": 1}, frames
-    )
+    text = json.dumps(attestation(request.message.fields["spec"]))
+    return _result(request, {"queue": queue}, byte_frame("attestation", text.encode()))
 
 
-def _decode(wanted: Mapping[str, Any], data: Payload) -> tuple[dict[str, float], Frames]:
-    """What Pillow reads in a file; with a ``spec`` also what torchvision's transforms make of it."""
-    from isotorch_worker.picture import decode_picture
-
-    began = time.perf_counter()
-    picture = decode_picture(data, wanted["exif"], wanted["icc"], wanted["mode"], wanted["maxPixels"])
-    timings = {"decode": (time.perf_counter() - began) * 1000}
-    frames = _pixels("pixels", picture) if wanted["picture"] or wanted["spec"] is None else {}
-    if wanted["spec"] is not None:
-        from isotorch_worker.infer import preprocess
+def _decode_reply(request: Request) -> Message:
+    """What Pillow read in a file; with a ``spec`` also what torchvision's transforms make of it."""
+    if request.decoding is None:
+        raise ValueError("the picture was not decoded")
+    decoded: Decoded = request.decoding.future.result()
+    frames: Frames = {}
+    if decoded.pixels is not None:
+        shape = (decoded.height, decoded.width, 3)
+        frames["pixels"] = (Descriptor("pixels", "|u1", shape), decoded.pixels)
+    timings = {"decode": decoded.decode}
+    spec: Mapping[str, Any] | None = request.message.fields["spec"]
+    if spec is not None and decoded.cropped is not None:
+        from isotorch_worker.infer import normalized_bytes
 
         began = time.perf_counter()
-        cropped, tensor = preprocess(picture, wanted["spec"])
-        frames |= _pixels("cropped", cropped)
+        tensor = normalized_bytes(decoded.cropped, spec)
+        shape = (spec["crop"], spec["crop"], 3)
+        frames["cropped"] = (Descriptor("cropped", "|u1", shape), decoded.cropped)
         frames["tensor"] = (Descriptor("tensor", "<f4", tuple(tensor.shape)), tensor.numpy().tobytes())
-        timings["preprocess"] = (time.perf_counter() - began) * 1000
-    return timings, frames
+        timings["preprocess"] = decoded.shape + (time.perf_counter() - began) * 1000
+    queue = (time.monotonic() - request.received) * 1000 - sum(timings.values())
+    return _result(request, {"queue": max(queue, 0.0), **timings}, frames)
 
 
-def _pixels(name: str, picture: Image) -> Frames:
-    shape = (picture.height, picture.width, 3)
-    return {name: (Descriptor(name, "|u1", shape), picture.tobytes())}
+def _result(request: Request, timings: Mapping[str, float], frames: Frames) -> Message:
+    message = request.message
+    return Message("result", message.id, message.generation, {"timings": timings, "batch": 1}, frames)

@@ -7,7 +7,7 @@ import re
 
 import torch
 
-from isotorch_worker.quota import cpu_quota
+from isotorch_worker.quota import available_cpus, cpu_quota
 
 # Both are PyTorch's own; where both are set it takes the first.
 VARIABLES = ("MKL_NUM_THREADS", "OMP_NUM_THREADS")
@@ -37,13 +37,6 @@ def chosen_by() -> str | None:
         if match is not None and int(match.group(1)) > 0:
             return name
     return None
-
-
-def available_cpus() -> int:
-    """How many CPUs this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _automatic() -> tuple[int, str]:

@@ -252,21 +252,20 @@ def test_a_picture_of_many_megapixels_comes_back_whole(start):
     assert bytes(result.frames["pixels"][1]) == image.convert("RGB").tobytes()
 
 
-def test_a_worker_that_prints_keeps_the_protocol(start, jpeg):
+def test_a_worker_that_prints_keeps_the_protocol(start):
     noisy = (
         "import os, sys; sys.argv = ['x', 'serve']\n"
         f"sys.path.insert(0, {str(MAIN.parent.parent)!r})\n"
-        "from isotorch_worker import picture\n"
-        "quiet = picture.decode_picture\n"
-        "def decode_picture(*arguments):\n"
+        "from isotorch_worker import attest\n"
+        "def attestation(spec):\n"
         "    print('a line that nobody asked for')\n"
         "    os.write(1, b'and one past Python\\n')\n"
-        "    return quiet(*arguments)\n"
-        "picture.decode_picture = decode_picture\n" + RUN_MAIN
+        "    return {}\n"
+        "attest.attestation = attestation\n" + RUN_MAIN
     )
     worker = start("-u", "-c", noisy)
     worker.hello()
-    worker.send("decode", 3, DECODE, encoded=("|u1", (len(jpeg),), jpeg))
+    worker.send("attest", 3, {"spec": SPEC})
     assert worker.receive().type == "result"
     worker.send("stop", 0)
     assert worker.wait() == 0

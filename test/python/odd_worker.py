@@ -1,0 +1,12 @@
+"""The worker of tiny_worker.py, with the picture processes of odd_pictures.py."""
+
+import os
+from pathlib import Path
+
+import tiny_worker
+from isotorch_worker import __main__, picture_child, serve
+
+if __name__ == "__main__":
+    picture_child.PROGRAM = Path(__file__).with_name("odd_pictures.py")
+    serve.load = tiny_worker.load
+    os._exit(__main__.main(["serve"]))
