@@ -48,9 +48,9 @@ export const pictures = [
   ),
   vitest(
     "pixel limit, Node",
-    "src/image/format.ts",
-    `if (pixels > maxPixels) {`,
-    "if (pixels < 0) {",
+    "src/image/limits.ts",
+    `if (width * height > pixels) {`,
+    "if (width < 0) {",
     "test/image/format.test.ts",
   ),
   pytest(
@@ -200,7 +200,7 @@ export const checkpoints = [
   pytest(
     "a tensor stays in its storage",
     `${PY}/inert.py`,
-    `    if start + span > storage.items:`,
+    `    if layout.end() > storage.items:`,
     "    if False:",
     READER_TEST,
     "-k",
