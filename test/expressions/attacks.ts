@@ -59,8 +59,7 @@ function wordsBefore(stepper: Stepper, loop: AST.Element): string[] {
   if (parent.type !== "Alternative") return wordsBefore(stepper, parent as AST.Element);
   const before = parent.elements.slice(0, parent.elements.indexOf(loop));
   const near = before.reduce<string[]>((words, element) => joined(words, wordsOf(stepper, element)), [""]);
-  const outside =
-    parent.parent.type === "Pattern" ? [""] : wordsBefore(stepper, parent.parent);
+  const outside = parent.parent.type === "Pattern" ? [""] : wordsBefore(stepper, parent.parent);
   return joined(outside, near);
 }
 

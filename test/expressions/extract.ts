@@ -42,7 +42,7 @@ export function ofScript(name: string, text: string, found: Found = { literal: [
   if (errors.length > 0) throw new Error(`${name}: ${errors[0]?.message}`);
   const placeOf = (start: number): string => `${name}:${text.slice(0, start).split("\n").length}`;
   const walk = (value: unknown): void => {
-    if (Array.isArray(value)) return  value.forEach(walk);
+    if (Array.isArray(value)) return value.forEach(walk);
     if (typeof value !== "object" || value === null) return;
     const node = value as Record<string, unknown>;
     const start = Number(node["start"]);
