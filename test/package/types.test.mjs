@@ -13,32 +13,6 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const TSC = join(ROOT, "node_modules/typescript/bin/tsc");
 
-let project;
-let tarball;
-before(() => {
-  project = mkdtempSync(join(tmpdir(), "isotorch types test "));
-  const [packed] = JSON.parse(
-    run(ROOT, "npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", project]),
-  );
-  tarball = join(project, packed.filename);
-  const program = { name: "program", version: "1.0.0", type: "module", private: true };
-  writeFileSync(join(project, "package.json"), JSON.stringify(program));
-  run(project, "npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", tarball]);
-  writeFileSync(join(project, "program.ts"), PROGRAM);
-});
-after(() => {
-  rmSync(project, { recursive: true, force: true });
-});
-
-/** What the command printed. @throws where it failed. */
-function run(cwd, file, args) {
-  const isWindows = process.platform === "win32";
-  const [command, ...words] = isWindows ? [file, ...args].map((word) => `"${word}"`) : [file, ...args];
-  const { status, stdout, stderr } = spawnSync(command, words, { cwd, encoding: "utf8", shell: isWindows });
-  assert.equal(status, 0, `${file} ${args.join(" ")}\n${stdout}\n${stderr}`);
-  return stdout;
-}
-
 /** The whole surface: every name that is exported, and the members that people call. */
 const PROGRAM = `import * as all from "isotorch";
 import * as testing from "isotorch/testing";
@@ -69,6 +43,32 @@ export async function used(image: ImageInput): Promise<Classification[]> {
 export const names: readonly string[] = [...Object.keys(all), ...Object.keys(testing), ...Object.keys(server)];
 export const errors = [IsotorchError, ERROR_CODES] as const;
 `;
+
+let project;
+let tarball;
+before(() => {
+  project = mkdtempSync(join(tmpdir(), "isotorch types test "));
+  const [packed] = JSON.parse(
+    run(ROOT, "npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", project]),
+  );
+  tarball = join(project, packed.filename);
+  const program = { name: "program", version: "1.0.0", type: "module", private: true };
+  writeFileSync(join(project, "package.json"), JSON.stringify(program));
+  run(project, "npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", tarball]);
+  writeFileSync(join(project, "program.ts"), PROGRAM);
+});
+after(() => {
+  rmSync(project, { recursive: true, force: true });
+});
+
+/** What the command printed. @throws where it failed. */
+function run(cwd, file, args) {
+  const isWindows = process.platform === "win32";
+  const [command, ...words] = isWindows ? [file, ...args].map((word) => `"${word}"`) : [file, ...args];
+  const { status, stdout, stderr } = spawnSync(command, words, { cwd, encoding: "utf8", shell: isWindows });
+  assert.equal(status, 0, `${file} ${args.join(" ")}\n${stdout}\n${stderr}`);
+  return stdout;
+}
 
 const MAJORS = [20, 22, 24, 25, 26];
 
