@@ -31,5 +31,5 @@ test("and each that stands in the source", () => {
   );
   expect(hints.length).toBeGreaterThan(50);
   for (const hint of hints)
-    expect(hintOf(hint), hint).toMatch(/^(?:[A-Z`'"(<-]|(?:isotorch|npx|npm|conda|pip|sudo) )/);
+    expect(hintOf(hint), hint).toMatch(/^(?:[A-Z`'"(<-]|(?:isotorch|npx|npm|conda|pip|sudo) |docs\/)/);
 });
