@@ -133,7 +133,7 @@ export class IsotorchError extends Error {
   constructor(code: IsotorchErrorCode, message: string, details: IsotorchErrorDetails = {}) {
     super(sentence(told(message)), details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
-    this.hint = told(details.hint ?? HINTS[code]);
+    this.hint = capital(told(details.hint ?? HINTS[code]));
     this.traceback = details.traceback;
     this.stderr = details.stderr;
     this.retryAfterMs = details.retryAfterMs;
@@ -145,6 +145,15 @@ export class IsotorchError extends Error {
   toJSON(): { code: IsotorchErrorCode; message: string; hint: string } {
     return { code: this.code, message: this.message, hint: this.hint };
   }
+}
+
+/** What begins with the name of a program is a command, which is typed as it stands. */
+const COMMAND = /^(?:isotorch|npx|npm|node|conda|mamba|micromamba|pip|python3?|sudo|apt-get|curl|rm) /;
+
+/** Hints begin alike, wherever they come from. */
+function capital(hint: string): string {
+  const isWord = /^[a-z]+[ ,:]/.test(hint) && !COMMAND.test(hint);
+  return isWord ? hint.charAt(0).toUpperCase() + hint.slice(1) : hint;
 }
 
 /** One shape for all messages, wherever they come from: a capital first and a full stop last. */

@@ -71,7 +71,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     const names: string[] = [];
     const show = async (answer: Answer): Promise<void> => {
       failed ||= "error" in answer;
-      if (manifest !== undefined) names.push(answer.name);
+      if (manifest !== undefined && !isGone(answer)) names.push(answer.name);
       await print(writer.of(answer));
       await print(writer.aside?.(answer) ?? "", process.stderr);
     };
@@ -87,6 +87,11 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   } finally {
     over.abort();
   }
+}
+
+/** What cannot be read has no hash; its own error has said so. */
+function isGone(answer: Answer): boolean {
+  return "error" in answer && /^INPUT_(?:NOT_FOUND|UNREADABLE)$/.test(answer.error.code);
 }
 
 async function writeManifestOf(

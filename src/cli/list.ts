@@ -31,7 +31,7 @@ export interface ListOptions {
  * as it is written: quotes, blanks, comments, tables and other encodings are thought of where nothing is there.
  *
  * @param file its path; `-` is stdin.
- * @throws IsotorchError `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`; `BAD_LIST` where it cannot be read any further.
+ * @throws IsotorchError `INPUT_NOT_FOUND` where there is none or it names no picture, `INPUT_UNREADABLE`; `BAD_LIST` where it cannot be read any further.
  */
 export async function* listed(
   file: string,
@@ -47,11 +47,18 @@ export async function* listed(
   const entries = new Entries({ name, path: isStdin ? undefined : file, say });
   const stop = (): unknown => source.destroy();
   signal?.addEventListener("abort", stop, { once: true });
+  let isEmpty = true;
   try {
     for await (const line of linesOf(source, { name, isNul })) {
       const entry = isNul ? toTheByte(line) : await entries.of(line);
-      if (entry !== undefined) yield entry;
+      if (entry === undefined) continue;
+      isEmpty = false;
+      yield entry;
     }
+    if (isEmpty && signal?.aborted !== true)
+      throw new IsotorchError("INPUT_NOT_FOUND", `The list ${name} names no picture.`, {
+        hint: "Give it a path or URL per line.",
+      });
   } catch (cause) {
     if (cause instanceof IsotorchError) throw cause;
     if (signal?.aborted) return;

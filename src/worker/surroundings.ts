@@ -12,7 +12,7 @@ export interface Surroundings {
   /** The home directory, absolute; {@link NO_HOME} for an account that has none. */
   readonly home: string;
   /** Path rules of the platform: `path.posix` or `path.win32`. */
-  readonly path: nodePath.PlatformPath;
+  readonly path: typeof nodePath.posix;
   /** Interpreters that are tried before those on the PATH. */
   readonly systemPythons: readonly string[];
   /** The working directory, absolute. */
@@ -45,7 +45,7 @@ export function surroundings(over: Partial<Surroundings> = {}): Surroundings {
 }
 
 /** By the variables as Python's `expanduser` takes them, else by the account; never relative, which would depend on where one stands. */
-function homeOf(environ: NodeJS.ProcessEnv, path: nodePath.PlatformPath): string {
+function homeOf(environ: NodeJS.ProcessEnv, path: typeof nodePath.posix): string {
   const { HOME, USERPROFILE, HOMEDRIVE = "", HOMEPATH } = environ;
   const named = path === nodePath.win32 ? USERPROFILE || (HOMEPATH && `${HOMEDRIVE}${HOMEPATH}`) : HOME;
   if (named && path.isAbsolute(named)) return named;

@@ -78,8 +78,12 @@ describe("a list of lines", () => {
       "https://x/y,z.jpg",
       data,
     ]);
-    expect(await names("")).toEqual([]);
     expect(said).toEqual([]);
+  });
+
+  test.each([["nothing"], ["empty lines"]])("that has %s names no picture, and says so", async (what) => {
+    const failure = await failureOf(names(what === "nothing" ? "" : "\n \n"));
+    expect(failure).toMatchObject({ code: "INPUT_NOT_FOUND", message: 'The list "list" names no picture.' });
   });
 
   test("names what is there as it is written", async () => {
