@@ -54,7 +54,7 @@ try {
   const file = join(folder, "input.json");
   writeFileSync(
     file,
-    JSON.stringify({ data: [{ input: Array.from({ length: 150_528 }, (_, at) => (at % 7) / 7) }] }),
+    JSON.stringify({ data: [{ input: Array.from({ length: 150_528 }, (_, at) => (at % 7) / 7 + 0.01) }] }),
   );
   code = 0;
   // Triton's kills the worker at its end.

@@ -43,7 +43,7 @@ export async function analyze(run, { url, token, model, file }) {
   const common = ["-m", model, "-u", url.replace("http://", ""), "-i", "http", "--service-kind", "triton"];
   const measured = ["--measurement-mode", "count_windows", "--measurement-request-count", "8"];
   // How even the times are says something of this machine, not of the server.
-  const patient = ["--max-trials", "2", "--stability-percentage", "1000"];
+  const patient = ["--max-trials", "5", "--stability-percentage", "1000"];
   const header = ["-H", `Authorization: Bearer ${token}`];
   const asJson = ["--input-tensor-format", "json", "--output-tensor-format", "json"];
   // Its random bytes are no finite numbers.

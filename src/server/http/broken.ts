@@ -10,7 +10,7 @@ import { JSON_TYPE } from "./answer.ts";
 const LINGER_MS = 1_000;
 
 const REASONS: Readonly<Record<string, readonly [status: number, message: string, hint: string]>> = {
-  HPE_HEADER_OVERFLOW: [431, "The address and the headers are too long.", "They have 16 KiB together."],
+  HPE_HEADER_OVERFLOW: [431, "The address and the headers are too long.", "Shorten them."],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, "The extensions of the chunks are too long.", "Leave them out."],
   ERR_HTTP_REQUEST_TIMEOUT: [408, "The request came too slowly.", "Send it again, faster."],
 };
