@@ -24,6 +24,7 @@ from isotorch_worker.errors import (
 from isotorch_worker.imports import import_failure
 from isotorch_worker.load import Session, load
 from isotorch_worker.startup import Startup
+from isotorch_worker.table import exit_status
 from isotorch_worker.wire import Descriptor, Frames, Message, Payload
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from isotorch_worker.compute import Running
     from isotorch_worker.job import Job, Row
 
-RESTART = 1
+RESTART = exit_status("again")
 # A session that was asked for so many pictures will be asked for more: it pays to prepare for them.
 IMPROVE_AFTER = 3
 
@@ -231,7 +232,7 @@ def _decode(wanted: Mapping[str, Any], data: Payload) -> tuple[dict[str, float],
     began = time.perf_counter()
     picture = decode_picture(data, wanted["exif"], wanted["icc"], wanted["mode"], wanted["maxPixels"])
     timings = {"decode": (time.perf_counter() - began) * 1000}
-    frames = _pixels("pixels", picture) if wanted["picture"] or wanted["spec"] is None else {}
+    frames = _pixels("picture", picture) if wanted["picture"] or wanted["spec"] is None else {}
     if wanted["spec"] is not None:
         from isotorch_worker.infer import preprocess
 

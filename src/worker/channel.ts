@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Router } from "zeromq";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { MAX_FRAME_BYTES, decode, encode } from "./wire.ts";
+import { MAX_FRAME_BYTES, addressOf, decode, encode } from "./wire.ts";
 import type { Message } from "./wire.ts";
 
 /** Messages that either side may queue inside the socket; the default of 1000 would hide 600 MB of tensors. */
@@ -27,6 +27,8 @@ export interface Invitation {
 export interface ChannelOptions {
   readonly generation: number;
   readonly onMessage: (message: Message) => void;
+  /** A message of the worker's own that cannot be read: whoever waits for this id gets nothing else. */
+  readonly onUnreadable: (id: number, error: unknown) => void;
   /** A frame was dropped: malformed, from a stranger, or from an earlier generation. */
   readonly onDropped: (reason: string) => void;
 }
@@ -159,6 +161,8 @@ export class Channel {
       message = decode(frames);
     } catch (error) {
       this.#options.onDropped(messageOf(error));
+      const address = this.#peer === undefined ? undefined : addressOf(frames);
+      if (address?.generation === this.#options.generation) this.#options.onUnreadable(address.id, error);
       return;
     }
     if (message.generation !== this.#options.generation) {

@@ -94,6 +94,7 @@ export class Session {
     const channel = await Channel.open({
       generation: options.generation,
       onMessage: (message) => session.#receive(message),
+      onUnreadable: (id, error) => session.#onUnreadable(id, error),
       onDropped: (reason) => {
         session.dropped += 1;
         options.onLog("warning", `dropped ${reason}`);
@@ -268,6 +269,11 @@ export class Session {
       case "stop":
         this.dropped += 1; // only a controller sends these
     }
+  }
+
+  #onUnreadable(id: number, error: unknown): void {
+    if (!this.#started && id === LOAD_ID) return this.#startup.reject(error);
+    if (this.#pending.has(id)) this.#settle(id)?.reject(error);
   }
 
   #onHello(hello: Fields<"hello">): void {

@@ -14,7 +14,7 @@ import { Pool } from "./pool.ts";
 import type { Start } from "./pool.ts";
 import { usableCpus } from "./quota.ts";
 import { scriptArguments, WORKER_SCRIPT } from "./script.ts";
-import type { WireSpec } from "./schema.ts";
+import type { WireSpec } from "./messages.ts";
 import { DEFAULT_POLICY } from "./policy.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import { Session } from "./session.ts";
@@ -97,7 +97,7 @@ export interface WorkerPlace {
   readonly threads: number;
 }
 
-export type { WireSpec as WorkerSpec } from "./schema.ts";
+export type { WireSpec as WorkerSpec } from "./messages.ts";
 
 /** Supervised workers and what is known of them. */
 export interface StartedWorkers {

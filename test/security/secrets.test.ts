@@ -171,7 +171,12 @@ async function unbindable(): Promise<IsotorchError> {
     },
   });
   try {
-    await openChannel({ generation: 1, onMessage: () => undefined, onDropped: () => undefined });
+    await openChannel({
+      generation: 1,
+      onMessage: () => undefined,
+      onUnreadable: () => undefined,
+      onDropped: () => undefined,
+    });
   } catch (error) {
     if (error instanceof IsotorchError) return error;
   } finally {
@@ -190,7 +195,7 @@ describe("what happens later shows nothing either:", () => {
       const data = new TextEncoder().encode("picture");
       const frame = { name: "encoded", dtype: "|u1", shape: [data.byteLength], data } as const;
       const fields = {
-        handoff: "encoded",
+        handoff: "encoded" as const,
         topK: 1,
         include: [],
         maxPixels: 1,

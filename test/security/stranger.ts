@@ -19,6 +19,7 @@ export async function openChannel(generation = 3): Promise<Watched> {
   const channel = await Channel.open({
     generation,
     onMessage: (message) => heard.push(message),
+    onUnreadable: () => undefined,
     onDropped: (reason) => dropped.push(reason),
   });
   channel.hold();

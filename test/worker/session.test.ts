@@ -26,7 +26,14 @@ function payload(text: string): Frame {
 
 let lastId = 1;
 async function infer(session: Session, text: string): Promise<number | undefined> {
-  const fields = { handoff: "encoded", topK: 1, include: [], maxPixels: 1, deadlineMs: null, following: 0 };
+  const fields = {
+    handoff: "encoded" as const,
+    topK: 1,
+    include: [],
+    maxPixels: 1,
+    deadlineMs: null,
+    following: 0,
+  };
   lastId += 1;
   const reply = await session.request("infer", fields, [payload(text)], lastId);
   return floatsOf(frameOf(reply, "scores"))[0];
