@@ -1,4 +1,4 @@
-"""The protocol as data: protocol/messages.json, which both languages read. What it says is told in docs/protocol.md."""
+"""The protocol as data: protocol/messages.json, which both languages read (docs/protocol.md)."""
 
 from __future__ import annotations
 

@@ -1,13 +1,14 @@
 """Messages between controller and worker as bytes: docs/protocol.md, twin of src/worker/wire.ts.
 
-One message is one header, an address and a map of msgpack, and then raw payload frames. Nothing here needs torch or
-NumPy.
+One message is one header, an address and a map of msgpack, and then raw payload frames. Nothing here needs
+torch or NumPy.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
 import msgpack
@@ -140,10 +141,8 @@ def _stranger(header: bytes) -> ProtocolError:
     if len(header) >= _ADDRESS.size and header.startswith(_MAGIC):
         version = header[len(_MAGIC)]
     else:
-        try:
+        with suppress(ProtocolError):
             version = _unpack(header).get("v")
-        except ProtocolError:
-            pass
     if type(version) is not int:
         return ProtocolError("a header of no protocol that is known here")
     return ProtocolVersionError(

@@ -2,7 +2,6 @@
 import { pytest, vitest } from "./mutation.mjs";
 
 const CHANNEL = "src/worker/channel.ts";
-const SESSION = "src/worker/session.ts";
 const WIRE = "src/worker/wire.ts";
 const PY = "python/isotorch_worker";
 const SESSION_TEST = "test/worker/session.test.ts";
@@ -112,13 +111,7 @@ export const wire = [
     "-k",
     "malformed",
   ),
-  vitest(
-    "protocol version",
-    SESSION,
-    `if (hello.protocol !== PROTOCOL_VERSION) {`,
-    "if (hello.protocol < 0) {",
-    SESSION_TEST,
-  ),
+  vitest("protocol version", CHANNEL, `this.#options.onOtherVersion(version)`, "undefined", SESSION_TEST),
   pytest(
     "queue limit of the worker",
     `${PY}/channel.py`,

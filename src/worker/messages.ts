@@ -14,7 +14,6 @@ export interface WireSpec {
 
 export interface FieldsByType {
   hello: {
-    readonly protocol: number;
     readonly package: string;
     readonly proof: string;
     readonly pid: number;

@@ -22,6 +22,7 @@ import type { Phase } from "./supervise.ts";
 import { surroundings } from "./surroundings.ts";
 import { noteUsed } from "./used.ts";
 import type { SessionOptions, WorkerReady } from "./session.ts";
+import { PROTOCOL_VERSION } from "./wire.ts";
 
 /** What was chosen and what runs; every value was measured or answered, none assumed. */
 export interface WorkerInfo {
@@ -214,7 +215,7 @@ function describe(
   const { precision, sha256, spec } = ready;
   return {
     package: hello.package,
-    protocol: hello.protocol,
+    protocol: PROTOCOL_VERSION,
     pid: hello.pid,
     python: hello.python,
     executable: hello.executable,

@@ -81,7 +81,7 @@ export function addressOf([header]: readonly Uint8Array[]): Address | undefined 
 }
 
 /** The version that a header is of; undefined where it is none of ours. Version 1 had it in its map, without an address. */
-function versionOf(header: Uint8Array): number | undefined {
+export function versionOf(header: Uint8Array): number | undefined {
   if (header.byteLength >= ADDRESS_BYTES && MAGIC.every((byte, index) => header[index] === byte))
     return header[3];
   if (header.byteLength > limits.headerBytes || !isPlain(header)) return undefined;
@@ -160,8 +160,8 @@ function addressIn(header: Uint8Array | undefined): Address {
   const address = addressOf([header]);
   if (address !== undefined) return address;
   const version = versionOf(header);
-  if (version === undefined) throw malformed("a header of no protocol that is known here");
-  throw malformed(`the worker speaks protocol ${version}, this controller speaks ${PROTOCOL_VERSION}`);
+  if (version !== undefined) throw otherVersion(version);
+  throw malformed("a header of no protocol that is known here");
 }
 
 function decodeMap(bytes: Uint8Array): Record<string, unknown> {
@@ -214,6 +214,14 @@ function decodeFrames(described: unknown, payloads: readonly Uint8Array[]): Fram
 function show(value: unknown): string {
   const text = JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? `${item}` : item));
   return (text ?? "absent").slice(0, 80);
+}
+
+/** `PROTOCOL_ERROR` that names both versions. */
+export function otherVersion(version: number): IsotorchError {
+  const versions = `the worker speaks ${version}, this controller speaks ${PROTOCOL_VERSION}`;
+  return new IsotorchError("PROTOCOL_ERROR", `The wire protocols differ: ${versions}.`, {
+    hint: "Install the npm package again: it carries the worker that belongs to it.",
+  });
 }
 
 function malformed(what: string, cause?: unknown): IsotorchError {

@@ -127,7 +127,7 @@ describe("an error of a failed start shows neither secret nor socket:", () => {
       "a worker with another secret",
       () => ({ ...stub("wrong-secret"), timeouts: { helloMs: 900, readyMs: 300 } }),
     ],
-    ["another protocol", () => stub("protocol-2")],
+    ["another protocol", () => stub("protocol-3")],
     ["a checkpoint that is refused", () => stub("refuses-load")],
     ["a checkpoint that is not there", () => ({ ...real(), load: stubSession(1).load })],
     ["a bad command line", () => command(PYTHON, "-I", "-u", WORKER_SCRIPT, "dance")],
@@ -175,6 +175,7 @@ async function unbindable(): Promise<IsotorchError> {
       generation: 1,
       onMessage: () => undefined,
       onUnreadable: () => undefined,
+      onOtherVersion: () => undefined,
       onDropped: () => undefined,
     });
   } catch (error) {

@@ -12,6 +12,7 @@ test("a directory whose path is too long for a socket is named as the reason, be
     generation: 1,
     onMessage: () => undefined,
     onUnreadable: () => undefined,
+    onOtherVersion: () => undefined,
     onDropped: () => undefined,
   });
   try {

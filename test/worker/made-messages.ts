@@ -9,53 +9,40 @@ const packr = new Packr({ useRecords: false, variableMapSize: true });
 const FLOAT = "@float@@";
 const MESSAGES: Readonly<Record<string, MessageEntry>> = TABLE.messages;
 
+const ODD_NUMBERS: readonly unknown[] = [
+  ...[0, -0, 1, -1, 0.5, -0.5, 7, 1000, 1001, 1024, 1025, 2 ** 31, 2 ** 32 - 1, 2 ** 32].map(Number),
+  ...[2 ** 53 - 1, 2 ** 53, 2 ** 63, -(2 ** 31), -(2 ** 40), 1e300, NaN, Infinity, -Infinity].map(Number),
+];
+const ODD_TEXTS: readonly unknown[] = "|a|nearest|bilinear|tensor|logits|__proto__|constructor|é|\n"
+  .split("|")
+  .concat([1000, 1001, 2000, 2001].map((length) => "x".repeat(length)))
+  .concat([8, 63, 64].map((length) => "0".repeat(length)))
+  .concat("A".repeat(64), `${"0".repeat(64)}\n`);
+const ODD_LISTS: readonly unknown[] = [
+  [],
+  [1],
+  [0.5, 0.5, 0.5],
+  [1, 2, 3, 4],
+  ["logits"],
+  ["logits", "logits"],
+  [[[[1]]]],
+  Array.from({ length: 257 }, () => 1),
+];
+const ODD_MAPS: readonly unknown[] = [
+  {},
+  { a: 1 },
+  { a: "b" },
+  { "1a": 1 },
+  { ["x".repeat(33)]: 1 },
+  { a: { b: { c: { d: 1 } } } },
+  ...[64, 65].map((size) => Object.fromEntries(Array.from({ length: size }, (_, n) => [`k${n}`, n]))),
+];
 /** Values that stand where they do not belong, or just beyond what is allowed. */
 const ODD: readonly unknown[] = [
-  ...[null, true, false, 0, -0, 1, -1, 0.5, -0.5, 7, 1000, 1001, 1024, 1025, 2 ** 31, 2 ** 32 - 1, 2 ** 32],
-  ...[
-    2 ** 53 - 1,
-    2 ** 53,
-    2 ** 63,
-    -(2 ** 31),
-    -(2 ** 40),
-    1e300,
-    Number.NaN,
-    Infinity,
-    -Infinity,
-    2n ** 63n,
-  ],
-  ...["", "a", "nearest", "bilinear", "tensor", "logits", "__proto__", "constructor", "é", "x".repeat(1001)],
-  ...[
-    "x".repeat(2000),
-    "x".repeat(2001),
-    "0".repeat(8),
-    "0".repeat(63),
-    "0".repeat(64),
-    "A".repeat(64),
-    "\n",
-  ],
-  ...[
-    "0".repeat(64) + "\n",
-    [],
-    [1],
-    [0.5, 0.5, 0.5],
-    [1, 2, 3, 4],
-    ["logits"],
-    ["logits", "logits"],
-    [[[[1]]]],
-  ],
-  ...[
-    {},
-    { a: 1 },
-    { a: "b" },
-    { "1a": 1 },
-    { ["x".repeat(33)]: 1 },
-    { __proto__x: 1 },
-    { a: { b: { c: { d: 1 } } } },
-  ],
-  Object.fromEntries(Array.from({ length: 65 }, (_, n) => [`k${n}`, n])),
-  Object.fromEntries(Array.from({ length: 64 }, (_, n) => [`k${n}`, n])),
-  Array.from({ length: 257 }, () => 1),
+  ...[ODD_NUMBERS, ODD_TEXTS, ODD_LISTS, ODD_MAPS].flat(),
+  null,
+  true,
+  2n ** 63n,
   Buffer.from("raw"),
 ];
 
@@ -71,7 +58,7 @@ export function madeMessage(random: Random): Uint8Array[] {
   const layout = layoutOf(entry, fields, random);
   const sizes = new Map<string, number>();
   const frames = layout.map((name) => madeFrame(name, TABLE.frames[name], sizes, random));
-  const described: unknown[] = frames.map(({ described }) => described);
+  const described: unknown[] = frames.map((frame) => frame.described);
   const map: Record<string, unknown> = { type, ...fields, ...(frames.length > 0 && { frames: described }) };
   const payloads = frames.map(({ data }) => data);
   if (isOdd(2)) spoil(map, described, payloads, random);
