@@ -154,7 +154,7 @@ export const checkpoints = [
   pytest(
     "a tensor stays in its storage",
     `${PY}/inert.py`,
-    `    if start + span > storage.items:`,
+    `    if layout.end() > storage.items:`,
     "    if False:",
     READER_TEST,
     "-k",

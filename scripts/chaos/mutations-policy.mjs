@@ -93,7 +93,7 @@ export const policy = [
   vitest(
     "drain limit",
     SUPERVISOR,
-    `setTimeout(() => this.#abandonCalls(), drainMs)`,
+    `after(drainMs, () => this.#abandonCalls())`,
     "undefined",
     SUPERVISOR_TEST,
   ),
@@ -117,7 +117,7 @@ export const lifetime = [
   vitest(
     "SIGTERM after stop",
     SESSION,
-    `setTimeout(() => void this.#process.terminate(), STOP_MS)`,
+    `after(STOP_MS, () => void this.#process.terminate())`,
     "undefined",
     SESSION_TEST,
   ),

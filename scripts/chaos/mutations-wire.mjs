@@ -70,14 +70,14 @@ export const wire = [
   vitest(
     "header limit, Node",
     WIRE,
-    `if (bytes.byteLength > MAX_HEADER_BYTES) throw`,
-    "if (bytes.byteLength < 0) throw",
+    `if (header.byteLength > limits.headerBytes) throw`,
+    "if (header.byteLength < 0) throw",
     WIRE_GUARD,
   ),
   pytest(
     "header limit, Python",
     `${PY}/wire.py`,
-    `if len(header) > MAX_HEADER_BYTES:`,
+    `if len(frames[0]) > MAX_HEADER_BYTES:`,
     "if False:",
     "test/python/test_wire.py",
     "-k",
