@@ -199,8 +199,8 @@ class LocalClassifier extends PictureByPicture implements Classifier {
       clock.lap("picture");
       const { logits, probabilities, tensor, timings } = call.include;
       const include = [
-        ...(logits === true ? ["logits"] : []),
-        ...(probabilities === true ? ["probabilities"] : []),
+        ...(logits === true ? (["logits"] as const) : []),
+        ...(probabilities === true ? (["probabilities"] as const) : []),
       ];
       const { pool, labels } = worker;
       const reply = await pool.request(

@@ -135,10 +135,10 @@ export function decodeRequest(
 /** What is in the answer to it. */
 export function preprocessedBy(reply: MessageOf<"result">): Preprocessed {
   const { decode = 0, preprocess = 0 } = reply.fields.timings;
-  const hasPicture = reply.frames.some(({ name }) => name === "pixels");
+  const hasPicture = reply.frames.some(({ name }) => name === "picture");
   const tensor = frameOf(reply, "tensor");
   return {
-    ...(hasPicture && { pixels: pixelsIn(frameOf(reply, "pixels")) }),
+    ...(hasPicture && { pixels: pixelsIn(frameOf(reply, "picture")) }),
     cropped: pixelsIn(frameOf(reply, "cropped")),
     tensor: { data: floatsOf(tensor), shape: tensor.shape },
     laps: { decode, preprocess },

@@ -28,6 +28,7 @@ from isotorch_worker.wire import (
     Frames,
     Message,
     Payload,
+    address_of,
     clip,
     decode,
     encode,
@@ -194,9 +195,10 @@ class Channel:
                 self._requests.put(error)
             return
         except ProtocolError as error:
-            if error.request is not None and error.request[1] == self.generation:
+            address = address_of(frames)
+            if address is not None and address.id > 0 and address.generation == self.generation:
                 # Whoever waits for the answer hears at once that there will be none.
-                self._send_now(encode(error_message(error, *error.request)))
+                self._send_now(encode(error_message(error, address.id, self.generation)))
             self._drop(error.message)
             return
         if message.generation != self.generation:

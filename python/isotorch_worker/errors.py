@@ -2,46 +2,9 @@
 
 from __future__ import annotations
 
+from isotorch_worker.table import ERROR_CODES as ERROR_CODES
+from isotorch_worker.table import exit_status
 from isotorch_worker.told import told
-
-# The closed set of src/errors.ts, in its order.
-ERROR_CODES = (
-    "INVALID_OPTION",
-    "INVALID_INPUT",
-    "ABORTED",
-    "DEADLINE_EXCEEDED",
-    "CLOSED",
-    "QUEUE_FULL",
-    "INPUT_NOT_FOUND",
-    "INPUT_UNREADABLE",
-    "INPUT_TOO_LARGE",
-    "BAD_LIST",
-    "UNSUPPORTED_FORMAT",
-    "UNSUPPORTED_MODE",
-    "DECODE_FAILED",
-    "BAD_TENSOR",
-    "POISON_INPUT",
-    "NON_FINITE_OUTPUT",
-    "ENVIRONMENT_NOT_FOUND",
-    "ENVIRONMENT_BROKEN",
-    "SETUP_FAILED",
-    "DEVICE_UNAVAILABLE",
-    "WEIGHTS_NOT_FOUND",
-    "DOWNLOAD_FAILED",
-    "CHECKPOINT_CORRUPT",
-    "CHECKPOINT_MISMATCH",
-    "CHECKPOINT_UNTRUSTED",
-    "BAD_LABELS",
-    "WORKER_START_FAILED",
-    "WORKER_DIED",
-    "WORKER_ERROR",
-    "OUT_OF_MEMORY",
-    "CIRCUIT_OPEN",
-    "PROTOCOL_ERROR",
-    "REMOTE_UNREACHABLE",
-    "REMOTE_REFUSED",
-    "REMOTE_MISMATCH",
-)
 
 
 class WorkerError(Exception):
@@ -51,7 +14,7 @@ class WorkerError(Exception):
     """
 
     code = "WORKER_ERROR"
-    exit_code = 70
+    exit_code = exit_status("load")
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         self.message = told(message)
@@ -63,16 +26,14 @@ class StartupError(WorkerError):
     """The command line or the start-up line is unusable."""
 
     code = "WORKER_START_FAILED"
-    exit_code = 64
+    exit_code = exit_status("startUp")
 
 
 class ProtocolError(WorkerError):
     """A message does not follow docs/protocol.md."""
 
     code = "PROTOCOL_ERROR"
-    exit_code = 76
-    # The request that cannot be read, where at least its type, id and generation can.
-    request: tuple[int, int] | None = None
+    exit_code = exit_status("protocol")
 
 
 class ProtocolVersionError(ProtocolError):
@@ -83,49 +44,49 @@ class EnvironmentBroken(WorkerError):
     """A package that the worker needs cannot be imported."""
 
     code = "ENVIRONMENT_BROKEN"
-    exit_code = 69
+    exit_code = exit_status("import")
 
 
 class InvalidOption(WorkerError):
     """A setting that the worker cannot honour."""
 
     code = "INVALID_OPTION"
-    exit_code = 78
+    exit_code = exit_status("configuration")
 
 
 class DeviceUnavailable(WorkerError):
     """The device that was asked for cannot compute."""
 
     code = "DEVICE_UNAVAILABLE"
-    exit_code = 78
+    exit_code = exit_status("configuration")
 
 
 class WeightsNotFound(WorkerError):
     """There is no checkpoint file at the given path."""
 
     code = "WEIGHTS_NOT_FOUND"
-    exit_code = 66
+    exit_code = exit_status("noCheckpoint")
 
 
 class CheckpointCorrupt(WorkerError):
     """The checkpoint's bytes are not what they should be."""
 
     code = "CHECKPOINT_CORRUPT"
-    exit_code = 65
+    exit_code = exit_status("checkpoint")
 
 
 class CheckpointMismatch(WorkerError):
     """The checkpoint is sound but belongs to another architecture."""
 
     code = "CHECKPOINT_MISMATCH"
-    exit_code = 65
+    exit_code = exit_status("checkpoint")
 
 
 class CheckpointUntrusted(WorkerError):
     """Neither a SHA-256 nor an explicit trust came with the checkpoint."""
 
     code = "CHECKPOINT_UNTRUSTED"
-    exit_code = 65
+    exit_code = exit_status("checkpoint")
 
 
 class InputTooLarge(WorkerError):
@@ -168,7 +129,7 @@ class OutOfMemory(WorkerError):
     """The device or the machine ran out of memory; a smaller batch may work, and so may a restart."""
 
     code = "OUT_OF_MEMORY"
-    exit_code = 1
+    exit_code = exit_status("again")
 
 
 class DeadlineExceeded(WorkerError):

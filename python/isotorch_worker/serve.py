@@ -26,6 +26,7 @@ from isotorch_worker.imports import import_failure
 from isotorch_worker.inbox import Request, Stopped
 from isotorch_worker.load import Session, load
 from isotorch_worker.startup import Startup
+from isotorch_worker.table import exit_status
 from isotorch_worker.wire import Descriptor, Frames, Message
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from isotorch_worker.picture_pool import Pictures
     from isotorch_worker.picture_reader import Decoded
 
-RESTART = 1
+RESTART = exit_status("again")
 # A session that was asked for so many pictures will be asked for more: it pays to prepare for them.
 IMPROVE_AFTER = 3
 
@@ -285,7 +286,7 @@ def _decode_reply(request: Request) -> Message:
     frames: Frames = {}
     if decoded.pixels is not None:
         shape = (decoded.height, decoded.width, 3)
-        frames["pixels"] = (Descriptor("pixels", "|u1", shape), decoded.pixels)
+        frames["picture"] = (Descriptor("picture", "|u1", shape), decoded.pixels)
     timings = {"decode": decoded.decode}
     spec: Mapping[str, Any] | None = request.message.fields["spec"]
     if spec is not None and decoded.cropped is not None:

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from isotorch_worker import __version__
 from isotorch_worker.errors import StartupError
-from isotorch_worker.wire import MAX_INTEGER, PROTOCOL_VERSION, Message, clip
+from isotorch_worker.wire import MAX_INTEGER, Message, clip
 
 MAX_LINE_BYTES = 8192
 
@@ -69,7 +69,6 @@ def hello(startup: Startup) -> Message:
     for i in range(len(startup.secret)):
         startup.secret[i] = 0
     fields = {
-        "protocol": PROTOCOL_VERSION,
         "package": __version__,
         "proof": proof,
         "pid": pid,

@@ -2,7 +2,6 @@
 import { pytest, vitest } from "./mutation.mjs";
 
 const CHANNEL = "src/worker/channel.ts";
-const SESSION = "src/worker/session.ts";
 const WIRE = "src/worker/wire.ts";
 const PY = "python/isotorch_worker";
 const SESSION_TEST = "test/worker/session.test.ts";
@@ -71,14 +70,14 @@ export const wire = [
   vitest(
     "header limit, Node",
     WIRE,
-    `if (bytes.byteLength > MAX_HEADER_BYTES) throw`,
-    "if (bytes.byteLength < 0) throw",
+    `if (header.byteLength > limits.headerBytes) throw`,
+    "if (header.byteLength < 0) throw",
     WIRE_GUARD,
   ),
   pytest(
     "header limit, Python",
     `${PY}/wire.py`,
-    `if len(header) > MAX_HEADER_BYTES:`,
+    `if len(frames[0]) > MAX_HEADER_BYTES:`,
     "if False:",
     "test/python/test_wire.py",
     "-k",
@@ -112,13 +111,7 @@ export const wire = [
     "-k",
     "malformed",
   ),
-  vitest(
-    "protocol version",
-    SESSION,
-    `if (hello.protocol !== PROTOCOL_VERSION) {`,
-    "if (hello.protocol < 0) {",
-    SESSION_TEST,
-  ),
+  vitest("protocol version", CHANNEL, `this.#options.onOtherVersion(version)`, "undefined", SESSION_TEST),
   pytest(
     "queue limit of the worker",
     `${PY}/channel.py`,

@@ -1,5 +1,5 @@
 /** The tutorial's statements in its own order, each with what the prompt prints after it. */
-import type { WireSpec } from "../worker/schema.ts";
+import type { WireSpec } from "../worker/messages.ts";
 import { isOlder } from "../worker/probe.ts";
 import { pythonFloat } from "./python-float.ts";
 import { printTensor } from "./tutorial-print.ts";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Router } from "zeromq";
 import { IsotorchError, messageOf } from "../errors.ts";
-import { MAX_FRAME_BYTES, decode, encode } from "./wire.ts";
+import { MAX_FRAME_BYTES, addressOf, decode, encode, versionOf } from "./wire.ts";
 import type { Message } from "./wire.ts";
 
 /** Messages that either side may queue inside the socket; the default of 1000 would hide 600 MB of tensors. */
@@ -27,6 +27,10 @@ export interface Invitation {
 export interface ChannelOptions {
   readonly generation: number;
   readonly onMessage: (message: Message) => void;
+  /** A message of the worker's own that cannot be read: whoever waits for this id gets nothing else. */
+  readonly onUnreadable: (id: number, error: unknown) => void;
+  /** The first message is of another version of the protocol: nobody will prove the secret. */
+  readonly onOtherVersion: (version: number) => void;
   /** A frame was dropped: malformed, from a stranger, or from an earlier generation. */
   readonly onDropped: (reason: string) => void;
 }
@@ -159,6 +163,7 @@ export class Channel {
       message = decode(frames);
     } catch (error) {
       this.#options.onDropped(messageOf(error));
+      this.#unreadable(frames, error);
       return;
     }
     if (message.generation !== this.#options.generation) {
@@ -177,6 +182,16 @@ export class Channel {
       this.#peer = Buffer.from(peer);
     }
     this.#options.onMessage(message);
+  }
+
+  #unreadable(frames: readonly Buffer[], error: unknown): void {
+    const [header = Buffer.alloc(0)] = frames;
+    const [address, version] = [addressOf(frames), versionOf(header)];
+    if (this.#peer === undefined) {
+      if (address === undefined && version !== undefined) this.#options.onOtherVersion(version);
+    } else if (address?.generation === this.#options.generation) {
+      this.#options.onUnreadable(address.id, error);
+    }
   }
 
   #proves(proof: string, pid: number): boolean {

@@ -1,166 +1,14 @@
-/** What each message carries and what its values may be: the tables of docs/protocol.md, for `wire.ts` alone. */
-import { ERROR_CODES } from "../errors.ts";
+/** Whether a message is one that the table has: twin of `isotorch_worker/schema.py`. */
+import type { Dtype, MessageType } from "./messages.ts";
+import { type Kind, TABLE } from "./table.ts";
 
-const MAX_INTEGER = 2 ** 32 - 1;
-const MAX_TEXT_BYTES = 2000;
-
-/** What a field's value is in TypeScript, by kind. A trailing `?` means "or null". */
-interface FieldTypes {
-  count: number;
-  "count?": number | null;
-  threads: number;
-  topK: number;
-  number: number;
-  "number?": number | null;
-  "fraction?": number | null;
-  bool: boolean;
-  text: string;
-  "text?": string | null;
-  path: string;
-  hash: string;
-  "hash?": string | null;
-  handoff: string;
-  exif: string;
-  icc: string;
-  mode: string;
-  precision: string;
-  phase: string;
-  level: string;
-  code: string;
-  includes: readonly string[];
-  texts: Readonly<Record<string, string>>;
-  numbers: Readonly<Record<string, number>>;
-  spec: WireSpec;
-  "spec?": WireSpec | null;
-}
-type Kind = keyof FieldTypes;
-
-/** Preprocessing that belongs to the weights, as torchvision gives it; sizes in pixels, colours on the 0..1 scale. */
-export interface WireSpec {
-  readonly resize: number;
-  readonly crop: number;
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
-  readonly interpolation: "bilinear" | "bicubic";
-}
-
-/** Every message type with its fields, in the order in which they are written. */
-export const FIELDS = {
-  hello: {
-    protocol: "count",
-    package: "text",
-    proof: "hash",
-    pid: "count",
-    python: "text",
-    executable: "text",
-  },
-  load: {
-    model: "text",
-    checkpoint: "path",
-    sha256: "hash?",
-    trust: "bool",
-    seed: "count?",
-    transforms: "text",
-    device: "text",
-    precision: "precision",
-    threads: "threads",
-    maxBatch: "count",
-  },
-  progress: { phase: "phase", fraction: "fraction?" },
-  ready: {
-    versions: "texts",
-    device: "text",
-    deviceName: "text",
-    deviceReason: "text",
-    threads: "threads",
-    threadsReason: "text",
-    precision: "precision",
-    sha256: "hash",
-    spec: "spec",
-    maxBatch: "count",
-    warmupMs: "number",
-  },
-  infer: {
-    handoff: "handoff",
-    topK: "topK",
-    include: "includes",
-    maxPixels: "count",
-    deadlineMs: "number?",
-    following: "count",
-  },
-  decode: {
-    exif: "exif",
-    icc: "icc",
-    mode: "mode",
-    maxPixels: "count",
-    spec: "spec?",
-    picture: "bool",
-    deadlineMs: "number?",
-  },
-  attest: { spec: "spec" },
-  result: { timings: "numbers", batch: "count" },
-  error: { code: "code", message: "text", hint: "text?" },
-  cancel: {},
-  ping: {},
-  pong: { residentKiB: "count?" },
-  stop: {},
-  log: { level: "level", message: "text" },
-} as const;
-
-export type MessageType = keyof typeof FIELDS;
-export type Fields<T extends MessageType> = {
-  readonly [K in keyof (typeof FIELDS)[T]]: (typeof FIELDS)[T][K] extends Kind
-    ? FieldTypes[(typeof FIELDS)[T][K]]
-    : never;
-};
-
-export type Dtype = "<f4" | "<i8" | "|u1";
-/** Bytes per element. */
-export const ITEM_BYTES: Readonly<Record<Dtype, number>> = { "<f4": 4, "<i8": 8, "|u1": 1 };
-
-/** A letter stands for one size from 1 throughout the message, `*` for any size. */
-type Dims = readonly (number | string)[];
-
-/** What each frame is, wherever it appears; `TYPE NAME` where one message type differs. */
-const FRAMES: Readonly<Record<string, readonly [dtype: Dtype, dims: Dims]>> = {
-  categories: ["|u1", ["*"]],
-  models: ["|u1", ["*"]],
-  tensor: ["<f4", ["N", 3, "H", "W"]],
-  pixels: ["|u1", ["N", "H", "W", 3]],
-  "result pixels": ["|u1", ["H", "W", 3]],
-  cropped: ["|u1", ["h", "w", 3]],
-  "result tensor": ["<f4", ["N", 3, "h", "w"]],
-  attestation: ["|u1", ["*"]],
-  encoded: ["|u1", ["*"]],
-  indices: ["<i8", ["N", "k"]],
-  scores: ["<f4", ["N", "k"]],
-  percentages: ["<f4", ["N", "k"]],
-  logits: ["<f4", ["N", 1000]],
-  probabilities: ["<f4", ["N", 1000]],
-  traceback: ["|u1", ["*"]],
-};
-
-/** The frames that a message may have, space-separated, in order; `infer` has the one that its handoff names. */
-const LAYOUTS: Partial<Readonly<Record<MessageType, readonly string[]>>> = {
-  ready: ["categories models attestation"],
-  decode: ["encoded"],
-  result: [
-    "indices scores percentages",
-    "indices scores percentages logits",
-    "indices scores percentages probabilities",
-    "indices scores percentages logits probabilities",
-    "pixels",
-    "cropped tensor",
-    "pixels cropped tensor",
-    "attestation",
-  ],
-  error: ["traceback", ""],
-};
+const { kinds, dtypes, frames: FRAMES, messages, limits } = TABLE;
+const CODES: readonly string[] = Object.values(TABLE.codes).flat();
 
 /** Whether a field's value is of its kind. */
 export function accepts(kind: string, value: unknown): boolean {
   if (kind.endsWith("?")) return value === null || accepts(kind.slice(0, -1), value);
-  return CHECKS[kind]?.(value) ?? false;
+  return CHECKS.get(kind)?.(value) ?? false;
 }
 
 /** Why these frames do not belong to this message; undefined where they do. */
@@ -170,17 +18,23 @@ export function frameFault(
   frames: readonly { readonly name: string; readonly dtype: Dtype; readonly shape: readonly number[] }[],
 ): string | undefined {
   const names = frames.map(({ name }) => name).join(" ");
-  const layouts = type === "infer" ? [fields["handoff"]] : (LAYOUTS[type] ?? [""]);
-  if (!layouts.includes(names)) return `${type} cannot have the frames "${names}"`;
+  const layouts = messages[type].frames ?? [[]];
+  const allowed = typeof layouts === "string" ? [fields[layouts]] : layouts.map((layout) => layout.join(" "));
+  if (!allowed.includes(names)) return `${type} cannot have the frames "${names}"`;
   const sizes = new Map<string, number>();
   for (const { name, dtype, shape } of frames) {
-    const [wanted, dims] = FRAMES[`${type} ${name}`] ?? FRAMES[name] ?? ["|u1", ["*"]];
-    if (dtype !== wanted || !fits(shape, dims, sizes)) return `${name} is ${dtype} [${shape.join()}]`;
+    const wanted = FRAMES[name];
+    if (wanted === undefined || dtype !== wanted.dtype || !fits(shape, wanted.shape, sizes))
+      return `${name} is ${dtype} [${shape.join()}]`;
   }
   return undefined;
 }
 
-function fits(shape: readonly number[], dims: Dims, sizes: Map<string, number>): boolean {
+function fits(
+  shape: readonly number[],
+  dims: readonly (number | string)[],
+  sizes: Map<string, number>,
+): boolean {
   if (shape.length !== dims.length) return false;
   return dims.every((dim, index) => {
     const size = shape[index] ?? 0;
@@ -197,76 +51,74 @@ export function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-export function isDtype(value: unknown): value is Dtype {
-  return typeof value === "string" && Object.hasOwn(ITEM_BYTES, value);
+export function isMessageType(value: unknown): value is MessageType {
+  return typeof value === "string" && Object.hasOwn(messages, value);
 }
 
-/** One to four sizes from 0 to 2^32 - 1. */
+export function isDtype(value: unknown): value is Dtype {
+  return typeof value === "string" && Object.hasOwn(dtypes, value);
+}
+
+/** One to four sizes. */
 export function isShape(value: unknown): value is number[] {
   return (
-    Array.isArray(value) && value.length >= 1 && value.length <= 4 && value.every((size) => isCount(size))
+    Array.isArray(value) &&
+    value.length >= 1 &&
+    value.length <= limits.dimensions &&
+    value.every((size) => accepts("count", size))
   );
 }
 
-/** A whole number from `least` to `most`. */
-export function isCount(value: unknown, least: number = 0, most: number = MAX_INTEGER): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+type Check = (value: unknown) => boolean;
+
+function checkOf(kind: Kind): Check {
+  if ("integer" in kind) {
+    const [least, most] = kind.integer;
+    return (value) => Number.isSafeInteger(value) && isWithin(value, least, most);
+  }
+  if ("number" in kind) {
+    const [least, most] = kind.number;
+    return (value) => isWithin(value, least ?? -Number.MAX_VALUE, most ?? Number.MAX_VALUE);
+  }
+  if ("bool" in kind) return (value) => typeof value === "boolean";
+  if ("text" in kind) return textCheck(kind.text);
+  if ("oneOf" in kind) {
+    const choices: readonly unknown[] = kind.oneOf === "codes" ? CODES : kind.oneOf;
+    return (value) => choices.includes(value);
+  }
+  if ("listOf" in kind) {
+    const [least, most] = kind.items;
+    return (value) =>
+      Array.isArray(value) &&
+      isWithin(value.length, least, most) &&
+      (kind.distinct !== true || new Set(value).size === value.length) &&
+      value.every((item) => accepts(kind.listOf, item));
+  }
+  if ("mapOf" in kind) {
+    return (value) =>
+      isMap(value) &&
+      Object.entries(value).every(([key, item]) => accepts("name", key) && accepts(kind.mapOf, item));
+  }
+  const names = Object.keys(kind.record).toSorted().join();
+  return (value) =>
+    isMap(value) &&
+    Object.keys(value).toSorted().join() === names &&
+    Object.entries(kind.record).every(([key, inner]) => accepts(inner, value[key]));
 }
 
-const isText = (value: unknown, limit = MAX_TEXT_BYTES): value is string =>
-  typeof value === "string" && Buffer.byteLength(value) <= limit;
+function textCheck({ bytes, pattern }: { readonly bytes: number; readonly pattern?: string }): Check {
+  const expression = pattern === undefined ? undefined : new RegExp(`^(?:${pattern})$`);
+  return (value) =>
+    typeof value === "string" &&
+    Buffer.byteLength(value) <= bytes &&
+    (expression === undefined || expression.test(value));
+}
 
-const isAmount = (value: unknown, most = Number.MAX_VALUE): boolean =>
-  typeof value === "number" && value >= 0 && value <= most;
+/** Whether it is a number in a range; NaN is in none. */
+function isWithin(value: unknown, least: number, most: number): boolean {
+  return typeof value === "number" && value >= least && value <= most;
+}
 
-const oneOf =
-  (...choices: readonly string[]) =>
-  (value: unknown): boolean =>
-    choices.includes(value as string);
-
-const mapOf =
-  (inner: (value: unknown) => boolean) =>
-  (value: unknown): boolean =>
-    isMap(value) &&
-    Object.entries(value).every(([key, item]) => /^[A-Za-z][\w.-]{0,31}$/.test(key) && inner(item));
-
-const isTriple = (value: unknown): boolean =>
-  Array.isArray(value) && value.length === 3 && value.every((item) => Number.isFinite(item));
-
-const isIncludes = (value: unknown): boolean =>
-  Array.isArray(value) &&
-  new Set(value).size === value.length &&
-  value.every((item) => item === "logits" || item === "probabilities");
-
-const isSpec = (value: unknown): boolean =>
-  isMap(value) &&
-  Object.keys(value).toSorted().join() === "crop,interpolation,mean,resize,std" &&
-  isCount(value["resize"], 1) &&
-  isCount(value["crop"], 1) &&
-  isTriple(value["mean"]) &&
-  isTriple(value["std"]) &&
-  oneOf("bilinear", "bicubic")(value["interpolation"]);
-
-const CHECKS: Readonly<Record<string, (value: unknown) => boolean>> = {
-  count: (value) => isCount(value),
-  threads: (value) => isCount(value, 0, 1024),
-  topK: (value) => isCount(value, 0, 1000),
-  number: (value) => isAmount(value),
-  fraction: (value) => isAmount(value, 1),
-  bool: (value) => typeof value === "boolean",
-  text: (value) => isText(value),
-  path: (value) => isText(value, 4096),
-  hash: (value) => typeof value === "string" && /^[0-9a-f]{8,64}$/.test(value),
-  handoff: oneOf("tensor", "pixels", "encoded"),
-  exif: oneOf("ignore", "apply"),
-  icc: oneOf("ignore", "to-srgb"),
-  mode: oneOf("convert-rgb", "strict"),
-  precision: oneOf("exact", "fused", "bf16", "fp16"),
-  phase: oneOf("import", "make", "verify", "build", "load", "warm-up"),
-  level: oneOf("debug", "info", "warning", "error"),
-  code: oneOf(...ERROR_CODES),
-  includes: isIncludes,
-  texts: mapOf((value) => isText(value)),
-  numbers: mapOf((value) => isAmount(value)),
-  spec: isSpec,
-};
+const CHECKS: ReadonlyMap<string, Check> = new Map(
+  Object.entries(kinds).map(([name, kind]) => [name, checkOf(kind)]),
+);

@@ -10,7 +10,7 @@ import { Channel } from "./channel.ts";
 import { closedError, deathOf, errorOf } from "./failure.ts";
 import { WorkerProcess } from "./process.ts";
 import type { WorkerCommand, WorkerExit } from "./process.ts";
-import { PROTOCOL_VERSION, frameOf, stringsOf, textsOf } from "./wire.ts";
+import { frameOf, otherVersion, stringsOf, textsOf } from "./wire.ts";
 import type { Fields, Frame, Message, MessageOf } from "./wire.ts";
 
 export interface SessionOptions {
@@ -98,6 +98,8 @@ export class Session {
     const channel = await Channel.open({
       generation: options.generation,
       onMessage: (message) => session.#receive(message),
+      onUnreadable: (id, error) => session.#onUnreadable(id, error),
+      onOtherVersion: (version) => session.#startup.reject(otherVersion(version)),
       onDropped: (reason) => {
         session.dropped += 1;
         options.onLog("warning", `dropped ${reason}`);
@@ -277,16 +279,12 @@ export class Session {
     }
   }
 
+  #onUnreadable(id: number, error: unknown): void {
+    if (!this.#started && id === LOAD_ID) return this.#startup.reject(error);
+    if (this.#pending.has(id)) this.#settle(id)?.reject(error);
+  }
+
   #onHello(hello: Fields<"hello">): void {
-    if (hello.protocol !== PROTOCOL_VERSION) {
-      const versions = `the worker speaks ${hello.protocol}, this controller speaks ${PROTOCOL_VERSION}`;
-      this.#startup.reject(
-        new IsotorchError("PROTOCOL_ERROR", `The wire protocols differ: ${versions}.`, {
-          hint: "Install the npm package again: it carries the worker that belongs to it.",
-        }),
-      );
-      return;
-    }
     this.#hello = hello;
     const { load, timeouts } = this.#options;
     if (load === null) return this.#startup.resolve();

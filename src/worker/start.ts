@@ -14,7 +14,7 @@ import { Pool } from "./pool.ts";
 import type { Start } from "./pool.ts";
 import { usableCpus } from "./quota.ts";
 import { scriptArguments, WORKER_SCRIPT } from "./script.ts";
-import type { WireSpec } from "./schema.ts";
+import type { WireSpec } from "./messages.ts";
 import { DEFAULT_POLICY } from "./policy.ts";
 import type { SupervisionPolicy } from "./policy.ts";
 import { Session } from "./session.ts";
@@ -22,6 +22,7 @@ import type { Phase } from "./supervise.ts";
 import { surroundings } from "./surroundings.ts";
 import { noteUsed } from "./used.ts";
 import type { SessionOptions, WorkerReady } from "./session.ts";
+import { PROTOCOL_VERSION } from "./wire.ts";
 
 /** What was chosen and what runs; every value was measured or answered, none assumed. */
 export interface WorkerInfo {
@@ -97,7 +98,7 @@ export interface WorkerPlace {
   readonly threads: number;
 }
 
-export type { WireSpec as WorkerSpec } from "./schema.ts";
+export type { WireSpec as WorkerSpec } from "./messages.ts";
 
 /** Supervised workers and what is known of them. */
 export interface StartedWorkers {
@@ -214,7 +215,7 @@ function describe(
   const { precision, sha256, spec } = ready;
   return {
     package: hello.package,
-    protocol: hello.protocol,
+    protocol: PROTOCOL_VERSION,
     pid: hello.pid,
     python: hello.python,
     executable: hello.executable,

@@ -1,21 +1,21 @@
 /**
- * Messages as bytes, protocol version 1 (docs/protocol.md). With `schema.ts` the twin of `isotorch_worker/wire.py`:
- * the same golden bytes in `test/fixtures/wire/` are read and written by both. The only file that imports msgpackr.
+ * Messages as bytes (docs/protocol.md): the twin of `isotorch_worker/wire.py`. The same golden bytes in `test/fixtures/wire/`
+ * are read and written by both. The only file that imports msgpackr.
  */
 // Without its native helper, which is for long strings: headers have none, and Python waits while it is loaded.
 import { Packr, Unpackr } from "msgpackr/pack";
 import { IsotorchError } from "../errors.ts";
+import type { Dtype, Fields, MessageType } from "./messages.ts";
 import { isPlain } from "./plain.ts";
-import { FIELDS, ITEM_BYTES, accepts, frameFault, isCount, isDtype, isMap, isShape } from "./schema.ts";
-import type { Dtype, Fields, MessageType } from "./schema.ts";
+import { accepts, frameFault, isDtype, isMap, isMessageType, isShape } from "./schema.ts";
+import { TABLE } from "./table.ts";
 
-export type { Fields, MessageType } from "./schema.ts";
+export type { Fields, MessageType } from "./messages.ts";
 
-export const PROTOCOL_VERSION = 1;
-export const MAX_HEADER_BYTES = 4096;
-export const MAX_FRAMES = 8;
+const { dtypes, limits, messages } = TABLE;
+export const PROTOCOL_VERSION: number = TABLE.version;
 /** Fits the pixels of the largest picture that Pillow opens by default, 178,956,970 of them, in any format. */
-export const MAX_FRAME_BYTES: number = 576 * 1024 * 1024;
+export const MAX_FRAME_BYTES: number = limits.frameBytes;
 
 /** One raw payload: `shape` x the dtype's item size is exactly `data.byteLength`. */
 export interface Frame {
@@ -25,38 +25,68 @@ export interface Frame {
   readonly data: Uint8Array;
 }
 
-export interface MessageOf<T extends MessageType> {
-  readonly type: T;
+/** Whose a message is: readable whatever stands behind it. */
+export interface Address {
   /** The request that it belongs to; 0 where there is none. */
   readonly id: number;
   /** Which start of the worker it belongs to. */
   readonly generation: number;
+}
+
+export interface MessageOf<T extends MessageType> extends Address {
+  readonly type: T;
   readonly fields: Fields<T>;
   readonly frames: readonly Frame[];
 }
 export type Message = { [T in MessageType]: MessageOf<T> }[MessageType];
 
-const COMMON_KEYS = ["v", "type", "id", "generation", "frames"];
+const COMMON_KEYS = ["type", "frames"];
+const MAGIC = Buffer.from("iso");
+/** The magic, the version, the generation and the id; two numbers of four bytes, the highest first. */
+const ADDRESS_BYTES = 12;
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true });
 
-/** The frames of a message: the msgpack header and then the payloads, not copied. */
+/** The frames of a message: the header, which is an address and a map of msgpack, and then the payloads, not copied. */
 export function encode({ type, id, generation, fields, frames }: Message): Uint8Array[] {
   const described = frames.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
   const values: Readonly<Record<string, unknown>> = fields;
-  const header = packr.pack({
-    v: PROTOCOL_VERSION,
+  const map = packr.pack({
     type,
-    id,
-    generation,
     // The table's order, not the caller's: both languages must write the same bytes.
-    ...Object.fromEntries(Object.keys(FIELDS[type]).map((key) => [key, values[key]])),
+    ...Object.fromEntries(Object.keys(messages[type].fields).map((key) => [key, values[key]])),
     ...(frames.length > 0 && { frames: described }),
   });
-  if (header.byteLength > MAX_HEADER_BYTES) {
-    throw malformed(`a ${type} header has ${header.byteLength} bytes, at most ${MAX_HEADER_BYTES} fit`);
+  const header = Buffer.concat([addressBytes(id, generation), map]);
+  if (header.byteLength > limits.headerBytes) {
+    throw malformed(`a ${type} header has ${header.byteLength} bytes, at most ${limits.headerBytes} fit`);
   }
   return [header, ...frames.map((frame) => frame.data)];
+}
+
+function addressBytes(id: number, generation: number): Buffer {
+  const bytes = Buffer.alloc(ADDRESS_BYTES);
+  MAGIC.copy(bytes);
+  bytes.writeUInt8(PROTOCOL_VERSION, 3);
+  bytes.writeUInt32BE(generation, 4);
+  bytes.writeUInt32BE(id, 8);
+  return bytes;
+}
+
+/** Whose message it is; undefined where not even that can be read. It throws nothing. */
+export function addressOf([header]: readonly Uint8Array[]): Address | undefined {
+  if (header === undefined || versionOf(header) !== PROTOCOL_VERSION) return undefined;
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+  return { generation: view.getUint32(4), id: view.getUint32(8) };
+}
+
+/** The version that a header is of; undefined where it is none of ours. Version 1 had it in its map, without an address. */
+export function versionOf(header: Uint8Array): number | undefined {
+  if (header.byteLength >= ADDRESS_BYTES && MAGIC.every((byte, index) => header[index] === byte))
+    return header[3];
+  if (header.byteLength > limits.headerBytes || !isPlain(header)) return undefined;
+  const value: unknown = unpackr.unpack(header);
+  return isMap(value) && typeof value["v"] === "number" ? value["v"] : undefined;
 }
 
 /**
@@ -65,15 +95,10 @@ export function encode({ type, id, generation, fields, frames }: Message): Uint8
  * @throws IsotorchError `PROTOCOL_ERROR` for everything that does not follow docs/protocol.md, and nothing else.
  */
 export function decode(parts: readonly Uint8Array[]): Message {
-  const map = decodeHeader(parts[0]);
-  if (map["v"] !== PROTOCOL_VERSION) {
-    throw malformed(
-      `the worker speaks protocol ${show(map["v"])}, this controller speaks ${PROTOCOL_VERSION}`,
-    );
-  }
-  const { type, id, generation } = map;
+  const { id, generation } = addressIn(parts[0]);
+  const map = decodeMap(parts[0]!.subarray(ADDRESS_BYTES));
+  const { type } = map;
   if (!isMessageType(type)) throw malformed(`an unknown message type ${show(type)}`);
-  if (!isCount(id) || !isCount(generation)) throw malformed(`id ${show(id)}, generation ${show(generation)}`);
   // Lengths first: nothing below looks at a payload whose size is not what its descriptor says.
   const frames = decodeFrames(map["frames"], parts.slice(1));
   const fields = decodeFields(type, map);
@@ -129,9 +154,17 @@ function jsonOf({ name, data }: Frame): unknown {
   }
 }
 
-function decodeHeader(bytes: Uint8Array | undefined): Record<string, unknown> {
-  if (bytes === undefined) throw malformed("a message without frames");
-  if (bytes.byteLength > MAX_HEADER_BYTES) throw malformed(`a header of ${bytes.byteLength} bytes`);
+function addressIn(header: Uint8Array | undefined): Address {
+  if (header === undefined) throw malformed("a message without frames");
+  if (header.byteLength > limits.headerBytes) throw malformed(`a header of ${header.byteLength} bytes`);
+  const address = addressOf([header]);
+  if (address !== undefined) return address;
+  const version = versionOf(header);
+  if (version !== undefined) throw otherVersion(version);
+  throw malformed("a header of no protocol that is known here");
+}
+
+function decodeMap(bytes: Uint8Array): Record<string, unknown> {
   if (!isPlain(bytes)) throw malformed("a header that is not plain msgpack");
   let value: unknown;
   try {
@@ -144,11 +177,11 @@ function decodeHeader(bytes: Uint8Array | undefined): Record<string, unknown> {
 }
 
 function decodeFields(type: MessageType, map: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const schema: Readonly<Record<string, string>> = FIELDS[type];
+  const schema = messages[type].fields;
   const stranger = Object.keys(map).find((key) => !COMMON_KEYS.includes(key) && !Object.hasOwn(schema, key));
   if (stranger !== undefined) throw malformed(`${type} has no key ${show(stranger)}`);
   const fields: Record<string, unknown> = {};
-  for (const [key, kind] of Object.entries(schema)) {
+  for (const [key, { kind }] of Object.entries(schema)) {
     const value = map[key];
     if (!accepts(kind, value)) throw malformed(`${type}.${key} is ${show(value)}, expected ${kind}`);
     fields[key] = value;
@@ -157,8 +190,8 @@ function decodeFields(type: MessageType, map: Readonly<Record<string, unknown>>)
 }
 
 function decodeFrames(described: unknown, payloads: readonly Uint8Array[]): Frame[] {
-  const list: unknown = described ?? [];
-  if (!Array.isArray(list) || list.length !== payloads.length || list.length > MAX_FRAMES) {
+  const list: unknown = described === undefined ? [] : described;
+  if (!Array.isArray(list) || list.length !== payloads.length || list.length > limits.frames) {
     throw malformed(`${payloads.length} payload frames against ${show(list)}`);
   }
   return list.map((entry: unknown, index) => {
@@ -170,7 +203,7 @@ function decodeFrames(described: unknown, payloads: readonly Uint8Array[]): Fram
     if (typeof name !== "string" || !isDtype(dtype) || !isShape(shape)) {
       throw malformed(`a bad frame descriptor ${show(entry)}`);
     }
-    const expected = shape.reduce((product, size) => product * size, ITEM_BYTES[dtype]);
+    const expected = shape.reduce((product, size) => product * size, dtypes[dtype]);
     if (expected !== data.byteLength || expected > MAX_FRAME_BYTES) {
       throw malformed(`frame "${name}" has ${data.byteLength} bytes, its shape needs ${expected}`);
     }
@@ -178,13 +211,17 @@ function decodeFrames(described: unknown, payloads: readonly Uint8Array[]): Fram
   });
 }
 
-function isMessageType(value: unknown): value is MessageType {
-  return typeof value === "string" && Object.hasOwn(FIELDS, value);
-}
-
 function show(value: unknown): string {
   const text = JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? `${item}` : item));
   return (text ?? "absent").slice(0, 80);
+}
+
+/** `PROTOCOL_ERROR` that names both versions. */
+export function otherVersion(version: number): IsotorchError {
+  const versions = `the worker speaks ${version}, this controller speaks ${PROTOCOL_VERSION}`;
+  return new IsotorchError("PROTOCOL_ERROR", `The wire protocols differ: ${versions}.`, {
+    hint: "Install the npm package again: it carries the worker that belongs to it.",
+  });
 }
 
 function malformed(what: string, cause?: unknown): IsotorchError {

@@ -6,12 +6,14 @@ import hashlib
 import hmac
 import json
 import os
+import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import msgpack
 import zmq
 
 from isotorch_worker.wire import Descriptor, Message, decode, encode
@@ -28,6 +30,12 @@ DECODE = {
     "picture": True,
     "deadlineMs": None,
 }
+
+
+def packed(header: object, number: int = 7, generation: int = 1, version: int = 2) -> bytes:
+    """A header with any map in it, sound or not."""
+    address = struct.pack(">3sBII", b"iso", version, generation, number)
+    return address + cast("bytes", msgpack.packb(header))
 
 
 class Controller:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgpack
 import pytest
 
-from controller import DECODE, MAIN
+from controller import DECODE, MAIN, packed
 from isotorch_worker.checkpoint import read_checkpoint
 from isotorch_worker.errors import CheckpointCorrupt, ProtocolError
 from isotorch_worker.wire import decode
@@ -89,15 +89,15 @@ def test_a_header_that_is_valid_but_too_long_is_refused():
         "threads": 1,
         "maxBatch": 0,
     }
-    common = {"v": 1, "type": "load", "id": 1, "generation": 1}
-    assert decode([msgpack.packb({**common, **fields})]).type == "load"
+    load = {"type": "load", **fields}
+    assert decode([packed(load)]).type == "load"
     with pytest.raises(ProtocolError, match="more than 4096"):
-        decode([msgpack.packb({**common, **fields, "device": "d" * 200})])
+        decode([packed({**load, "device": "d" * 200})])
 
 
 @pytest.mark.parametrize("extension", [msgpack.ExtType(5, b"x"), msgpack.Timestamp(1)])
 def test_extensions_are_refused_before_anything_is_made_of_them(extension):
-    header = msgpack.packb({"v": 1, "type": "ping", "id": extension, "generation": 1})
+    header = packed({"type": "ping", "id": extension})
     with pytest.raises(ProtocolError, match="not msgpack"):
         decode([header])
 

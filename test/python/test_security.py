@@ -16,13 +16,13 @@ import time
 import zlib
 from pathlib import Path
 
-import msgpack
 import pytest
 import torch
 import zmq
 from PIL import Image, features
 
 import controller
+from controller import packed
 from isotorch_worker import inert, model
 from isotorch_worker.channel import Channel
 from isotorch_worker.errors import CheckpointCorrupt, DecodeFailed, InputTooLarge, UnsupportedFormat
@@ -228,7 +228,7 @@ def test_a_frame_beyond_the_limit_never_reaches_the_worker(start):
     worker = start()
     worker.hello()
     before = resident(worker.process.pid)
-    header = msgpack.packb({"v": 1, "type": "ping", "id": 1, "generation": 1})
+    header = packed({"type": "ping"})
     worker.send_raw(header, bytes(MAX_FRAME_BYTES + 1))
     time.sleep(0.5)
     assert resident(worker.process.pid) - before < MAX_FRAME_BYTES // 2

@@ -11,12 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-import msgpack
 import numpy as np
 import pytest
 from PIL import Image
 
-from controller import DECODE, MAIN, SECRET
+from controller import DECODE, MAIN, SECRET, packed
 
 WORKER = ("-I", "-u", str(MAIN))
 SPEC = {
@@ -109,10 +108,10 @@ RUN_MAIN = f"import runpy; runpy.run_path({str(MAIN)!r}, run_name='__main__')"
 def test_another_protocol_version_before_load_ends_with_76(start):
     worker = start()
     worker.hello()
-    worker.send_raw(msgpack.packb({"v": 2, "type": "ping", "id": 7, "generation": 1}))
+    worker.send_raw(packed({"type": "ping"}, version=3))
     error = worker.until("error")
     assert error.fields["code"] == "PROTOCOL_ERROR"
-    assert "2" in error.fields["message"]
+    assert "protocol 3" in error.fields["message"]
     assert worker.wait() == 76
 
 
@@ -193,7 +192,7 @@ def test_malformed_strange_and_old_messages_are_dropped_and_counted(start):
     worker.send_raw(b"\xc1")
     worker.send_raw(b"")
     worker.send_raw(*[b"x"] * 50)
-    worker.send_raw(msgpack.packb({"v": 1, "type": "ping", "id": 1, "generation": 3}))
+    worker.send_raw(packed({"type": "ping"}, generation=3))
     worker.send("pong", 1, {"residentKiB": None})
     worker.send("progress", 1, {"phase": "load", "fraction": 0.5})
     worker.send("ping", 9)
@@ -210,13 +209,16 @@ def test_malformed_strange_and_old_messages_are_dropped_and_counted(start):
 def test_a_request_that_cannot_be_read_ends_its_call(start):
     worker = start(generation=4)
     worker.hello()
-    header = {"v": 1, "type": "decode", "id": 7, "generation": 4, "maxPixels": -1}
-    worker.send_raw(msgpack.packb(header))
+    header = {"type": "decode", "maxPixels": -1}
+    worker.send_raw(packed(header, number=7, generation=4))
     error = worker.until("error")
     assert (error.id, error.fields["code"]) == (7, "PROTOCOL_ERROR")
+    # Not even msgpack: its address says whose call it was.
+    worker.send_raw(packed({}, number=8, generation=4)[:12] + b"\xc1")
+    assert worker.until("error").id == 8
     # What is nobody's call is counted, and answered by nothing.
-    for broken in ({**header, "generation": 3}, {**header, "id": 2**40}, {**header, "type": "cancel"}):
-        worker.send_raw(msgpack.packb(broken))
+    worker.send_raw(packed(header, number=7, generation=3))
+    worker.send_raw(packed(header, number=0, generation=4))
     worker.send("ping", 9)
     received = [worker.receive()]
     while received[-1].type != "pong":
@@ -232,7 +234,7 @@ def test_work_before_load_is_refused_but_decoding_is_not(start, jpeg):
     worker.send("decode", 3, DECODE, encoded=("|u1", (len(jpeg),), jpeg))
     result = worker.receive()
     assert (result.type, result.id) == ("result", 3)
-    assert bytes(result.frames["pixels"][1]) == Image.open(io.BytesIO(jpeg)).convert("RGB").tobytes()
+    assert bytes(result.frames["picture"][1]) == Image.open(io.BytesIO(jpeg)).convert("RGB").tobytes()
     worker.send("decode", 4, DECODE, encoded=("|u1", (5,), b"hello"))
     assert worker.receive().fields["code"] == "UNSUPPORTED_FORMAT"
     worker.send("stop", 0)
@@ -248,8 +250,8 @@ def test_a_picture_of_many_megapixels_comes_back_whole(start):
     data = buffer.getvalue()
     worker.send("decode", 3, DECODE, encoded=("|u1", (len(data),), data))
     result = worker.receive()
-    assert result.frames["pixels"][0].shape == (6000, 7000, 3)
-    assert bytes(result.frames["pixels"][1]) == image.convert("RGB").tobytes()
+    assert result.frames["picture"][0].shape == (6000, 7000, 3)
+    assert bytes(result.frames["picture"][1]) == image.convert("RGB").tobytes()
 
 
 def test_a_worker_that_prints_keeps_the_protocol(start):
@@ -468,11 +470,11 @@ def test_a_file_is_preprocessed_as_torchvision_does_it_and_the_picture_comes_whe
     cropped = transforms.CenterCrop(224)(transforms.Resize(256)(picture))
     tensor = transforms.Normalize(SPEC["mean"], SPEC["std"])(transforms.ToTensor()(cropped))
     assert list(lean.frames) == ["cropped", "tensor"]
-    assert list(full.frames) == ["pixels", "cropped", "tensor"]
+    assert list(full.frames) == ["picture", "cropped", "tensor"]
     for result in (lean, full):
         assert bytes(result.frames["cropped"][1]) == cropped.tobytes()
         assert bytes(result.frames["tensor"][1]) == tensor.numpy().astype(np.float32).tobytes()
-    assert bytes(full.frames["pixels"][1]) == picture.tobytes()
+    assert bytes(full.frames["picture"][1]) == picture.tobytes()
 
 
 def test_a_picture_beyond_the_limit_of_the_request_is_refused(start, jpeg):

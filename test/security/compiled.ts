@@ -19,7 +19,7 @@ export function compiled(...folders: readonly string[]): string {
   chmodSync(folder, 0o755);
   const home = join(folder, ...folders);
   mkdirSync(home, { recursive: true });
-  symlinkSync(join(ROOT, "models"), join(home, "models"));
+  for (const shared of ["models", "python"]) symlinkSync(join(ROOT, shared), join(home, shared));
   copyFileSync(join(ROOT, "package.json"), join(home, "package.json"));
   const compiler = join(ROOT, "node_modules/typescript/bin/tsc");
   const args = [compiler, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", join(home, "dist")];

@@ -127,7 +127,7 @@ describe("an error of a failed start shows neither secret nor socket:", () => {
       "a worker with another secret",
       () => ({ ...stub("wrong-secret"), timeouts: { helloMs: 900, readyMs: 300 } }),
     ],
-    ["another protocol", () => stub("protocol-2")],
+    ["another protocol", () => stub("protocol-3")],
     ["a checkpoint that is refused", () => stub("refuses-load")],
     ["a checkpoint that is not there", () => ({ ...real(), load: stubSession(1).load })],
     ["a bad command line", () => command(PYTHON, "-I", "-u", WORKER_SCRIPT, "dance")],
@@ -171,7 +171,13 @@ async function unbindable(): Promise<IsotorchError> {
     },
   });
   try {
-    await openChannel({ generation: 1, onMessage: () => undefined, onDropped: () => undefined });
+    await openChannel({
+      generation: 1,
+      onMessage: () => undefined,
+      onUnreadable: () => undefined,
+      onOtherVersion: () => undefined,
+      onDropped: () => undefined,
+    });
   } catch (error) {
     if (error instanceof IsotorchError) return error;
   } finally {
@@ -190,7 +196,7 @@ describe("what happens later shows nothing either:", () => {
       const data = new TextEncoder().encode("picture");
       const frame = { name: "encoded", dtype: "|u1", shape: [data.byteLength], data } as const;
       const fields = {
-        handoff: "encoded",
+        handoff: "encoded" as const,
         topK: 1,
         include: [],
         maxPixels: 1,

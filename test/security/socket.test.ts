@@ -112,9 +112,12 @@ describe("the worker itself is not heard", () => {
   });
 });
 
+/** Version 2, generation 3, id 1. */
+const ADDRESS = Buffer.from([0x69, 0x73, 0x6f, 2, 0, 0, 0, 3, 0, 0, 0, 1]);
+
 describe("a message that is too large is dropped for its size alone:", () => {
-  const result = { v: 1, type: "result", id: 1, generation: 3 };
-  const pixel = { name: "pixels", dtype: "|u1", shape: [1, 1, 3] };
+  const result = { type: "result" };
+  const pixel = { name: "picture", dtype: "|u1", shape: [1, 1, 3] };
   const timings = Object.fromEntries(
     Array.from({ length: 200 }, (_, i) => [`a-stage-with-a-long-name-${i}`, i]),
   );
@@ -138,7 +141,8 @@ describe("a message that is too large is dropped for its size alone:", () => {
     await using watched = await openChannel();
     using worker = new Peer(watched.channel.invitation);
     await worker.hello();
-    await worker.socket.send([new Packr({ useRecords: false }).pack(header), ...payloads]);
+    const map = new Packr({ useRecords: false }).pack(header);
+    await worker.socket.send([Buffer.concat([ADDRESS, map]), ...payloads]);
     await worker.pong(9);
     await expect.poll(() => watched.heard.map(({ id }) => id)).toEqual([0, 9]);
     expect(watched.dropped).toEqual([expect.stringMatching(reason)]);

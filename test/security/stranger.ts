@@ -19,6 +19,8 @@ export async function openChannel(generation = 3): Promise<Watched> {
   const channel = await Channel.open({
     generation,
     onMessage: (message) => heard.push(message),
+    onUnreadable: () => undefined,
+    onOtherVersion: () => undefined,
     onDropped: (reason) => dropped.push(reason),
   });
   channel.hold();
@@ -47,7 +49,7 @@ export class Peer implements Disposable {
     const proof = createHmac("sha256", Buffer.from(secret, "hex"))
       .update(`isotorch hello ${generation} 42`)
       .digest("hex");
-    const fields = { protocol: 1, package: "0", proof, pid, python: "3", executable: "python3" };
+    const fields = { package: "0", proof, pid, python: "3", executable: "python3" };
     return this.send({ type: "hello", id: 0, generation, fields, frames: [] });
   }
 

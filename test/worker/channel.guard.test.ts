@@ -8,7 +8,13 @@ test("a directory whose path is too long for a socket is named as the reason, be
   const before = process.env["TMPDIR"];
   const folder = mkdtempSync(join(tmpdir(), `guard-${"x".repeat(100)}`));
   process.env["TMPDIR"] = folder;
-  const opened = Channel.open({ generation: 1, onMessage: () => undefined, onDropped: () => undefined });
+  const opened = Channel.open({
+    generation: 1,
+    onMessage: () => undefined,
+    onUnreadable: () => undefined,
+    onOtherVersion: () => undefined,
+    onDropped: () => undefined,
+  });
   try {
     await expect(opened).rejects.toMatchObject({
       code: "WORKER_START_FAILED",

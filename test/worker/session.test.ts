@@ -26,7 +26,14 @@ function payload(text: string): Frame {
 
 let lastId = 1;
 async function infer(session: Session, text: string): Promise<number | undefined> {
-  const fields = { handoff: "encoded", topK: 1, include: [], maxPixels: 1, deadlineMs: null, following: 0 };
+  const fields = {
+    handoff: "encoded" as const,
+    topK: 1,
+    include: [],
+    maxPixels: 1,
+    deadlineMs: null,
+    following: 0,
+  };
   lastId += 1;
   const reply = await session.request("infer", fields, [payload(text)], lastId);
   return floatsOf(frameOf(reply, "scores"))[0];
@@ -56,10 +63,10 @@ describe("the start fails with a reason when", () => {
     expect(error.message).toContain("starting Python");
   });
 
-  test("the worker speaks another protocol: both versions are named", async () => {
-    const error = await failureOf(start("protocol-2"));
+  test.each([1, 3])("the worker speaks protocol %i: both versions are named", async (version) => {
+    const error = await failureOf(start(`protocol-${version}`));
     expect(error.code).toBe("PROTOCOL_ERROR");
-    expect(error.message).toMatch(/speaks 2.*speaks 1/);
+    expect(error.message).toContain(`the worker speaks ${version}, this controller speaks 2`);
   });
 
   test("the worker cannot prove the secret", async () => {
@@ -124,6 +131,13 @@ describe("while it runs", () => {
     const session = await start("garbage");
     expect(await infer(session, "a")).toBe(digest("a"));
     expect(session.dropped).toBeGreaterThan(0);
+  });
+
+  test("an answer that cannot be read ends its call, and no other", async () => {
+    const session = await start("none");
+    const error = await failureOf(infer(session, "fault:unreadable"));
+    expect(error.code).toBe("PROTOCOL_ERROR");
+    expect(await infer(session, "a")).toBe(digest("a"));
   });
 
   test("a flood on stdout does not block the worker", async () => {
