@@ -10,8 +10,8 @@ import { parseArgs } from "node:util";
 import { attest, firstAxis } from "../dist/image/attest/attestation.js";
 import { digestOf, ownDigests, pattern } from "../dist/image/attest/digests.js";
 import { resizeName, steps } from "../dist/image/attest/built-in.js";
-import { cropOffset, resizedSize } from "../dist/image/geometry.js";
-import { resizeAndCrop } from "../dist/image/resample.js";
+import { cropOffset, resizedSize } from "../dist/image/resample/geometry.js";
+import { resizeAndCrop } from "../dist/image/resample/resample.js";
 import { startOracle } from "./fuzz/oracle.mjs";
 
 const { values } = parseArgs({

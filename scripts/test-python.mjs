@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { findEnvironment } from "../dist/worker/environment.js";
+import { findEnvironment } from "../dist/python/environment.js";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const { python } = await findEnvironment();

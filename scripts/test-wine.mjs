@@ -31,7 +31,7 @@ async function main() {
   const cache = cacheFolder();
   run(process.execPath, ["scripts/build.mjs"]);
   mkdirSync(cache, { recursive: true });
-  const { tryLock } = await import("../dist/base/lock.js");
+  const { tryLock } = await import("../dist/base/files/lock.js");
   const lock = await tryLock(join(cache, "lock"));
   if (lock === undefined) throw new Error(`Another test:wine is at work in ${cache}.`);
   try {

@@ -7,8 +7,8 @@ import { codesFile, docsOf, typesFile } from "./protocol/made.mjs";
 const SOURCE = "python/isotorch_worker/protocol/messages.json";
 const table = JSON.parse(readFileSync(SOURCE, "utf8"));
 const made = new Map([
-  ["src/worker/messages.ts", typesFile(table)],
-  ["src/codes.ts", codesFile(table)],
+  ["src/protocol/messages.ts", typesFile(table)],
+  ["src/base/codes.ts", codesFile(table)],
   ["docs/protocol.md", docsOf(table, readFileSync("docs/protocol.md", "utf8"))],
 ]);
 

@@ -4,7 +4,7 @@ import type { Digests } from "./image/attest/built-in.ts";
 import type { Health } from "./worker/pool.ts";
 import type { WorkerSpec } from "./worker/start.ts";
 import type { CallFields, RequestOptions, WorkerStats } from "./worker/supervisor.ts";
-import type { Frame, MessageOf } from "./worker/wire.ts";
+import type { Frame, MessageOf } from "./protocol/wire.ts";
 
 /** What an environment makes of the attestation's pictures, and who says so. */
 export interface AttestationAnswer {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { ClassifierOptions } from "../src/options.ts";
+import type { ClassifierOptions } from "../src/classification/options.ts";
 import { PYTHON } from "./python.ts";
 
 /** Where the tests keep the checkpoint that the first of them makes; not the user's cache. */

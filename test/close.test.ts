@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { createClassifier } from "../src/classifier.ts";
-import type { Classifier } from "../src/classifier.ts";
+import { createClassifier } from "../src/classification/classifier.ts";
+import type { Classifier } from "../src/classification/classifier.ts";
 import { UNTRAINED } from "./checkpoint.ts";
 import { codeOf } from "./failure.ts";
 

@@ -8,10 +8,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, it, test } from "vitest";
-import { table } from "../src/cli/answers.ts";
-import { listed } from "../src/cli/list.ts";
+import { table } from "../src/cli/job/answers.ts";
+import { listed } from "../src/cli/lists/list.ts";
 import { classify, createClassifier, IsotorchError, preprocess } from "../src/index.ts";
-import { readLabels } from "../src/labels.ts";
+import { readLabels } from "../src/classification/labels/labels.ts";
 import { errorOf } from "../src/worker/failure.ts";
 
 const run = promisify(execFile);

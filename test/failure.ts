@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { IsotorchError } from "../src/errors.ts";
+import { IsotorchError } from "../src/base/errors.ts";
 
 /** The typed error that a promise fails with; anything else fails the test. */
 export async function failureOf(promise: Promise<unknown>): Promise<IsotorchError> {

@@ -1,5 +1,5 @@
-import { readRecord } from "../src/worker/recorded.ts";
-import { surroundings } from "../src/worker/surroundings.ts";
+import { readRecord } from "../src/python/recorded.ts";
+import { surroundings } from "../src/python/surroundings.ts";
 
 /** The interpreter that the tests use: `ISOTORCH_PYTHON`, the one that `isotorch setup` recorded, or Debian's own. */
 export const PYTHON: string =

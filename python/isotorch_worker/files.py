@@ -1,6 +1,6 @@
 """Files that others read at the same moment: each is there whole, the old one or the new one.
 
-Twin of src/base/files.ts.
+Twin of src/base/files/files.ts.
 """
 
 from __future__ import annotations

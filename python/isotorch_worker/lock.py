@@ -1,6 +1,6 @@
 """Who may do something now: one process at a time, by a file that both languages read.
 
-Twin of src/base/lock.ts. The lock is the file's existence. Its content is JSON: ``pid``, ``host``, a random
+Twin of src/base/files/lock.ts. The lock is the file's existence. Its content is JSON: ``pid``, ``host``, a random
 ``token``, and what tells the process from every other one (``boot``, ``space``, ``started``, see owner.py);
 its owner touches it every five seconds. It is left behind when its owner is gone, however long an owner that
 is there has been stopped. Where nobody here can know that (another machine, another container, another

@@ -1,4 +1,4 @@
-"""Which process it is that owns a file, and whether it still runs. Twin of src/base/owner.ts."""
+"""Which process it is that owns a file, and whether it still runs. Twin of src/base/files/owner.ts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which CPUs this process has, and how much of them Linux's control groups leave. As src/worker/quota.ts."""
+"""Which CPUs this process has, and how much of them Linux's control groups leave. As src/python/quota.ts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a message is one that the table has: twin of src/worker/schema.ts."""
+"""Whether a message is one that the table has: twin of src/protocol/schema.ts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A picture resized and cropped by Pillow alone, with the bits of torchvision's Resize and CenterCrop.
 
-Twin of src/image/geometry.ts. ``attest.shapes_agree`` compares it with the torchvision that is there.
+Twin of src/image/resample/geometry.ts. ``attest.shapes_agree`` compares it with the torchvision that is there.
 """
 
 from __future__ import annotations

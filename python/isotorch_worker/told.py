@@ -1,4 +1,4 @@
-"""Foreign text in messages: short, on one line, without what a terminal obeys. As ``src/base/shown.ts``."""
+"""Foreign text in messages: short, on one line, without what a terminal obeys. As ``src/base/text/shown.ts``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""W3C trace context: taken over where it is well formed, else begun. Twin of src/trace.ts."""
+"""W3C trace context: taken over where it is well formed, else begun. Twin of src/base/trace.ts."""
 
 from __future__ import annotations
 

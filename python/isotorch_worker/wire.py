@@ -1,4 +1,4 @@
-"""Messages between controller and worker as bytes: docs/protocol.md, twin of src/worker/wire.ts.
+"""Messages between controller and worker as bytes: docs/protocol.md, twin of src/protocol/wire.ts.
 
 One message is one header, an address and a map of msgpack, and then raw payload frames. Nothing here needs
 torch or NumPy.

@@ -4,7 +4,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { decode } from "../../dist/worker/wire.js";
+import { decode } from "../../dist/protocol/wire.js";
 import { mutate } from "./mutate.mjs";
 import { PYTHON } from "./stub.mjs";
 

@@ -2,9 +2,9 @@
 import { pytest, vitest } from "./mutation.mjs";
 
 const PY = "python/isotorch_worker";
-const SOURCE_TEST = "test/image/source.test.ts";
+const SOURCE_TEST = "test/image/source/source.test.ts";
 const FAKES_TEST = "test/attest/fakes.test.ts";
-const DECODE_TEST = "test/image/decode.test.ts";
+const DECODE_TEST = "test/image/decode/decode.test.ts";
 const PICTURES_TEST = "test/python/test_pictures.py";
 const GUARDS = "test/python/test_guards.py";
 const READER_TEST = "test/python/test_reader.py";
@@ -27,31 +27,31 @@ export const pictures = [
   ),
   vitest(
     "O_NONBLOCK",
-    "src/image/bounded.ts",
+    "src/image/source/bounded.ts",
     `constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)`,
     "constants.O_RDONLY",
     SOURCE_TEST,
   ),
   vitest(
     "regular files only",
-    "src/image/bounded.ts",
+    "src/image/source/bounded.ts",
     `if (!stats.isFile()) {`,
     "if (stats.isDirectory()) {",
     SOURCE_TEST,
   ),
   vitest(
     "encoded size limit",
-    "src/image/bounded.ts",
+    "src/image/source/bounded.ts",
     `  if (bytes <= maxBytes) return;`,
     "  if (bytes >= 0) return;",
     SOURCE_TEST,
   ),
   vitest(
     "pixel limit, Node",
-    "src/image/limits.ts",
+    "src/image/source/limits.ts",
     `if (width * height > pixels) {`,
     "if (width < 0) {",
-    "test/image/format.test.ts",
+    "test/image/decode/format.test.ts",
   ),
   pytest(
     "end of a cancelled picture's process",
@@ -109,10 +109,10 @@ export const pictures = [
   ),
   vitest(
     "magic bytes, Node",
-    "src/image/sniff.ts",
+    "src/image/decode/sniff.ts",
     `  if (known) return known;\n`,
     `  if (bytes.length > 0) return known ?? "png";\n`,
-    "test/image/sniff.test.ts",
+    "test/image/decode/sniff.test.ts",
   ),
   pytest(
     "format list, Python",
@@ -123,13 +123,13 @@ export const pictures = [
     "-k",
     "no_picture",
   ),
-  vitest("failOn", "src/image/decode.ts", `failOn: "warning"`, `failOn: "none"`, DECODE_TEST),
+  vitest("failOn", "src/image/decode/decode.ts", `failOn: "warning"`, `failOn: "none"`, DECODE_TEST),
   vitest(
     "loaders blocked",
-    "src/image/decode.ts",
+    "src/image/decode/decode.ts",
     `sharp.block({ operation: ["VipsForeignLoad"] });`,
     "",
-    "test/image/decode.guard.test.ts",
+    "test/image/decode/decode.guard.test.ts",
   ),
   pytest(
     "NaN in",

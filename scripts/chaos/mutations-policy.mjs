@@ -1,21 +1,21 @@
 // The supervision and the lifetime of processes, taken out piece by piece.
 import { pytest, vitest } from "./mutation.mjs";
 
-const SUPERVISE = "src/worker/supervise.ts";
-const ADVANCE = "src/worker/advance.ts";
-const EXIT = "src/worker/exit.ts";
-const STALL = "src/worker/stall.ts";
+const SUPERVISE = "src/worker/supervision/supervise.ts";
+const ADVANCE = "src/worker/supervision/advance.ts";
+const EXIT = "src/worker/supervision/exit.ts";
+const STALL = "src/worker/supervision/stall.ts";
 const SUPERVISOR = "src/worker/supervisor.ts";
-const BATCH = "src/worker/batch.ts";
+const BATCH = "src/worker/supervision/batch.ts";
 const POOL = "src/worker/pool.ts";
 const PROCESS = "src/worker/process.ts";
 const SESSION = "src/worker/session.ts";
 const PY = "python/isotorch_worker";
-const POLICY_TEST = "test/worker/supervise.test.ts";
+const POLICY_TEST = "test/worker/supervision/supervise.test.ts";
 const SUPERVISOR_TEST = "test/worker/supervisor.test.ts";
 const SCHEDULES_TEST = "test/worker/schedules.test.ts";
-const EXIT_TEST = "test/worker/exit.test.ts";
-const STALL_TEST = "test/worker/stall.test.ts";
+const EXIT_TEST = "test/worker/supervision/exit.test.ts";
+const STALL_TEST = "test/worker/supervision/stall.test.ts";
 const POOL_TEST = "test/worker/pool.test.ts";
 const SESSION_TEST = "test/worker/session.test.ts";
 const PROCESS_GUARD = "test/worker/process.guard.test.ts";

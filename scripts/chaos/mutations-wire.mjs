@@ -2,13 +2,13 @@
 import { pytest, vitest } from "./mutation.mjs";
 
 const CHANNEL = "src/worker/channel.ts";
-const WIRE = "src/worker/wire.ts";
+const WIRE = "src/protocol/wire.ts";
 const PY = "python/isotorch_worker";
 const SESSION_TEST = "test/worker/session.test.ts";
 const CHANNEL_GUARD = "test/worker/channel.guard.test.ts";
 const SOCKET_TEST = "test/security/socket.test.ts";
-const WIRE_TEST = "test/worker/wire.test.ts";
-const WIRE_GUARD = "test/worker/wire.guard.test.ts";
+const WIRE_TEST = "test/protocol/wire.test.ts";
+const WIRE_GUARD = "test/protocol/wire.guard.test.ts";
 const GUARDS = "test/python/test_guards.py";
 const SERVE_TEST = "test/python/test_serve.py";
 

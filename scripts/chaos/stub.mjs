@@ -1,10 +1,10 @@
 // Supervised stub workers, and calls whose answer tells whose they are.
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { withinDeadline } from "../../dist/deadline.js";
-import { DEFAULT_POLICY } from "../../dist/worker/policy.js";
+import { withinDeadline } from "../../dist/base/time/deadline.js";
+import { DEFAULT_POLICY } from "../../dist/worker/supervision/policy.js";
 import { Supervisor } from "../../dist/worker/supervisor.js";
-import { floatsOf, frameOf } from "../../dist/worker/wire.js";
+import { floatsOf, frameOf } from "../../dist/protocol/wire.js";
 
 export const PYTHON = process.env.ISOTORCH_PYTHON ?? "/usr/bin/python3";
 const STUB = fileURLToPath(new URL("../../test/fixtures/workers/stub.py", import.meta.url));

@@ -1,7 +1,7 @@
 /** `fetch` by way of the proxy that the environment names; Node 20's own looks at none of the variables. */
-import { shown } from "./shown.ts";
-import { IsotorchError } from "../errors.ts";
-import { PACKAGE_VERSION } from "../version.ts";
+import { shown } from "./text/shown.ts";
+import { IsotorchError } from "./errors.ts";
+import { PACKAGE_VERSION } from "./version.ts";
 
 /** Who asks, in every request to the outside: some servers refuse programs that do not say it. */
 export const USER_AGENT: string = `isotorch/${PACKAGE_VERSION} (Node.js ${process.versions.node}; ${process.platform})`;

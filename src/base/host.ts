@@ -1,5 +1,5 @@
 /** Who runs this program: the native libraries that it loads end Bun, and Deno does not give them all they need. */
-import { IsotorchError } from "../errors.ts";
+import { IsotorchError } from "./errors.ts";
 
 /** What of the running program is looked at. Tests put in another one. */
 export interface Host {

@@ -1,7 +1,7 @@
 /** Memory that the system refuses: a typed error, before a native library ends the process over it. */
 import { readFileSync } from "node:fs";
-import { IsotorchError, messageOf } from "../errors.ts";
-import { hasCode } from "./files.ts";
+import { IsotorchError, messageOf } from "./errors.ts";
+import { hasCode } from "./files/files.ts";
 
 /** What Node's own errors say; WebAssembly alone sets 10 GiB of addresses aside, which a limit on them refuses. */
 const REFUSED = /memory|allocat/i;

@@ -1,4 +1,4 @@
-import type { IsotorchErrorCode } from "../errors.ts";
+import type { IsotorchErrorCode } from "../base/errors.ts";
 
 /** What a command's end means to a shell. */
 export const EXIT = { ok: 0, input: 1, usage: 2, environment: 3, device: 4, worker: 5 } as const;

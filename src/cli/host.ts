@@ -1,6 +1,6 @@
 /** Imported before everything else by the command. */
 import { requireNode } from "../base/host.ts";
-import { IsotorchError } from "../errors.ts";
+import { IsotorchError } from "../base/errors.ts";
 
 const ENVIRONMENT = 3;
 try {

@@ -3,18 +3,18 @@
 // oxlint-disable-next-line import/no-unassigned-import -- it looks at the host before what follows is loaded
 import "./host.ts";
 import { outOfMemory } from "../base/memory.ts";
-import { diskFailure } from "../base/output.ts";
-import { guardStreams } from "./streams.ts";
-import { say } from "./terminal.ts";
-import { excerpt } from "../base/shown.ts";
-import { IsotorchError } from "../errors.ts";
-import { nearest } from "../nearest.ts";
-import { PACKAGE_VERSION } from "../version.ts";
-import { givenArguments } from "./arguments.ts";
-import { COMMANDS } from "./commands.ts";
-import { helpOf } from "./description.ts";
+import { diskFailure } from "../base/files/output.ts";
+import { guardStreams } from "./terminal/streams.ts";
+import { say } from "./terminal/terminal.ts";
+import { excerpt } from "../base/text/shown.ts";
+import { IsotorchError } from "../base/errors.ts";
+import { nearest } from "../base/suggest.ts";
+import { PACKAGE_VERSION } from "../base/version.ts";
+import { givenArguments } from "./flags/arguments.ts";
+import { COMMANDS } from "./registry.ts";
+import { helpOf } from "./flags/description.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
-import { clearProgress } from "./progress.ts";
+import { clearProgress } from "./terminal/progress.ts";
 
 const USAGE = `isotorch: torchvision's resnet101 from TypeScript, with the same answer as PyTorch
 

@@ -1,18 +1,18 @@
 /** Everything that the rules of `doctor` look at, gathered once. */
 import { access, constants, stat, statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import type { ResolvedClassifierOptions } from "../options.ts";
+import type { ResolvedClassifierOptions } from "../classification/options.ts";
 import { readHalfMade } from "../setup/making.ts";
 import { firstGpu, type Gpu } from "../setup/variant.ts";
-import { type CatalogueEntry, listCheckpoints } from "../worker/catalogue.ts";
-import { type Candidate, type Environment, listCandidates, lostAmong } from "../worker/environment.ts";
-import { type Examination, examinePython } from "../worker/examine.ts";
-import { findManager, type Manager } from "../worker/managers.ts";
-import type { Lost } from "../worker/lost.ts";
+import { type CatalogueEntry, listCheckpoints } from "../checkpoints/list.ts";
+import { type Candidate, type Environment, listCandidates, lostAmong } from "../python/environment.ts";
+import { type Examination, examinePython } from "../python/examine.ts";
+import { findManager, type Manager } from "../python/conda/managers.ts";
+import type { Lost } from "../python/lost.ts";
 import { openmpRuntimes, type Runtime } from "./openmp.ts";
-import { isRecordDamaged, readRecord, recordFile, type RecordedEnvironment } from "../worker/recorded.ts";
-import { readRegistry } from "../worker/registry.ts";
-import { checkpointDirectory, surroundings } from "../worker/surroundings.ts";
+import { isRecordDamaged, readRecord, recordFile, type RecordedEnvironment } from "../python/recorded.ts";
+import { readRegistry } from "../python/conda/registry.ts";
+import { checkpointDirectory, surroundings } from "../python/surroundings.ts";
 
 /** What was found. Tests put in another machine's. */
 export interface Findings {

@@ -1,18 +1,18 @@
 /** Does what `doctor` can do by itself, and nothing that a user would have to undo. */
-import { shown } from "../base/shown.ts";
+import { shown } from "../base/text/shown.ts";
 import { statusText } from "../base/status.ts";
-import { IsotorchError } from "../errors.ts";
-import type { ClassifierOptions } from "../options.ts";
+import { IsotorchError } from "../base/errors.ts";
+import type { ClassifierOptions } from "../classification/options.ts";
 import { thisMachine } from "../setup/machine.ts";
 import type { Way } from "../setup/plan.ts";
 import { setup } from "../setup/setup.ts";
 import { ENDING } from "../setup/step.ts";
 import type { SetupProgress } from "../setup/progress.ts";
 import type { Variant } from "../setup/variant.ts";
-import { resolveCheckpoint } from "../worker/checkpoint.ts";
-import { runCommand } from "../worker/command.ts";
-import { UTF8_FOR_ALL } from "../worker/script.ts";
-import { surroundings } from "../worker/surroundings.ts";
+import { resolveCheckpoint } from "../checkpoints/resolve.ts";
+import { runCommand } from "../python/command.ts";
+import { UTF8_FOR_ALL } from "../python/script.ts";
+import { surroundings } from "../python/surroundings.ts";
 import type { Fix } from "./rule.ts";
 
 /** Where a fix tells what it does. */

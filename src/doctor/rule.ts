@@ -1,5 +1,5 @@
 /** What a rule of `doctor` is, and what several rules share. */
-import { quoted } from "../worker/command.ts";
+import { quoted } from "../python/command.ts";
 import type { Findings } from "./findings.ts";
 
 /** What part of the start a problem stops. */

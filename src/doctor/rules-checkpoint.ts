@@ -1,6 +1,6 @@
 /** Rules about the checkpoint and the place where it is kept. */
 import type { Findings } from "./findings.ts";
-import { ANOTHER_DIRECTORY } from "../worker/surroundings.ts";
+import { ANOTHER_DIRECTORY } from "../python/surroundings.ts";
 import { byDownloading, type Rule } from "./rule.ts";
 
 const MIB = 2 ** 20;

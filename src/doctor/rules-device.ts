@@ -1,5 +1,5 @@
 /** Rules about the device that computes. */
-import { isOlder } from "../worker/probe.ts";
+import { isOlder } from "../python/probe.ts";
 import type { Findings } from "./findings.ts";
 import { bySetup, type Found, type Rule } from "./rule.ts";
 

@@ -1,6 +1,6 @@
 /** Rules about which Python is used, and what it is. */
-import { damagedSentence, lostSentence } from "../worker/lost.ts";
-import { isOlder } from "../worker/probe.ts";
+import { damagedSentence, lostSentence } from "../python/lost.ts";
+import { isOlder } from "../python/probe.ts";
 import { bySetup, type Rule } from "./rule.ts";
 
 const noEnvironment: Rule = {

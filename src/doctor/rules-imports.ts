@@ -1,5 +1,5 @@
 /** Rules about imports that fail. */
-import { isOlder } from "../worker/probe.ts";
+import { isOlder } from "../python/probe.ts";
 import { DLL_RULES } from "./rules-dll.ts";
 import { byInstalling, bySetup, errorsLike, type Found, type Rule } from "./rule.ts";
 

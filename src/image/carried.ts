@@ -1,4 +1,4 @@
-import { IsotorchError, type IsotorchErrorCode } from "../errors.ts";
+import { IsotorchError, type IsotorchErrorCode } from "../base/errors.ts";
 
 /** An error on its way from one process to another. */
 export interface Carried {

@@ -2,8 +2,8 @@
 import { availableParallelism } from "node:os";
 import { Holding } from "../base/holding.ts";
 import { checkAddressSpace } from "../base/memory.ts";
-import { after, type Timer } from "../base/timer.ts";
-import { type IsotorchError, abortError } from "../errors.ts";
+import { after, type Timer } from "../base/time/timer.ts";
+import { type IsotorchError, abortError } from "../base/errors.ts";
 import type { OwnDigests } from "./attest/built-in.ts";
 import { built } from "./built.ts";
 import {

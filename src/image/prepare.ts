@@ -1,14 +1,14 @@
 /** From an input to what crosses to the worker: read, decode, resize and crop, normalise. Runs in whichever process calls it. */
-import { IsotorchError } from "../errors.ts";
-import { Stopwatch } from "../stopwatch.ts";
+import { IsotorchError } from "../base/errors.ts";
+import { Stopwatch } from "../base/time/stopwatch.ts";
 import { type Attestation, firstAxis, leftOfKind } from "./attest/attestation.ts";
-import { throwIfAborted } from "./bounded.ts";
-import { type DecodeOptions, decode } from "./decode.ts";
-import { doubtOf, readHeader } from "./format.ts";
-import type { InputSpec, Pixels, Size } from "./geometry.ts";
-import { ppmOf } from "./ppm.ts";
-import { resizeAndCrop } from "./resample.ts";
-import { type Limits, type Located, readImageFile } from "./source.ts";
+import { throwIfAborted } from "./source/bounded.ts";
+import { type DecodeOptions, decode } from "./decode/decode.ts";
+import { doubtOf, readHeader } from "./decode/format.ts";
+import type { InputSpec, Pixels, Size } from "./resample/geometry.ts";
+import { ppmOf } from "./decode/ppm.ts";
+import { resizeAndCrop } from "./resample/resample.ts";
+import { type Limits, type Located, readImageFile } from "./source/source.ts";
 import { pixelsToTensor, type Tensor } from "./tensor.ts";
 
 /** One picture and what is to be made of it. Plain data: it crosses from process to process. */

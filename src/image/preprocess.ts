@@ -1,5 +1,5 @@
-import { type InputSpec, type Pixels, resizedSize } from "./geometry.ts";
-import { centerCrop, type Passes, resize, resizeAndCrop } from "./resample.ts";
+import { type InputSpec, type Pixels, resizedSize } from "./resample/geometry.ts";
+import { centerCrop, type Passes, resize, resizeAndCrop } from "./resample/resample.ts";
 import { normalize, pixelsToTensor, type Tensor, toTensor } from "./tensor.ts";
 
 /** The network's input, float32 `[1, 3, crop, crop]`: Resize, CenterCrop, ToTensor and Normalize, bit for bit. */

@@ -1,8 +1,8 @@
-import type { InputSpec, Pixels } from "./geometry.ts";
-import { kernelOf } from "./kernel.ts";
-import { bytesOf, Layout } from "./layout.ts";
+import type { InputSpec, Pixels } from "./resample/geometry.ts";
+import { kernelOf } from "./resample/kernel.ts";
+import { bytesOf, Layout } from "./resample/layout.ts";
 
-export type { InputSpec } from "./geometry.ts";
+export type { InputSpec } from "./resample/geometry.ts";
 
 /** A float32 array with its shape. */
 export interface Tensor {

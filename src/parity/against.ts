@@ -1,9 +1,9 @@
 /** Which Python the reference runs in, and on which device. */
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { IsotorchError } from "../errors.ts";
-import { findEnvironment } from "../worker/environment.ts";
-import type { EnvironmentOptions } from "../worker/environment.ts";
+import { IsotorchError } from "../base/errors.ts";
+import { findEnvironment } from "../python/environment.ts";
+import type { EnvironmentOptions } from "../python/environment.ts";
 import type { WorkerInfo } from "../worker/start.ts";
 import type { ReferenceOptions } from "./reference.ts";
 

@@ -1,12 +1,12 @@
 /** Stage by stage, ours against the reference's: where do they part? */
-import type { PreparedBy } from "../handoff.ts";
-import type { Handoff } from "../options.ts";
-import { agreementOf, nearTieOf } from "./agreement.ts";
-import type { Agreement, NearTie } from "./agreement.ts";
-import { closenessOf, FLOAT32_TOLERANCE } from "./closeness.ts";
-import type { Closeness, Tolerance } from "./closeness.ts";
-import { compareArrays, compareLabels } from "./compare.ts";
-import type { Comparison } from "./compare.ts";
+import type { PreparedBy } from "../classification/handoff.ts";
+import type { Handoff } from "../classification/options.ts";
+import { agreementOf, nearTieOf } from "./compare/agreement.ts";
+import type { Agreement, NearTie } from "./compare/agreement.ts";
+import { closenessOf, FLOAT32_TOLERANCE } from "./compare/closeness.ts";
+import type { Closeness, Tolerance } from "./compare/closeness.ts";
+import { compareArrays, compareLabels } from "./compare/compare.ts";
+import type { Comparison } from "./compare/compare.ts";
 import { STAGES } from "./stages.ts";
 import type { ArrayStage, OurTrace, Refusal, Stage, Traced } from "./stages.ts";
 

@@ -1,19 +1,19 @@
 /** Our side of the ladder: the real path through the classifier, and its steps one by one beside it. */
-import type { Classification, Classifier, DetailedResult } from "../classifier.ts";
-import { IsotorchError } from "../errors.ts";
-import type { IsotorchErrorCode } from "../errors.ts";
+import type { Classification, Classifier, DetailedResult } from "../classification/classifier.ts";
+import { IsotorchError } from "../base/errors.ts";
+import type { IsotorchErrorCode } from "../base/errors.ts";
 import { firstAxis } from "../image/attest/attestation.ts";
-import type { CoefficientSource } from "../image/coefficients.ts";
-import { resizedSize } from "../image/geometry.ts";
-import type { InputSpec, Pixels } from "../image/geometry.ts";
+import type { CoefficientSource } from "../image/resample/coefficients.ts";
+import { resizedSize } from "../image/resample/geometry.ts";
+import type { InputSpec, Pixels } from "../image/resample/geometry.ts";
 import { preprocessPixels, preprocessStages } from "../image/preprocess.ts";
-import { resizeAndCrop } from "../image/resample.ts";
-import type { Passes } from "../image/resample.ts";
-import type { ImageInput } from "../image/source.ts";
+import { resizeAndCrop } from "../image/resample/resample.ts";
+import type { Passes } from "../image/resample/resample.ts";
+import type { ImageInput } from "../image/source/source.ts";
 import { normalize, toTensor } from "../image/tensor.ts";
-import type { ClassifyOptions } from "../options.ts";
-import { arrayOfFloats, arrayOfIntegers, arrayOfPixels, arrayOfTensor } from "./array.ts";
-import type { StageArray } from "./array.ts";
+import type { ClassifyOptions } from "../classification/options.ts";
+import { arrayOfFloats, arrayOfIntegers, arrayOfPixels, arrayOfTensor } from "./compare/array.ts";
+import type { StageArray } from "./compare/array.ts";
 import { LARGEST_RESIZED } from "./stages.ts";
 import type { ArrayStage, OurTrace, Refusal } from "./stages.ts";
 

@@ -1,25 +1,25 @@
 /** A run: the classifier once per handoff on one side, the reference on the other, picture after picture. */
-import { shown } from "../base/shown.ts";
+import { shown } from "../base/text/shown.ts";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createClassifier } from "../classifier.ts";
-import type { Classifier } from "../classifier.ts";
-import { IsotorchError, messageOf } from "../errors.ts";
-import { pathOf } from "../base/names.ts";
-import { readLabelFile } from "../labels.ts";
+import { createClassifier } from "../classification/classifier.ts";
+import type { Classifier } from "../classification/classifier.ts";
+import { IsotorchError, messageOf } from "../base/errors.ts";
+import { pathOf } from "../base/text/names.ts";
+import { readLabelFile } from "../classification/labels/labels.ts";
 import type { Attestation } from "../image/attest/attestation.ts";
-import type { InputSpec } from "../image/geometry.ts";
-import type { ClassifierOptions, ClassifyOptions, Handoff } from "../options.ts";
-import { PACKAGE_VERSION } from "../version.ts";
+import type { InputSpec } from "../image/resample/geometry.ts";
+import type { ClassifierOptions, ClassifyOptions, Handoff } from "../classification/options.ts";
+import { PACKAGE_VERSION } from "../base/version.ts";
 import type { WorkerInfo } from "../worker/start.ts";
 import type { Against } from "./against.ts";
 import { resolveAgainst } from "./against.ts";
-import type { Tolerance } from "./closeness.ts";
+import type { Tolerance } from "./compare/closeness.ts";
 import { climb } from "./ladder.ts";
 import type { Ladder } from "./ladder.ts";
 import { ourStages } from "./ours.ts";
-import { Kinds } from "./pictures.ts";
+import { Kinds } from "./eval/pictures.ts";
 import { Reference } from "./reference.ts";
 import type { OurTrace, Refusal, Traced } from "./stages.ts";
 

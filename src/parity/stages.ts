@@ -1,6 +1,6 @@
 /** The rungs of the ladder, and what one side leaves on each of them. */
-import type { PreparedBy } from "../handoff.ts";
-import type { StageArray } from "./array.ts";
+import type { PreparedBy } from "../classification/handoff.ts";
+import type { StageArray } from "./compare/array.ts";
 
 /** The tutorial's steps, in its order. A stage that differs explains every later one. */
 export const STAGES = [

@@ -1,17 +1,17 @@
 /** Puts the network on Ray Serve, and takes it off again: the two commands of `python/isotorch_worker/ray_app.py`. */
-import { excerpt, shown } from "../base/shown.ts";
+import { excerpt, shown } from "../base/text/shown.ts";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { lastWords } from "../base/status.ts";
-import { IsotorchError, abortError } from "../errors.ts";
-import { resolveClassifierOptions } from "../options.ts";
-import type { ClassifierOptions } from "../options.ts";
-import { resolveCheckpoint } from "../worker/checkpoint.ts";
-import { recordIn } from "../worker/answer.ts";
-import { runCommand } from "../worker/command.ts";
-import { UTF8_FOR_ALL } from "../worker/script.ts";
+import { IsotorchError, abortError } from "../base/errors.ts";
+import { resolveClassifierOptions } from "../classification/options.ts";
+import type { ClassifierOptions } from "../classification/options.ts";
+import { resolveCheckpoint } from "../checkpoints/resolve.ts";
+import { recordIn } from "../python/answer.ts";
+import { runCommand } from "../python/command.ts";
+import { UTF8_FOR_ALL } from "../python/script.ts";
 
 /** One thread takes a convolution that is ten times slower. */
 const LEAST_THREADS = 2;

@@ -1,13 +1,13 @@
 /** Ray's own Python: a virtual environment that sees the PyTorch which isotorch uses, with Ray from PyPI. */
-import { shown } from "../base/shown.ts";
+import { shown } from "../base/text/shown.ts";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { abortError, IsotorchError } from "../errors.ts";
-import { type CommandResult, runCommand } from "../worker/command.ts";
-import { findEnvironment } from "../worker/environment.ts";
-import type { EnvironmentOptions } from "../worker/environment.ts";
-import { UTF8_FOR_ALL } from "../worker/script.ts";
-import { surroundings, venvDirectory } from "../worker/surroundings.ts";
+import { abortError, IsotorchError } from "../base/errors.ts";
+import { type CommandResult, runCommand } from "../python/command.ts";
+import { findEnvironment } from "../python/environment.ts";
+import type { EnvironmentOptions } from "../python/environment.ts";
+import { UTF8_FOR_ALL } from "../python/script.ts";
+import { surroundings, venvDirectory } from "../python/surroundings.ts";
 
 /** Pinned: Ray's test utility and its proxies change from version to version. */
 const RAY = "2.60.0";

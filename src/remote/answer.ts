@@ -1,7 +1,7 @@
 /** From output tensors to the same reply that a worker of this machine gives. */
-import { shown } from "../base/shown.ts";
-import { IsotorchError } from "../errors.ts";
-import type { Frame, MessageOf } from "../worker/wire.ts";
+import { shown } from "../base/text/shown.ts";
+import { IsotorchError } from "../base/errors.ts";
+import type { Frame, MessageOf } from "../protocol/wire.ts";
 import { malformed } from "./failure.ts";
 import { CLASSES } from "./fit.ts";
 import type { Fit } from "./fit.ts";

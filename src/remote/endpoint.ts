@@ -1,6 +1,6 @@
 /** One server: its connections, its circuit, and what is known of it. */
-import type { IsotorchError } from "../errors.ts";
-import type { TransformsName } from "../options.ts";
+import type { IsotorchError } from "../base/errors.ts";
+import type { TransformsName } from "../classification/options.ts";
 import type { WorkerHealth } from "../worker/supervisor.ts";
 import { newCircuit, nextCircuit } from "./circuit.ts";
 import type { Circuit, CircuitEvent } from "./circuit.ts";

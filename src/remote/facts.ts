@@ -1,9 +1,9 @@
 /** What is known of a server's network: its metadata, one real answer, and what an isotorch server says besides. */
-import { IsotorchError } from "../errors.ts";
+import { IsotorchError } from "../base/errors.ts";
 import type { Digests } from "../image/attest/built-in.ts";
-import type { TransformsName } from "../options.ts";
-import { isRecord, parseRecord } from "../base/json.ts";
-import { specOf } from "../worker/known.ts";
+import type { TransformsName } from "../classification/options.ts";
+import { isRecord, parseRecord } from "../base/files/json.ts";
+import { specOf } from "../checkpoints/table.ts";
 import { labelsIn, outputsFor, resultOf } from "./answer.ts";
 import { failureOfReply, malformed } from "./failure.ts";
 import { CLASSES, fitOf, mismatch } from "./fit.ts";

@@ -1,8 +1,8 @@
 /** What went wrong with a remote server, as typed errors, and which of it another try may mend. */
-import { excerpt, shown } from "../base/shown.ts";
-import { ERROR_CODES, IsotorchError, messageOf } from "../errors.ts";
-import type { IsotorchErrorCode } from "../errors.ts";
-import { parseRecord } from "../base/json.ts";
+import { excerpt, shown } from "../base/text/shown.ts";
+import { ERROR_CODES, IsotorchError, messageOf } from "../base/errors.ts";
+import type { IsotorchErrorCode } from "../base/errors.ts";
+import { parseRecord } from "../base/files/json.ts";
 import type { Reply } from "./http.ts";
 
 /** There is no whole answer: nobody listens, or the connection was cut. */

@@ -1,7 +1,7 @@
 /** The option `remote`: what it takes, and in one shape with its defaults filled in and its addresses checked. */
-import { withoutEnd } from "../base/trim.ts";
-import { shownValue } from "../base/shown.ts";
-import { IsotorchError } from "../errors.ts";
+import { withoutEnd } from "../base/text/trim.ts";
+import { shownValue } from "../base/text/shown.ts";
+import { IsotorchError } from "../base/errors.ts";
 
 /** Servers that hold the network. */
 export interface RemoteOptions {

@@ -1,15 +1,15 @@
 /** Remote servers behind the interface of a worker pool: turns, failover, retries; each call settles exactly once. */
-import { shown } from "../base/shown.ts";
+import { shown } from "../base/text/shown.ts";
 import { setTimeout as delay } from "node:timers/promises";
-import { after } from "../base/timer.ts";
+import { after } from "../base/time/timer.ts";
 import type { AttestationAnswer, Backend } from "../backend.ts";
-import { IsotorchError, abortError } from "../errors.ts";
-import { requestIdOf, traceOf, traceparent } from "../trace.ts";
+import { IsotorchError, abortError } from "../base/errors.ts";
+import { requestIdOf, traceOf, traceparent } from "../base/trace.ts";
 import { closedError } from "../worker/failure.ts";
 import type { Health } from "../worker/pool.ts";
-import type { Phase } from "../worker/supervise.ts";
+import type { Phase } from "../worker/supervision/supervise.ts";
 import type { CallFields, RequestOptions, WorkerStats } from "../worker/supervisor.ts";
-import type { Fields, Frame, MessageOf } from "../worker/wire.ts";
+import type { Fields, Frame, MessageOf } from "../protocol/wire.ts";
 import { outputsFor, resultOf } from "./answer.ts";
 import { RetryBudget } from "./budget.ts";
 import type { Endpoint } from "./endpoint.ts";

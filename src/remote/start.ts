@@ -1,14 +1,14 @@
 /** From the option `remote` to servers that were looked at, and what is known of them. */
 import { readFile } from "node:fs/promises";
-import { IsotorchError, abortError } from "../errors.ts";
+import { IsotorchError, abortError } from "../base/errors.ts";
 import { referenceDigests } from "../image/attest/built-in.ts";
-import type { Handoff, ResolvedClassifierOptions } from "../options.ts";
-import { PACKAGE_VERSION } from "../version.ts";
-import { isRecord } from "../base/json.ts";
-import { specOf } from "../worker/known.ts";
-import { DEFAULT_POLICY } from "../worker/policy.ts";
+import type { Handoff, ResolvedClassifierOptions } from "../classification/options.ts";
+import { PACKAGE_VERSION } from "../base/version.ts";
+import { isRecord } from "../base/files/json.ts";
+import { specOf } from "../checkpoints/table.ts";
+import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
 import type { WorkerInfo } from "../worker/start.ts";
-import type { Phase } from "../worker/supervise.ts";
+import type { Phase } from "../worker/supervision/supervise.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { Facts } from "./facts.ts";
 import { CLASSES, mismatch } from "./fit.ts";

@@ -1,5 +1,5 @@
 /** Whose turn it is: calls wait in their order for a server that has room, and go to the one with the least to do. */
-import { IsotorchError, abortError } from "../errors.ts";
+import { IsotorchError, abortError } from "../base/errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 interface Waiter {

@@ -1,7 +1,7 @@
 /** What every request goes through, before and after its route. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import createRouter from "find-my-way";
-import { excerpt } from "../base/shown.ts";
+import { excerpt } from "../base/text/shown.ts";
 import { JSON_TYPE, json, send } from "./http/answer.ts";
 import type { Answer } from "./http/answer.ts";
 import { Listener } from "./http/listener.ts";

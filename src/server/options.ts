@@ -1,9 +1,9 @@
 /** Every option of the server, documented; resolved once at the door. */
-import { excerpt, shownValue } from "../base/shown.ts";
-import type { Classifier } from "../classifier.ts";
-import { IsotorchError } from "../errors.ts";
-import { DEFAULT_LIMITS } from "../image/limits.ts";
-import { nearest } from "../nearest.ts";
+import { excerpt, shownValue } from "../base/text/shown.ts";
+import type { Classifier } from "../classification/classifier.ts";
+import { IsotorchError } from "../base/errors.ts";
+import { DEFAULT_LIMITS } from "../image/source/limits.ts";
+import { nearest } from "../base/suggest.ts";
 import { checkedHosts } from "./security/hosts.ts";
 import { checkedToken, makeToken } from "./security/token.ts";
 

@@ -1,15 +1,15 @@
 /** From the bytes of a picture, or a tensor, to its classes: decoding elsewhere, the network in the worker. */
-import type { Classifier } from "../classifier.ts";
-import { withinDeadline } from "../deadline.ts";
-import { IsotorchError } from "../errors.ts";
-import type { InputSpec, Pixels } from "../image/geometry.ts";
-import type { Limits } from "../image/limits.ts";
+import type { Classifier } from "../classification/classifier.ts";
+import { withinDeadline } from "../base/time/deadline.ts";
+import { IsotorchError } from "../base/errors.ts";
+import type { InputSpec, Pixels } from "../image/resample/geometry.ts";
+import type { Limits } from "../image/source/limits.ts";
 import type { Pool } from "../image/pool.ts";
 import type { Want } from "../image/prepare.ts";
 import { pixelsToTensor } from "../image/tensor.ts";
 import type { Tensor } from "../image/tensor.ts";
-import type { ClassifyOptions } from "../options.ts";
-import type { DetailedResult } from "../result.ts";
+import type { ClassifyOptions } from "../classification/options.ts";
+import type { DetailedResult } from "../classification/result.ts";
 
 /** How a picture is read, as in `ClassifyOptions`. */
 export type Reading = Required<Pick<ClassifyOptions, "exif" | "icc" | "mode">>;

@@ -1,7 +1,7 @@
 /** What can go wrong over HTTP, and the one table from isotorch's codes to status codes. */
-import { told } from "../base/shown.ts";
-import { IsotorchError } from "../errors.ts";
-import type { IsotorchErrorCode } from "../errors.ts";
+import { told } from "../base/text/shown.ts";
+import { IsotorchError } from "../base/errors.ts";
+import type { IsotorchErrorCode } from "../base/errors.ts";
 
 /** The HTTP status of every code that a call can end with. */
 export const STATUS: Readonly<Record<IsotorchErrorCode, number>> = {

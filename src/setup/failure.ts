@@ -1,7 +1,7 @@
-import { excerpt, shown } from "../base/shown.ts";
+import { excerpt, shown } from "../base/text/shown.ts";
 import { statusText } from "../base/status.ts";
-import { IsotorchError } from "../errors.ts";
-import { type CommandResult, quoted } from "../worker/command.ts";
+import { IsotorchError } from "../base/errors.ts";
+import { type CommandResult, quoted } from "../python/command.ts";
 import { type Step, typed, type Way } from "./plan.ts";
 import { messageIn } from "./report.ts";
 

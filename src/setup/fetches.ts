@@ -1,6 +1,6 @@
 /** What conda is going to download, by its dry run, and how much of it is there already. */
 import { stat } from "node:fs/promises";
-import { isRecord } from "../base/json.ts";
+import { isRecord } from "../base/files/json.ts";
 import type { SetupProgress } from "./progress.ts";
 import { reportIn } from "./report.ts";
 

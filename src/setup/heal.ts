@@ -1,6 +1,6 @@
 /** Takes half-unpacked packages out of conda's caches, which conda itself takes for whole ones. */
 import { lstat, readFile, rm } from "node:fs/promises";
-import { isRecord, parseRecord } from "../base/json.ts";
+import { isRecord, parseRecord } from "../base/files/json.ts";
 
 /** Files of a package that are looked at together. */
 const AT_ONCE = 64;

@@ -1,9 +1,9 @@
-import { IsotorchError } from "../errors.ts";
-import { whichCommand } from "../worker/candidates.ts";
-import { quoted, runCommand } from "../worker/command.ts";
-import { isOlder, OLDEST_PYTHON, pythonVersion } from "../worker/probe.ts";
-import { UTF8_MODE } from "../worker/script.ts";
-import type { Surroundings } from "../worker/surroundings.ts";
+import { IsotorchError } from "../base/errors.ts";
+import { whichCommand } from "../python/candidates.ts";
+import { quoted, runCommand } from "../python/command.ts";
+import { isOlder, OLDEST_PYTHON, pythonVersion } from "../python/probe.ts";
+import { UTF8_MODE } from "../python/script.ts";
+import type { Surroundings } from "../python/surroundings.ts";
 
 const NAMES = ["python3.13", "python3.12", "python3.11", "python3.10", "python3.9", "python3", "python"];
 /** The first Python for which PyTorch may have no wheels. */

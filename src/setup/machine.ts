@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { arch } from "node:os";
-import type { Surroundings } from "../worker/surroundings.ts";
+import type { Surroundings } from "../python/surroundings.ts";
 
 /** What decides about a plan, besides the surroundings. */
 export interface Machine {

@@ -1,12 +1,12 @@
 /** The note that an environment is being made, by which a later setup knows what was left half made. */
-import { shown } from "../base/shown.ts";
+import { shown } from "../base/text/shown.ts";
 import { readFile, stat } from "node:fs/promises";
-import { IsotorchError, messageOf } from "../errors.ts";
-import { makeDirectory, removeFile, writeJson } from "../base/files.ts";
-import { parseRecord } from "../base/json.ts";
-import { type FileLock, tryLock } from "../base/lock.ts";
-import { readPrefix, refusalOf } from "../worker/prefix.ts";
-import { configDirectory, type Surroundings } from "../worker/surroundings.ts";
+import { IsotorchError, messageOf } from "../base/errors.ts";
+import { makeDirectory, removeFile, writeJson } from "../base/files/files.ts";
+import { parseRecord } from "../base/files/json.ts";
+import { type FileLock, tryLock } from "../base/files/lock.ts";
+import { readPrefix, refusalOf } from "../python/conda/prefix.ts";
+import { configDirectory, type Surroundings } from "../python/surroundings.ts";
 
 /** What is being made. */
 export interface Making {

@@ -1,7 +1,7 @@
 /** What `setup` is going to do, before it does it. */
-import { IsotorchError } from "../errors.ts";
-import { quoted } from "../worker/command.ts";
-import type { Manager } from "../worker/managers.ts";
+import { IsotorchError } from "../base/errors.ts";
+import { quoted } from "../python/command.ts";
+import type { Manager } from "../python/conda/managers.ts";
 import type { Variant } from "./variant.ts";
 
 /** The ways of making an environment. */

@@ -1,5 +1,5 @@
 /** The report that `conda --json` ends with. */
-import { isRecord, parseRecord } from "../base/json.ts";
+import { isRecord, parseRecord } from "../base/files/json.ts";
 
 /** The last object in what conda printed; progress and warnings may stand before it. */
 export function reportIn(stdout: string): Record<string, unknown> | undefined {

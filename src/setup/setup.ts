@@ -1,7 +1,7 @@
-import { IsotorchError } from "../errors.ts";
-import { type Environment, findEnvironment, listCandidates } from "../worker/environment.ts";
-import { recordFile, writeRecord } from "../worker/recorded.ts";
-import { forgetUsed } from "../worker/used.ts";
+import { IsotorchError } from "../base/errors.ts";
+import { type Environment, findEnvironment, listCandidates } from "../python/environment.ts";
+import { recordFile, writeRecord } from "../python/recorded.ts";
+import { forgetUsed } from "../python/used.ts";
 import { isUnreachable, stepFailure } from "./failure.ts";
 import { removeHalfMade } from "./conda.ts";
 import { removeBroken } from "./heal.ts";

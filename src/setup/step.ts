@@ -1,7 +1,7 @@
 /** Runs one step of a plan, and tells how far it has come. */
-import { type CommandResult, runCommand } from "../worker/command.ts";
-import { UTF8_FOR_ALL } from "../worker/script.ts";
-import type { Surroundings } from "../worker/surroundings.ts";
+import { type CommandResult, runCommand } from "../python/command.ts";
+import { UTF8_FOR_ALL } from "../python/script.ts";
+import type { Surroundings } from "../python/surroundings.ts";
 import { fetchesIn, type GrowthReader, growthReader } from "./fetches.ts";
 import { noteMaking } from "./making.ts";
 import type { CondaPlan, Step } from "./plan.ts";

@@ -1,8 +1,8 @@
 /** The three conda environments that the worker runs in, and which of them a machine wants. */
 import { fileURLToPath } from "node:url";
-import { whichCommand } from "../worker/candidates.ts";
-import { runCommand } from "../worker/command.ts";
-import type { Surroundings } from "../worker/surroundings.ts";
+import { whichCommand } from "../python/candidates.ts";
+import { runCommand } from "../python/command.ts";
+import type { Surroundings } from "../python/surroundings.ts";
 import type { Machine } from "./machine.ts";
 
 /** `cu113`: the tutorial's CUDA 11.3; `cuda`: a current CUDA 12; `cpu`: no GPU. */

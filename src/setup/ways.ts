@@ -1,9 +1,9 @@
 /** Chooses how to make an environment, and plans it. */
-import { IsotorchError } from "../errors.ts";
-import { venvPython, whichCommand } from "../worker/candidates.ts";
-import { quoted } from "../worker/command.ts";
-import { findManager } from "../worker/managers.ts";
-import { venvDirectory } from "../worker/surroundings.ts";
+import { IsotorchError } from "../base/errors.ts";
+import { venvPython, whichCommand } from "../python/candidates.ts";
+import { quoted } from "../python/command.ts";
+import { findManager } from "../python/conda/managers.ts";
+import { venvDirectory } from "../python/surroundings.ts";
 import { planConda } from "./conda.ts";
 import { newestPython } from "./interpreters.ts";
 import type { Machine } from "./machine.ts";

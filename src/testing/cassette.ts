@@ -2,12 +2,12 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { IsotorchError, messageOf } from "../errors.ts";
-import type { Classification, DetailedResult } from "../classifier.ts";
-import type { LoadedImage } from "../image/source.ts";
-import type { ResolvedClassifyOptions } from "../options.ts";
-import { writeWhole } from "../base/files.ts";
-import { isRecord } from "../base/json.ts";
+import { IsotorchError, messageOf } from "../base/errors.ts";
+import type { Classification, DetailedResult } from "../classification/classifier.ts";
+import type { LoadedImage } from "../image/source/source.ts";
+import type { ResolvedClassifyOptions } from "../classification/options.ts";
+import { writeWhole } from "../base/files/files.ts";
+import { isRecord } from "../base/files/json.ts";
 
 /** What a cassette file holds. */
 export interface Cassette {

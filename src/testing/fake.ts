@@ -1,26 +1,35 @@
-import { DRAIN_MS } from "../accepted.ts";
-import { guardedCall } from "../callbacks.ts";
-import type { Classification, Classifier, DetailedResult, Stats } from "../classifier.ts";
-import { withinDeadline } from "../deadline.ts";
-import { IsotorchError, messageOf } from "../errors.ts";
-import { StageTimes } from "../histogram.ts";
-import { readHeader } from "../image/format.ts";
-import { asInput, loadImage } from "../image/source.ts";
-import type { ImageInput, LoadedImage } from "../image/source.ts";
+import { DRAIN_MS } from "../classification/accepted.ts";
+import { guardedCall } from "../base/callbacks.ts";
+import type { Classification, Classifier, DetailedResult, Stats } from "../classification/classifier.ts";
+import { withinDeadline } from "../base/time/deadline.ts";
+import { IsotorchError, messageOf } from "../base/errors.ts";
+import { StageTimes } from "../base/time/histogram.ts";
+import { readHeader } from "../image/decode/format.ts";
+import { asInput, loadImage } from "../image/source/source.ts";
+import type { ImageInput, LoadedImage } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
-import { nearest } from "../nearest.ts";
-import { readLabels } from "../labels.ts";
-import { checkDrain, checkTopK, resolveClassifierOptions, resolveClassifyOptions } from "../options.ts";
-import type { ClassifierOptions, ClassifyOptions, ResolvedClassifyOptions } from "../options.ts";
-import { Stopwatch } from "../stopwatch.ts";
+import { nearest } from "../base/suggest.ts";
+import { readLabels } from "../classification/labels/labels.ts";
+import {
+  checkDrain,
+  checkTopK,
+  resolveClassifierOptions,
+  resolveClassifyOptions,
+} from "../classification/options.ts";
+import type {
+  ClassifierOptions,
+  ClassifyOptions,
+  ResolvedClassifyOptions,
+} from "../classification/options.ts";
+import { Stopwatch } from "../base/time/stopwatch.ts";
 import { closedError } from "../worker/failure.ts";
 import type { Health } from "../worker/pool.ts";
 import type { WorkerInfo } from "../worker/start.ts";
-import type { Phase } from "../worker/supervise.ts";
+import type { Phase } from "../worker/supervision/supervise.ts";
 import { entriesOf, readCassette, replay } from "./cassette.ts";
 import type { Cassette } from "./cassette.ts";
 import { fakeInfo } from "./info.ts";
-import { PictureByPicture } from "../lists.ts";
+import { PictureByPicture } from "../classification/lists.ts";
 
 /** One class of a made-up answer; what is left out is filled in. */
 export interface FakeClass {

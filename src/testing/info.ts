@@ -1,7 +1,7 @@
 import { referenceAttestation } from "../image/attest/attestation.ts";
 import { referenceDigests } from "../image/attest/built-in.ts";
-import type { TransformsName } from "../options.ts";
-import { specOf } from "../worker/known.ts";
+import type { TransformsName } from "../classification/options.ts";
+import { specOf } from "../checkpoints/table.ts";
 import type { WorkerInfo } from "../worker/start.ts";
 
 /** What a fake classifier says of itself: that it is one. */

@@ -1,14 +1,14 @@
 /** What the real classifier does in Node: the only part of a fake one that needs sharp. No process is started for it. */
-import { payloadOf, tensorOf } from "../handoff.ts";
-import type { Payload, Preparation, Preprocessed } from "../handoff.ts";
-import { IsotorchError } from "../errors.ts";
+import { payloadOf, tensorOf } from "../classification/handoff.ts";
+import type { Payload, Preparation, Preprocessed } from "../classification/handoff.ts";
+import { IsotorchError } from "../base/errors.ts";
 import { referenceAttestation } from "../image/attest/attestation.ts";
 import { prepare } from "../image/prepare.ts";
-import { DEFAULT_LIMITS } from "../image/limits.ts";
-import type { ImageInput } from "../image/source.ts";
+import { DEFAULT_LIMITS } from "../image/source/limits.ts";
+import type { ImageInput } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
-import type { ResolvedClassifyOptions, TransformsName } from "../options.ts";
-import { specOf } from "../worker/known.ts";
+import type { ResolvedClassifyOptions, TransformsName } from "../classification/options.ts";
+import { specOf } from "../checkpoints/table.ts";
 
 /** As for the most common Pillow: a fake classifier has none to be compared with. */
 function preparation(transforms: TransformsName, signal: AbortSignal): Preparation {

@@ -1,18 +1,22 @@
-import { DRAIN_MS } from "../accepted.ts";
-import type { Classifier, DetailedResult, Stats } from "../classifier.ts";
-import { IsotorchError } from "../errors.ts";
-import { withinDeadline } from "../deadline.ts";
-import { asInput, loadImage } from "../image/source.ts";
-import type { ImageInput, LoadedImage } from "../image/source.ts";
+import { DRAIN_MS } from "../classification/accepted.ts";
+import type { Classifier, DetailedResult, Stats } from "../classification/classifier.ts";
+import { IsotorchError } from "../base/errors.ts";
+import { withinDeadline } from "../base/time/deadline.ts";
+import { asInput, loadImage } from "../image/source/source.ts";
+import type { ImageInput, LoadedImage } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
-import { checkDrain, resolveClassifyOptions } from "../options.ts";
-import type { ClassifierOptions, ClassifyOptions, ResolvedClassifyOptions } from "../options.ts";
+import { checkDrain, resolveClassifyOptions } from "../classification/options.ts";
+import type {
+  ClassifierOptions,
+  ClassifyOptions,
+  ResolvedClassifyOptions,
+} from "../classification/options.ts";
 import type { Health } from "../worker/pool.ts";
 import type { WorkerInfo } from "../worker/start.ts";
-import type { Phase } from "../worker/supervise.ts";
+import type { Phase } from "../worker/supervision/supervise.ts";
 import { entryOf, keyOf, placeOf, readCassette, writeCassette } from "./cassette.ts";
 import type { CassetteEntry } from "./cassette.ts";
-import { PictureByPicture } from "../lists.ts";
+import { PictureByPicture } from "../classification/lists.ts";
 
 /**
  * A real classifier that also writes each of its answers into a cassette file, for `createFakeClassifier`. A file that

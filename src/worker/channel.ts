@@ -6,9 +6,9 @@ import { lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Router } from "zeromq";
-import { IsotorchError, messageOf } from "../errors.ts";
-import { MAX_FRAME_BYTES, addressOf, decode, encode, versionOf } from "./wire.ts";
-import type { Message } from "./wire.ts";
+import { IsotorchError, messageOf } from "../base/errors.ts";
+import { MAX_FRAME_BYTES, addressOf, decode, encode, versionOf } from "../protocol/wire.ts";
+import type { Message } from "../protocol/wire.ts";
 
 /** Messages that either side may queue inside the socket; the default of 1000 would hide 600 MB of tensors. */
 const HIGH_WATER_MARK = 8;

@@ -1,12 +1,12 @@
 /** What went wrong with a worker, as typed errors: what it said, and how it ended. */
-import { excerpt } from "../base/shown.ts";
+import { excerpt } from "../base/text/shown.ts";
 import { endText } from "../base/status.ts";
-import { ERROR_CODES, IsotorchError, messageOf } from "../errors.ts";
-import type { IsotorchErrorCode } from "../errors.ts";
-import { isOfEnvironment, lastLine } from "./crash.ts";
+import { ERROR_CODES, IsotorchError, messageOf } from "../base/errors.ts";
+import type { IsotorchErrorCode } from "../base/errors.ts";
+import { isOfEnvironment, lastLine } from "../base/crash.ts";
 import type { WorkerExit } from "./process.ts";
-import type { Failure } from "./supervise.ts";
-import type { MessageOf } from "./wire.ts";
+import type { Failure } from "./supervision/supervise.ts";
+import type { MessageOf } from "../protocol/wire.ts";
 
 /** An `error` message as the error that it means. */
 export function errorOf({ fields, frames }: MessageOf<"error">): IsotorchError {

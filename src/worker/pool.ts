@@ -1,8 +1,8 @@
 /** Several workers as one: each call goes to the one with the least to do. */
 import type { Backend } from "../backend.ts";
-import { IsotorchError } from "../errors.ts";
+import { IsotorchError } from "../base/errors.ts";
 import type { WorkerReady } from "./session.ts";
-import type { Phase } from "./supervise.ts";
+import type { Phase } from "./supervision/supervise.ts";
 import { Supervisor } from "./supervisor.ts";
 import type {
   CallFields,
@@ -11,7 +11,7 @@ import type {
   WorkerHealth,
   WorkerStats,
 } from "./supervisor.ts";
-import type { Frame, MessageOf } from "./wire.ts";
+import type { Frame, MessageOf } from "../protocol/wire.ts";
 
 /** How the workers are; made of what they answered, not of what is hoped. */
 export interface Health extends WorkerHealth {

@@ -2,8 +2,8 @@
 import { spawn } from "node:child_process";
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import type { Socket } from "node:net";
-import { after } from "../base/timer.ts";
-import { IsotorchError, messageOf } from "../errors.ts";
+import { after } from "../base/time/timer.ts";
+import { IsotorchError, messageOf } from "../base/errors.ts";
 
 const STDERR_TAIL_BYTES = 64 * 1024;
 const POLITE_EXIT_MS = 2_000;

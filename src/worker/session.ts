@@ -2,16 +2,16 @@
  * One worker from its start to its end: handshake, requests and replies, close.
  * Whoever waits for a reply gets one, or the reason why none will come.
  */
-import { IsotorchError, abortError } from "../errors.ts";
+import { IsotorchError, abortError } from "../base/errors.ts";
 import type { Digests } from "../image/attest/built-in.ts";
 import { setTimeout as delay } from "node:timers/promises";
-import { after, type Timer } from "../base/timer.ts";
+import { after, type Timer } from "../base/time/timer.ts";
 import { Channel } from "./channel.ts";
 import { closedError, deathOf, errorOf } from "./failure.ts";
 import { WorkerProcess } from "./process.ts";
 import type { WorkerCommand, WorkerExit } from "./process.ts";
-import { frameOf, otherVersion, stringsOf, textsOf } from "./wire.ts";
-import type { Fields, Frame, Message, MessageOf } from "./wire.ts";
+import { frameOf, otherVersion, stringsOf, textsOf } from "../protocol/wire.ts";
+import type { Fields, Frame, Message, MessageOf } from "../protocol/wire.ts";
 
 export interface SessionOptions {
   readonly command: Omit<WorkerCommand, "startLine">;

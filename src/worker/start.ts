@@ -1,28 +1,28 @@
 /** From resolved options to a worker that is ready: environment, checkpoint, session. */
 import { isDeepStrictEqual } from "node:util";
-import { IsotorchError } from "../errors.ts";
+import { IsotorchError } from "../base/errors.ts";
 import type { Attestation } from "../image/attest/attestation.ts";
 import type { Digests } from "../image/attest/built-in.ts";
-import type { Handoff, ResolvedClassifierOptions, TransformsName } from "../options.ts";
-import { resolveCheckpoint } from "./checkpoint.ts";
-import type { Checkpoint } from "./checkpoint.ts";
-import { findEnvironment, forgetEnvironment } from "./environment.ts";
-import type { Environment, EnvironmentOptions } from "./environment.ts";
+import type { Handoff, ResolvedClassifierOptions, TransformsName } from "../classification/options.ts";
+import { resolveCheckpoint } from "../checkpoints/resolve.ts";
+import type { Checkpoint } from "../checkpoints/resolve.ts";
+import { findEnvironment, forgetEnvironment } from "../python/environment.ts";
+import type { Environment, EnvironmentOptions } from "../python/environment.ts";
 import { placementsOf, saysThreads } from "./placement.ts";
 import type { Placement } from "./placement.ts";
 import { Pool } from "./pool.ts";
 import type { Start } from "./pool.ts";
-import { usableCpus } from "./quota.ts";
-import { scriptArguments, WORKER_SCRIPT } from "./script.ts";
-import type { WireSpec } from "./messages.ts";
-import { DEFAULT_POLICY } from "./policy.ts";
-import type { SupervisionPolicy } from "./policy.ts";
+import { usableCpus } from "../python/quota.ts";
+import { scriptArguments, WORKER_SCRIPT } from "../python/script.ts";
+import type { WireSpec } from "../protocol/messages.ts";
+import { DEFAULT_POLICY } from "./supervision/policy.ts";
+import type { SupervisionPolicy } from "./supervision/policy.ts";
 import { Session } from "./session.ts";
-import type { Phase } from "./supervise.ts";
-import { surroundings } from "./surroundings.ts";
-import { noteUsed } from "./used.ts";
+import type { Phase } from "./supervision/supervise.ts";
+import { surroundings } from "../python/surroundings.ts";
+import { noteUsed } from "../python/used.ts";
 import type { SessionOptions, WorkerReady } from "./session.ts";
-import { PROTOCOL_VERSION } from "./wire.ts";
+import { PROTOCOL_VERSION } from "../protocol/wire.ts";
 
 /** What was chosen and what runs; every value was measured or answered, none assumed. */
 export interface WorkerInfo {
@@ -98,7 +98,7 @@ export interface WorkerPlace {
   readonly threads: number;
 }
 
-export type { WireSpec as WorkerSpec } from "./messages.ts";
+export type { WireSpec as WorkerSpec } from "../protocol/messages.ts";
 
 /** Supervised workers and what is known of them. */
 export interface StartedWorkers {

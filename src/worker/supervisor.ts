@@ -1,15 +1,15 @@
 /** Turns the effects of `supervise.ts` into deeds: owns the processes, the timer and every caller's promise. */
-import { after, type Timer } from "../base/timer.ts";
-import { IsotorchError, abortError } from "../errors.ts";
-import { isFromOutside } from "./crash.ts";
+import { after, type Timer } from "../base/time/timer.ts";
+import { IsotorchError, abortError } from "../base/errors.ts";
+import { isFromOutside } from "../base/crash.ts";
 import { asError, closedError, failureOf, isFatal } from "./failure.ts";
-import type { SupervisionPolicy } from "./policy.ts";
+import type { SupervisionPolicy } from "./supervision/policy.ts";
 import { Session } from "./session.ts";
 import type { SessionOptions, WorkerReady } from "./session.ts";
-import { isStalled } from "./stall.ts";
-import { initialState, openCalls, phaseOf, supervise, wakeAt } from "./supervise.ts";
-import type { Effect, Event, Failure, Phase, State } from "./supervise.ts";
-import type { Fields, Frame, MessageOf } from "./wire.ts";
+import { isStalled } from "./supervision/stall.ts";
+import { initialState, openCalls, phaseOf, supervise, wakeAt } from "./supervision/supervise.ts";
+import type { Effect, Event, Failure, Phase, State } from "./supervision/supervise.ts";
+import type { Fields, Frame, MessageOf } from "../protocol/wire.ts";
 
 /** How one worker is; made of what it answered, not of what is hoped. */
 export interface WorkerHealth {

@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { attest, firstAxis, leftOfKind, referenceAttestation } from "../../src/image/attest/attestation.ts";
 import { ownDigests } from "../../src/image/attest/digests.ts";
 import { referenceDigests, resizeName, steps } from "../../src/image/attest/built-in.ts";
-import { resizedSize, shapeOf } from "../../src/image/geometry.ts";
+import { resizedSize, shapeOf } from "../../src/image/resample/geometry.ts";
 import { KINDS } from "../../src/image/headers/kinds.ts";
-import { specOf } from "../../src/worker/known.ts";
+import { specOf } from "../../src/checkpoints/table.ts";
 
 const SPEC = specOf("IMAGENET1K_V1");
 const own = await ownDigests();

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { attesting } from "../../src/attesting.ts";
+import { attesting } from "../../src/classification/attesting.ts";
 import { ownDigests } from "../../src/image/attest/digests.ts";
 import { referenceDigests } from "../../src/image/attest/built-in.ts";
-import { specOf } from "../../src/worker/known.ts";
+import { specOf } from "../../src/checkpoints/table.ts";
 
 const own = await ownDigests();
 const answer = (digests: Readonly<Record<string, string>>) => ({ source: "worker" as const, digests });

@@ -8,9 +8,9 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { download } from "../../src/worker/download.ts";
+import { download } from "../../src/checkpoints/download.ts";
 import { proxyFor, USER_AGENT } from "../../src/base/fetch.ts";
-import { loadImage } from "../../src/image/source.ts";
+import { loadImage } from "../../src/image/source/source.ts";
 import { Connections } from "../../src/remote/http.ts";
 
 const BYTES = Buffer.from(Array.from({ length: 100_000 }, (_, at) => (at * 31) & 255));

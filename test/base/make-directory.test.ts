@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { makeDirectory } from "../../src/base/files.ts";
+import { makeDirectory } from "../../src/base/files/files.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { checkAddressSpace, outOfMemory } from "../../src/base/memory.ts";
-import { IsotorchError } from "../../src/errors.ts";
+import { IsotorchError } from "../../src/base/errors.ts";
 
 const MIB = 2 ** 20;
 const proc =

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { COMMANDS } from "../../src/cli/commands.ts";
-import { flagsOf, helpOf, parserOf } from "../../src/cli/description.ts";
+import { COMMANDS } from "../../src/cli/registry.ts";
+import { flagsOf, helpOf, parserOf } from "../../src/cli/flags/description.ts";
 
 const seen = vi.hoisted(() => ({ flags: undefined as object | undefined }));
 class Parsed extends Error {}
-vi.mock("../../src/cli/flags.ts", async (original) => ({
+vi.mock("../../src/cli/flags/flags.ts", async (original) => ({
   ...(await original<object>()),
   parseFlags: (_argv: unknown, flags: object): never => {
     seen.flags = flags;

@@ -10,8 +10,8 @@ import { CACHE_DIR } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-const USED = new URL("../../dist/worker/used.js", import.meta.url).href;
-const SURROUNDINGS = new URL("../../dist/worker/surroundings.js", import.meta.url).href;
+const USED = new URL("../../dist/python/used.js", import.meta.url).href;
+const SURROUNDINGS = new URL("../../dist/python/surroundings.js", import.meta.url).href;
 const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
 const IMAGE = join(EXAMPLES, readdirSync(EXAMPLES).toSorted()[0] ?? "");
 const NETWORK = ["--weights", "untrained:0", "--cache-dir", CACHE_DIR, "--threads", "2", "--device", "cpu"];

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { describe, expect, test } from "vitest";
-import { COMMANDS } from "../../src/cli/commands.ts";
-import { flagsOf, parserOf } from "../../src/cli/description.ts";
+import { COMMANDS } from "../../src/cli/registry.ts";
+import { flagsOf, parserOf } from "../../src/cli/flags/description.ts";
 import { BLOCKS, ROOT, textOf } from "./blocks.ts";
 import type { Block } from "./blocks.ts";
 

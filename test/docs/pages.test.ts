@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { exitCodeOf } from "../../src/cli/exit.ts";
-import { ERROR_CODES, IsotorchError } from "../../src/errors.ts";
+import { ERROR_CODES, IsotorchError } from "../../src/base/errors.ts";
 import { BLOCKS, PAGES, ROOT, textOf } from "./blocks.ts";
 
 /** What is done with the blocks of each language; another language needs a decision, here. */

@@ -1,11 +1,11 @@
 /** Recorded answers of `probe --import` as findings of `doctor`. */
 import { readFileSync } from "node:fs";
-import { parseRecord } from "../../src/base/json.ts";
+import { parseRecord } from "../../src/base/files/json.ts";
 import type { Cache, Findings } from "../../src/doctor/findings.ts";
 import type { Gpu } from "../../src/setup/variant.ts";
-import type { CatalogueEntry } from "../../src/worker/catalogue.ts";
-import type { Environment } from "../../src/worker/environment.ts";
-import { parseExamination } from "../../src/worker/examine.ts";
+import type { CatalogueEntry } from "../../src/checkpoints/list.ts";
+import type { Environment } from "../../src/python/environment.ts";
+import { parseExamination } from "../../src/python/examine.ts";
 
 export const P2000: Gpu = { name: "Quadro P2000", capability: "6.1", driver: "472.39" };
 export const CACHE: Cache = {

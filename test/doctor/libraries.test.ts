@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openmpRuntimes } from "../../src/doctor/openmp.ts";
 import { problemsIn } from "../../src/doctor/rules.ts";
-import { parseExamination } from "../../src/worker/examine.ts";
+import { parseExamination } from "../../src/python/examine.ts";
 import { findings } from "./findings.ts";
 
 describe("an import that the system refuses is known by its words", () => {

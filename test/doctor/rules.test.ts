@@ -6,9 +6,9 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Findings } from "../../src/doctor/findings.ts";
 import { problemsIn, RULES } from "../../src/doctor/rules.ts";
-import type { Candidate, Environment } from "../../src/worker/environment.ts";
-import { parseExamination } from "../../src/worker/examine.ts";
-import type { Lost } from "../../src/worker/lost.ts";
+import type { Candidate, Environment } from "../../src/python/environment.ts";
+import { parseExamination } from "../../src/python/examine.ts";
+import type { Lost } from "../../src/python/lost.ts";
 import { CACHE, findings, P2000, V1 } from "./findings.ts";
 
 function refused(reason: string, over: Partial<Candidate> = {}): Candidate {

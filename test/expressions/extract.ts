@@ -7,7 +7,7 @@ import { PYTHON } from "../python.ts";
 
 /** Where an expression stands, and what it is. */
 export interface Expression {
-  /** `src/labels/csv.ts:75` */
+  /** `src/classification/labels/csv.ts:75` */
   readonly place: string;
   readonly source: string;
   readonly flags: string;

@@ -3,8 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { devNull, tmpdir } from "node:os";
 import { join, posix, win32 } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { checkpointDirectory, NO_HOME, surroundings, venvDirectory } from "../../src/worker/surroundings.ts";
-import { noteUsed, usedFile } from "../../src/worker/used.ts";
+import { checkpointDirectory, NO_HOME, surroundings, venvDirectory } from "../../src/python/surroundings.ts";
+import { noteUsed, usedFile } from "../../src/python/used.ts";
 import { CACHE_DIR } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
 import { DOG, isotorch } from "./cli.ts";

@@ -3,12 +3,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { givenArguments } from "../../src/cli/arguments.ts";
-import { picturesOf } from "../../src/cli/inputs.ts";
-import { loadImage } from "../../src/image/source.ts";
-import { readImageFolder } from "../../src/parity/imagefolder.ts";
-import { findPictures } from "../../src/parity/pictures.ts";
-import { filesUnder, PassedOver } from "../../src/parity/walk.ts";
+import { givenArguments } from "../../src/cli/flags/arguments.ts";
+import { picturesOf } from "../../src/cli/lists/inputs.ts";
+import { loadImage } from "../../src/image/source/source.ts";
+import { readImageFolder } from "../../src/parity/eval/imagefolder.ts";
+import { findPictures } from "../../src/parity/eval/pictures.ts";
+import { filesUnder, PassedOver } from "../../src/parity/eval/walk.ts";
 import { CACHE_DIR } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
 import { DOG, ended, isotorch } from "./cli.ts";

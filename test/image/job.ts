@@ -1,6 +1,6 @@
 /** Jobs for the processes that prepare pictures. */
 import { referenceAttestation } from "../../src/image/attest/attestation.ts";
-import { DEFAULT_LIMITS } from "../../src/image/limits.ts";
+import { DEFAULT_LIMITS } from "../../src/image/source/limits.ts";
 import type { Job } from "../../src/image/prepare.ts";
 import { SPEC_V1 } from "./random.ts";
 

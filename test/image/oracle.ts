@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { PYTHON } from "../python.ts";
-import type { Interpolation, InputSpec, Pixels, Size } from "../../src/image/geometry.ts";
+import type { Interpolation, InputSpec, Pixels, Size } from "../../src/image/resample/geometry.ts";
 
 const SCRIPT = fileURLToPath(new URL("../../python/pillow_oracle.py", import.meta.url));
 

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, describe, expect, it } from "vitest";
-import { decode } from "../../src/image/decode.ts";
+import { decode } from "../../src/image/decode/decode.ts";
 import { preprocessPixels, preprocessStages } from "../../src/image/preprocess.ts";
 import { Oracle } from "./oracle.ts";
 import { bytesOf, differences, Random, SPEC_V1, SPEC_V2 } from "./random.ts";

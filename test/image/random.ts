@@ -1,4 +1,4 @@
-import type { InputSpec, Pixels } from "../../src/image/geometry.ts";
+import type { InputSpec, Pixels } from "../../src/image/resample/geometry.ts";
 
 /** A small seeded generator (mulberry32): the same numbers for the same seed, everywhere. */
 export class Random {

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import type { Pixels } from "../../src/image/geometry.ts";
+import type { Pixels } from "../../src/image/resample/geometry.ts";
 import { normalize, pixelsToTensor, toTensor } from "../../src/image/tensor.ts";
 import { Oracle } from "./oracle.ts";
 import { bytesOf, differences, SPEC_V1 } from "./random.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chooseLabels, readLabelFile } from "../../src/labels.ts";
+import { chooseLabels, readLabelFile } from "../../src/classification/labels/labels.ts";
 import { failureOf as failure } from "../failure.ts";
 import { encoded, utf16 } from "../texts.ts";
 

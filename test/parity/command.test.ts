@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { run } from "../../src/cli/parity.ts";
+import { run } from "../../src/cli/commands/parity.ts";
 import { CACHE_DIR } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
 

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { decode } from "../../src/image/decode.ts";
+import { decode } from "../../src/image/decode/decode.ts";
 import { htmlReport } from "../../src/parity/report/html.ts";
 import { differenceImage } from "../../src/parity/report/images.ts";
 import { jsonReport } from "../../src/parity/report/json.ts";

@@ -1,10 +1,10 @@
-import type { InputSpec } from "../../src/image/geometry.ts";
-import { arrayOfFloats, arrayOfIntegers, arrayOfPixels } from "../../src/parity/array.ts";
+import type { InputSpec } from "../../src/image/resample/geometry.ts";
+import { arrayOfFloats, arrayOfIntegers, arrayOfPixels } from "../../src/parity/compare/array.ts";
 import type { Compared, ParityWeights, Side } from "../../src/parity/run.ts";
 import { climb } from "../../src/parity/ladder.ts";
 import { stepsOf } from "../../src/parity/ours.ts";
 import type { ArrayStage, OurTrace, Refusal, Traced } from "../../src/parity/stages.ts";
-import type { StageArray } from "../../src/parity/array.ts";
+import type { StageArray } from "../../src/parity/compare/array.ts";
 
 export const SPEC: InputSpec = {
   resize: 256,

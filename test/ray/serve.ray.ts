@@ -1,8 +1,8 @@
 /** Ray Serve on a cluster of two nodes: parity, one replica and two, a replica killed, a node removed. `npm run test:ray`. */
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createClassifier } from "../../src/classifier.ts";
-import type { Classifier } from "../../src/classifier.ts";
+import { createClassifier } from "../../src/classification/classifier.ts";
+import type { Classifier } from "../../src/classification/classifier.ts";
 import type { Tensor } from "../../src/index.ts";
 import { UNTRAINED } from "../checkpoint.ts";
 import { PICTURES, classifySuite } from "../kinds/suite.ts";

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { createClassifier } from "../../src/classifier.ts";
-import { readHeader } from "../../src/image/format.ts";
+import { createClassifier } from "../../src/classification/classifier.ts";
+import { readHeader } from "../../src/image/decode/format.ts";
 import { referenceDigests } from "../../src/image/attest/built-in.ts";
-import { preprocess } from "../../src/oneshot.ts";
+import { preprocess } from "../../src/classification/oneshot.ts";
 import { codeOf, failureOf } from "../failure.ts";
 import { NETWORK, OURS, TRITON, fakeServer, logitsOf, probabilitiesOf, remote, tensor } from "./fake.ts";
 

@@ -4,9 +4,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { afterEach } from "vitest";
-import { createClassifier } from "../../src/classifier.ts";
-import type { Classifier } from "../../src/classifier.ts";
-import type { ClassifierOptions, RemoteOptions } from "../../src/options.ts";
+import { createClassifier } from "../../src/classification/classifier.ts";
+import type { Classifier } from "../../src/classification/classifier.ts";
+import type { ClassifierOptions, RemoteOptions } from "../../src/classification/options.ts";
 
 const CLASSES = 1_000;
 const opened: AsyncDisposable[] = [];

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { Server } from "node:http";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { loadImage } from "../../src/image/source.ts";
+import { loadImage } from "../../src/image/source/source.ts";
 
 let server: Server;
 let base: string;

@@ -3,9 +3,9 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { decode } from "../../src/image/decode.ts";
-import { readHeader } from "../../src/image/format.ts";
-import { loadImage } from "../../src/image/source.ts";
+import { decode } from "../../src/image/decode/decode.ts";
+import { readHeader } from "../../src/image/decode/format.ts";
+import { loadImage } from "../../src/image/source/source.ts";
 import { chunk, jpegOfSize, packedText, png, pngOfSize, webpOfSize } from "./bombs.ts";
 import { PYTHON } from "../python.ts";
 

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import type { Sharp, SharpOptions } from "sharp";
-import { decode } from "../../src/image/decode.ts";
-import { DEFAULT_LIMITS } from "../../src/image/limits.ts";
+import { decode } from "../../src/image/decode/decode.ts";
+import { DEFAULT_LIMITS } from "../../src/image/source/limits.ts";
 
 const given = vi.hoisted(() => [] as unknown[]);
 

@@ -19,7 +19,7 @@ import { pathToFileURL } from "node:url";
 import { setTimeout as delay } from "node:timers/promises";
 import { Packr } from "msgpackr";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { MAX_FRAME_BYTES } from "../../src/worker/wire.ts";
+import { MAX_FRAME_BYTES } from "../../src/protocol/wire.ts";
 import { compiled } from "./compiled.ts";
 import { Peer, openChannel } from "./stranger.ts";
 

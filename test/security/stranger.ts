@@ -3,8 +3,8 @@ import { createHmac } from "node:crypto";
 import { Dealer } from "zeromq";
 import { Channel } from "../../src/worker/channel.ts";
 import type { Invitation } from "../../src/worker/channel.ts";
-import { encode } from "../../src/worker/wire.ts";
-import type { Message } from "../../src/worker/wire.ts";
+import { encode } from "../../src/protocol/wire.ts";
+import type { Message } from "../../src/protocol/wire.ts";
 
 /** A channel with what came through it, and what did not. */
 export interface Watched extends AsyncDisposable {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { ERROR_CODES, IsotorchError } from "../../src/index.ts";
 import type { IsotorchErrorCode } from "../../src/index.ts";
 import { STATUS } from "../../src/server/problem.ts";
-import { preprocess } from "../../src/oneshot.ts";
+import { preprocess } from "../../src/classification/oneshot.ts";
 import { answerOf, closing, errorOf, fake, JPEG, picture, send, serve } from "./serve.ts";
 
 test("a picture as the body gets the command line's object", async () => {

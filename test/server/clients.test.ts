@@ -1,7 +1,7 @@
 /** What the protocol's clients send, by raw requests: KServe's, MLServer's, Triton's, TF Serving's, curl's. */
 import { deflateSync, gunzipSync, gzipSync, inflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { preprocess } from "../../src/oneshot.ts";
+import { preprocess } from "../../src/classification/oneshot.ts";
 import { INFER, VALUES, elements, infer, tensor } from "./infer.ts";
 import { JPEG, TOKEN, answerOf, errorOf, picture, send, serve } from "./serve.ts";
 

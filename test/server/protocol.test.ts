@@ -1,6 +1,6 @@
 /** The Open Inference Protocol against a fake classifier: fields, types, shapes, order, refusals. */
 import { describe, expect, test } from "vitest";
-import { preprocess } from "../../src/oneshot.ts";
+import { preprocess } from "../../src/classification/oneshot.ts";
 import type { Server } from "../../src/server.ts";
 import { INFER, VALUES, elements, infer as inferWith, tensor } from "./infer.ts";
 import { answerOf, errorOf, JPEG, send, serve } from "./serve.ts";

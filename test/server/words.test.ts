@@ -1,6 +1,6 @@
 /** The page's words: both languages have the same, and the Chinese page has a sentence for every error. */
 import { expect, test, vi } from "vitest";
-import { ERROR_CODES } from "../../src/errors.ts";
+import { ERROR_CODES } from "../../src/base/errors.ts";
 import { HTTP_CODES } from "../../src/server/problem.ts";
 
 /** Nothing of the page but its words, as they are in a browser that remembers `language`. */

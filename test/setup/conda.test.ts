@@ -6,8 +6,8 @@ import type { Machine } from "../../src/setup/machine.ts";
 import { noteMaking, readHalfMade } from "../../src/setup/making.ts";
 import type { SetupProgress } from "../../src/setup/progress.ts";
 import { setup, type SetupRequest, type SetupResult } from "../../src/setup/setup.ts";
-import { recordFile } from "../../src/worker/recorded.ts";
-import { configDirectory } from "../../src/worker/surroundings.ts";
+import { recordFile } from "../../src/python/recorded.ts";
+import { configDirectory } from "../../src/python/surroundings.ts";
 import { testMachine, type TestMachine } from "../fixtures/environments/machine.ts";
 
 type Kind = "conda" | "mamba" | "micromamba";

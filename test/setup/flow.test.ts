@@ -4,9 +4,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test, vi } from "vitest";
-import { createClassifier } from "../../src/classifier.ts";
+import { createClassifier } from "../../src/classification/classifier.ts";
 import { setup } from "../../src/setup/setup.ts";
-import { surroundings } from "../../src/worker/surroundings.ts";
+import { surroundings } from "../../src/python/surroundings.ts";
 import { testMachine } from "../fixtures/environments/machine.ts";
 import { UNTRAINED } from "../checkpoint.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { progressBar } from "../../src/cli/setup-progress.ts";
+import { progressBar } from "../../src/cli/terminal/setup-progress.ts";
 import { mambaReader } from "../../src/setup/progress.ts";
 
 describe("lines that tell nothing of the progress are none", () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { recipeOf, VARIANTS } from "../../src/setup/variant.ts";
-import { isOlder, OLDEST_PYTHON, OLDEST_TORCH } from "../../src/worker/probe.ts";
+import { isOlder, OLDEST_PYTHON, OLDEST_TORCH } from "../../src/python/probe.ts";
 
 /** What the worker says that it needs, by the names that it imports. */
 const probe = readFileSync(new URL("../../python/isotorch_worker/probe.py", import.meta.url), "utf8");

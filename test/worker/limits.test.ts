@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { download, type DownloadRequest } from "../../src/worker/download.ts";
+import { download, type DownloadRequest } from "../../src/checkpoints/download.ts";
 
 const BYTES = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 31 + (at >> 8)) & 255));
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");

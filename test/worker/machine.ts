@@ -1,7 +1,7 @@
-import { DEFAULT_POLICY } from "../../src/worker/policy.ts";
-import type { SupervisionPolicy } from "../../src/worker/policy.ts";
-import { initialState, phaseOf, supervise } from "../../src/worker/supervise.ts";
-import type { Effect, Event, State } from "../../src/worker/supervise.ts";
+import { DEFAULT_POLICY } from "../../src/worker/supervision/policy.ts";
+import type { SupervisionPolicy } from "../../src/worker/supervision/policy.ts";
+import { initialState, phaseOf, supervise } from "../../src/worker/supervision/supervise.ts";
+import type { Effect, Event, State } from "../../src/worker/supervision/supervise.ts";
 
 /** The reducer on a virtual clock, with what it asked for so far. */
 export class Machine {

@@ -1,7 +1,7 @@
 /** Messages made from the protocol's own table: sound ones, and ones with something about them that is not. */
 import { Packr } from "msgpackr";
-import type { FrameEntry, Kind, MessageEntry } from "../../src/worker/table.ts";
-import { TABLE } from "../../src/worker/table.ts";
+import type { FrameEntry, Kind, MessageEntry } from "../../src/protocol/table.ts";
+import { TABLE } from "../../src/protocol/table.ts";
 import type { Random } from "../image/random.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });

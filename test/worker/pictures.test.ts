@@ -1,7 +1,7 @@
 /** Encoded pictures at a real worker, around a tiny network: whatever they do to their decoder, all other calls go on. */
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { DEFAULT_POLICY } from "../../src/worker/policy.ts";
+import { DEFAULT_POLICY } from "../../src/worker/supervision/policy.ts";
 import { Supervisor } from "../../src/worker/supervisor.ts";
 import { codeOf } from "../failure.ts";
 import { PYTHON } from "../python.ts";

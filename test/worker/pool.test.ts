@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { DEFAULT_POLICY } from "../../src/worker/policy.ts";
-import type { SupervisionPolicy } from "../../src/worker/policy.ts";
+import { DEFAULT_POLICY } from "../../src/worker/supervision/policy.ts";
+import type { SupervisionPolicy } from "../../src/worker/supervision/policy.ts";
 import { Pool } from "../../src/worker/pool.ts";
 import type { Start } from "../../src/worker/pool.ts";
-import type { Phase } from "../../src/worker/supervise.ts";
+import type { Phase } from "../../src/worker/supervision/supervise.ts";
 import { codeOf, failureOf } from "../failure.ts";
 import { ask, digest, stubSession } from "./stub.ts";
 

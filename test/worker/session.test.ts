@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { afterEach, describe, expect, test } from "vitest";
 import { Session } from "../../src/worker/session.ts";
 import type { SessionOptions } from "../../src/worker/session.ts";
-import { floatsOf, frameOf } from "../../src/worker/wire.ts";
-import type { Frame } from "../../src/worker/wire.ts";
+import { floatsOf, frameOf } from "../../src/protocol/wire.ts";
+import type { Frame } from "../../src/protocol/wire.ts";
 import { failureOf } from "../failure.ts";
 import { digest, pixelsOf, stubSession } from "./stub.ts";
 

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { DEFAULT_POLICY } from "../../src/worker/policy.ts";
-import type { SupervisionPolicy } from "../../src/worker/policy.ts";
+import { DEFAULT_POLICY } from "../../src/worker/supervision/policy.ts";
+import type { SupervisionPolicy } from "../../src/worker/supervision/policy.ts";
 import type { SessionOptions } from "../../src/worker/session.ts";
-import type { Phase } from "../../src/worker/supervise.ts";
+import type { Phase } from "../../src/worker/supervision/supervise.ts";
 import { Supervisor } from "../../src/worker/supervisor.ts";
-import { floatsOf, frameOf } from "../../src/worker/wire.ts";
+import { floatsOf, frameOf } from "../../src/protocol/wire.ts";
 import { PYTHON } from "../python.ts";
 
 export const STUB: string = fileURLToPath(new URL("../fixtures/workers/stub.py", import.meta.url));

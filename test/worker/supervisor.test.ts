@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { IsotorchError } from "../../src/errors.ts";
+import { IsotorchError } from "../../src/base/errors.ts";
 import type { Supervisor } from "../../src/worker/supervisor.ts";
 import { codeOf } from "../failure.ts";
 import { membersOf } from "../processes.ts";

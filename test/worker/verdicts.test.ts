@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { IsotorchError } from "../../src/errors.ts";
-import { decode } from "../../src/worker/wire.ts";
+import { IsotorchError } from "../../src/base/errors.ts";
+import { decode } from "../../src/protocol/wire.ts";
 import { Random } from "../image/random.ts";
 import { PYTHON } from "../python.ts";
 import { madeMessage } from "./made-messages.ts";

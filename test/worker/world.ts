@@ -1,5 +1,5 @@
-import type { SupervisionPolicy } from "../../src/worker/policy.ts";
-import type { Event, Failure } from "../../src/worker/supervise.ts";
+import type { SupervisionPolicy } from "../../src/worker/supervision/policy.ts";
+import type { Event, Failure } from "../../src/worker/supervision/supervise.ts";
 import { Random } from "../image/random.ts";
 import { Machine } from "./machine.ts";
 

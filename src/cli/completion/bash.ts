@@ -1,6 +1,6 @@
-import type { Described } from "../completion.ts";
-import { completesOf, flagsOf } from "../description.ts";
-import type { Description } from "../description.ts";
+import type { Described } from "../commands/completion.ts";
+import { completesOf, flagsOf } from "../flags/description.ts";
+import type { Description } from "../flags/description.ts";
 
 /** Runs in bash 3.2, which macOS has, and later. An empty reply leaves files to bash itself. */
 export function bash(commands: Described): string {

@@ -1,6 +1,6 @@
-import type { Described } from "../completion.ts";
-import { completesOf, flagsOf } from "../description.ts";
-import type { Description } from "../description.ts";
+import type { Described } from "../commands/completion.ts";
+import { completesOf, flagsOf } from "../flags/description.ts";
+import type { Description } from "../flags/description.ts";
 
 export function fish(commands: Described): string {
   const names = commands.map(([name]) => name).join(" ");

@@ -1,6 +1,6 @@
-import type { Described } from "../completion.ts";
-import { completesOf, flagsOf } from "../description.ts";
-import type { Description } from "../description.ts";
+import type { Described } from "../commands/completion.ts";
+import { completesOf, flagsOf } from "../flags/description.ts";
+import type { Description } from "../flags/description.ts";
 
 /** For Windows PowerShell 5.1 and PowerShell 7. Without an answer PowerShell completes files itself. */
 export function powershell(commands: Described): string {

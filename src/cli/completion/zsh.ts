@@ -1,6 +1,6 @@
-import type { Described } from "../completion.ts";
-import { completesOf, flagsOf } from "../description.ts";
-import type { Description, Flag } from "../description.ts";
+import type { Described } from "../commands/completion.ts";
+import { completesOf, flagsOf } from "../flags/description.ts";
+import type { Description, Flag } from "../flags/description.ts";
 
 /** To be sourced after compinit, or put into a folder of fpath as _isotorch. */
 export function zsh(commands: Described): string {

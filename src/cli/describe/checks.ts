@@ -1,5 +1,5 @@
 /** The commands that compare and reproduce. */
-import type { Description } from "../description.ts";
+import type { Description } from "../flags/description.ts";
 import { ENVIRONMENT, MANIFEST, NETWORK, PICTURES, TIMEOUT } from "./shared.ts";
 
 const { handoff, ...ofNetwork } = NETWORK.flags;

@@ -1,4 +1,4 @@
-import type { Description } from "../description.ts";
+import type { Description } from "../flags/description.ts";
 import { ENVIRONMENT, MANIFEST, NETWORK, PICTURES, REMOTE, TIMEOUT } from "./shared.ts";
 
 export const INCLUDABLE = ["logits", "probabilities", "tensor", "timings"] as const;

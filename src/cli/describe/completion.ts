@@ -1,4 +1,4 @@
-import type { Description } from "../description.ts";
+import type { Description } from "../flags/description.ts";
 
 export const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
 

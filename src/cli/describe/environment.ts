@@ -1,5 +1,5 @@
 /** The commands about the environment and the checkpoints. */
-import type { Description } from "../description.ts";
+import type { Description } from "../flags/description.ts";
 import { MIRROR, NETWORK, PYTHON } from "./shared.ts";
 
 const CACHE = {

@@ -1,4 +1,4 @@
-import type { Description } from "../description.ts";
+import type { Description } from "../flags/description.ts";
 import { NETWORK, PICTURES, PYTHON } from "./shared.ts";
 
 export const PREPROCESS: Description = {

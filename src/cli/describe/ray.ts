@@ -1,4 +1,4 @@
-import type { Description } from "../description.ts";
+import type { Description } from "../flags/description.ts";
 import { ENVIRONMENT, NETWORK } from "./shared.ts";
 
 const ADDRESS = {

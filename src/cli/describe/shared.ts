@@ -1,4 +1,4 @@
-import type { FlagGroup } from "../description.ts";
+import type { FlagGroup } from "../flags/description.ts";
 
 /** Flags that choose the worker and its checkpoint; shared by all commands that start one. */
 export const NETWORK: FlagGroup = {

@@ -1,5 +1,5 @@
 // The inner loops of the resampler, in AssemblyScript: `npm run build` compiles them to dist/image/kernel.wasm, and
-// src/image/kernel.ts loads them. Addresses are bytes in the memory of the module, which the caller lays out.
+// src/image/resample/kernel.ts loads them. Addresses are bytes in the memory of the module, which the caller lays out.
 //
 // A weight w of 22 fractional bits is split as w = high * 2^15 + low, so that both parts are 16-bit factors, and
 // i32x4.dot_i16x8_s sums the products of two taps at once. Sums wrap around at 32 bits as Pillow's do.

@@ -1,6 +1,6 @@
 /** What Node may do itself: where its bytes are those of the environment whose answer is wanted. */
 import { createHash } from "node:crypto";
-import { type Axis, type InputSpec, resizedSize, shapeOf, type Size } from "../geometry.ts";
+import { type Axis, type InputSpec, resizedSize, shapeOf, type Size } from "../resample/geometry.ts";
 import type { HeaderFacts } from "../headers/facts.ts";
 import { normalizationTable } from "../tensor.ts";
 import { type Digests, type OwnDigests, referenceDigests, resizeName } from "./built-in.ts";

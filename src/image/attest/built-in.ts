@@ -1,7 +1,7 @@
 /** The pictures and steps of the attestation, as they lie in `models/attestation`. No decoder is loaded for them. */
 import { readFileSync } from "node:fs";
-import { IsotorchError } from "../../errors.ts";
-import type { Axis, Interpolation, Shape } from "../geometry.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import type { Axis, Interpolation, Shape } from "../resample/geometry.ts";
 
 /** By name: a kind of file, a shape of resize, `crop`, `orientation`. 16 hex digits of a SHA-256. */
 export type Digests = Readonly<Record<string, string>>;

@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { decode } from "../decode.ts";
-import { type Axis, type Interpolation, type Pixels, resizedSize, type Shape } from "../geometry.ts";
+import { decode } from "../decode/decode.ts";
+import { type Axis, type Interpolation, type Pixels, resizedSize, type Shape } from "../resample/geometry.ts";
 import { KINDS } from "../headers/kinds.ts";
-import { centerCrop, resize } from "../resample.ts";
+import { centerCrop, resize } from "../resample/resample.ts";
 import {
   damaged,
   type Case,

@@ -1,5 +1,5 @@
 /** The blocks of a GIF before its first picture: Pillow goes through them one by one, and joins comments piece by piece. */
-import type { Counter } from "../limits.ts";
+import type { Counter } from "../source/limits.ts";
 
 const [EXTENSION, PICTURE, END] = [0x21, 0x2c, 0x3b] as const;
 

@@ -1,4 +1,4 @@
-import type { Counter } from "../limits.ts";
+import type { Counter } from "../source/limits.ts";
 import type { HeaderFacts } from "./facts.ts";
 
 /** The size in a JPEG 2000, of a file with boxes or of a bare codestream; zeros where it is not plainly there. */

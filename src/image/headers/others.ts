@@ -1,5 +1,5 @@
-import { type Counter, countChunks, type Limits } from "../limits.ts";
-import type { ImageFormat } from "../sniff.ts";
+import { type Counter, countChunks, type Limits } from "../source/limits.ts";
+import type { ImageFormat } from "../decode/sniff.ts";
 import { type HeaderFacts, leftToPillow } from "./facts.ts";
 import { countBlocks } from "./gif.ts";
 import { jp2 } from "./jp2.ts";

@@ -1,4 +1,4 @@
-import { countChunks, type Limits } from "../limits.ts";
+import { countChunks, type Limits } from "../source/limits.ts";
 import { readExif } from "./exif.ts";
 import { type HeaderFacts, leftToPillow } from "./facts.ts";
 import { ChunkOrder, type PngChunk, pngChunks } from "./png-chunks.ts";

@@ -1,4 +1,4 @@
-import type { Counter } from "../limits.ts";
+import type { Counter } from "../source/limits.ts";
 import type { HeaderFacts } from "./facts.ts";
 
 const MODES: Record<string, string> = { P1: "1", P2: "L", P3: "RGB", P4: "1", P5: "L", P6: "RGB" };

@@ -1,4 +1,4 @@
-import type { Counter } from "../limits.ts";
+import type { Counter } from "../source/limits.ts";
 import type { HeaderFacts } from "./facts.ts";
 
 /** Tags that list where the parts of the picture are: strips, tiles. */

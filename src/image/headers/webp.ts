@@ -1,4 +1,4 @@
-import { type Counter, countChunks, type Limits } from "../limits.ts";
+import { type Counter, countChunks, type Limits } from "../source/limits.ts";
 import { readExif } from "./exif.ts";
 import { type HeaderFacts, leftToPillow } from "./facts.ts";
 

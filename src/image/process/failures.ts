@@ -1,6 +1,6 @@
 /** Why a picture was not prepared, where the picture itself did not say. */
 import { outOfMemory } from "../../base/memory.ts";
-import { IsotorchError, messageOf } from "../../errors.ts";
+import { IsotorchError, messageOf } from "../../base/errors.ts";
 import type { Ending } from "./process.ts";
 
 /** Signals that somebody else sends, such as the system when memory is short. A crash of a decoder has others. */

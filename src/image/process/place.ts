@@ -1,6 +1,6 @@
 /** A place where pictures are prepared: one process, and the picture that it has. */
 import { outOfMemory } from "../../base/memory.ts";
-import { after, type Timer } from "../../base/timer.ts";
+import { after, type Timer } from "../../base/time/timer.ts";
 import type { OwnDigests } from "../attest/built-in.ts";
 import { revive } from "../carried.ts";
 import type { Prepared } from "../prepare.ts";

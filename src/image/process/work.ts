@@ -2,7 +2,7 @@
 import { outOfMemory } from "../../base/memory.ts";
 import { ownDigests } from "../attest/digests.ts";
 import { carry } from "../carried.ts";
-import { confineSharp } from "../decode.ts";
+import { confineSharp } from "../decode/decode.ts";
 import { prepare } from "../prepare.ts";
 import type { FromChild, ToChild } from "./messages.ts";
 

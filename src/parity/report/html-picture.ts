@@ -1,9 +1,9 @@
 /** One picture of the HTML report: images, both sides' best classes, and the ladder. */
 import { escapeXml as text } from "./junit.ts";
 import { figure, rungText, verdictText } from "./words.ts";
-import { pythonFloat } from "../python-float.ts";
+import { pythonFloat } from "../compare/python-float.ts";
 import type { Rung } from "../ladder.ts";
-import { shownName } from "../../base/names.ts";
+import { shownName } from "../../base/text/names.ts";
 import type { Guess, PictureReport } from "./picture.ts";
 
 /** A `<details>` that is open where something diverged. */

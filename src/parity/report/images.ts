@@ -1,6 +1,6 @@
 /** The images of a report: the picture, what the network sees, and where the first diverging stage differs. */
-import { pixelsOfArray } from "../array.ts";
-import type { StageArray } from "../array.ts";
+import { pixelsOfArray } from "../compare/array.ts";
+import type { StageArray } from "../compare/array.ts";
 import type { Attempt } from "../run.ts";
 import type { ArrayStage, Refusal, Stage, Traced } from "../stages.ts";
 import { pngUri } from "./png.ts";

@@ -1,6 +1,6 @@
 /** The report for CI: JUnit XML, one test case per picture and handoff. Format: the schema of Jenkins' JUnit plugin. */
 import { rungText, verdictText } from "./words.ts";
-import { shownName } from "../../base/names.ts";
+import { shownName } from "../../base/text/names.ts";
 import type { PictureReport } from "./picture.ts";
 import type { ParityReport } from "./summary.ts";
 

@@ -1,7 +1,7 @@
 /** The report for a pull request or a notebook. */
 import { STAGES } from "../stages.ts";
 import { countsText, grouped, summaryText, verdictText } from "./words.ts";
-import { shownName } from "../../base/names.ts";
+import { shownName } from "../../base/text/names.ts";
 import type { PictureReport } from "./picture.ts";
 import type { Counts, ParityReport, Summary } from "./summary.ts";
 

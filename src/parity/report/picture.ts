@@ -1,6 +1,6 @@
 /** What a report keeps of one picture by one handoff: figures and small images, no arrays. */
 import { createHash } from "node:crypto";
-import type { Handoff } from "../../options.ts";
+import type { Handoff } from "../../classification/options.ts";
 import type { Ladder } from "../ladder.ts";
 import type { Attempt, Compared } from "../run.ts";
 import type { OurTrace, Refusal, Traced } from "../stages.ts";

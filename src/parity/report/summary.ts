@@ -1,7 +1,7 @@
 /** The whole run in figures: how many pictures of which kind, how many values, and where the rest diverged. */
 import { VERDICTS } from "../ladder.ts";
 import type { Verdict } from "../ladder.ts";
-import type { Tolerance } from "../closeness.ts";
+import type { Tolerance } from "../compare/closeness.ts";
 import type { ParityWeights, Side } from "../run.ts";
 import { STAGES } from "../stages.ts";
 import type { Stage } from "../stages.ts";

@@ -1,5 +1,5 @@
 /** What every report says in the same words. */
-import { pythonFloat } from "../python-float.ts";
+import { pythonFloat } from "../compare/python-float.ts";
 import type { Rung } from "../ladder.ts";
 import type { PictureReport } from "./picture.ts";
 import type { Counts, Summary } from "./summary.ts";

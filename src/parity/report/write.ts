@@ -1,9 +1,9 @@
 /** Report files: the ending of the name says which kind. */
-import { shown } from "../../base/shown.ts";
+import { shown } from "../../base/text/shown.ts";
 import { dirname, extname } from "node:path";
-import { IsotorchError } from "../../errors.ts";
-import { makeDirectory } from "../../base/files.ts";
-import { unwritable, writeOutput } from "../../base/output.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import { makeDirectory } from "../../base/files/files.ts";
+import { unwritable, writeOutput } from "../../base/files/output.ts";
 import { htmlReport } from "./html.ts";
 import { jsonReport } from "./json.ts";
 import { junitReport } from "./junit.ts";

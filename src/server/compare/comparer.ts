@@ -2,9 +2,9 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Classifier } from "../../classifier.ts";
-import { IsotorchError } from "../../errors.ts";
-import { sniffFormat } from "../../image/sniff.ts";
+import type { Classifier } from "../../classification/classifier.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import { sniffFormat } from "../../image/decode/sniff.ts";
 import { resolveAgainst } from "../../parity/against.ts";
 import { climb } from "../../parity/ladder.ts";
 import type { Ladder } from "../../parity/ladder.ts";

@@ -1,7 +1,7 @@
 /** What a route gives back, and how it is sent. */
 import { Readable } from "node:stream";
 import type { ServerResponse } from "node:http";
-import { after } from "../../base/timer.ts";
+import { after } from "../../base/time/timer.ts";
 import { compressed } from "./compress.ts";
 import type { HttpRequest } from "./request.ts";
 

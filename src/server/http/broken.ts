@@ -2,7 +2,7 @@
 import { STATUS_CODES } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { after } from "../../base/timer.ts";
+import { after } from "../../base/time/timer.ts";
 import { SAFE_HEADERS } from "../security/headers.ts";
 import { JSON_TYPE } from "./answer.ts";
 

@@ -1,6 +1,6 @@
 /** A request as the routes see it. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import { requestIdOf } from "../../trace.ts";
+import { requestIdOf } from "../../base/trace.ts";
 import type { Answer } from "./answer.ts";
 
 /** What answers the requests for a path. */

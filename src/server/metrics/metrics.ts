@@ -1,9 +1,9 @@
 /** What is measured, under which name. `docs/server.md` explains each. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { Classifier } from "../../classifier.ts";
+import type { Classifier } from "../../classification/classifier.ts";
 import type { Pool } from "../../image/pool.ts";
 import type { Admission } from "../request/admission.ts";
-import { PACKAGE_VERSION } from "../../version.ts";
+import { PACKAGE_VERSION } from "../../base/version.ts";
 import { Counter, Histogram, Reading } from "./registry.ts";
 import type { Family } from "./registry.ts";
 

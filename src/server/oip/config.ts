@@ -1,5 +1,5 @@
 /** `GET …/config`: what the model takes, in the words of Triton's model configuration. */
-import type { InputSpec } from "../../image/geometry.ts";
+import type { InputSpec } from "../../image/resample/geometry.ts";
 import { MAX_BATCH, MODEL, OUTPUTS, VERSION, inputsOf } from "./metadata.ts";
 import type { TensorMetadata } from "./metadata.ts";
 

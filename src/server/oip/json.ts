@@ -1,6 +1,6 @@
 /** The JSON of a request: the data of its tensor stays bytes, everything else is parsed. */
 import { setImmediate } from "node:timers/promises";
-import { isRecord } from "../../base/json.ts";
+import { isRecord } from "../../base/files/json.ts";
 import { bad, badTensor } from "./refusal.ts";
 import { scan } from "./scan.ts";
 import type { DataRange } from "./scan.ts";

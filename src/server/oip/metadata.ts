@@ -1,7 +1,7 @@
 /** Names, types and shapes of the Open Inference Protocol, version 2, as this server speaks it. */
 import type { Digests } from "../../image/attest/built-in.ts";
-import type { InputSpec } from "../../image/geometry.ts";
-import { PACKAGE_VERSION } from "../../version.ts";
+import type { InputSpec } from "../../image/resample/geometry.ts";
+import { PACKAGE_VERSION } from "../../base/version.ts";
 import { HttpProblem } from "../problem.ts";
 
 export const MODEL = "resnet101";

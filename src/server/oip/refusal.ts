@@ -1,5 +1,5 @@
 /** The two errors of a request that is none. */
-import { IsotorchError } from "../../errors.ts";
+import { IsotorchError } from "../../base/errors.ts";
 
 /** `INVALID_INPUT`: a field of the request. */
 export function bad(why: string, cause?: unknown): IsotorchError {

@@ -1,8 +1,8 @@
 /** An inference request as it came, in JSON with or without binary data behind it, checked field by field. */
-import { IsotorchError } from "../../errors.ts";
-import type { InputSpec } from "../../image/geometry.ts";
-import { nearest } from "../../nearest.ts";
-import { isRecord } from "../../base/json.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import type { InputSpec } from "../../image/resample/geometry.ts";
+import { nearest } from "../../base/suggest.ts";
+import { isRecord } from "../../base/files/json.ts";
 import { parseJson } from "./json.ts";
 import type { ParsedJson } from "./json.ts";
 import { MAX_BATCH, MODEL, OUTPUTS, VERSION, inputsOf } from "./metadata.ts";

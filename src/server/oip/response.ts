@@ -1,5 +1,5 @@
 /** The answer of an inference request: JSON, with binary data behind it where the client wants that. */
-import type { DetailedResult } from "../../result.ts";
+import type { DetailedResult } from "../../classification/result.ts";
 import { MODEL, VERSION } from "./metadata.ts";
 import type { DataType } from "./metadata.ts";
 import type { InferRequest, RequestedOutput } from "./request.ts";

@@ -1,6 +1,6 @@
 /** How many requests, and how many bytes of bodies, are taken in at a time. */
-import { after } from "../../base/timer.ts";
-import { IsotorchError } from "../../errors.ts";
+import { after } from "../../base/time/timer.ts";
+import { IsotorchError } from "../../base/errors.ts";
 
 export interface AdmissionLimits {
   readonly maxRequests: number;

@@ -1,9 +1,9 @@
 /** One request with its limits: when it must be answered, and whether anybody still waits. */
-import { IsotorchError } from "../../errors.ts";
+import { IsotorchError } from "../../base/errors.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { HttpProblem } from "../problem.ts";
-import { traceOf, traceparent } from "../../trace.ts";
-import type { Trace } from "../../trace.ts";
+import { traceOf, traceparent } from "../../base/trace.ts";
+import type { Trace } from "../../base/trace.ts";
 
 export interface Call {
   /** `performance.now()` when its headers were there. */

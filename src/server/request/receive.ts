@@ -1,7 +1,7 @@
 /** A body as it comes in: counted, inflated where it is compressed, never beyond its limit. */
 import type { Readable } from "node:stream";
 import { createGunzip, createInflate } from "node:zlib";
-import { IsotorchError } from "../../errors.ts";
+import { IsotorchError } from "../../base/errors.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { HttpProblem, mediaTypeProblem } from "../problem.ts";
 import type { Room } from "./admission.ts";

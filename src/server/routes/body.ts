@@ -1,5 +1,5 @@
 /** Taking a body in: only while there is room, and only in a type that no foreign page can send without asking. */
-import { IsotorchError } from "../../errors.ts";
+import { IsotorchError } from "../../base/errors.ts";
 import type { App } from "../app.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { HttpProblem, mediaTypeProblem } from "../problem.ts";

@@ -1,5 +1,5 @@
 /** `POST /compare`: PyTorch's own answer for a picture, and the first stage at which ours is another. */
-import { withinDeadline } from "../../deadline.ts";
+import { withinDeadline } from "../../base/time/deadline.ts";
 import type { Rung } from "../../parity/ladder.ts";
 import { rungText } from "../../parity/report/words.ts";
 import type { App } from "../app.ts";

@@ -1,9 +1,9 @@
 /** `GET /events`: the status as it changes. Who reads slowly gets the latest, who reads nothing is cut. */
 import { PassThrough } from "node:stream";
 import type { Writable } from "node:stream";
-import { after } from "../../base/timer.ts";
-import type { Timer } from "../../base/timer.ts";
-import { IsotorchError } from "../../errors.ts";
+import { after } from "../../base/time/timer.ts";
+import type { Timer } from "../../base/time/timer.ts";
+import { IsotorchError } from "../../base/errors.ts";
 import type { App } from "../app.ts";
 import { typed } from "../http/answer.ts";
 import type { Parts } from "../server.ts";

@@ -1,7 +1,7 @@
 /** The parameters of `/classify?topK=…&include=…`, checked by hand: each has its sentence. */
-import { shown } from "../../base/shown.ts";
-import { IsotorchError } from "../../errors.ts";
-import { nearest } from "../../nearest.ts";
+import { shown } from "../../base/text/shown.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import { nearest } from "../../base/suggest.ts";
 import type { Reading } from "../picture.ts";
 
 const INCLUDABLE = ["logits", "probabilities", "tensor", "crop", "timings"] as const;

@@ -1,5 +1,5 @@
 /** `GET /status`: what runs and how it is, without paths of this machine. */
-import { PACKAGE_VERSION } from "../../version.ts";
+import { PACKAGE_VERSION } from "../../base/version.ts";
 import type { App } from "../app.ts";
 import { json } from "../http/answer.ts";
 import type { Parts } from "../server.ts";

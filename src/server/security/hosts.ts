@@ -1,6 +1,6 @@
 /** Which values of the `Host` header are answered: exact names, and patterns of them. */
 import { isIPv4, isIPv6 } from "node:net";
-import { IsotorchError } from "../../errors.ts";
+import { IsotorchError } from "../../base/errors.ts";
 
 const LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]"];
 const HINT =

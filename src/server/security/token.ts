@@ -1,6 +1,6 @@
 /** The secret that a client shows: `Authorization: Bearer TOKEN`. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { IsotorchError } from "../../errors.ts";
+import { IsotorchError } from "../../base/errors.ts";
 import { HttpProblem } from "../problem.ts";
 
 const SHORTEST = 16;

@@ -1,0 +1,100 @@
+/** `isotorch cache [ls|verify|clear]` */
+import { say } from "../terminal/terminal.ts";
+import { excerpt, shown } from "../../base/text/shown.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import { nearest } from "../../base/suggest.ts";
+import { type CacheEntry, listCache, removeEntry, verifyEntry } from "../../checkpoints/cache.ts";
+import { confirm } from "../terminal/confirm.ts";
+import { CACHE_COMMAND } from "../describe/environment.ts";
+import { parserOf } from "../flags/description.ts";
+import { EXIT } from "../exit.ts";
+import { parseFlags } from "../flags/flags.ts";
+
+const ACTIONS = ["ls", "verify", "clear"] as const;
+
+/** @returns 0, or 1 for a damaged file or a refused removal. */
+export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
+  const { values, positionals } = parseFlags(argv, parserOf(CACHE_COMMAND));
+  const [asked = "ls", ...names] = positionals;
+  const action = ACTIONS.find((known) => known === asked);
+  if (!action) {
+    const meant = nearest(asked, ACTIONS);
+    throw new IsotorchError(
+      "INVALID_OPTION",
+      `\`cache\` knows ls, verify and clear, not "${excerpt(asked)}".`,
+      {
+        hint: meant
+          ? `Did you mean \`isotorch cache ${meant}\`?`
+          : "`isotorch cache --help` shows what they do.",
+      },
+    );
+  }
+  const cacheDir = values["cache-dir"];
+  const listing = await listCache(typeof cacheDir === "string" ? { cacheDir } : {});
+  const json = values["json"] === true;
+  const print = (value: object, lines: readonly string[]): void =>
+    say(json ? `${JSON.stringify(value)}\n` : `${lines.join("\n")}\n`);
+  const named = chosen(listing.entries, names);
+  switch (action) {
+    case "ls":
+      print(listing, [
+        listing.directory,
+        ...named.map(lineOf),
+        `${named.length === 0 ? "  nothing of isotorch's" : `  ${mebibytes(total(named))} in all`}; ${listing.others} other files`,
+      ]);
+      return EXIT.ok;
+    case "verify": {
+      const verified: (CacheEntry & { verdict: string })[] = [];
+      for (const entry of named) verified.push({ ...entry, verdict: await verifyEntry(entry, signal) });
+      print(
+        { directory: listing.directory, entries: verified },
+        verified.length === 0
+          ? ["Nothing to verify."]
+          : verified.map((entry) => `${lineOf(entry)}  ${entry.verdict}`),
+      );
+      return verified.some(({ verdict }) => verdict === "damaged") ? EXIT.input : EXIT.ok;
+    }
+    case "clear": {
+      const isOnlyOurs = ({ kind }: CacheEntry): boolean => kind !== "checkpoint";
+      const doomed = names.length > 0 || values["all"] === true ? named : named.filter(isOnlyOurs);
+      if (doomed.length > 0) {
+        say(`To be removed from ${listing.directory}:\n${doomed.map(lineOf).join("\n")}\n`, process.stderr);
+        if (values["yes"] !== true && !(await confirm("Remove them?", false, signal))) {
+          throw new IsotorchError("INVALID_OPTION", "Nothing was removed.", {
+            hint: "Add --yes to remove without being asked",
+          });
+        }
+      }
+      for (const entry of doomed) await removeEntry(entry);
+      print({ directory: listing.directory, removed: doomed, bytes: total(doomed) }, [
+        doomed.length === 0
+          ? "Nothing to remove."
+          : `Removed ${doomed.length} files, ${mebibytes(total(doomed))}.`,
+      ]);
+      return EXIT.ok;
+    }
+  }
+}
+
+function chosen(entries: readonly CacheEntry[], names: readonly string[]): readonly CacheEntry[] {
+  for (const name of names) {
+    if (entries.some((entry) => entry.name === name)) continue;
+    const known = [...new Set(entries.map((entry) => entry.name))];
+    throw new IsotorchError("WEIGHTS_NOT_FOUND", `The cache has no ${shown(name)}.`, {
+      hint: known.length > 0 ? `It has ${known.join(", ")}` : "It has nothing of isotorch's",
+    });
+  }
+  return names.length === 0 ? entries : entries.filter(({ name }) => names.includes(name));
+}
+
+function lineOf({ name, kind, path, bytes }: CacheEntry): string {
+  return `  ${name.padEnd(15)}${mebibytes(bytes).padStart(10)}  ${kind.padEnd(11)}${path}`;
+}
+
+function total(entries: readonly CacheEntry[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}

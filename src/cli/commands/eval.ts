@@ -1,0 +1,128 @@
+/** `isotorch eval DIR` */
+import { shownName } from "../../base/text/names.ts";
+import { say } from "../terminal/terminal.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import { evaluate } from "../../parity/eval/eval.ts";
+import type { EvalFigures, EvalResult } from "../../parity/eval/eval.ts";
+import { createManifest, hashPictures, writeManifest } from "../../parity/golden/manifest.ts";
+import { PassedOver } from "../../parity/eval/walk.ts";
+import { EVAL } from "../describe/checks.ts";
+import { parserOf } from "../flags/description.ts";
+import { classifierOptions, imageOptions, parseFlags, wholeNumber } from "../flags/flags.ts";
+import { EXIT } from "../exit.ts";
+import { sayPassed } from "../terminal/progress.ts";
+
+/** @returns 0, or 1 when some picture failed. */
+export async function run(argv: readonly string[], signal?: AbortSignal): Promise<number> {
+  const { values, positionals } = parseFlags(argv, parserOf(EVAL));
+  const [directory, ...more] = positionals;
+  if (directory === undefined || more.length > 0) {
+    throw new IsotorchError("INVALID_OPTION", "`eval` takes one folder.", { hint: "isotorch eval val/" });
+  }
+  const { resume, manifest, timeout } = values;
+  const classifier = classifierOptions(values);
+  const bar = process.stderr.isTTY ? new Bar(process.stderr.columns) : undefined;
+  const passed = new PassedOver();
+  const result = await evaluate(directory, {
+    passed,
+    classifier,
+    image: {
+      ...imageOptions(values),
+      ...(timeout !== undefined && { timeoutMs: wholeNumber("timeout", timeout) }),
+    },
+    ...(typeof resume === "string" && { resume }),
+    ...(signal && { signal }),
+    ...(bar && { onProgress: (figures, total) => bar.show(figures, total) }),
+  })
+    .catch((error: unknown) => {
+      throw withWayOn(error, resume);
+    })
+    .finally(() => bar?.clear());
+  sayPassed(passed);
+  if (typeof manifest === "string") {
+    const pictures = await hashPictures(readable(result), signal);
+    await writeManifest(manifest, createManifest(result.info, { handoff: result.info.handoff, pictures }));
+  }
+  say(values["json"] === true ? json(directory, result) : text(directory, result));
+  return result.failed > 0 ? EXIT.input : EXIT.ok;
+}
+
+function withWayOn(error: unknown, resume: unknown): unknown {
+  if (!(error instanceof IsotorchError) || error.code !== "ABORTED") return error;
+  const hint =
+    typeof resume === "string"
+      ? "The same command goes on where it stopped."
+      : "With --resume FILE it could be gone on with.";
+  return new IsotorchError("ABORTED", error.message, { cause: error, hint });
+}
+
+/** A picture that is not there has no hash. */
+function readable({ samples, failures }: EvalResult): EvalResult["samples"] {
+  const gone = failures.filter(({ error }) => /^INPUT_(?:NOT_FOUND|UNREADABLE)$/.test(error.code));
+  const names = new Set(gone.map(({ name }) => name));
+  return samples.filter(({ name }) => !names.has(name));
+}
+
+function json(input: string, result: EvalResult): string {
+  const { pictures, evaluated, failed, resumed, folders, naming, correct1, correct5, top1, top5 } = result;
+  const { weights, threads } = result.info;
+  const failures = result.failures.map(({ name, error }) => ({ input: name, error }));
+  return `${JSON.stringify({ input, pictures, evaluated, failed, resumed, folders, naming, correct1, correct5, top1, top5, weights, threads, failures })}\n`;
+}
+
+function text(directory: string, result: EvalResult): string {
+  const { pictures, folders, naming, resumed, evaluated, failures, info } = result;
+  const lines = [
+    `${directory}: ${count(pictures, "picture")} in ${count(folders, "class folder")}, named by ${naming}`,
+    ...(resumed > 0 ? [`${resumed} of them were answered before`] : []),
+    ...(info.weights.trained === false
+      ? [`${info.weights.name}: an untrained network, its figures mean nothing`]
+      : []),
+    `top-1  ${percent(result.top1)}  (${result.correct1} of ${evaluated})`,
+    `top-5  ${percent(result.top5)}  (${result.correct5} of ${evaluated})`,
+    ...(failures.length > 0 ? [`failed ${failures.length}, counted in neither:`] : []),
+    ...failures.map(({ name, error }) => `  ${shownName(name)}\n    ${error.code}: ${error.message}`),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
+}
+
+function percent(fraction: number | null): string {
+  return fraction === null ? "-" : `${(fraction * 100).toFixed(3)} %`;
+}
+
+/** One line on a terminal's stderr that redraws itself. */
+class Bar {
+  readonly #width: number;
+  readonly #started = performance.now();
+  #resumed: number | undefined;
+
+  constructor(columns: number | undefined) {
+    this.#width = Math.max(10, Math.min(30, (columns ?? 80) - 60));
+  }
+
+  show(figures: EvalFigures, total: number): void {
+    const done = figures.evaluated + figures.failed;
+    this.#resumed ??= done - 1;
+    const filled = Math.round((done / total) * this.#width);
+    const bar = "#".repeat(filled).padEnd(this.#width, ".");
+    const seconds = (performance.now() - this.#started) / 1000;
+    const left = Math.ceil((seconds / (done - this.#resumed)) * (total - done));
+    const failed = figures.failed > 0 ? `  ${figures.failed} failed` : "";
+    process.stderr.write(
+      `\r\x1b[2K[${bar}] ${done}/${total}  top-1 ${percent(figures.top1)}${failed}  ${duration(left)} left`,
+    );
+  }
+
+  clear(): void {
+    process.stderr.write("\r\x1b[2K");
+  }
+}
+
+function duration(seconds: number): string {
+  if (seconds < 100) return `${seconds} s`;
+  return seconds < 6000 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}

@@ -1,0 +1,119 @@
+/** `isotorch tutorial IMAGE` */
+import { say } from "../terminal/terminal.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import { checkTutorial } from "../../parity/tutorial/check.ts";
+import type { StepCheck, TutorialCheck } from "../../parity/tutorial/check.ts";
+import { checkPublished } from "../../parity/tutorial/published.ts";
+import type { PublishedRow } from "../../parity/tutorial/published.ts";
+import { mendings } from "../../parity/tutorial/steps.ts";
+import type { TutorialStep } from "../../parity/tutorial/steps.ts";
+import { runTutorial } from "../../parity/tutorial/tutorial.ts";
+import { TUTORIAL } from "../describe/checks.ts";
+import { parserOf } from "../flags/description.ts";
+import { classifierOptions, parseFlags } from "../flags/flags.ts";
+import { EXIT } from "../exit.ts";
+import { clearProgress } from "../terminal/progress.ts";
+
+/** @returns 0, or 1 when something differs. */
+export async function run(argv: readonly string[], signal?: AbortSignal): Promise<number> {
+  const { values, positionals } = parseFlags(argv, parserOf(TUTORIAL));
+  const [image, ...more] = positionals;
+  const json = values["json"] === true;
+  const { labels, ...options } = { ...classifierOptions(values), ...(signal && { signal }) };
+  if (more.length > 0) throw new IsotorchError("INVALID_OPTION", "`tutorial` takes one picture.");
+  if (values["published"] === true) {
+    if (values["check"] === true || values["as-written"] === true || values["weights"] !== undefined) {
+      throw new IsotorchError(
+        "INVALID_OPTION",
+        "--published goes with none of --check, --as-written, --weights.",
+      );
+    }
+    return published(image, options, json);
+  }
+  if (image === undefined) {
+    throw new IsotorchError("INVALID_OPTION", "No picture was given.", { hint: "isotorch tutorial dog.jpg" });
+  }
+  const asWritten = values["as-written"] === true;
+  const ofLabels = typeof labels === "string" ? { labels } : {};
+  const tutorial = await runTutorial(image, { ...options, ...ofLabels, asWritten });
+  clearProgress();
+  const check = values["check"] === true ? await checkTutorial(tutorial, signal) : undefined;
+  const { weights, threads } = tutorial.info;
+  const changes = mendings(tutorial.facts);
+  if (json) {
+    const steps = tutorial.steps.map(({ python, output }, at) => ({
+      python,
+      output,
+      ...(check && { check: check.steps[at] }),
+    }));
+    const { steps: _, ...verdict } = check ?? { steps: [] };
+    const mended = changes.map(([seed, to]) => ({ seed, mended: to }));
+    write(
+      JSON.stringify({
+        input: image,
+        asWritten,
+        weights,
+        threads,
+        mended,
+        steps,
+        ...(check && { check: verdict }),
+      }),
+    );
+  } else {
+    write(`# The tutorial's text could not be typed as it stands:`);
+    for (const [seed, to] of changes) write(`#   ${seed} -> ${to}`);
+    if (weights.trained === false) write(`# ${weights.name}: an untrained network, its labels mean nothing.`);
+    for (const [at, step] of tutorial.steps.entries()) show(step, check?.steps[at]);
+    if (check) conclude(check);
+  }
+  return check === undefined || check.same ? EXIT.ok : EXIT.input;
+}
+
+function show({ python, output }: TutorialStep, check: StepCheck | undefined): void {
+  const [first = "", ...rest] = python.split("\n");
+  write(`>>> ${first}`);
+  for (const line of rest) write(`... ${line}`);
+  if (rest.length > 0 && python.startsWith("with")) write("... ");
+  if (output !== "") write(output);
+  if (check === undefined || (check.same && output === "")) return;
+  write(check.same ? "# same" : `# DIFFERENT, Python printed:\n${check.output}`);
+}
+
+function conclude({ same, steps, bits, torch, threads }: TutorialCheck): void {
+  const equal = steps.filter((step) => step.same).length;
+  write(
+    `# Python text beside it (torch ${torch}, ${threads} threads): ${equal} of ${steps.length} steps print the same`,
+  );
+  for (const { name, values, differing, largestDifference } of bits) {
+    const by = differing === 0 ? "" : `, by up to ${largestDifference}`;
+    write(`# ${name}: ${differing} of ${values} values have other bits${by}`);
+  }
+  write(same ? "# same" : "# DIFFERENT");
+}
+
+async function published(
+  image: string | undefined,
+  options: Parameters<typeof checkPublished>[1],
+  json: boolean,
+): Promise<number> {
+  const { passed, exact, rows, figures } = await checkPublished(image, options);
+  if (json)
+    write(JSON.stringify({ passed, exact, source: figures.source, tolerance: figures.tolerance, rows }));
+  else {
+    write(`${figures.source}, ${figures.picture.name}`);
+    for (const row of rows) write(lineOf(row));
+    const within = `classes and order as published, percentages within ${figures.tolerance.percentagePoints} points`;
+    write(exact ? "passed: every digit as published" : passed ? `passed: ${within}` : "FAILED");
+  }
+  return passed ? EXIT.ok : EXIT.input;
+}
+
+function lineOf({ published: { label, percent }, ours, difference, verdict }: PublishedRow): string {
+  const theirs = `${label} ${percent}`;
+  const mine = ours === undefined ? "nothing" : `${ours.label} ${ours.percent}`;
+  return `  ${theirs.padEnd(40)}  here ${mine}  (${verdict}, ${difference >= 0 ? "+" : ""}${difference} points)`;
+}
+
+function write(line: string): void {
+  say(`${line}\n`);
+}

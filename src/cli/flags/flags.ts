@@ -1,0 +1,128 @@
+/** Command-line flags: parsed strictly, and mapped to the options of the API under the same names. */
+import { excerpt } from "../../base/text/shown.ts";
+import { parseArgs } from "node:util";
+import type { ParseArgsConfig } from "node:util";
+import { IsotorchError, messageOf } from "../../base/errors.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../image/source/limits.ts";
+import { nearest } from "../../base/suggest.ts";
+import type { ClassifierOptions, ClassifyOptions, RemoteOptions } from "../../classification/options.ts";
+import { WARNINGS } from "../terminal/notes.ts";
+import { showProgress } from "../terminal/progress.ts";
+
+type Flags = NonNullable<ParseArgsConfig["options"]>;
+
+export type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+
+/** @throws IsotorchError `INVALID_OPTION` for an unknown flag, naming the nearest known one. */
+export function parseFlags(
+  argv: readonly string[],
+  options: Flags,
+): { values: Values; positionals: string[] } {
+  try {
+    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: true });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const asks = code === "ERR_PARSE_ARGS_UNKNOWN_OPTION";
+    const unknown = /'(--?[^']*)'/.exec(message)?.[1] ?? "";
+    const meant = nearest(unknown.replace(/^--?/, ""), Object.keys(options));
+    const sentence = asks ? `There is no flag ${excerpt(unknown)}.` : messageOf(cause);
+    throw new IsotorchError("INVALID_OPTION", sentence, {
+      cause,
+      hint:
+        asks && meant !== undefined ? `Did you mean --${meant}?` : "`--help` shows what this command takes.",
+    });
+  }
+}
+
+/** The classifier's options that these flags ask for, with progress on a terminal's stderr, and warnings on any. */
+export function classifierOptions(values: Values): ClassifierOptions {
+  const options = {
+    remote: remoteOf(values),
+    weights: values["weights"],
+    sha256: values["sha256"],
+    trustCheckpoint: values["trust-checkpoint"],
+    transforms: values["transforms"],
+    device: devicesOf(values["device"]),
+    workers: values["workers"] === undefined ? undefined : wholeNumber("workers", values["workers"]),
+    batch: batchOf(values["batch"]),
+    precision: values["precision"],
+    handoff: values["handoff"],
+    threads: values["threads"] === undefined ? undefined : wholeNumber("threads", values["threads"]),
+    python: values["python"],
+    env: values["env"],
+    labels: values["labels"],
+    cacheDir: values["cache-dir"],
+    offline: values["offline"],
+    mirror: values["mirror"],
+    limits: limitsOf(values),
+    onProgress: process.stderr.isTTY ? showProgress : undefined,
+    logger: WARNINGS,
+  };
+  return defined(options); // the values are checked by createClassifier()
+}
+
+/** The token comes from the environment, which other users cannot read. */
+function remoteOf(values: Values): RemoteOptions | undefined {
+  const urls = [values["remote"] ?? []].flat().map(String);
+  const [first, ...others] = urls;
+  if (first === undefined) return undefined;
+  const token = process.env["ISOTORCH_TOKEN"];
+  const model = values["remote-model"];
+  return {
+    url: [first, ...others],
+    ...(token !== undefined && token !== "" && { token }),
+    ...(model !== undefined && { model: String(model) }),
+  };
+}
+
+function limitsOf(values: Values): Partial<Limits> | undefined {
+  const given = Object.keys(DEFAULT_LIMITS).flatMap((name) => {
+    const value = values[`max-${name}`];
+    return value === undefined ? [] : [[name, wholeNumber(`max-${name}`, value)] as const];
+  });
+  return given.length === 0 ? undefined : Object.fromEntries(given);
+}
+
+/** `cuda:0,cuda:1` as a list. */
+function devicesOf(device: unknown): unknown {
+  return typeof device === "string" && device.includes(",") ? device.split(",") : device;
+}
+
+function batchOf(batch: unknown): { maxSize: number } | undefined {
+  return batch === undefined ? undefined : { maxSize: wholeNumber("batch", batch) };
+}
+
+/** How pictures are to be read by these flags. */
+export function imageOptions(values: Values): ClassifyOptions {
+  return defined({ exif: values["exif"], icc: values["icc"], mode: values["mode"] });
+}
+
+/** @throws IsotorchError `INVALID_OPTION`. */
+export function wholeNumber(flag: string, value: unknown): number {
+  if (typeof value === "string" && /^\d+$/.test(value)) return Number(value);
+  throw new IsotorchError(
+    "INVALID_OPTION",
+    `--${flag} is "${excerpt(String(value))}", expected a whole number from 0.`,
+  );
+}
+
+/** @throws IsotorchError `INVALID_OPTION`, naming the nearest known value. */
+export function oneOf<T extends string>(flag: string, value: unknown, known: readonly T[]): T {
+  const found = known.find((candidate) => candidate === value);
+  if (found !== undefined) return found;
+  const meant = nearest(String(value), known);
+  throw new IsotorchError(
+    "INVALID_OPTION",
+    `--${flag} is "${excerpt(String(value))}", expected ${known.join(", ")}.`,
+    {
+      hint:
+        meant === undefined
+          ? `\`--help\` shows what this command takes after --${flag}.`
+          : `Did you mean --${flag} ${meant}?`,
+    },
+  );
+}
+
+function defined(options: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

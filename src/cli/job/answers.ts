@@ -1,0 +1,118 @@
+/** Answers as text: lines of JSON, rows of CSV and TSV, and tables for people. */
+import { excerpt, visible } from "../../base/text/shown.ts";
+import type { Classification, DetailedResult } from "../../classification/classifier.ts";
+import type { IsotorchError } from "../../base/errors.ts";
+import { shownName } from "../../base/text/names.ts";
+import { bar, styled } from "../terminal/terminal.ts";
+import type { ThumbnailKind } from "../terminal/terminal.ts";
+import { besideThumbnail, THUMBNAIL_WIDTH } from "../terminal/thumbnail.ts";
+
+export type Answer =
+  | { readonly name: string; readonly result: DetailedResult }
+  | { readonly name: string; readonly error: IsotorchError };
+
+/** How answers are written. */
+export interface Writer {
+  /** What comes before the first answer. */
+  readonly head?: string;
+  /** What goes to stdout. */
+  of(answer: Answer): string;
+  /** What goes to stderr. */
+  aside?(answer: Answer): string;
+}
+
+export const jsonl: Writer = {
+  of: (answer) => `${JSON.stringify({ input: answer.name, ...asJson(answer) })}\n`,
+};
+
+function asJson(answer: Answer): object {
+  if ("error" in answer) return { error: answer.error };
+  const { logits, probabilities, tensor, pixels: _, ...rest } = answer.result;
+  return {
+    ...rest,
+    ...(logits && { logits: [...logits] }),
+    ...(probabilities && { probabilities: [...probabilities] }),
+    ...(tensor && { tensor: { shape: tensor.shape, data: [...tensor.data] } }),
+  };
+}
+
+const COLUMNS = ["input", "rank", "index", "label", "score", "percent", "error", "message"];
+
+function rowsOf(answer: Answer, row: (fields: readonly unknown[]) => string): string {
+  const name = shownName(answer.name);
+  if ("error" in answer) return row([name, "", "", "", "", "", answer.error.code, answer.error.message]);
+  const { top } = answer.result;
+  return top
+    .map(({ index, label, score, percent }, at) => row([name, at + 1, index, label, score, percent, "", ""]))
+    .join("");
+}
+
+/** RFC 4180, with line ends of one character. */
+const csvRow = (fields: readonly unknown[]): string =>
+  `${fields.map((field) => (/[",\r\n]/.test(String(field)) ? `"${String(field).replaceAll('"', '""')}"` : String(field))).join(",")}\n`;
+
+const ESCAPES: Readonly<Record<string, string>> = { "\t": "\\t", "\n": "\\n", "\r": "\\r", "\\": "\\\\" };
+
+const tsvRow = (fields: readonly unknown[]): string =>
+  `${fields.map((field) => String(field).replace(/[\t\n\r\\]/g, (character) => ESCAPES[character] ?? "")).join("\t")}\n`;
+
+export const csv: Writer = { head: csvRow(COLUMNS), of: (answer) => rowsOf(answer, csvRow) };
+export const tsv: Writer = { head: tsvRow(COLUMNS), of: (answer) => rowsOf(answer, tsvRow) };
+
+/** What a table may use. */
+export interface Look {
+  readonly isTerminal: boolean;
+  /** Characters in a line of the terminal. @default 80 */
+  readonly columns?: number | undefined;
+  readonly isColoured: boolean;
+  readonly thumbnails?: ThumbnailKind | undefined;
+}
+
+/** Characters of the longest bar, and of a percentage with all its digits. */
+const BAR = 24;
+const PERCENT = 18;
+
+/** A name and its classes below it; what failed goes to stderr. */
+export function table(look: Look): Writer {
+  return {
+    of: (answer) => {
+      if ("error" in answer) return "";
+      const { top, pixels } = answer.result;
+      const lines = [styled("bold", spoken(answer.name, look), look.isColoured), ...linesOf(top, look)];
+      if (look.thumbnails === undefined || pixels === undefined) return `${lines.join("\n")}\n`;
+      return besideThumbnail(pixels, lines, look.thumbnails);
+    },
+    aside: (answer) => {
+      if (!("error" in answer)) return "";
+      const { code, message, hint } = answer.error;
+      return `${excerpt(answer.name)}\n  ${code}: ${message}\n  ${hint}\n`;
+    },
+  };
+}
+
+/** A file's name or a label must not speak to the terminal. */
+function spoken(name: string, { isTerminal }: Look): string {
+  const text = shownName(name);
+  return isTerminal ? visible(text) : text;
+}
+
+/** Label and percentage; every digit is shown, as Python prints a float32 as a float. */
+function linesOf(classes: readonly Classification[], look: Look): string[] {
+  const top = classes.map((one) => ({ ...one, label: spoken(one.label, look) }));
+  const width = Math.max(...top.map(({ label }) => widthOf(label)));
+  const left = look.thumbnails === undefined ? 0 : THUMBNAIL_WIDTH;
+  const length = Math.min(BAR, (look.columns ?? 80) - left - width - PERCENT - 6);
+  return top.map(({ label, percent, score }) => {
+    const padded = label + "".padEnd(width - widthOf(label));
+    const hasBar = look.isTerminal && length >= 4;
+    const drawn = hasBar ? `${styled("green", bar(score, length).padEnd(length), look.isColoured)}  ` : "";
+    return `  ${padded}  ${drawn}${percent}`;
+  });
+}
+
+/** Columns that a text takes in a terminal: Chinese, Japanese and Korean characters take two. */
+function widthOf(text: string): number {
+  const wide =
+    /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]/g;
+  return text.length + (text.match(wide)?.length ?? 0);
+}

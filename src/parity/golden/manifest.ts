@@ -1,0 +1,133 @@
+/** What is needed to reproduce a run, as one JSON file. */
+import { shown } from "../../base/text/shown.ts";
+import { readFile } from "node:fs/promises";
+import { cpus, release } from "node:os";
+import { IsotorchError, messageOf } from "../../base/errors.ts";
+import { decoderVersions } from "../../image/decode/decode.ts";
+import type { Handoff } from "../../classification/options.ts";
+import { PACKAGE_VERSION } from "../../base/version.ts";
+import { hashFile } from "../../checkpoints/download.ts";
+import { writeOutput } from "../../base/files/output.ts";
+import { isRecord } from "../../base/files/json.ts";
+import type { AttestedEnvironment, WorkerInfo, WorkerSpec } from "../../worker/start.ts";
+
+/** A picture by its name and what it holds. */
+export interface ManifestPicture {
+  readonly name: string;
+  /** Of the encoded file, lower-case hex. */
+  readonly sha256: string;
+}
+
+export interface Manifest {
+  /** Of this format. */
+  readonly manifest: 1;
+  readonly isotorch: string;
+  readonly node: string;
+  /** Operating system and architecture, such as `linux x64`. */
+  readonly platform: string;
+  readonly kernel: string;
+  readonly cpu: string;
+  readonly model: string;
+  readonly weights: { readonly name: string; readonly sha256: string; readonly transforms: string };
+  /** The Python side: python, torch, torchvision, pillow, libjpeg, onednn, cuda and the like. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** The Node side: sharp, libvips and the libraries in it. */
+  readonly decoder: Readonly<Record<string, string>>;
+  readonly device: string;
+  readonly deviceName: string;
+  readonly threads: number;
+  readonly precision: string;
+  readonly handoff: Handoff;
+  readonly spec: WorkerSpec;
+  /** What Node did itself, what it left to the environment, and what that made of each kind and step. */
+  readonly attestation: AttestedEnvironment;
+  readonly pictures: readonly ManifestPicture[];
+}
+
+/** What a worker does not know of its run. */
+export interface ManifestRun {
+  readonly handoff: Handoff;
+  readonly pictures: readonly ManifestPicture[];
+}
+
+/** The manifest of a run: every value is measured or answered, none assumed. */
+export function createManifest(info: WorkerInfo, { handoff, pictures }: ManifestRun): Manifest {
+  const { name, sha256, transforms } = info.weights;
+  return {
+    manifest: 1,
+    isotorch: PACKAGE_VERSION,
+    node: process.versions.node,
+    platform: `${process.platform} ${process.arch}`,
+    kernel: release(),
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    model: info.model,
+    weights: { name, sha256, transforms },
+    versions: info.versions,
+    decoder: decoderVersions(),
+    device: info.device,
+    deviceName: info.deviceName,
+    threads: info.threads,
+    precision: info.precision,
+    handoff,
+    spec: info.spec,
+    attestation: info.attestation,
+    pictures,
+  };
+}
+
+/** Hashes files. @throws IsotorchError `INPUT_UNREADABLE` for one that cannot be read. */
+export async function hashPictures(
+  files: Iterable<{ readonly name: string; readonly path: string }>,
+  signal?: AbortSignal,
+): Promise<ManifestPicture[]> {
+  const pictures: ManifestPicture[] = [];
+  for (const { name, path } of files) {
+    const sha256 = await hashFile(path, signal).catch((cause: unknown) => {
+      throw new IsotorchError("INPUT_UNREADABLE", `${shown(path)} cannot be read: ${messageOf(cause)}.`, {
+        cause,
+      });
+    });
+    pictures.push({ name, sha256 });
+  }
+  return pictures;
+}
+
+/** @throws IsotorchError `INVALID_OPTION` or `OUTPUT_FAILED` when the file cannot be written. */
+export async function writeManifest(file: string, manifest: Manifest): Promise<void> {
+  await writeOutput(file, `${JSON.stringify(manifest, undefined, 2)}\n`, "The manifest");
+}
+
+/** @throws IsotorchError `INPUT_NOT_FOUND`, or `INVALID_INPUT` for a file that is no manifest of this format. */
+export async function readManifest(file: string): Promise<Manifest> {
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw new IsotorchError("INPUT_NOT_FOUND", `${shown(file)} cannot be read: ${messageOf(cause)}.`, {
+      cause,
+    });
+  });
+  let value: unknown;
+  try {
+    value = JSON.parse(text.replace(/^\uFEFF/, "")); // as editors on Windows begin it
+  } catch (cause) {
+    throw new IsotorchError("INVALID_INPUT", `${shown(file)} is not JSON: ${messageOf(cause)}.`, { cause });
+  }
+  if (
+    isRecord(value) &&
+    value["manifest"] === 1 &&
+    isRecord(value["weights"]) &&
+    isPictures(value["pictures"])
+  ) {
+    return value as object as Manifest; // everything else is compared as it is
+  }
+  throw new IsotorchError("INVALID_INPUT", `${shown(file)} is not a manifest of format 1.`, {
+    hint: "`--manifest FILE` on classify, parity and eval writes one.",
+  });
+}
+
+function isPictures(value: unknown): value is ManifestPicture[] {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (item) => isRecord(item) && typeof item["name"] === "string" && typeof item["sha256"] === "string",
+    )
+  );
+}

@@ -1,0 +1,138 @@
+/** The tutorial, replayed: its statements with their outputs, computed here. */
+import { shown } from "../../base/text/shown.ts";
+import { fileURLToPath } from "node:url";
+import { createClassifier } from "../../classification/classifier.ts";
+import type { Classification } from "../../classification/classifier.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import { chooseLabels, readLabelFile } from "../../classification/labels/labels.ts";
+import type { LabelFile } from "../../classification/labels/labels.ts";
+import type { ClassifierOptions } from "../../classification/options.ts";
+import type { WorkerInfo } from "../../worker/start.ts";
+import { floatsFrom, runScript } from "./process.ts";
+import { tutorialSteps } from "./steps.ts";
+import type { TutorialFacts, TutorialStep } from "./steps.ts";
+
+const LABELS = fileURLToPath(new URL("../../../models/imagenet_classes.txt", import.meta.url));
+
+export interface TutorialOptions extends ClassifierOptions {
+  /**
+   * The label file.
+   * @default the one of this package, which the tutorial reads
+   */
+  readonly labels?: string;
+  /**
+   * Leaves `eval()` out, as the text does.
+   * @default false
+   */
+  readonly asWritten?: boolean;
+}
+
+/** A tutorial that was gone through. */
+export interface Tutorial {
+  readonly facts: TutorialFacts;
+  readonly steps: readonly TutorialStep[];
+  readonly info: WorkerInfo;
+}
+
+/**
+ * Goes through the tutorial with one picture, on the CPU as its text does.
+ *
+ * @param image the path of a file, as `Image.open` takes it.
+ * @throws IsotorchError what `createClassifier` and `classify` throw.
+ */
+export async function runTutorial(image: string, options: TutorialOptions = {}): Promise<Tutorial> {
+  const { asWritten = false, labels: labelFile, ...classifierOptions } = options;
+  refuseOtherThanText(image, classifierOptions);
+  const read = await readLabelFile(labelFile ?? LABELS, (sentence) => options.logger?.warn(sentence));
+  refuseOtherThanLines(labelFile, read);
+  const { info, models, result } = await answer(image, { ...classifierOptions, device: "cpu" });
+  const { logits, tensor, pixels, top } = result;
+  if (logits === undefined || tensor === undefined || pixels === undefined) {
+    throw new IsotorchError("PROTOCOL_ERROR", "The classifier left out what it was asked for.");
+  }
+  const numbers = asWritten ? await withoutEval(tensor.data, info, options.signal) : evaluated(logits, top);
+  const facts: TutorialFacts = {
+    image,
+    width: pixels.width,
+    height: pixels.height,
+    models,
+    torchvision: info.versions["torchvision"] ?? "0",
+    spec: info.spec,
+    weights: info.weights,
+    asWritten,
+    labels: chooseLabels(read.labels, [...logits].map(String)),
+    labelFile: {
+      shown: labelFile ?? "imagenet_classes.txt",
+      path: labelFile ?? LABELS,
+      encoding: pythonEncodingOf(read),
+    },
+    ...numbers,
+  };
+  return { facts, steps: tutorialSteps(facts), info };
+}
+
+/** The tutorial's statement reads lines: another format would make other labels of the same file. */
+function refuseOtherThanLines(file: string | undefined, { isLines }: LabelFile): void {
+  if (isLines) return;
+  throw new IsotorchError(
+    "BAD_LABELS",
+    `The tutorial reads one label per line, and ${shown(file ?? "")} has another format.`,
+    {
+      hint: "Write one label per line, in the order of the classes; other commands read this file.",
+    },
+  );
+}
+
+/** What `open(…, encoding=…)` takes for the same text. */
+function pythonEncodingOf({ encoding, isPlain }: LabelFile): string {
+  if (encoding === "utf-8") return isPlain ? "utf-8" : "utf-8-sig";
+  // Python's takes the byte order from the mark and leaves the mark away, and its own Big5 lacks what the standard's has.
+  return encoding === "gb18030" ? encoding : encoding === "big5" ? "big5hkscs" : "utf-16";
+}
+
+type Answer = Pick<TutorialFacts, "logits" | "percentages" | "order">;
+
+async function answer(image: string, options: ClassifierOptions) {
+  await using classifier = await createClassifier(options);
+  const include = { logits: true, tensor: true, pixels: true };
+  const call = { topK: 0, include, ...(options.signal && { signal: options.signal }) };
+  const result = await classifier.classifyDetailed(image, call);
+  return { info: classifier.info(), models: await classifier.models(), result };
+}
+
+function evaluated(logits: Float32Array, top: readonly Classification[]): Answer {
+  const percentages = new Float32Array(logits.length);
+  for (const { index, percent } of top) percentages[index] = percent;
+  return { logits, percentages, order: top.map(({ index }) => index) };
+}
+
+/** A worker has no training mode, and should have none: a plain process of the same Python answers once. */
+async function withoutEval(tensor: Float32Array, info: WorkerInfo, signal?: AbortSignal): Promise<Answer> {
+  const reply = await runScript({
+    script: "as_written.py",
+    args: [
+      `--checkpoint=${info.weights.path}`,
+      `--sha256=${info.weights.sha256}`,
+      `--threads=${info.threads}`,
+    ],
+    input: new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength),
+    python: info.executable,
+    signal,
+  });
+  const { logits, percentages, order } = reply;
+  if (!Array.isArray(order)) throw new IsotorchError("PROTOCOL_ERROR", "The script answered no order.");
+  return { logits: floatsFrom(logits), percentages: floatsFrom(percentages), order: order.map(Number) };
+}
+
+function refuseOtherThanText(image: string, { device }: ClassifierOptions): void {
+  if (device !== undefined && device !== "cpu" && device !== "auto") {
+    throw new IsotorchError("INVALID_OPTION", `The tutorial runs on the CPU, not on ${String(device)}.`, {
+      hint: "Leave --device out; `isotorch parity` compares devices.",
+    });
+  }
+  if (image === "-" || /^[a-z][a-z0-9+.-]+:/i.test(image)) {
+    throw new IsotorchError("INVALID_OPTION", "The tutorial opens a file: IMAGE is a path.", {
+      hint: "Save the picture first.",
+    });
+  }
+}

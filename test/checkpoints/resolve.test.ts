@@ -1,0 +1,247 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { nearest } from "../../src/base/suggest.ts";
+import { knownCheckpoints } from "../../src/checkpoints/table.ts";
+import { resolveCheckpoint, specOf } from "../../src/checkpoints/resolve.ts";
+import type { DownloadProgress } from "../../src/checkpoints/download.ts";
+
+const V1 = "resnet101-63fe2227.pth";
+const V1_SHA256 = "63fe2227b86e8f1f2063f43a75c84d195911b6a0eace650907dd3dc62dd49a0a";
+
+let root: string;
+let cacheDir: string;
+
+beforeEach(async () => {
+  root = await realpath(await mkdtemp(join(tmpdir(), "isotorch checkpoint-")));
+  cacheDir = join(root, "cache");
+  await mkdir(cacheDir);
+  vi.stubEnv("HOME", root);
+  for (const name of ["TORCH_HOME", "XDG_CACHE_HOME", "ISOTORCH_OFFLINE"]) vi.stubEnv(name, undefined);
+  // Nothing of these tests may leave the machine.
+  vi.stubEnv("ISOTORCH_WEIGHTS_URL", "http://127.0.0.1:1/models/");
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(root, { recursive: true, force: true });
+});
+
+describe("weights that mean nothing are refused", () => {
+  test.each([
+    ["IMAGENET1K_V3", "Did you mean IMAGENET1K_V1?"],
+    ["imagenet1k_v2", "Did you mean IMAGENET1K_V2?"],
+    ["DEFAULT", "Say IMAGENET1K_V2 for the newest."],
+    ["pretrained", "Known are IMAGENET1K_V1, IMAGENET1K_V2, untrained:SEED"],
+    ["constructor", "Known are IMAGENET1K_V1"],
+    ["untrained", "as in untrained:0"],
+    ["untrained:-1", "as in untrained:0"],
+    ["untrained:4294967296", "as in untrained:0"],
+    ["https://example.org/net.pth", "curl -LO https://example.org/net.pth"],
+  ])("%s", async (weights, hint) => {
+    await expect(resolveCheckpoint(weights, { cacheDir })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      hint: expect.stringContaining(hint),
+    });
+  });
+
+  test("and so is a hash that is none, or that belongs to other weights", async () => {
+    const invalid = { code: "INVALID_OPTION" };
+    await expect(resolveCheckpoint("IMAGENET1K_V1", { cacheDir, sha256: "63fe2227" })).rejects.toMatchObject(
+      invalid,
+    );
+    const other = "0".repeat(64);
+    await expect(resolveCheckpoint("IMAGENET1K_V1", { cacheDir, sha256: other })).rejects.toMatchObject(
+      invalid,
+    );
+  });
+});
+
+describe("a file of one's own", () => {
+  test("that is missing, or a directory, is WEIGHTS_NOT_FOUND with its path", async () => {
+    const missing = join(root, "mine.pth");
+    await expect(resolveCheckpoint(missing, { trustCheckpoint: true })).rejects.toMatchObject({
+      code: "WEIGHTS_NOT_FOUND",
+      message: `The checkpoint ${missing} does not exist.`,
+    });
+    await expect(resolveCheckpoint(`${cacheDir}/`, { trustCheckpoint: true })).rejects.toMatchObject({
+      code: "WEIGHTS_NOT_FOUND",
+      message: expect.stringContaining("is not a regular file"),
+    });
+  });
+
+  test("without hash or trust is CHECKPOINT_UNTRUSTED and told how to get the hash", async () => {
+    const file = join(root, "it's mine.pth");
+    await writeFile(file, "bytes");
+    await expect(resolveCheckpoint(file)).rejects.toMatchObject({
+      code: "CHECKPOINT_UNTRUSTED",
+      hint: expect.stringContaining(
+        process.platform === "win32" ? "certutil" : `sha256sum '${root}/it'\\''s mine.pth'`,
+      ),
+    });
+  });
+
+  test("is taken with its hash, or with trust", async () => {
+    const file = join(root, "mine.pth");
+    await writeFile(file, "bytes");
+    const sha256 = createHash("sha256").update("bytes").digest("hex");
+    expect(
+      await resolveCheckpoint(file, { sha256: sha256.toUpperCase(), transforms: "IMAGENET1K_V2" }),
+    ).toEqual({
+      weights: file,
+      path: file,
+      sha256,
+      trust: false,
+      seed: null,
+      transforms: "IMAGENET1K_V2",
+      trained: true,
+    });
+    expect(await resolveCheckpoint(file, { trustCheckpoint: true })).toMatchObject({
+      sha256: null,
+      trust: true,
+    });
+  });
+});
+
+describe("weights by name", () => {
+  test("that are not there while offline name the file, its URL and the untrained way", async () => {
+    const error = await resolveCheckpoint("IMAGENET1K_V1", { cacheDir, offline: true }).catch(
+      (e: unknown) => e,
+    );
+    expect(error).toMatchObject({
+      code: "WEIGHTS_NOT_FOUND",
+      hint: expect.stringContaining("--weights untrained:0"),
+    });
+    expect(error).toMatchObject({ hint: expect.stringContaining(join(cacheDir, V1)) });
+    vi.stubEnv("ISOTORCH_OFFLINE", "1");
+    await expect(resolveCheckpoint("IMAGENET1K_V2", { cacheDir })).rejects.toMatchObject({
+      code: "WEIGHTS_NOT_FOUND",
+    });
+  });
+
+  test("that cannot be reached are DOWNLOAD_FAILED, never random weights", async () => {
+    await expect(resolveCheckpoint("IMAGENET1K_V1", { cacheDir })).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: expect.stringContaining(`http://127.0.0.1:1/models/${V1}`),
+      hint: expect.stringContaining(`Put the file by hand at ${join(cacheDir, V1)}`),
+    });
+    expect(await readdir(cacheDir)).toEqual([]);
+  });
+
+  test.each(["IMAGENET1K_V1", "IMAGENET1K_V2"])(
+    "from a mirror with another %s are CHECKPOINT_CORRUPT",
+    async (name) => {
+      const http = createServer((_request, response) => response.end("another file"));
+      await new Promise<void>((resolve) => void http.listen(0, "127.0.0.1", resolve));
+      const address = http.address();
+      vi.stubEnv(
+        "ISOTORCH_WEIGHTS_URL",
+        `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`,
+      );
+      const events: DownloadProgress[] = [];
+      const onProgress = (event: DownloadProgress): void => void events.push(event);
+      await expect(resolveCheckpoint(name, { cacheDir, onProgress })).rejects.toMatchObject({
+        code: "CHECKPOINT_CORRUPT",
+      });
+      expect(events[0]).toMatchObject({ status: "initiate", name });
+      expect(await readdir(cacheDir)).toEqual([]);
+      http.close();
+    },
+  );
+
+  test("that torchvision downloaded before are used as they are, for the worker to check", async () => {
+    const torchvisions = join(root, ".cache/torch/hub/checkpoints");
+    await mkdir(torchvisions, { recursive: true });
+    await writeFile(join(torchvisions, V1), "not looked into here");
+    expect(await resolveCheckpoint("IMAGENET1K_V1", { offline: true })).toEqual({
+      weights: "IMAGENET1K_V1",
+      path: join(torchvisions, V1),
+      sha256: V1_SHA256,
+      trust: false,
+      seed: null,
+      transforms: "IMAGENET1K_V1",
+      trained: true,
+    });
+    vi.stubEnv("TORCH_HOME", join(root, "torch"));
+    await expect(resolveCheckpoint("IMAGENET1K_V1", { offline: true })).rejects.toMatchObject({
+      hint: expect.stringContaining(join(root, "torch/hub/checkpoints", V1)),
+    });
+  });
+
+  test("are known by their full SHA-256 and by how large they can be", () => {
+    for (const [name, { sha256, sha256Prefix, maxBytes }] of Object.entries(knownCheckpoints("resnet101"))) {
+      expect(sha256, name).toMatch(/^[0-9a-f]{64}$/);
+      expect(sha256, name).toMatch(new RegExp(`^${sha256Prefix}`));
+      expect(maxBytes, name).toBeGreaterThan(178_700_000);
+      expect(maxBytes, name).toBeLessThan(178_900_000);
+    }
+  });
+
+  test("of the Hugging Face hub come from the mirror of it that HF_ENDPOINT names", async () => {
+    const asked: (string | undefined)[] = [];
+    const http = createServer((request, response) => {
+      asked.push(request.url);
+      response.end("another file");
+    });
+    await new Promise<void>((resolve) => void http.listen(0, "127.0.0.1", resolve));
+    const address = http.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    vi.stubEnv("HF_ENDPOINT", `http://127.0.0.1:${port}/hub/`);
+    const mirror = "https://huggingface.co/me/resnet/resolve/main";
+    await expect(resolveCheckpoint("IMAGENET1K_V1", { cacheDir, mirror })).rejects.toMatchObject({
+      code: "CHECKPOINT_CORRUPT",
+    });
+    expect(asked).toEqual([`/hub/me/resnet/resolve/main/${V1}`]);
+    http.close();
+
+    vi.stubEnv("HF_ENDPOINT", "hf-mirror");
+    await expect(resolveCheckpoint("IMAGENET1K_V1", { cacheDir, mirror })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringContaining("HF_ENDPOINT"),
+    });
+    // No business of another server's.
+    await expect(resolveCheckpoint("IMAGENET1K_V1", { cacheDir })).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      hint: expect.stringContaining("ISOTORCH_WEIGHTS_URL"),
+    });
+  });
+
+  test("cannot come from a mirror that is no URL", async () => {
+    vi.stubEnv("ISOTORCH_WEIGHTS_URL", "/mnt/models");
+    await expect(resolveCheckpoint("IMAGENET1K_V1", { cacheDir })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+    });
+  });
+});
+
+test("untrained:SEED names a file that the worker makes, and says that it is untrained", async () => {
+  expect(await resolveCheckpoint("untrained:7", { cacheDir, offline: true })).toEqual({
+    weights: "untrained:7",
+    path: join(cacheDir, "resnet101-untrained-7.pth"),
+    sha256: null,
+    trust: false,
+    seed: 7,
+    transforms: "IMAGENET1K_V1",
+    trained: false,
+  });
+});
+
+test("the preprocessing of known weights is told without a worker: V2 resizes to 232", () => {
+  expect(specOf("IMAGENET1K_V1")).toEqual({
+    resize: 256,
+    crop: 224,
+    mean: [0.485, 0.456, 0.406],
+    std: [0.229, 0.224, 0.225],
+    interpolation: "bilinear",
+  });
+  expect(specOf("IMAGENET1K_V2")).toMatchObject({ resize: 232, crop: 224 });
+});
+
+test("the nearest name bears case and a typing slip, and is none where nothing is near", () => {
+  expect(nearest("topk", ["topK", "signal"])).toBe("topK");
+  expect(nearest("wieghts", ["weights", "workers"])).toBe("weights");
+  expect(nearest("zzz", ["topK", "signal"])).toBeUndefined();
+  expect(nearest("x", ["a", "b"])).toBeUndefined();
+});
