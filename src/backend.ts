@@ -1,10 +1,77 @@
 /** Who answers a classifier's calls: workers of this machine (`worker/pool.ts`), or servers elsewhere (`remote/`). */
 import type { Attestation } from "./image/attest/attestation.ts";
 import type { Digests } from "./image/attest/built-in.ts";
-import type { Health } from "./worker/pool.ts";
-import type { WorkerSpec } from "./worker/start.ts";
-import type { CallFields, RequestOptions, WorkerStats } from "./worker/supervisor.ts";
-import type { Frame, MessageOf } from "./protocol/wire.ts";
+import type { IsotorchError } from "./base/errors.ts";
+import type { WireSpec } from "./protocol/messages.ts";
+import type { Fields, Frame, MessageOf } from "./protocol/wire.ts";
+
+/** What `health()` reports; derived from what the worker answered. */
+export type Phase =
+  | "idle" // no process; the next call starts one
+  | "starting" // spawned, no `hello` yet
+  | "loading" // `hello` came, no `ready` yet
+  | "ready" // nothing to do
+  | "busy" // requests are at the worker
+  | "backing-off" // waiting before a restart
+  | "open" // the circuit is open: calls fail at once
+  | "draining" // closing; the last calls finish
+  | "stopped" // closed, and the process is gone
+  | "failed"; // it cannot start, and nothing will mend that by itself
+
+/** How one worker is; made of what it answered, not of what is hoped. */
+export interface WorkerHealth {
+  /** The address of a remote server; a worker of this machine has none. */
+  readonly url?: string;
+  readonly phase: Phase;
+  /**
+   * A worker is up, has answered within the last three pings, and does not keep calls waiting for more than ten times
+   * its slowest answer (at least 1 s).
+   */
+  readonly ready: boolean;
+  /** How often a worker was started. */
+  readonly starts: number;
+  /** Unplanned exits within the policy's window. */
+  readonly recentExits: number;
+  /** Milliseconds since the worker was last heard of. */
+  readonly silentMs: number;
+  readonly pid: number | undefined;
+  /** Calls that wait, and calls at the worker. */
+  readonly waiting: number;
+  readonly inFlight: number;
+  /** Why the last worker ended without being asked to. */
+  readonly lastFailure: IsotorchError | undefined;
+}
+
+/** Counts since the start. */
+export interface WorkerStats {
+  readonly submitted: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly starts: number;
+  readonly redelivered: number;
+  /** Messages that were late, unknown, malformed or a stranger's. */
+  readonly dropped: number;
+  /** Batches that were sent to a worker; a single call is a batch of one. */
+  readonly batches: number;
+}
+
+/** How the workers are; made of what they answered, not of what is hoped. */
+export interface Health extends WorkerHealth {
+  /** Each worker by itself; the fields beside this one are those of all together. */
+  readonly workers: readonly WorkerHealth[];
+}
+
+/** What a caller says of its request; which batch it goes with is decided here. */
+export type CallFields = Omit<Fields<"infer">, "following"> | Fields<"decode">;
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** By which the call is found in a remote server's log; a worker of this machine has no use for them. */
+  readonly requestId?: string | undefined;
+  readonly traceparent?: string | undefined;
+  /** Hears when the call goes to a worker for the first time. */
+  readonly onSent?: () => void;
+}
 
 /** What an environment makes of the attestation's pictures, and who says so. */
 export interface AttestationAnswer {
@@ -15,7 +82,7 @@ export interface AttestationAnswer {
 export interface Backend {
   readonly ready: {
     /** The preprocessing that belongs to the network. */
-    readonly spec: WorkerSpec;
+    readonly spec: WireSpec;
     /** Its labels, by index. */
     readonly categories: readonly string[];
     readonly models: readonly string[];

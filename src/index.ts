@@ -33,6 +33,6 @@ export type { Classification, DetailedResult } from "./classification/result.ts"
 export type { Attestation } from "./image/attest/attestation.ts";
 export type { PartialLimits } from "./image/source/limits.ts";
 export type { AttestedEnvironment, RemoteInfo, WorkerInfo, WorkerPlace } from "./worker/start.ts";
-export type { Phase } from "./worker/supervision/supervise.ts";
-export type { Health } from "./worker/pool.ts";
-export type { WorkerHealth, WorkerStats } from "./worker/supervisor.ts";
+export type { Phase } from "./backend.ts";
+export type { Health } from "./backend.ts";
+export type { WorkerHealth, WorkerStats } from "./backend.ts";

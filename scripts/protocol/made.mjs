@@ -8,8 +8,12 @@ export function typesFile({ kinds, dtypes, messages }) {
   const records = Object.entries(kinds).filter(([, kind]) => kind.record !== undefined);
   return [
     HEAD,
-    'import type { IsotorchErrorCode } from "../codes.ts";\n',
+    'import type { IsotorchErrorCode } from "../base/codes.ts";\n',
     `export type Dtype = ${union(Object.keys(dtypes))};\n`,
+    ...Object.entries(kinds)
+      .filter(([, { oneOf }]) => Array.isArray(oneOf))
+      .map(([name, { oneOf }]) => `export type ${typeName(name)} = ${union(oneOf)};`),
+    "",
     ...records.map(
       ([name, { record }]) => `export interface ${recordName(name)} {\n${members(record, kinds)}}\n`,
     ),
@@ -24,7 +28,8 @@ export function typesFile({ kinds, dtypes, messages }) {
   ].join("\n");
 }
 
-const recordName = (name) => `Wire${name[0].toUpperCase()}${name.slice(1)}`;
+const typeName = (name) => `${name[0].toUpperCase()}${name.slice(1)}`;
+const recordName = (name) => `Wire${typeName(name)}`;
 const union = (names) => names.map((name) => JSON.stringify(name)).join(" | ");
 const members = (fields, kinds) =>
   Object.entries(fields)
@@ -37,7 +42,7 @@ function typeOf(name, kinds) {
   if (kind.integer || kind.number) return "number";
   if (kind.bool) return "boolean";
   if (kind.text) return "string";
-  if (kind.oneOf) return kind.oneOf === "codes" ? "IsotorchErrorCode" : union(kind.oneOf);
+  if (kind.oneOf) return kind.oneOf === "codes" ? "IsotorchErrorCode" : typeName(name);
   if (kind.listOf) return `readonly (${typeOf(kind.listOf, kinds)})[]`;
   if (kind.mapOf) return `Readonly<Record<string, ${typeOf(kind.mapOf, kinds)}>>`;
   return recordName(name);

@@ -1,6 +1,6 @@
 /** The application's own functions. What they throw is reported and ends nothing of ours. */
 import { messageOf } from "./errors.ts";
-import type { Logger } from "../classification/options.ts";
+import type { Logger } from "./logger.ts";
 
 interface Callbacks {
   readonly onProgress?: ((event: never) => void) | undefined;

@@ -12,7 +12,7 @@ import { ANOTHER_DIRECTORY, checkpointDirectory, surroundings } from "../python/
 export { specOf } from "./table.ts";
 
 /** The weights whose preprocessing a checkpoint is used with, by torchvision's names. */
-export type CheckpointTransforms = "IMAGENET1K_V1" | "IMAGENET1K_V2";
+export type TransformsName = "IMAGENET1K_V1" | "IMAGENET1K_V2";
 
 /** A checkpoint file as the worker is told of it. */
 export interface Checkpoint {
@@ -26,7 +26,7 @@ export interface Checkpoint {
   readonly trust: boolean;
   /** The seed of `untrained:SEED`, else `null`. */
   readonly seed: number | null;
-  readonly transforms: CheckpointTransforms;
+  readonly transforms: TransformsName;
   /** Whether the network has learnt anything, as far as is known; `false` for `untrained:SEED`. */
   readonly trained: boolean;
 }
@@ -44,7 +44,7 @@ export interface CheckpointOptions {
   /** Load a file of one's own without a hash. @default false */
   readonly trustCheckpoint?: boolean;
   /** @default the weights' own; `IMAGENET1K_V1` for a path or `untrained:SEED` */
-  readonly transforms?: CheckpointTransforms;
+  readonly transforms?: TransformsName;
   readonly onProgress?: (event: DownloadProgress) => void;
   readonly signal?: AbortSignal;
   readonly timing?: Partial<DownloadTiming>;

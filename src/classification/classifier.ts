@@ -27,11 +27,11 @@ import type {
   ResolvedClassifierOptions,
   ResolvedClassifyOptions,
 } from "./options.ts";
-import type { Health } from "../worker/pool.ts";
+import type { Health } from "../backend.ts";
 import { startWorkers } from "../worker/start.ts";
 import type { AttestedEnvironment, WorkerInfo } from "../worker/start.ts";
-import type { Phase } from "../worker/supervision/supervise.ts";
-import type { WorkerStats } from "../worker/supervisor.ts";
+import type { Phase } from "../backend.ts";
+import type { WorkerStats } from "../backend.ts";
 import { closedError } from "../worker/failure.ts";
 import { floatsOf, frameOf } from "../protocol/wire.ts";
 

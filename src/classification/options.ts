@@ -1,4 +1,7 @@
 /** Every option, documented one by one; resolved once at the door and trusted inside. */
+import type { Logger } from "../base/logger.ts";
+import type { TransformsName } from "../checkpoints/resolve.ts";
+import type { Handoff, Precision } from "../protocol/messages.ts";
 import { DEFAULT_LIMITS, type PartialLimits } from "../image/source/limits.ts";
 import {
   type Check,
@@ -19,35 +22,16 @@ import {
 import { WORKER_OPTIONS, isRemote } from "../remote/options.ts";
 import type { RemoteOptions } from "../remote/options.ts";
 import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
+import type { ProgressEvent } from "../worker/options.ts";
 import type { SupervisionPolicy } from "../worker/supervision/policy.ts";
 
+export type { Logger } from "../base/logger.ts";
+export type { TransformsName } from "../checkpoints/resolve.ts";
+export type { Handoff, Precision } from "../protocol/messages.ts";
+export type { ProgressEvent } from "../worker/options.ts";
 export type { RemoteOptions } from "../remote/options.ts";
 
-/** Progress of a download, with the field names of transformers.js, or of the worker's start. */
-export interface ProgressEvent {
-  readonly status: "initiate" | "download" | "progress" | "done" | "ready" | "worker";
-  /** The weights' name, or the phase of the worker's start. */
-  readonly name: string;
-  readonly file?: string;
-  /** 0 to 100. */
-  readonly progress?: number;
-  /** Bytes. */
-  readonly loaded?: number;
-  readonly total?: number;
-}
-
-/** Where log lines go; `console` fits. */
-export interface Logger {
-  debug(message: string): void;
-  info(message: string): void;
-  warn(message: string): void;
-  error(message: string): void;
-}
-
-export type Handoff = "tensor" | "pixels" | "encoded";
 export type Device = "auto" | "cpu" | "cuda" | `cuda:${number}`;
-export type Precision = "exact" | "fused" | "bf16" | "fp16";
-export type TransformsName = "IMAGENET1K_V1" | "IMAGENET1K_V2";
 
 export interface ClassifierOptions {
   /**

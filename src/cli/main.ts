@@ -11,7 +11,7 @@ import { IsotorchError } from "../base/errors.ts";
 import { nearest } from "../base/suggest.ts";
 import { PACKAGE_VERSION } from "../base/version.ts";
 import { givenArguments } from "./flags/arguments.ts";
-import { COMMANDS } from "./registry.ts";
+import { COMMANDS, DESCRIBED } from "./registry.ts";
 import { helpOf } from "./flags/description.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { clearProgress } from "./terminal/progress.ts";
@@ -54,7 +54,7 @@ async function main([name = "--help", ...argv]: readonly string[]): Promise<numb
     return EXIT.ok;
   }
   const command = await load();
-  return command.run(argv, interrupted.signal);
+  return command.run(argv, interrupted.signal, DESCRIBED);
 }
 
 function report(thrown: unknown): number {

@@ -1,4 +1,5 @@
 /** Every command: what it is, and where its code lies. A new command is one line here and a description. */
+import type { Described } from "./completion/described.ts";
 import type { Description } from "./flags/description.ts";
 import { EVAL, MANIFEST_DIFF, PARITY, TUTORIAL } from "./describe/checks.ts";
 import { CLASSIFY } from "./describe/classify.ts";
@@ -12,9 +13,10 @@ export interface Command {
   /**
    * `signal` fires on Ctrl-C or SIGTERM: finish what is cheap to finish, and return.
    *
+   * @param commands every command with its description.
    * @returns the exit code.
    */
-  run(argv: readonly string[], signal: AbortSignal): Promise<number>;
+  run(argv: readonly string[], signal: AbortSignal, commands: Described): Promise<number>;
 }
 
 type Registered = readonly [description: Description, load: () => Promise<Command>];
@@ -35,3 +37,9 @@ export const COMMANDS: Readonly<Record<string, Registered>> = {
   down: [DOWN, () => import("./commands/down.ts")],
   completion: [COMPLETION, () => import("./commands/completion.ts")],
 };
+
+/** Every command with its description. */
+export const DESCRIBED: Described = Object.entries(COMMANDS).map(([name, [description]]) => [
+  name,
+  description,
+]);

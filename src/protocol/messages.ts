@@ -4,12 +4,22 @@ import type { IsotorchErrorCode } from "../base/codes.ts";
 
 export type Dtype = "<f4" | "<i8" | "|u1";
 
+export type Handoff = "tensor" | "pixels" | "encoded";
+export type Include = "logits" | "probabilities";
+export type Exif = "ignore" | "apply";
+export type Icc = "ignore" | "to-srgb";
+export type Mode = "convert-rgb" | "strict";
+export type Precision = "exact" | "fused" | "bf16" | "fp16";
+export type Phase = "import" | "make" | "verify" | "build" | "load" | "warm-up";
+export type Level = "debug" | "info" | "warning" | "error";
+export type Interpolation = "bilinear" | "bicubic";
+
 export interface WireSpec {
   readonly resize: number;
   readonly crop: number;
   readonly mean: readonly number[];
   readonly std: readonly number[];
-  readonly interpolation: "bilinear" | "bicubic";
+  readonly interpolation: Interpolation;
 }
 
 export interface FieldsByType {
@@ -28,12 +38,12 @@ export interface FieldsByType {
     readonly seed: number | null;
     readonly transforms: string;
     readonly device: string;
-    readonly precision: "exact" | "fused" | "bf16" | "fp16";
+    readonly precision: Precision;
     readonly threads: number;
     readonly maxBatch: number;
   };
   progress: {
-    readonly phase: "import" | "make" | "verify" | "build" | "load" | "warm-up";
+    readonly phase: Phase;
     readonly fraction: number | null;
   };
   ready: {
@@ -43,24 +53,24 @@ export interface FieldsByType {
     readonly deviceReason: string;
     readonly threads: number;
     readonly threadsReason: string;
-    readonly precision: "exact" | "fused" | "bf16" | "fp16";
+    readonly precision: Precision;
     readonly sha256: string;
     readonly spec: WireSpec;
     readonly maxBatch: number;
     readonly warmupMs: number;
   };
   infer: {
-    readonly handoff: "tensor" | "pixels" | "encoded";
+    readonly handoff: Handoff;
     readonly topK: number;
-    readonly include: readonly ("logits" | "probabilities")[];
+    readonly include: readonly Include[];
     readonly maxPixels: number;
     readonly deadlineMs: number | null;
     readonly following: number;
   };
   decode: {
-    readonly exif: "ignore" | "apply";
-    readonly icc: "ignore" | "to-srgb";
-    readonly mode: "convert-rgb" | "strict";
+    readonly exif: Exif;
+    readonly icc: Icc;
+    readonly mode: Mode;
     readonly maxPixels: number;
     readonly spec: WireSpec | null;
     readonly picture: boolean;
@@ -85,7 +95,7 @@ export interface FieldsByType {
   };
   stop: {};
   log: {
-    readonly level: "debug" | "info" | "warning" | "error";
+    readonly level: Level;
     readonly message: string;
   };
 }

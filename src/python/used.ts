@@ -1,7 +1,7 @@
 /** The environment that answered last without being asked for, so that another one never takes its place in silence. */
 import { readFile, rm } from "node:fs/promises";
 import { messageOf } from "../base/errors.ts";
-import type { Logger } from "../classification/options.ts";
+import type { Logger } from "../base/logger.ts";
 import { type EnvironmentKind, isSameEnvironment } from "./candidates.ts";
 import { writeJson } from "../base/files/files.ts";
 import { parseRecord } from "../base/files/json.ts";

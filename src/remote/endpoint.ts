@@ -1,10 +1,11 @@
 /** One server: its connections, its circuit, and what is known of it. */
 import type { IsotorchError } from "../base/errors.ts";
-import type { TransformsName } from "../classification/options.ts";
-import type { WorkerHealth } from "../worker/supervisor.ts";
+import type { TransformsName } from "../checkpoints/resolve.ts";
+import type { WorkerHealth } from "../backend.ts";
 import { newCircuit, nextCircuit } from "./circuit.ts";
 import type { Circuit, CircuitEvent } from "./circuit.ts";
-import { ConnectionFailure, failureOfReply, failureOfThrown } from "./failure.ts";
+import { ConnectionFailure } from "./connection-failure.ts";
+import { failureOfReply, failureOfThrown } from "./failure.ts";
 import type { Failure } from "./failure.ts";
 import { factsOf, modelPath } from "./facts.ts";
 import type { Facts } from "./facts.ts";

@@ -1,7 +1,7 @@
 /** What is known of a server's network: its metadata, one real answer, and what an isotorch server says besides. */
 import { IsotorchError } from "../base/errors.ts";
 import type { Digests } from "../image/attest/built-in.ts";
-import type { TransformsName } from "../classification/options.ts";
+import type { TransformsName } from "../checkpoints/resolve.ts";
 import { isRecord, parseRecord } from "../base/files/json.ts";
 import { specOf } from "../checkpoints/table.ts";
 import { labelsIn, outputsFor, resultOf } from "./answer.ts";

@@ -1,25 +1,10 @@
 /** What went wrong with a remote server, as typed errors, and which of it another try may mend. */
 import { excerpt, shown } from "../base/text/shown.ts";
-import { ERROR_CODES, IsotorchError, messageOf } from "../base/errors.ts";
+import { ERROR_CODES, IsotorchError } from "../base/errors.ts";
 import type { IsotorchErrorCode } from "../base/errors.ts";
 import { parseRecord } from "../base/files/json.ts";
+import { ConnectionFailure } from "./connection-failure.ts";
 import type { Reply } from "./http.ts";
-
-/** There is no whole answer: nobody listens, or the connection was cut. */
-export class ConnectionFailure extends Error {
-  override readonly name = "ConnectionFailure";
-  /** The connection had been used before: the server may just have closed it, which says nothing of its health. */
-  readonly isStale: boolean;
-  /** Nobody listens there. */
-  readonly isRefused: boolean;
-
-  constructor(cause: unknown, isReused: boolean) {
-    super(messageOf(cause), { cause });
-    const { code } = cause as { readonly code?: unknown };
-    this.isRefused = code === "ECONNREFUSED";
-    this.isStale = isReused && (code === "ECONNRESET" || code === "EPIPE");
-  }
-}
 
 /** One try that failed. */
 export interface Failure {

@@ -1,7 +1,7 @@
 /** Whether a server's model is one that isotorch can feed, and by which names: read from its metadata. */
 import { excerpt } from "../base/text/shown.ts";
 import { IsotorchError } from "../base/errors.ts";
-import type { Handoff } from "../classification/options.ts";
+import type { Handoff } from "../protocol/messages.ts";
 import { isRecord } from "../base/files/json.ts";
 
 export const CLASSES = 1_000;

@@ -3,7 +3,7 @@ import * as http from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import * as https from "node:https";
 import { USER_AGENT } from "../base/fetch.ts";
-import { ConnectionFailure } from "./failure.ts";
+import { ConnectionFailure } from "./connection-failure.ts";
 
 /** An answer has a few numbers per class. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;

@@ -2,25 +2,36 @@
 import { readFile } from "node:fs/promises";
 import { IsotorchError, abortError } from "../base/errors.ts";
 import { referenceDigests } from "../image/attest/built-in.ts";
-import type { Handoff, ResolvedClassifierOptions } from "../classification/options.ts";
+import type { Logger } from "../base/logger.ts";
+import type { TransformsName } from "../checkpoints/resolve.ts";
+import type { Handoff } from "../protocol/messages.ts";
+import type { WorkerOptions } from "../worker/options.ts";
 import { PACKAGE_VERSION } from "../base/version.ts";
 import { isRecord } from "../base/files/json.ts";
 import { specOf } from "../checkpoints/table.ts";
 import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
 import type { WorkerInfo } from "../worker/start.ts";
-import type { Phase } from "../worker/supervision/supervise.ts";
+import type { Phase } from "../backend.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { Facts } from "./facts.ts";
 import { CLASSES, mismatch } from "./fit.ts";
 import { RemotePool } from "./pool.ts";
 import { remoteSettings } from "./options.ts";
-import type { RemoteSettings } from "./options.ts";
+import type { RemoteOptions, RemoteSettings } from "./options.ts";
 
 const LABELS = new URL("../../models/imagenet_classes.txt", import.meta.url);
 
+/** What of a classifier's options belongs to servers elsewhere. */
+export interface RemoteStart extends Pick<WorkerOptions, "queue" | "signal"> {
+  readonly remote?: string | readonly string[] | RemoteOptions;
+  readonly transforms?: TransformsName;
+  readonly handoff?: Handoff;
+  readonly logger?: Logger;
+}
+
 /** @throws IsotorchError why no server, or not all of them, can be used. Nothing is left behind. */
 export async function startRemote(
-  options: ResolvedClassifierOptions,
+  options: RemoteStart,
   onPhase: (phase: Phase) => void,
 ): Promise<{ readonly pool: RemotePool; readonly info: () => Omit<WorkerInfo, "attestation"> }> {
   const settings = remoteSettings(options.remote ?? []);

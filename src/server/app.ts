@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import createRouter from "find-my-way";
 import { excerpt } from "../base/text/shown.ts";
 import { JSON_TYPE, json, send } from "./http/answer.ts";
-import type { Answer } from "./http/answer.ts";
+import type { Answer } from "./http/request.ts";
 import { Listener } from "./http/listener.ts";
 import { Log } from "./http/log.ts";
 import { HttpRequest } from "./http/request.ts";
@@ -16,7 +16,7 @@ import { refusalOf } from "./security/gate.ts";
 import { SAFE_HEADERS } from "./security/headers.ts";
 import { hostCheck } from "./security/hosts.ts";
 import { tokenGuard } from "./security/token.ts";
-import type { Parts } from "./server.ts";
+import type { Parts, Routes } from "./parts.ts";
 
 /** Routes that need no token: probes, and the page's own files, which hold no secret. */
 const OPEN = new Set(["/v2/health/live", "/v2/health/ready", "/", "/page/:file"]);
@@ -24,7 +24,7 @@ const OPEN = new Set(["/v2/health/live", "/v2/health/ready", "/", "/page/:file"]
 const LONGEST_NAME = 64 * 1024;
 
 /** Without routes. */
-export class App {
+export class App implements Routes {
   readonly #parts: Parts;
   readonly #log: Log;
   readonly #guard: ((authorization: string | undefined) => void) | undefined;

@@ -1,12 +1,13 @@
 /** The HTTP server: its parts are put together here and nowhere else. */
 import { Pool } from "../image/pool.ts";
 import { App } from "./app.ts";
+import type { Parts } from "./parts.ts";
 import { Comparer } from "./compare/comparer.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { inferRoutes } from "./oip/routes.ts";
 import { Statistics } from "./oip/statistics.ts";
 import { resolveServerOptions } from "./options.ts";
-import type { ResolvedServerOptions, ServerOptions } from "./options.ts";
+import type { ServerOptions } from "./options.ts";
 import { Pictures } from "./picture.ts";
 import { Admission } from "./request/admission.ts";
 import { classifyRoutes } from "./routes/classify.ts";
@@ -16,16 +17,6 @@ import { metricsRoutes } from "./routes/metrics.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { statusRoutes } from "./routes/status.ts";
-
-/** What the routes work with. */
-export interface Parts {
-  readonly options: ResolvedServerOptions;
-  readonly pictures: Pictures;
-  readonly comparer: Comparer | undefined;
-  readonly admission: Admission;
-  readonly metrics: Metrics;
-  readonly statistics: Statistics;
-}
 
 /** A server that listens. */
 export interface Server extends AsyncDisposable {

@@ -6,7 +6,7 @@ import { fetchesIn, type GrowthReader, growthReader } from "./fetches.ts";
 import { noteMaking } from "./making.ts";
 import type { CondaPlan, Step } from "./plan.ts";
 import { mambaReader, type ProgressReader, type SetupProgress } from "./progress.ts";
-import type { SetupRequest } from "./setup.ts";
+import type { SetupRequest } from "./request.ts";
 
 /** Between two looks at the caches, and two changes of the time that is shown. */
 const TICK_MS = 500;

@@ -5,7 +5,7 @@ import { ERROR_CODES, IsotorchError, messageOf } from "../base/errors.ts";
 import type { IsotorchErrorCode } from "../base/errors.ts";
 import { isOfEnvironment, lastLine } from "../base/crash.ts";
 import type { WorkerExit } from "./process.ts";
-import type { Failure } from "./supervision/supervise.ts";
+import type { Failure } from "./supervision/state.ts";
 import type { MessageOf } from "../protocol/wire.ts";
 
 /** An `error` message as the error that it means. */

@@ -1,23 +1,13 @@
 /** Several workers as one: each call goes to the one with the least to do. */
+import type { Health } from "../backend.ts";
 import type { Backend } from "../backend.ts";
 import { IsotorchError } from "../base/errors.ts";
 import type { WorkerReady } from "./session.ts";
-import type { Phase } from "./supervision/supervise.ts";
+import type { Phase } from "../backend.ts";
 import { Supervisor } from "./supervisor.ts";
-import type {
-  CallFields,
-  RequestOptions,
-  SupervisorOptions,
-  WorkerHealth,
-  WorkerStats,
-} from "./supervisor.ts";
+import type { SupervisorOptions } from "./supervisor.ts";
+import type { CallFields, RequestOptions, WorkerHealth, WorkerStats } from "../backend.ts";
 import type { Frame, MessageOf } from "../protocol/wire.ts";
-
-/** How the workers are; made of what they answered, not of what is hoped. */
-export interface Health extends WorkerHealth {
-  /** Each worker by itself; the fields beside this one are those of all together. */
-  readonly workers: readonly WorkerHealth[];
-}
 
 /** What one worker is started with; its phases are heard by the pool. */
 export type Start = Omit<SupervisorOptions, "onPhase">;

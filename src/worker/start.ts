@@ -3,9 +3,10 @@ import { isDeepStrictEqual } from "node:util";
 import { IsotorchError } from "../base/errors.ts";
 import type { Attestation } from "../image/attest/attestation.ts";
 import type { Digests } from "../image/attest/built-in.ts";
-import type { Handoff, ResolvedClassifierOptions, TransformsName } from "../classification/options.ts";
+import type { Handoff } from "../protocol/messages.ts";
+import type { WorkerOptions } from "./options.ts";
 import { resolveCheckpoint } from "../checkpoints/resolve.ts";
-import type { Checkpoint } from "../checkpoints/resolve.ts";
+import type { Checkpoint, TransformsName } from "../checkpoints/resolve.ts";
 import { findEnvironment, forgetEnvironment } from "../python/environment.ts";
 import type { Environment, EnvironmentOptions } from "../python/environment.ts";
 import { placementsOf, saysThreads } from "./placement.ts";
@@ -18,7 +19,7 @@ import type { WireSpec } from "../protocol/messages.ts";
 import { DEFAULT_POLICY } from "./supervision/policy.ts";
 import type { SupervisionPolicy } from "./supervision/policy.ts";
 import { Session } from "./session.ts";
-import type { Phase } from "./supervision/supervise.ts";
+import type { Phase } from "../backend.ts";
 import { surroundings } from "../python/surroundings.ts";
 import { noteUsed } from "../python/used.ts";
 import type { SessionOptions, WorkerReady } from "./session.ts";
@@ -98,8 +99,6 @@ export interface WorkerPlace {
   readonly threads: number;
 }
 
-export type { WireSpec as WorkerSpec } from "../protocol/messages.ts";
-
 /** Supervised workers and what is known of them. */
 export interface StartedWorkers {
   readonly pool: Pool;
@@ -109,7 +108,7 @@ export interface StartedWorkers {
 
 /** @throws IsotorchError what is missing or wrong, with how to mend it. */
 export async function startWorkers(
-  options: ResolvedClassifierOptions,
+  options: WorkerOptions,
   onPhase: (phase: Phase) => void,
 ): Promise<StartedWorkers> {
   const environment = await findEnvironment(options);
@@ -128,7 +127,7 @@ export async function startWorkers(
 
 async function startIn(
   environment: Environment,
-  options: ResolvedClassifierOptions,
+  options: WorkerOptions,
   onPhase: (phase: Phase) => void,
 ): Promise<StartedWorkers> {
   const { signal, logger, onProgress } = options;
@@ -207,7 +206,7 @@ function describe(
   members: readonly WorkerReady[],
   environment: Environment,
   checkpoint: Checkpoint,
-  { model, handoff, threads: wanted }: ResolvedClassifierOptions,
+  { model, handoff, threads: wanted }: WorkerOptions,
 ): Omit<WorkerInfo, "attestation"> {
   const [ready] = members;
   if (ready === undefined) throw new IsotorchError("WORKER_ERROR", "No worker was ready yet.");

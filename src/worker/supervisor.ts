@@ -1,4 +1,5 @@
 /** Turns the effects of `supervise.ts` into deeds: owns the processes, the timer and every caller's promise. */
+import type { CallFields, RequestOptions, WorkerHealth, WorkerStats } from "../backend.ts";
 import { after, type Timer } from "../base/time/timer.ts";
 import { IsotorchError, abortError } from "../base/errors.ts";
 import { isFromOutside } from "../base/crash.ts";
@@ -7,49 +8,12 @@ import type { SupervisionPolicy } from "./supervision/policy.ts";
 import { Session } from "./session.ts";
 import type { SessionOptions, WorkerReady } from "./session.ts";
 import { isStalled } from "./supervision/stall.ts";
-import { initialState, openCalls, phaseOf, supervise, wakeAt } from "./supervision/supervise.ts";
-import type { Effect, Event, Failure, Phase, State } from "./supervision/supervise.ts";
+import { phaseOf, supervise } from "./supervision/supervise.ts";
+import { initialState } from "./supervision/state.ts";
+import { openCalls, wakeAt } from "./supervision/advance.ts";
+import type { Effect, Event, Failure, State } from "./supervision/state.ts";
+import type { Phase } from "../backend.ts";
 import type { Fields, Frame, MessageOf } from "../protocol/wire.ts";
-
-/** How one worker is; made of what it answered, not of what is hoped. */
-export interface WorkerHealth {
-  /** The address of a remote server; a worker of this machine has none. */
-  readonly url?: string;
-  readonly phase: Phase;
-  /**
-   * A worker is up, has answered within the last three pings, and does not keep calls waiting for more than ten times
-   * its slowest answer (at least 1 s).
-   */
-  readonly ready: boolean;
-  /** How often a worker was started. */
-  readonly starts: number;
-  /** Unplanned exits within the policy's window. */
-  readonly recentExits: number;
-  /** Milliseconds since the worker was last heard of. */
-  readonly silentMs: number;
-  readonly pid: number | undefined;
-  /** Calls that wait, and calls at the worker. */
-  readonly waiting: number;
-  readonly inFlight: number;
-  /** Why the last worker ended without being asked to. */
-  readonly lastFailure: IsotorchError | undefined;
-}
-
-/** Counts since the start. */
-export interface WorkerStats {
-  readonly submitted: number;
-  readonly succeeded: number;
-  readonly failed: number;
-  readonly starts: number;
-  readonly redelivered: number;
-  /** Messages that were late, unknown, malformed or a stranger's. */
-  readonly dropped: number;
-  /** Batches that were sent to a worker; a single call is a batch of one. */
-  readonly batches: number;
-}
-
-/** What a caller says of its request; which batch it goes with is decided here. */
-export type CallFields = Omit<Fields<"infer">, "following"> | Fields<"decode">;
 
 interface Waiter {
   readonly type: "infer" | "decode";
@@ -59,15 +23,6 @@ interface Waiter {
   readonly onSent: (() => void) | undefined;
   readonly resolve: (reply: MessageOf<"result">) => void;
   readonly reject: (error: IsotorchError) => void;
-}
-
-export interface RequestOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** By which the call is found in a remote server's log; a worker of this machine has no use for them. */
-  readonly requestId?: string | undefined;
-  readonly traceparent?: string | undefined;
-  /** Hears when the call goes to a worker for the first time. */
-  readonly onSent?: () => void;
 }
 
 export interface SupervisorOptions {

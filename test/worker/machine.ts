@@ -1,7 +1,8 @@
 import { DEFAULT_POLICY } from "../../src/worker/supervision/policy.ts";
 import type { SupervisionPolicy } from "../../src/worker/supervision/policy.ts";
-import { initialState, phaseOf, supervise } from "../../src/worker/supervision/supervise.ts";
-import type { Effect, Event, State } from "../../src/worker/supervision/supervise.ts";
+import { phaseOf, supervise } from "../../src/worker/supervision/supervise.ts";
+import { initialState } from "../../src/worker/supervision/state.ts";
+import type { Effect, Event, State } from "../../src/worker/supervision/state.ts";
 
 /** The reducer on a virtual clock, with what it asked for so far. */
 export class Machine {

@@ -6,7 +6,7 @@ import { DEFAULT_POLICY } from "../../src/worker/supervision/policy.ts";
 import type { SupervisionPolicy } from "../../src/worker/supervision/policy.ts";
 import { Pool } from "../../src/worker/pool.ts";
 import type { Start } from "../../src/worker/pool.ts";
-import type { Phase } from "../../src/worker/supervision/supervise.ts";
+import type { Phase } from "../../src/backend.ts";
 import { codeOf, failureOf } from "../failure.ts";
 import { ask, digest, stubSession } from "./stub.ts";
 

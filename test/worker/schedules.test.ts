@@ -1,6 +1,6 @@
 import { test } from "vitest";
 import { phaseOf } from "../../src/worker/supervision/supervise.ts";
-import type { Event } from "../../src/worker/supervision/supervise.ts";
+import type { Event } from "../../src/worker/supervision/state.ts";
 import { Random } from "../image/random.ts";
 import { Machine } from "./machine.ts";
 

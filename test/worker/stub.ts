@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { DEFAULT_POLICY } from "../../src/worker/supervision/policy.ts";
 import type { SupervisionPolicy } from "../../src/worker/supervision/policy.ts";
 import type { SessionOptions } from "../../src/worker/session.ts";
-import type { Phase } from "../../src/worker/supervision/supervise.ts";
+import type { Phase } from "../../src/backend.ts";
 import { Supervisor } from "../../src/worker/supervisor.ts";
 import { floatsOf, frameOf } from "../../src/protocol/wire.ts";
 import { PYTHON } from "../python.ts";

@@ -1,5 +1,5 @@
 import type { SupervisionPolicy } from "../../src/worker/supervision/policy.ts";
-import type { Event, Failure } from "../../src/worker/supervision/supervise.ts";
+import type { Event, Failure } from "../../src/worker/supervision/state.ts";
 import { Random } from "../image/random.ts";
 import { Machine } from "./machine.ts";
 

@@ -1,22 +1,22 @@
 /** `isotorch completion SHELL` */
 import { IsotorchError } from "../../base/errors.ts";
-import { COMMANDS } from "../registry.ts";
+import type { Described } from "../completion/described.ts";
 import { bash } from "../completion/bash.ts";
 import { fish } from "../completion/fish.ts";
 import { powershell } from "../completion/powershell.ts";
 import { zsh } from "../completion/zsh.ts";
 import { COMPLETION, SHELLS } from "../describe/completion.ts";
 import { parserOf } from "../flags/description.ts";
-import type { Description } from "../flags/description.ts";
 import { EXIT } from "../exit.ts";
 import { parseFlags } from "../flags/flags.ts";
 import { print } from "../terminal/terminal.ts";
 
-/** Commands by name. */
-export type Described = readonly (readonly [name: string, description: Description])[];
-
 /** @returns 0. */
-export async function run(argv: readonly string[]): Promise<number> {
+export async function run(
+  argv: readonly string[],
+  _signal: AbortSignal,
+  commands: Described,
+): Promise<number> {
   const { positionals } = parseFlags(argv, parserOf(COMPLETION));
   const shell = SHELLS.find((known) => known === positionals[0]);
   if (shell === undefined || positionals.length > 1) {
@@ -24,12 +24,11 @@ export async function run(argv: readonly string[]): Promise<number> {
       hint: "isotorch completion bash",
     });
   }
-  await print(completionFor(shell));
+  await print(completionFor(shell, commands));
   return EXIT.ok;
 }
 
 /** The script that makes a shell complete isotorch's command lines. */
-export function completionFor(shell: (typeof SHELLS)[number]): string {
-  const described = Object.entries(COMMANDS).map(([name, [description]]) => [name, description] as const);
-  return { bash, zsh, fish, powershell }[shell](described);
+export function completionFor(shell: (typeof SHELLS)[number], commands: Described): string {
+  return { bash, zsh, fish, powershell }[shell](commands);
 }

@@ -1,4 +1,4 @@
-import type { Described } from "../commands/completion.ts";
+import type { Described } from "./described.ts";
 import { completesOf, flagsOf } from "../flags/description.ts";
 import type { Description, Flag } from "../flags/description.ts";
 

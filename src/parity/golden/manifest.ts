@@ -9,7 +9,8 @@ import { PACKAGE_VERSION } from "../../base/version.ts";
 import { hashFile } from "../../checkpoints/download.ts";
 import { writeOutput } from "../../base/files/output.ts";
 import { isRecord } from "../../base/files/json.ts";
-import type { AttestedEnvironment, WorkerInfo, WorkerSpec } from "../../worker/start.ts";
+import type { WireSpec } from "../../protocol/messages.ts";
+import type { AttestedEnvironment, WorkerInfo } from "../../worker/start.ts";
 
 /** A picture by its name and what it holds. */
 export interface ManifestPicture {
@@ -38,7 +39,7 @@ export interface Manifest {
   readonly threads: number;
   readonly precision: string;
   readonly handoff: Handoff;
-  readonly spec: WorkerSpec;
+  readonly spec: WireSpec;
   /** What Node did itself, what it left to the environment, and what that made of each kind and step. */
   readonly attestation: AttestedEnvironment;
   readonly pictures: readonly ManifestPicture[];

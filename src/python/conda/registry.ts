@@ -3,11 +3,19 @@ import { withoutEnd } from "../../base/text/trim.ts";
 import { randomUUID } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, type posix } from "node:path";
 import { toUSVString } from "node:util";
 import { messageOf } from "../../base/errors.ts";
 import { runCommand } from "../command.ts";
-import type { Surroundings } from "../surroundings.ts";
+
+/** What of the machine decides here. */
+interface Machine {
+  readonly platform: NodeJS.Platform;
+  /** Path rules of the platform. */
+  readonly path: typeof posix;
+  /** What `reg export KEY FILE` writes; `undefined` where the key is not there. */
+  readonly registry: (key: string) => Promise<Uint8Array | undefined>;
+}
 
 /** What the registry names, and what of it could not be read. */
 export interface Registered {
@@ -27,12 +35,12 @@ const MARK = "\uFEFF";
 const NONE: Registered = { pythons: [], complaints: [] };
 
 /** The interpreters that the registry names, in its order; none on other systems. */
-export async function registeredPythons(at: Surroundings): Promise<string[]> {
+export async function registeredPythons(at: Machine): Promise<string[]> {
   return [...(await readRegistry(at)).pythons];
 }
 
 /** The same with what could not be read. */
-export async function readRegistry(at: Surroundings): Promise<Registered> {
+export async function readRegistry(at: Machine): Promise<Registered> {
   if (at.platform !== "win32") return NONE;
   const found: Registered[] = [];
   for (const key of KEYS) found.push(await readKey(key, at));
@@ -42,7 +50,7 @@ export async function readRegistry(at: Surroundings): Promise<Registered> {
   };
 }
 
-async function readKey(key: string, at: Surroundings): Promise<Registered> {
+async function readKey(key: string, at: Machine): Promise<Registered> {
   try {
     const bytes = await at.registry(key);
     return bytes === undefined ? NONE : pythonsIn(bytes, at);
@@ -52,7 +60,7 @@ async function readKey(key: string, at: Surroundings): Promise<Registered> {
 }
 
 /** Reads what `reg export KEY FILE` writes. Rejects with what is wrong with it where it is no such file. */
-export function pythonsIn(bytes: Uint8Array, { path }: Pick<Surroundings, "path">): Registered {
+export function pythonsIn(bytes: Uint8Array, { path }: Pick<Machine, "path">): Registered {
   const text = Buffer.from(bytes).toString("utf16le");
   if (!text.startsWith(MARK) || bytes.length % 2 !== 0) throw new Error("its export is not UTF-16");
   const pythons: string[] = [];

@@ -3,16 +3,7 @@ import { Readable } from "node:stream";
 import type { ServerResponse } from "node:http";
 import { after } from "../../base/time/timer.ts";
 import { compressed } from "./compress.ts";
-import type { HttpRequest } from "./request.ts";
-
-export type Headers = Readonly<Record<string, string | number>>;
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  /** A stream looks after its reader itself. */
-  readonly body: Uint8Array | string | Readable;
-}
+import type { Answer, Headers, HttpRequest } from "./request.ts";
 
 export const JSON_TYPE = "application/json; charset=utf-8";
 

@@ -1,7 +1,7 @@
 /** Answers with gzip or deflate, where the client asks for that. */
 import { promisify } from "node:util";
 import { constants, deflate, gzip } from "node:zlib";
-import type { Headers } from "./answer.ts";
+import type { Headers } from "./request.ts";
 
 /** Smaller answers gain nothing. */
 const LEAST_BYTES = 1_024;

@@ -1,7 +1,16 @@
-/** A request as the routes see it. */
+/** A request as the routes see it, and what they give back. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import type { Readable } from "node:stream";
 import { requestIdOf } from "../../base/trace.ts";
-import type { Answer } from "./answer.ts";
+
+export type Headers = Readonly<Record<string, string | number>>;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** A stream looks after its reader itself. */
+  readonly body: Uint8Array | string | Readable;
+}
 
 /** What answers the requests for a path. */
 export interface Route {

@@ -1,9 +1,8 @@
 /** The Open Inference Protocol's addresses but for health. */
 import { setMaxListeners } from "node:events";
 import { pixelsToTensor } from "../../image/tensor.ts";
-import type { App } from "../app.ts";
 import { JSON_TYPE, json, typed } from "../http/answer.ts";
-import type { Answer } from "../http/answer.ts";
+import type { Answer } from "../http/request.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { AS_STORED } from "../picture.ts";
 import type { Answered, Asked } from "../picture.ts";
@@ -12,7 +11,7 @@ import { callOf } from "../request/call.ts";
 import { isForm } from "../request/form.ts";
 import { holdRoom } from "../request/receive.ts";
 import { admit, bytesOf } from "../routes/body.ts";
-import type { Parts } from "../server.ts";
+import type { Parts, Routes } from "../parts.ts";
 import { modelConfig } from "./config.ts";
 import { checkModel, modelMetadata, serverMetadata } from "./metadata.ts";
 import { jsonTooLarge, parseInferRequest } from "./request.ts";
@@ -24,7 +23,7 @@ import type { InputTensor } from "./tensors.ts";
 const BINARY_BYTES = 32 * 1024 * 1024;
 const JSON_LENGTH = "inference-header-content-length";
 
-export function inferRoutes(app: App, parts: Parts): void {
+export function inferRoutes(app: Routes, parts: Parts): void {
   const { jsonBytes } = parts.options.limits;
   const room = admit(parts.admission, ({ headers }) =>
     JSON_LENGTH in headers

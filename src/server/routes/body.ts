@@ -1,6 +1,6 @@
 /** Taking a body in: only while there is room, and only in a type that no foreign page can send without asking. */
 import { IsotorchError } from "../../base/errors.ts";
-import type { App } from "../app.ts";
+import type { Routes } from "../parts.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { HttpProblem, mediaTypeProblem } from "../problem.ts";
 import type { Admission } from "../request/admission.ts";
@@ -61,7 +61,7 @@ export function bytesOf(request: HttpRequest): Buffer {
 }
 
 /** Whatever else is sent to an address that is there. */
-export function onlyPost(app: App, path: string): void {
+export function onlyPost(app: Routes, path: string): void {
   app.onGet(path, ({ response }) => {
     response.setHeader("allow", "POST");
     throw new HttpProblem(

@@ -1,18 +1,17 @@
 /** `POST /classify`: a picture as the body, the object of `isotorch classify --json` as the answer. */
 import { pngUri } from "../../parity/report/png.ts";
-import type { App } from "../app.ts";
 import { json } from "../http/answer.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { tell } from "../problem.ts";
 import { callOf } from "../request/call.ts";
 import { holdRoom } from "../request/receive.ts";
 import type { Answered } from "../picture.ts";
-import type { Parts } from "../server.ts";
+import type { Parts, Routes } from "../parts.ts";
 import { admitPicture, onlyPost, pictureOf } from "./body.ts";
 import { queryOf } from "./query.ts";
 import type { Included } from "./query.ts";
 
-export function classifyRoutes(app: App, parts: Parts): void {
+export function classifyRoutes(app: Routes, parts: Parts): void {
   const { pictureBytes } = parts.options.limits;
   const admit = admitPicture(parts.admission, pictureBytes);
   onlyPost(app, "/classify");

@@ -2,16 +2,15 @@
 import { withinDeadline } from "../../base/time/deadline.ts";
 import type { Rung } from "../../parity/ladder.ts";
 import { rungText } from "../../parity/report/words.ts";
-import type { App } from "../app.ts";
 import { json } from "../http/answer.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { HttpProblem } from "../problem.ts";
 import { callOf } from "../request/call.ts";
 import { holdRoom } from "../request/receive.ts";
-import type { Parts } from "../server.ts";
+import type { Parts, Routes } from "../parts.ts";
 import { admitPicture, onlyPost, pictureOf } from "./body.ts";
 
-export function compareRoutes(app: App, parts: Parts): void {
+export function compareRoutes(app: Routes, parts: Parts): void {
   const { pictureBytes } = parts.options.limits;
   const admit = admitPicture(parts.admission, pictureBytes);
   onlyPost(app, "/compare");

@@ -4,9 +4,8 @@ import type { Writable } from "node:stream";
 import { after } from "../../base/time/timer.ts";
 import type { Timer } from "../../base/time/timer.ts";
 import { IsotorchError } from "../../base/errors.ts";
-import type { App } from "../app.ts";
 import { typed } from "../http/answer.ts";
-import type { Parts } from "../server.ts";
+import type { Parts, Routes } from "../parts.ts";
 import { statusOf } from "./status.ts";
 
 const MAX_STREAMS = 32;
@@ -16,7 +15,7 @@ const SOON_MS = 20;
 /** A quiet stream still says something, so that neither end takes the other for dead. */
 const LONGEST_SILENCE_MS = 10_000;
 
-export function eventRoutes(app: App, parts: Parts): void {
+export function eventRoutes(app: Routes, parts: Parts): void {
   const streams = new Set<PassThrough>();
   const watch = new Watch(parts);
   app.onClose(() => {

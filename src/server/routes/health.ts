@@ -1,10 +1,9 @@
 /** Probes that tell the truth: `ready` is what the supervisor knows at this moment. */
-import type { App } from "../app.ts";
 import { json } from "../http/answer.ts";
 import { MODEL, checkModel } from "../oip/metadata.ts";
-import type { Parts } from "../server.ts";
+import type { Parts, Routes } from "../parts.ts";
 
-export function healthRoutes(app: App, { options, admission }: Parts): void {
+export function healthRoutes(app: Routes, { options, admission }: Parts): void {
   const isReady = (): boolean => options.classifier.health().ready && !admission.isClosed;
   app.onGet("/v2/health/live", () => json({ live: true }));
   app.onGet("/v2/health/ready", () => {

@@ -1,8 +1,7 @@
 /** `GET /metrics` for Prometheus. */
-import type { App } from "../app.ts";
 import { typed } from "../http/answer.ts";
-import type { Parts } from "../server.ts";
+import type { Parts, Routes } from "../parts.ts";
 
-export function metricsRoutes(app: App, { metrics }: Parts): void {
+export function metricsRoutes(app: Routes, { metrics }: Parts): void {
   app.onGet("/metrics", () => typed("text/plain; version=0.0.4; charset=utf-8", metrics.render()));
 }

@@ -1,9 +1,9 @@
 /** The page: files that were read once when the server started. */
 import { readFileSync, readdirSync } from "node:fs";
 import { extname } from "node:path";
-import type { App } from "../app.ts";
+import type { Routes } from "../parts.ts";
 import { typed } from "../http/answer.ts";
-import type { Answer } from "../http/answer.ts";
+import type { Answer } from "../http/request.ts";
 import { HttpProblem } from "../problem.ts";
 
 const FOLDER = new URL("../page/", import.meta.url);
@@ -14,7 +14,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 };
 
-export function pageRoutes(app: App): void {
+export function pageRoutes(app: Routes): void {
   const files = new Map(
     readdirSync(FOLDER).map((name) => [name, readFileSync(new URL(name, FOLDER))] as const),
   );

@@ -1,10 +1,9 @@
 /** `GET /status`: what runs and how it is, without paths of this machine. */
 import { PACKAGE_VERSION } from "../../base/version.ts";
-import type { App } from "../app.ts";
 import { json } from "../http/answer.ts";
-import type { Parts } from "../server.ts";
+import type { Parts, Routes } from "../parts.ts";
 
-export function statusRoutes(app: App, parts: Parts): void {
+export function statusRoutes(app: Routes, parts: Parts): void {
   app.onGet("/status", () => json(statusOf(parts)));
 }
 

@@ -2,7 +2,7 @@
 import { dueAt, nextCalls } from "./batch.ts";
 import type { BatchLimits } from "./batch.ts";
 import type { SupervisionPolicy } from "./policy.ts";
-import type { At, Call, Effect, Failure, State, Step } from "./supervise.ts";
+import type { At, Call, Effect, Failure, State, Step } from "./state.ts";
 
 /** Calls that somebody waits for. */
 export function openCalls({ waiting, flight, suspects }: State): number {

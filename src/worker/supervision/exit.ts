@@ -1,6 +1,6 @@
 /** What the end of a worker means for the calls that it had, and for the next start: a pure part of `supervise.ts`. */
 import { advance, failAll } from "./advance.ts";
-import type { At, Call, Effect, Failure, State, Step } from "./supervise.ts";
+import type { At, Call, Effect, Exit, Failure, State, Step } from "./state.ts";
 import { isProven, suspected, withdrawn } from "./suspicion.ts";
 import type { Suspicion } from "./suspicion.ts";
 
@@ -8,14 +8,6 @@ const JITTER = 0.2;
 /** Executions of one call at most: after a crash of the worker's own, and after an end from outside. */
 const AFTER_CRASH = 2;
 const FROM_OUTSIDE = 3;
-
-/** How a process ended. */
-export interface Exit {
-  /** Another start would end in the same way. */
-  readonly fatal: boolean;
-  /** By a signal that nobody here sent, without a report of a crash. */
-  readonly outside?: boolean;
-}
 
 export function exited(state: State, { fatal, outside = false }: Exit, at: At): Step {
   if (state.process === "none") return [state, []];

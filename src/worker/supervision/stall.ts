@@ -1,5 +1,5 @@
 /** Whether a worker that answers pings has stopped answering calls: a pure part of `supervise.ts`. */
-import type { State } from "./supervise.ts";
+import type { State } from "./state.ts";
 
 /** So many times its slowest answer may pass without another one. */
 const TIMES = 10;

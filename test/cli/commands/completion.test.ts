@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { completionFor } from "../../../src/cli/commands/completion.ts";
+import { DESCRIBED } from "../../../src/cli/registry.ts";
 import { COMMANDS } from "../../../src/cli/registry.ts";
 import { SHELLS } from "../../../src/cli/describe/completion.ts";
 import { flagsOf } from "../../../src/cli/flags/description.ts";
@@ -15,7 +16,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "completion-test-"));
   mkdirSync(join(folder, "a folder"));
   writeFileSync(join(folder, "photo one.jpg"), "");
-  for (const name of SHELLS) writeFileSync(join(folder, `isotorch.${name}`), completionFor(name));
+  for (const name of SHELLS) writeFileSync(join(folder, `isotorch.${name}`), completionFor(name, DESCRIBED));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -58,7 +59,7 @@ describe.skipIf(!isHere("bash"))("bash offers", () => {
   test("nothing of its own where a file belongs: bash then offers files", () => {
     expect(inBash("classify", "pho")).toEqual([]);
     expect(inBash("classify", "--labels", "")).toEqual([]);
-    expect(completionFor("bash")).toContain("complete -o default -F _isotorch isotorch");
+    expect(completionFor("bash", DESCRIBED)).toContain("complete -o default -F _isotorch isotorch");
   });
 });
 
@@ -111,7 +112,7 @@ describe.skipIf(!isHere("zsh"))("zsh offers", () => {
 });
 
 test("PowerShell's script has every command and flag, its quotes balanced", () => {
-  const script = completionFor("powershell");
+  const script = completionFor("powershell", DESCRIBED);
   for (const [name, [description]] of Object.entries(COMMANDS)) {
     const line = script
       .split("\n")

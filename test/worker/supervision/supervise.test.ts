@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { openCalls, wakeAt } from "../../../src/worker/supervision/supervise.ts";
+import { openCalls, wakeAt } from "../../../src/worker/supervision/advance.ts";
 import { Machine } from "../machine.ts";
 
 describe("a worker that dies", () => {

@@ -1,6 +1,7 @@
 import { checkSize, type Counter, countChunks, countScans, type Limits } from "../../source/limits.ts";
 import { type HeaderFacts, leftToPillow } from "../facts.ts";
 import { Applications } from "./applications.ts";
+import type { Frame } from "./frame.ts";
 import { countAllScans, doubtOfScans } from "./scans.ts";
 import { tablesOf } from "./tables.ts";
 
@@ -8,16 +9,6 @@ const MODES: Record<number, string> = { 1: "L", 3: "RGB", 4: "CMYK" };
 
 /** The luma's sampling factors, by the name of the kind; those of chroma are 1 and 1. */
 const SAMPLINGS: Record<number, string> = { 0x11: "444", 0x21: "422", 0x22: "420", 0x12: "440" };
-
-/** The frame header, `SOF`. */
-export interface Frame {
-  readonly marker: number;
-  readonly progressive: boolean;
-  readonly precision: number;
-  readonly width: number;
-  readonly height: number;
-  readonly components: readonly { readonly id: number; readonly factors: number; readonly table: number }[];
-}
 
 /** Reads the segments of a JPEG, and walks over its scans without decoding them. */
 export function readJpegHeader(bytes: Uint8Array, limits: Limits): HeaderFacts {

@@ -1,5 +1,5 @@
 import type { Counter } from "../../source/limits.ts";
-import type { Frame } from "./jpeg.ts";
+import type { Frame } from "./frame.ts";
 import { nextMarker } from "./markers.ts";
 import { tablesOf } from "./tables.ts";
 
