@@ -5,12 +5,13 @@ import type { ViteUserConfig } from "vitest/config";
 const ALONE = [
   "test/exit.test.ts",
   "test/chaos/**/*.test.ts",
-  "test/cli/{signals,watch}.test.ts",
+  "test/cli/{signals,lists/watch}.test.ts",
   "test/image/pool.test.ts",
   "test/remote/failures.test.ts",
   "test/security/pictures.test.ts",
   "test/server/requests.test.ts",
-  "test/worker/{session,supervisor,pool,download,process.guard,channel.guard}.test.ts",
+  "test/checkpoints/download.test.ts",
+  "test/worker/{session,supervisor,pool,process.guard,channel.guard}.test.ts",
 ];
 
 const config: ViteUserConfig = defineConfig({

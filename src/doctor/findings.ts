@@ -3,7 +3,7 @@ import { access, constants, stat, statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { ResolvedClassifierOptions } from "../classification/options.ts";
 import { readHalfMade } from "../setup/making.ts";
-import { firstGpu, type Gpu } from "../setup/variant.ts";
+import { firstGpu, type Gpu } from "../setup/conda/variant.ts";
 import { type CatalogueEntry, listCheckpoints } from "../checkpoints/list.ts";
 import { type Candidate, type Environment, listCandidates, lostAmong } from "../python/environment.ts";
 import { type Examination, examinePython } from "../python/examine.ts";

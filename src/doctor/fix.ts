@@ -8,7 +8,7 @@ import type { Way } from "../setup/plan.ts";
 import { setup } from "../setup/setup.ts";
 import { ENDING } from "../setup/step.ts";
 import type { SetupProgress } from "../setup/progress.ts";
-import type { Variant } from "../setup/variant.ts";
+import type { Variant } from "../setup/conda/variant.ts";
 import { resolveCheckpoint } from "../checkpoints/resolve.ts";
 import { runCommand } from "../python/command.ts";
 import { UTF8_FOR_ALL } from "../python/script.ts";

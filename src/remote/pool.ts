@@ -225,7 +225,7 @@ export class RemotePool implements Backend {
   ): Promise<MessageOf<"result"> | Failure> {
     const { handoff, deadlineMs } = fields;
     const { fit } = endpoint.facts ?? {};
-    const input = fit?.inputs[handoff as keyof typeof fit.inputs];
+    const input = fit?.inputs[handoff];
     if (fit === undefined || input === undefined) return refused(handoff, endpoint.url);
     const sent = performance.now();
     this.#counts.batches += 1;

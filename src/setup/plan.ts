@@ -2,7 +2,7 @@
 import { IsotorchError } from "../base/errors.ts";
 import { quoted } from "../python/command.ts";
 import type { Manager } from "../python/conda/managers.ts";
-import type { Variant } from "./variant.ts";
+import type { Variant } from "./conda/variant.ts";
 
 /** The ways of making an environment. */
 export const WAYS = ["apt", "venv", "conda"] as const;

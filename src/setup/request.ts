@@ -1,5 +1,5 @@
 import type { SetupProgress } from "./progress.ts";
-import type { Variant } from "./variant.ts";
+import type { Variant } from "./conda/variant.ts";
 import type { Way } from "./plan.ts";
 
 /** What `setup` is asked to do, and where it tells what it does. */

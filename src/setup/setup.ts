@@ -3,7 +3,7 @@ import { type Environment, findEnvironment, listCandidates } from "../python/env
 import { recordFile, writeRecord } from "../python/recorded.ts";
 import { forgetUsed } from "../python/used.ts";
 import { isUnreachable, stepFailure } from "./failure.ts";
-import { removeHalfMade } from "./conda.ts";
+import { removeHalfMade } from "./conda/conda.ts";
 import { removeBroken } from "./heal.ts";
 import { forgetMaking, noteMaking, onlySetup, readMaking } from "./making.ts";
 import type { Machine } from "./machine.ts";

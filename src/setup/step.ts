@@ -2,7 +2,7 @@
 import { type CommandResult, runCommand } from "../python/command.ts";
 import { UTF8_FOR_ALL } from "../python/script.ts";
 import type { Surroundings } from "../python/surroundings.ts";
-import { fetchesIn, type GrowthReader, growthReader } from "./fetches.ts";
+import { fetchesIn, type GrowthReader, growthReader } from "./conda/fetches.ts";
 import { noteMaking } from "./making.ts";
 import type { CondaPlan, Step } from "./plan.ts";
 import { mambaReader, type ProgressReader, type SetupProgress } from "./progress.ts";

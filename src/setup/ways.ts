@@ -4,11 +4,11 @@ import { venvPython, whichCommand } from "../python/candidates.ts";
 import { quoted } from "../python/command.ts";
 import { findManager } from "../python/conda/managers.ts";
 import { venvDirectory } from "../python/surroundings.ts";
-import { planConda } from "./conda.ts";
+import { planConda } from "./conda/conda.ts";
 import { newestPython } from "./interpreters.ts";
 import type { Machine } from "./machine.ts";
 import { notOpen, type Plan, type Way } from "./plan.ts";
-import { hasBuilds, type Variant } from "./variant.ts";
+import { hasBuilds, type Variant } from "./conda/variant.ts";
 
 const APT_PACKAGES = [
   "python3-torch",

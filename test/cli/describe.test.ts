@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { COMMANDS } from "../../src/cli/registry.ts";
+import { COMMANDS, DESCRIBED } from "../../src/cli/registry.ts";
 import { flagsOf, helpOf, parserOf } from "../../src/cli/flags/description.ts";
 
 const seen = vi.hoisted(() => ({ flags: undefined as object | undefined }));
@@ -18,7 +18,7 @@ beforeEach(() => {
 describe.each(Object.entries(COMMANDS))("%s", (name, [description, load]) => {
   test("parses the flags that its description has, and no others", async () => {
     const command = await load();
-    await expect(command.run([], new AbortController().signal)).rejects.toBeInstanceOf(Parsed);
+    await expect(command.run([], new AbortController().signal, DESCRIBED)).rejects.toBeInstanceOf(Parsed);
     expect(seen.flags).toEqual(parserOf(description));
   });
 

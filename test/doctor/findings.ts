@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { parseRecord } from "../../src/base/files/json.ts";
 import type { Cache, Findings } from "../../src/doctor/findings.ts";
-import type { Gpu } from "../../src/setup/variant.ts";
+import type { Gpu } from "../../src/setup/conda/variant.ts";
 import type { CatalogueEntry } from "../../src/checkpoints/list.ts";
 import type { Environment } from "../../src/python/environment.ts";
 import { parseExamination } from "../../src/python/examine.ts";

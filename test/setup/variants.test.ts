@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { recipeOf, VARIANTS } from "../../src/setup/variant.ts";
+import { recipeOf, VARIANTS } from "../../src/setup/conda/variant.ts";
 import { isOlder, OLDEST_PYTHON, OLDEST_TORCH } from "../../src/python/probe.ts";
 
 /** What the worker says that it needs, by the names that it imports. */

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import path from "node:path";
 import { PYTHON, check, internal, scenarios } from "./harness.mjs";
 
-const { activationOf } = await internal("worker/activation.js");
-const { surroundings } = await internal("worker/surroundings.js");
+const { activationOf } = await internal("python/activation/activation.js");
+const { surroundings } = await internal("python/surroundings.js");
 
 /** A conda prefix with one script of activate.d. */
 function prefixWith(prefix, script) {
@@ -49,7 +49,7 @@ console.log(JSON.stringify({ path, vars: { export: variables, set: {}, unset: []
   },
   "an argument of a .bat arrives as it was given, or is refused by name: blanks, &, ^, Chinese, %":
     async () => {
-      const { runCommand } = await internal("worker/command.js");
+      const { runCommand } = await internal("python/command.js");
       const folder = "C:\\my 工具";
       const [script, seen] = [path.join(folder, "a b.bat"), path.join(folder, "seen.json")];
       mkdirSync(folder, { recursive: true });
@@ -74,7 +74,7 @@ console.log(JSON.stringify({ path, vars: { export: variables, set: {}, unset: []
       return `${plain.length} words arrive; %PATH% is ${await arriving(["%PATH%"])}`;
     },
   "Pythons of the registry (PEP 514), one with Chinese in its path": async () => {
-    const { registeredPythons } = await internal("worker/registry.js");
+    const { registeredPythons } = await internal("python/conda/registry.js");
     const root = "HKCU\\Software\\Python";
     const wanted = [PYTHON, "C:\\用户\\python.exe"];
     for (const [at, file] of wanted.entries()) {

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { PYTHON, check, child, gone, internal, scenarios, started } from "./harness.mjs";
 
 const FOLDER = "C:\\files";
-const { tryLock } = await internal("base/lock.js");
+const { tryLock } = await internal("base/files/lock.js");
 // Wine 8 refuses the option, and fetch would fail.
 Socket.prototype.setKeepAlive = function () {
   return this;
@@ -21,7 +21,7 @@ await scenarios({
     const script = fileURLToPath(new URL("children/hold.py", import.meta.url));
     const scanner = started(PYTHON, [script, `${target}.part`, "3"]);
     const { request, served, close } = await serve(target, scanner.line());
-    const { download } = await internal("worker/download.js");
+    const { download } = await internal("checkpoints/download.js");
     const outcome = await download(request).then(
       () => "downloaded",
       (error) => `${error.code}: ${error.message}`,

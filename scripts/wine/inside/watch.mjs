@@ -10,7 +10,7 @@ for number in range(${COUNT}):
     with open(r'${FOLDER}\\a picture %03d.jpg' % number, 'wb') as file:
         file.write(b'x' * 1000)
 `;
-const { watchFolder } = await internal("cli/watch.js");
+const { watchFolder } = await internal("cli/lists/watch.js");
 
 /** @param busyMs for how long the main thread does nothing else, of `busyMs` + 20; as decoding on it would */
 async function burst(busyMs) {

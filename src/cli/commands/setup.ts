@@ -6,7 +6,7 @@ import { IsotorchError } from "../../base/errors.ts";
 import { thisMachine } from "../../setup/machine.ts";
 import { WAYS } from "../../setup/plan.ts";
 import { setup } from "../../setup/setup.ts";
-import { VARIANTS } from "../../setup/variant.ts";
+import { VARIANTS } from "../../setup/conda/variant.ts";
 import { surroundings } from "../../python/surroundings.ts";
 import { SETUP } from "../describe/environment.ts";
 import { parserOf } from "../flags/description.ts";

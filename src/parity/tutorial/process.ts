@@ -28,7 +28,7 @@ export interface ScriptCall {
 export async function runScript(call: ScriptCall): Promise<Readonly<Record<string, unknown>>> {
   const { script, args = [], input, signal } = call;
   const environment = await findEnvironment({ python: call.python, ...(signal && { signal }) });
-  const path = fileURLToPath(new URL(`../../python/${script}`, import.meta.url));
+  const path = fileURLToPath(new URL(`../../../python/${script}`, import.meta.url));
   const child = spawn(environment.python, scriptArguments(path, ...args), {
     env: { ...process.env, ...environment.variables },
     stdio: ["pipe", "pipe", "pipe"],

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { run } from "../../../src/cli/commands/setup.ts";
 import type { Machine } from "../../../src/setup/machine.ts";
-import { recipeOf } from "../../../src/setup/variant.ts";
+import { recipeOf } from "../../../src/setup/conda/variant.ts";
 import type { SetupRequest } from "../../../src/setup/request.ts";
 import { setup, type SetupResult } from "../../../src/setup/setup.ts";
 import { findEnvironment } from "../../../src/python/environment.ts";

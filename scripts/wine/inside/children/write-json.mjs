@@ -4,7 +4,7 @@ import { internal } from "../harness.mjs";
 
 const ROUNDS = 200;
 const file = process.argv[2];
-const { writeJson } = await internal("base/files.js");
+const { writeJson } = await internal("base/files/files.js");
 const wrong = {};
 const count = (what) => (wrong[what] = (wrong[what] ?? 0) + 1);
 for (let round = 0; round < ROUNDS; round += 1) {

@@ -1,12 +1,12 @@
 import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, win32 } from "node:path";
 import { describe, expect, test } from "vitest";
-import { condaPrefixes, everyPrefix } from "../../src/python/conda/conda.ts";
-import { condaRoots } from "../../src/python/conda/roots.ts";
-import { findEnvironment } from "../../src/python/environment.ts";
-import { askInfo, findManager } from "../../src/python/conda/managers.ts";
-import { surroundings } from "../../src/python/surroundings.ts";
-import { testMachine, type TestMachine } from "../fixtures/environments/machine.ts";
+import { condaPrefixes, everyPrefix } from "../../../src/python/conda/conda.ts";
+import { condaRoots } from "../../../src/python/conda/roots.ts";
+import { findEnvironment } from "../../../src/python/environment.ts";
+import { askInfo, findManager } from "../../../src/python/conda/managers.ts";
+import { surroundings } from "../../../src/python/surroundings.ts";
+import { testMachine, type TestMachine } from "../../fixtures/environments/machine.ts";
 
 /** An installation in a place that is not usual, with an environment in it. */
 async function installation(machine: TestMachine, name = "data/apps/conda"): Promise<string> {

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Fetch, fetchesIn, growthReader } from "../../src/setup/fetches.ts";
-import { messageIn, reportIn } from "../../src/setup/report.ts";
+import { type Fetch, fetchesIn, growthReader } from "../../../src/setup/conda/fetches.ts";
+import { messageIn, reportIn } from "../../../src/setup/report.ts";
 
 const PYTORCH: Fetch = { file: "pytorch-1.12.1-py3.10_0.conda", name: "pytorch-1.12.1", bytes: 900 };
 const NUMPY: Fetch = { file: "numpy-1.26.4-py310_0.tar.bz2", name: "numpy-1.26.4", bytes: 100 };

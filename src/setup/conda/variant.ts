@@ -1,9 +1,9 @@
 /** The three conda environments that the worker runs in, and which of them a machine wants. */
 import { fileURLToPath } from "node:url";
-import { whichCommand } from "../python/candidates.ts";
-import { runCommand } from "../python/command.ts";
-import type { Surroundings } from "../python/surroundings.ts";
-import type { Machine } from "./machine.ts";
+import { whichCommand } from "../../python/candidates.ts";
+import { runCommand } from "../../python/command.ts";
+import type { Surroundings } from "../../python/surroundings.ts";
+import type { Machine } from "../machine.ts";
 
 /** `cu113`: the tutorial's CUDA 11.3; `cuda`: a current CUDA 12; `cpu`: no GPU. */
 export const VARIANTS = ["cu113", "cuda", "cpu"] as const;
@@ -41,7 +41,7 @@ export function recipeOf(variant: Variant): Recipe {
 }
 
 function inPackage(name: string): string {
-  return fileURLToPath(new URL(`../../${name}`, import.meta.url));
+  return fileURLToPath(new URL(`../../../${name}`, import.meta.url));
 }
 
 /** Whether any of the variants was built for this kind of machine. */

@@ -1,18 +1,18 @@
 /** An environment by way of conda, mamba or micromamba. */
-import { shown } from "../base/text/shown.ts";
+import { shown } from "../../base/text/shown.ts";
 import { constants } from "node:fs";
 import { access, rm, stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { IsotorchError } from "../base/errors.ts";
-import { ENVIRONMENT_NAME } from "../python/candidates.ts";
-import { quoted } from "../python/command.ts";
-import { condaPython } from "../python/conda/conda.ts";
-import { isCondaPrefix } from "../python/conda/roots.ts";
-import { askInfo, findManager, type Manager } from "../python/conda/managers.ts";
-import type { Surroundings } from "../python/surroundings.ts";
-import { isWhole, readMaking } from "./making.ts";
-import type { Machine } from "./machine.ts";
-import { type CondaPlan, notOpen, type Plan, type Step } from "./plan.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import { ENVIRONMENT_NAME } from "../../python/candidates.ts";
+import { quoted } from "../../python/command.ts";
+import { condaPython } from "../../python/conda/conda.ts";
+import { isCondaPrefix } from "../../python/conda/roots.ts";
+import { askInfo, findManager, type Manager } from "../../python/conda/managers.ts";
+import type { Surroundings } from "../../python/surroundings.ts";
+import { isWhole, readMaking } from "../making.ts";
+import type { Machine } from "../machine.ts";
+import { type CondaPlan, notOpen, type Plan, type Step } from "../plan.ts";
 import { chooseVariant, recipeOf, type Variant } from "./variant.ts";
 
 /**

@@ -1,8 +1,8 @@
 /** What conda is going to download, by its dry run, and how much of it is there already. */
 import { stat } from "node:fs/promises";
-import { isRecord } from "../base/files/json.ts";
-import type { SetupProgress } from "./progress.ts";
-import { reportIn } from "./report.ts";
+import { isRecord } from "../../base/files/json.ts";
+import type { SetupProgress } from "../progress.ts";
+import { reportIn } from "../report.ts";
 
 /** A package that conda has to download or to unpack. */
 export interface Fetch {

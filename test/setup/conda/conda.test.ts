@@ -2,14 +2,14 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Machine } from "../../src/setup/machine.ts";
-import { noteMaking, readHalfMade } from "../../src/setup/making.ts";
-import type { SetupProgress } from "../../src/setup/progress.ts";
-import type { SetupRequest } from "../../src/setup/request.ts";
-import { setup, type SetupResult } from "../../src/setup/setup.ts";
-import { recordFile } from "../../src/python/recorded.ts";
-import { configDirectory } from "../../src/python/surroundings.ts";
-import { testMachine, type TestMachine } from "../fixtures/environments/machine.ts";
+import type { Machine } from "../../../src/setup/machine.ts";
+import { noteMaking, readHalfMade } from "../../../src/setup/making.ts";
+import type { SetupProgress } from "../../../src/setup/progress.ts";
+import type { SetupRequest } from "../../../src/setup/request.ts";
+import { setup, type SetupResult } from "../../../src/setup/setup.ts";
+import { recordFile } from "../../../src/python/recorded.ts";
+import { configDirectory } from "../../../src/python/surroundings.ts";
+import { testMachine, type TestMachine } from "../../fixtures/environments/machine.ts";
 
 type Kind = "conda" | "mamba" | "micromamba";
 
