@@ -24,11 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 import torch
 from torch import Tensor
 
-from isotorch_worker import compute, infer, model
-from isotorch_worker.device import largest_batch, select_device
-from isotorch_worker.precision import apply_precision
-from isotorch_worker.threads import set_threads
-from isotorch_worker.transfer import Transfer
+from isotorch_worker.runtime import compute, model
+from isotorch_worker.runtime.copy import Transfer
+from isotorch_worker.runtime.device import largest_batch, select_device
+from isotorch_worker.runtime.precision import apply_precision
+from isotorch_worker.runtime.threads import set_threads
+from isotorch_worker.tasks.image_classification import infer
 
 SPEC = model.transforms_spec("IMAGENET1K_V1")
 

@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 import torch
 import torchvision
 
-from isotorch_worker.lanes import Lanes
-from isotorch_worker.pack import pack
-from isotorch_worker.precision import apply_precision
+from isotorch_worker.runtime.lanes import Lanes
+from isotorch_worker.runtime.pack import pack
+from isotorch_worker.runtime.precision import apply_precision
 
 THREADS, PICTURES, BATCH = 2, 24, 4
 

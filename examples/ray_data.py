@@ -18,8 +18,9 @@ from typing import Any
 import ray
 import torch
 
-from isotorch_worker import infer, model, threads
-from isotorch_worker.errors import WorkerError
+from isotorch_worker.protocol.errors import WorkerError
+from isotorch_worker.runtime import model, threads
+from isotorch_worker.tasks.image_classification import infer
 
 THREADS = 2
 # Reading and writing wait for disks; a share of a CPU is kept for them, or two CPUs would wait for a third.

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
 
-from isotorch_worker.errors import WorkerError
-from isotorch_worker.model import load_checkpoint
+from isotorch_worker.protocol.errors import WorkerError
+from isotorch_worker.runtime.model import load_checkpoint
 
 
 def as_base64(tensor: torch.Tensor) -> str:

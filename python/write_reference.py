@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import sys
 
-from isotorch_worker.attest import FOLDER, attestation
-from isotorch_worker.model import transforms_spec
+from isotorch_worker.runtime.attest import FOLDER, attestation
+from isotorch_worker.runtime.model import transforms_spec
 
 
 def main() -> int:

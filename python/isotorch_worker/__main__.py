@@ -18,8 +18,8 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(_here).parent))
 
 from isotorch_worker import lifetime
-from isotorch_worker.errors import StartupError, WorkerError
 from isotorch_worker.imports import import_failure
+from isotorch_worker.protocol.errors import StartupError, WorkerError
 
 # How often a worker on Windows looks whether its start-up line has come.
 _LINE_SECONDS = 0.01
@@ -93,8 +93,8 @@ def _serve(is_ahead: bool) -> int:
 
 
 def _read_line() -> bytearray:
+    from isotorch_worker.base.stdin import wait_for_stdin
     from isotorch_worker.startup import MAX_LINE_BYTES
-    from isotorch_worker.stdin import wait_for_stdin
 
     stdin = io.FileIO(0, closefd=False)
     line = bytearray(MAX_LINE_BYTES)
@@ -115,8 +115,8 @@ def _read_line() -> bytearray:
 
 
 def _make(seed: int, out: Path, threads: int) -> int:
-    from isotorch_worker.threads import set_threads
-    from isotorch_worker.untrained import make_untrained
+    from isotorch_worker.checkpoints.untrained import make_untrained
+    from isotorch_worker.runtime.threads import set_threads
 
     set_threads(threads)
     sha256 = make_untrained(out, seed)
@@ -125,12 +125,12 @@ def _make(seed: int, out: Path, threads: int) -> int:
 
 
 def _probe(device: str | None) -> int:
-    from isotorch_worker.probe import probe
+    from isotorch_worker.environment.probe import probe
 
     if device is None:
         print(json.dumps(probe()))
     else:
-        from isotorch_worker.examine import examine
+        from isotorch_worker.environment.examine import examine
 
         print(json.dumps(examine(device)))
     return 0

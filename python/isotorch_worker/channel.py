@@ -16,11 +16,16 @@ from typing import Any
 import zmq
 
 from isotorch_worker import lifetime
-from isotorch_worker.errors import ProtocolError, ProtocolVersionError, QueueFull, StartupError, WorkerError
+from isotorch_worker.base.memory import resident_kib
 from isotorch_worker.inbox import Inbox, Request
-from isotorch_worker.memory import resident_kib
-from isotorch_worker.startup import Startup, hello
-from isotorch_worker.wire import (
+from isotorch_worker.protocol.errors import (
+    ProtocolError,
+    ProtocolVersionError,
+    QueueFull,
+    StartupError,
+    WorkerError,
+)
+from isotorch_worker.protocol.wire import (
     MAX_FRAME_BYTES,
     MAX_FRAMES,
     REQUESTS,
@@ -33,6 +38,7 @@ from isotorch_worker.wire import (
     decode,
     encode,
 )
+from isotorch_worker.startup import Startup, hello
 
 HIGH_WATER_MARK = 8
 LINGER_MS = 1000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from isotorch_worker.errors import EnvironmentBroken
+from isotorch_worker.protocol.errors import EnvironmentBroken
 
 _HINT = "Run `npx isotorch doctor`: it names what is wrong and how to mend it."
 _OURS = ("isotorch_worker", "importlib", "threading", "__main__", "")

@@ -8,12 +8,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from isotorch_worker.batch import belongs
-from isotorch_worker.errors import WorkerError
-from isotorch_worker.wire import Message
+from isotorch_worker.protocol.errors import WorkerError
+from isotorch_worker.protocol.wire import Message
+from isotorch_worker.runtime.batch import belongs
 
 if TYPE_CHECKING:
-    from isotorch_worker.picture_pool import Decoding
+    from isotorch_worker.pictures.picture_pool import Decoding
 
 # The requests of a batch are sent in one go; whatever is missing after this will not come.
 GATHER_SECONDS = 1.0

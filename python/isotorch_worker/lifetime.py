@@ -10,7 +10,7 @@ import sys
 import threading
 import traceback
 
-from isotorch_worker.stdin import read_to_end
+from isotorch_worker.base.stdin import read_to_end
 
 SILENCE_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1

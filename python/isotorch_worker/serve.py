@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from isotorch_worker import lifetime
 from isotorch_worker.background import BackgroundImport
-from isotorch_worker.batch import runs
 from isotorch_worker.channel import Channel, byte_frame, error_message
-from isotorch_worker.errors import (
+from isotorch_worker.imports import import_failure
+from isotorch_worker.inbox import Request, Stopped
+from isotorch_worker.protocol.errors import (
     Aborted,
     Closed,
     DeadlineExceeded,
@@ -22,18 +23,17 @@ from isotorch_worker.errors import (
     ProtocolError,
     WorkerError,
 )
-from isotorch_worker.imports import import_failure
-from isotorch_worker.inbox import Request, Stopped
-from isotorch_worker.load import Session, load
+from isotorch_worker.protocol.table import exit_status
+from isotorch_worker.protocol.wire import Descriptor, Frames, Message
+from isotorch_worker.runtime.batch import runs
+from isotorch_worker.runtime.load import Session, load
 from isotorch_worker.startup import Startup
-from isotorch_worker.table import exit_status
-from isotorch_worker.wire import Descriptor, Frames, Message
 
 if TYPE_CHECKING:
-    from isotorch_worker.compute import Running
-    from isotorch_worker.job import Job, Row
-    from isotorch_worker.picture_pool import Pictures
-    from isotorch_worker.picture_reader import Decoded
+    from isotorch_worker.pictures.picture_pool import Pictures
+    from isotorch_worker.pictures.picture_reader import Decoded
+    from isotorch_worker.runtime.compute import Running
+    from isotorch_worker.tasks.image_classification.job import Job, Row
 
 RESTART = exit_status("again")
 # A session that was asked for so many pictures will be asked for more: it pays to prepare for them.
@@ -133,7 +133,7 @@ class Worker:
     # --- infer ----------------------------------------------------------------------------------------------
 
     def _infer(self, session: Session, requests: list[Request]) -> None:
-        from isotorch_worker.job import Job
+        from isotorch_worker.tasks.image_classification.job import Job
 
         jobs: list[Job] = []
         for request in requests:
@@ -196,8 +196,8 @@ class Worker:
             spec, how = session.spec, {}
         else:
             return
-        from isotorch_worker.picture_pool import Pictures
-        from isotorch_worker.picture_reader import Task
+        from isotorch_worker.pictures.picture_pool import Pictures
+        from isotorch_worker.pictures.picture_reader import Task
 
         with self._pictures_lock:
             self._pictures = self._pictures or Pictures()
@@ -237,7 +237,7 @@ class Worker:
                 # The answer may not get there before the process ends.
                 print(f"isotorch_worker: {known.message}", file=sys.stderr)
         elif known.code == "WORKER_ERROR":
-            from isotorch_worker.device import is_broken
+            from isotorch_worker.runtime.device import is_broken
 
             # After such an error a CUDA context answers nothing any more; another process gets a new one.
             if is_broken(self._session.device):
@@ -271,7 +271,7 @@ def _check_still_wanted(request: Request) -> None:
 def _attest_reply(request: Request) -> Message:
     if request.message.type != "attest":
         raise ProtocolError(f"{request.message.type} came before load")
-    from isotorch_worker.attest import attestation
+    from isotorch_worker.runtime.attest import attestation
 
     queue = (time.monotonic() - request.received) * 1000
     text = json.dumps(attestation(request.message.fields["spec"]))
@@ -290,7 +290,7 @@ def _decode_reply(request: Request) -> Message:
     timings = {"decode": decoded.decode}
     spec: Mapping[str, Any] | None = request.message.fields["spec"]
     if spec is not None and decoded.cropped is not None:
-        from isotorch_worker.infer import normalized_bytes
+        from isotorch_worker.tasks.image_classification.infer import normalized_bytes
 
         began = time.perf_counter()
         tensor = normalized_bytes(decoded.cropped, spec)

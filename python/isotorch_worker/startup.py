@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from isotorch_worker import __version__
-from isotorch_worker.errors import StartupError
-from isotorch_worker.wire import MAX_INTEGER, Message, clip
+from isotorch_worker.protocol.errors import StartupError
+from isotorch_worker.protocol.wire import MAX_INTEGER, Message, clip
 
 MAX_LINE_BYTES = 8192
 

@@ -1,4 +1,4 @@
-/** Whether a message is one that the table has: twin of `isotorch_worker/schema.py`. */
+/** Whether a message is one that the table has: twin of `isotorch_worker/protocol/schema.py`. */
 import type { Dtype, MessageType } from "./messages.ts";
 import { type Kind, TABLE } from "./table.ts";
 

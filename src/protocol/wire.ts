@@ -1,5 +1,5 @@
 /**
- * Messages as bytes (docs/protocol.md): the twin of `isotorch_worker/wire.py`. The same golden bytes in `test/fixtures/wire/`
+ * Messages as bytes (docs/protocol.md): the twin of `isotorch_worker/protocol/wire.py`. The same golden bytes in `test/fixtures/wire/`
  * are read and written by both. The only file that imports msgpackr.
  */
 // Without its native helper, which is for long strings: headers have none, and Python waits while it is loaded.

@@ -1,4 +1,4 @@
-/** How much CPU time Linux's control groups leave this process: twin of `python/isotorch_worker/quota.py`. */
+/** How much CPU time Linux's control groups leave this process: twin of `python/isotorch_worker/base/quota.py`. */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";

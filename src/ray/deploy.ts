@@ -1,4 +1,4 @@
-/** Puts the network on Ray Serve, and takes it off again: the two commands of `python/isotorch_worker/ray_app.py`. */
+/** Puts the network on Ray Serve, and takes it off again: the two commands of `python/isotorch_worker/ray/ray_app.py`. */
 import { excerpt, shown } from "../base/text/shown.ts";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -15,7 +15,7 @@ import { UTF8_FOR_ALL } from "../python/script.ts";
 
 /** One thread takes a convolution that is ten times slower. */
 const LEAST_THREADS = 2;
-const SCRIPT = fileURLToPath(new URL("../../python/isotorch_worker/ray_app.py", import.meta.url));
+const SCRIPT = fileURLToPath(new URL("../../python/isotorch_worker/ray/ray_app.py", import.meta.url));
 
 export interface RayOptions {
   readonly python: string;
@@ -128,7 +128,7 @@ export async function remove(python: string, address: string): Promise<void> {
 function environment(): NodeJS.ProcessEnv {
   return {
     ...process.env,
-    PYTHONPATH: dirname(dirname(SCRIPT)),
+    PYTHONPATH: dirname(dirname(dirname(SCRIPT))),
     RAY_USAGE_STATS_ENABLED: "0",
     ...UTF8_FOR_ALL,
   };

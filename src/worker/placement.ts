@@ -25,7 +25,7 @@ export interface PlacementFacts {
 /** One thread takes a convolution that is ten times slower: better two workers share two cores. */
 const LEAST_THREADS = 2;
 
-/** PyTorch's own variables, twin of `VARIABLES` in `python/isotorch_worker/threads.py`. */
+/** PyTorch's own variables, twin of `VARIABLES` in `python/isotorch_worker/runtime/threads.py`. */
 const VARIABLES = ["MKL_NUM_THREADS", "OMP_NUM_THREADS"];
 
 /**

@@ -51,7 +51,7 @@ const COMPOSED: Readonly<Record<string, readonly (readonly [source: string, flag
     [String.raw`^isotorch-(\d+)-\w{6}$`, ""],
   ],
   // What a field's rule says, which is extracted where the field is.
-  "python/isotorch_worker/schema.py pattern": [],
+  "python/isotorch_worker/protocol/schema.py pattern": [],
 };
 
 function remarks(expressions: readonly Expression[]): string[] {

@@ -16,7 +16,7 @@ from typing import Any, cast
 import msgpack
 import zmq
 
-from isotorch_worker.wire import Descriptor, Message, decode, encode
+from isotorch_worker.protocol.wire import Descriptor, Message, decode, encode
 
 MAIN = Path(__file__).resolve().parents[2] / "python" / "isotorch_worker" / "__main__.py"
 SECRET = "5a" * 32

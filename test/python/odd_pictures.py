@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
 
-from isotorch_worker import picture, picture_process
+from isotorch_worker.pictures import picture, picture_process
 
 real = picture.decode_picture
 

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from isotorch_worker import attest
-from isotorch_worker.model import transforms_spec
+from isotorch_worker.runtime import attest
+from isotorch_worker.runtime.model import transforms_spec
 
 SPEC = transforms_spec("IMAGENET1K_V1")
 STEPS = json.loads((attest.FOLDER / "steps.json").read_text("utf-8"))

@@ -19,7 +19,8 @@ def test_what_a_load_needs_is_imported_and_nothing_of_torch_is_replaced():
         f"import sys; sys.path.insert(0, {str(PYTHON)!r})\n"
         "from isotorch_worker.background import BackgroundImport\n"
         "imports = BackgroundImport(); finders = list(sys.meta_path); imports.finish()\n"
-        "names = ('torch', 'torchvision', 'isotorch_worker.model', 'isotorch_worker.threads')\n"
+        "ours = ['isotorch_worker.runtime.' + name for name in ('model', 'threads')]\n"
+        "names = ('torch', 'torchvision', *ours)\n"
         "print([name in sys.modules for name in names], finders[0] in sys.meta_path)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from isotorch_worker.batch import MemoryLimit, belongs, power_of_two, runs
+from isotorch_worker.runtime.batch import MemoryLimit, belongs, power_of_two, runs
 
 
 def test_the_announced_numbers_fall_along_a_batch_and_may_have_gaps():

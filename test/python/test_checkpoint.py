@@ -14,16 +14,16 @@ import torch
 import torchvision
 from torch import nn
 
-from isotorch_worker import model
-from isotorch_worker.checkpoint import CheckpointReader, read_checkpoint
-from isotorch_worker.errors import (
+from isotorch_worker.checkpoints.checkpoint import CheckpointReader, read_checkpoint
+from isotorch_worker.protocol.errors import (
     CheckpointCorrupt,
     CheckpointMismatch,
     CheckpointUntrusted,
     InvalidOption,
     WeightsNotFound,
 )
-from isotorch_worker.model import build, load_checkpoint, load_state
+from isotorch_worker.runtime import model
+from isotorch_worker.runtime.model import build, load_checkpoint, load_state
 
 
 def state_of(checkpoint: Path) -> dict[str, torch.Tensor]:
@@ -90,7 +90,7 @@ def test_without_hash_and_without_trust_nothing_is_loaded(checkpoint):
 
 def test_another_hash_is_refused_before_unpickling(checkpoint, monkeypatch):
     monkeypatch.setattr(pickle, "Unpickler", None)
-    monkeypatch.setattr("isotorch_worker.checkpoint.read_contents", None)
+    monkeypatch.setattr("isotorch_worker.checkpoints.checkpoint.read_contents", None)
     with pytest.raises(CheckpointCorrupt, match="expected 0000"):
         load_checkpoint(checkpoint, "0" * 64, trust=True)
     with pytest.raises(CheckpointCorrupt, match="expected 00000000"):

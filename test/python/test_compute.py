@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from isotorch_worker import infer
-from isotorch_worker.compute import Computer, prepare
-from isotorch_worker.device import largest_batch
-from isotorch_worker.errors import OutOfMemory
-from isotorch_worker.graphs import Graphed
-from isotorch_worker.lanes import Lanes
-from isotorch_worker.model import transforms_spec
-from isotorch_worker.pack import PackedConv, pack
-from isotorch_worker.threads import set_threads
-from isotorch_worker.transfer import Immediate, Transfer
+from isotorch_worker.protocol.errors import OutOfMemory
+from isotorch_worker.runtime.compute import Computer, prepare
+from isotorch_worker.runtime.copy import Immediate, Transfer
+from isotorch_worker.runtime.device import largest_batch
+from isotorch_worker.runtime.graphs import Graphed
+from isotorch_worker.runtime.lanes import Lanes
+from isotorch_worker.runtime.model import transforms_spec
+from isotorch_worker.runtime.pack import PackedConv, pack
+from isotorch_worker.runtime.threads import set_threads
+from isotorch_worker.tasks.image_classification import infer
 
 CPU = torch.device("cpu")
 SPEC = {**transforms_spec("IMAGENET1K_V1"), "crop": 8}

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from isotorch_worker.files import replace_file, until_free, write_whole
-from isotorch_worker.lock import try_lock
-from isotorch_worker.owner import is_alive
+from isotorch_worker.base.files import replace_file, until_free, write_whole
+from isotorch_worker.base.lock import try_lock
+from isotorch_worker.base.owner import is_alive
 
 
 @pytest.mark.parametrize("code", [errno.EPERM, errno.EACCES, errno.EBUSY])

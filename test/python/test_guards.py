@@ -12,9 +12,9 @@ import msgpack
 import pytest
 
 from controller import DECODE, MAIN, packed
-from isotorch_worker.checkpoint import read_checkpoint
-from isotorch_worker.errors import CheckpointCorrupt, ProtocolError
-from isotorch_worker.wire import decode
+from isotorch_worker.checkpoints.checkpoint import read_checkpoint
+from isotorch_worker.protocol.errors import CheckpointCorrupt, ProtocolError
+from isotorch_worker.protocol.wire import decode
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone has it")
 

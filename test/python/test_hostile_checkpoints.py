@@ -14,12 +14,12 @@ import torch
 import torchvision
 from torch import nn
 
-from isotorch_worker.errors import CheckpointCorrupt, CheckpointMismatch, WorkerError
-from isotorch_worker.inert import Layout, Storage
-from isotorch_worker.model import load_state
-from isotorch_worker.precision import apply_precision
-from isotorch_worker.reader import Contents, read_contents
-from isotorch_worker.told import brief
+from isotorch_worker.base.told import brief
+from isotorch_worker.checkpoints.inert import Layout, Storage
+from isotorch_worker.checkpoints.reader import Contents, read_contents
+from isotorch_worker.protocol.errors import CheckpointCorrupt, CheckpointMismatch, WorkerError
+from isotorch_worker.runtime.model import load_state
+from isotorch_worker.runtime.precision import apply_precision
 
 State = dict[str, object]
 
@@ -142,7 +142,7 @@ def test_a_state_that_came_past_the_reader_is_looked_at_all_the_same():
 def test_an_empty_storage_gives_no_values_whatever_a_description_claims(size, stride, offset):
     # As if what the pickle says had not been compared: the memory that there is has the last word.
     layout = Layout(Storage("FloatStorage", "0", 0), offset, size, stride)
-    from isotorch_worker.archive import Record
+    from isotorch_worker.checkpoints.archive import Record
 
     contents = Contents(memoryview(b"\0" * 8), {"a": layout}, {"0": Record(0, 0)}, False)
     with pytest.raises(CheckpointCorrupt, match="reaches beyond its values"):
@@ -172,7 +172,7 @@ def test_a_weight_that_is_too_large_for_a_precision_is_a_mismatch():
     half = torchvision.models.resnet18(weights=None).eval()
     with torch.no_grad():
         half.fc.bias[0] = 1e6
-    from isotorch_worker.precision import _Lowered
+    from isotorch_worker.runtime.precision import _Lowered
 
     with pytest.raises(CheckpointMismatch, match=r"fc\.bias that are beyond float16"):
         _Lowered(half, torch.float16, torch.device("cpu"))

@@ -13,9 +13,8 @@ import torchvision
 from PIL import Image
 from torchvision import transforms
 
-from isotorch_worker import infer, picture
-from isotorch_worker.device import select_device
-from isotorch_worker.errors import (
+from isotorch_worker.pictures import picture
+from isotorch_worker.protocol.errors import (
     BadTensor,
     DecodeFailed,
     DeviceUnavailable,
@@ -26,9 +25,11 @@ from isotorch_worker.errors import (
     UnsupportedMode,
     WorkerError,
 )
-from isotorch_worker.model import categories, load_checkpoint, transforms_spec
-from isotorch_worker.precision import apply_precision
-from isotorch_worker.threads import set_threads
+from isotorch_worker.runtime.device import select_device
+from isotorch_worker.runtime.model import categories, load_checkpoint, transforms_spec
+from isotorch_worker.runtime.precision import apply_precision
+from isotorch_worker.runtime.threads import set_threads
+from isotorch_worker.tasks.image_classification import infer
 
 CPU = torch.device("cpu")
 SPEC = transforms_spec("IMAGENET1K_V1")

@@ -8,9 +8,9 @@ import msgpack
 import pytest
 import torch  # noqa: F401  (before a test changes the environment)
 
-from isotorch_worker import libraries
-from isotorch_worker.libraries import SETTINGS, math_libraries, settings
-from isotorch_worker.probe import runtime_versions
+from isotorch_worker.environment import libraries
+from isotorch_worker.environment.libraries import SETTINGS, math_libraries, settings
+from isotorch_worker.environment.probe import runtime_versions
 
 DEBIAN = "OpenMP 201511 (a.k.a. OpenMP 4.5)\n  - Build settings: BLAS_INFO=generic, USE_MKL=OFF"
 WHEEL = (

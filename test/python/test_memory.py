@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from isotorch_worker import memory
+from isotorch_worker.base import memory
 
 
 def test_a_hundred_mebibytes_more_are_seen():

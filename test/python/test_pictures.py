@@ -14,8 +14,11 @@ import pytest
 from PIL import Image
 
 from controller import DECODE, Controller
-from isotorch_worker import picture_child, picture_pool, picture_reader
-from isotorch_worker.errors import (
+from isotorch_worker.pictures import picture_child, picture_pool, picture_reader
+from isotorch_worker.pictures.picture import decode_picture
+from isotorch_worker.pictures.picture_pool import Pictures
+from isotorch_worker.pictures.picture_reader import Task
+from isotorch_worker.protocol.errors import (
     Aborted,
     Closed,
     DeadlineExceeded,
@@ -27,10 +30,7 @@ from isotorch_worker.errors import (
     UnsupportedMode,
     WorkerError,
 )
-from isotorch_worker.infer import cropped, preprocess
-from isotorch_worker.picture import decode_picture
-from isotorch_worker.picture_pool import Pictures
-from isotorch_worker.picture_reader import Task
+from isotorch_worker.tasks.image_classification.infer import cropped, preprocess
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
 HERE = Path(__file__).parent
@@ -157,7 +157,7 @@ def test_a_picture_too_long_to_be_resized_fails_alone(plain, jpeg):
 
 
 def test_where_the_process_crops_otherwise_torchvision_does_it_here(plain, jpeg, monkeypatch):
-    from isotorch_worker import attest
+    from isotorch_worker.runtime import attest
 
     monkeypatch.setattr(attest, "shapes_agree", lambda *_: False)
     found = read(plain, jpeg, spec=SPEC)
@@ -168,7 +168,7 @@ def test_where_the_process_crops_otherwise_torchvision_does_it_here(plain, jpeg,
 
 
 def test_an_interpolation_that_only_torchvision_knows_is_left_to_it(plain, jpeg, monkeypatch):
-    from isotorch_worker import attest
+    from isotorch_worker.runtime import attest
 
     real = attest.shapes_agree
     monkeypatch.setattr(attest, "shapes_agree", lambda spec, by: real({**spec, "resize": 65}, by))
@@ -435,7 +435,7 @@ def is_there(pid: int) -> bool:
 def test_the_end_of_stdin_ends_a_picture_process_by_itself():
     import subprocess
 
-    from isotorch_worker import picture_wire
+    from isotorch_worker.pictures import picture_wire
 
     with subprocess.Popen(
         [sys.executable, "-I", "-u", str(ODD)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
@@ -453,7 +453,7 @@ def test_the_end_of_stdin_ends_a_picture_process_by_itself():
 def test_code_that_lets_no_thread_run_is_ended_by_the_processs_own_switch():
     import subprocess
 
-    from isotorch_worker import picture_wire
+    from isotorch_worker.pictures import picture_wire
 
     with subprocess.Popen(
         [sys.executable, "-I", "-u", str(ODD)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0

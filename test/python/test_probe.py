@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from isotorch_worker.probe import installed_version, runtime_versions, user_site
+from isotorch_worker.environment.probe import installed_version, runtime_versions, user_site
 
 
 def site_with(folder: Path, *infos: str) -> None:

@@ -10,10 +10,11 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-from isotorch_worker import oip, picture_child
-from isotorch_worker.compute import Computer
-from isotorch_worker.picture_pool import Pictures
-from isotorch_worker.transfer import Transfer
+from isotorch_worker.pictures import picture_child
+from isotorch_worker.pictures.picture_pool import Pictures
+from isotorch_worker.ray import oip
+from isotorch_worker.runtime.compute import Computer
+from isotorch_worker.runtime.copy import Transfer
 
 SPEC = {"resize": 8, "crop": 8, "mean": [0.0] * 3, "std": [1.0] * 3, "interpolation": "bilinear"}
 
@@ -47,10 +48,10 @@ def replica(monkeypatch):
     module("starlette")
     module("starlette.requests", Request=object)
     module("starlette.responses", JSONResponse=object, Response=object)
-    monkeypatch.delitem(sys.modules, "isotorch_worker.ray_app", raising=False)
-    monkeypatch.delitem(sys.modules, "isotorch_worker.observe", raising=False)
+    monkeypatch.delitem(sys.modules, "isotorch_worker.ray.ray_app", raising=False)
+    monkeypatch.delitem(sys.modules, "isotorch_worker.runtime.observe", raising=False)
     monkeypatch.setattr(picture_child, "PROGRAM", Path(__file__).with_name("odd_pictures.py"))
-    from isotorch_worker import ray_app
+    from isotorch_worker.ray import ray_app
 
     made = object.__new__(ray_app.Network)
     computer = Computer(Tiny(), Transfer(torch.device("cpu"), SPEC), 4, exact=False)
@@ -71,7 +72,7 @@ def image(data: bytes) -> oip.Item:
 
 
 def test_a_file_has_the_answer_of_its_tensor(replica, jpeg):
-    from isotorch_worker import infer
+    from isotorch_worker.tasks.image_classification import infer
 
     tensor = infer.tensor_from_encoded(jpeg, SPEC)
     item = oip.Item("input", tensor.numpy().tobytes(), tuple(tensor.shape))

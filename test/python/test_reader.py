@@ -19,10 +19,10 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from isotorch_worker.errors import CheckpointCorrupt, CheckpointMismatch
-from isotorch_worker.model import load_state
-from isotorch_worker.reader import read_contents
-from isotorch_worker.threads import set_threads
+from isotorch_worker.checkpoints.reader import read_contents
+from isotorch_worker.protocol.errors import CheckpointCorrupt, CheckpointMismatch
+from isotorch_worker.runtime.model import load_state
+from isotorch_worker.runtime.threads import set_threads
 
 
 def saved(value: object, **options: object) -> bytearray:

@@ -23,12 +23,13 @@ from PIL import Image, features
 
 import controller
 from controller import packed
-from isotorch_worker import inert, model
 from isotorch_worker.channel import Channel
-from isotorch_worker.errors import CheckpointCorrupt, DecodeFailed, InputTooLarge, UnsupportedFormat
-from isotorch_worker.picture import FORMATS, decode_picture
+from isotorch_worker.checkpoints import inert
+from isotorch_worker.pictures.picture import FORMATS, decode_picture
+from isotorch_worker.protocol.errors import CheckpointCorrupt, DecodeFailed, InputTooLarge, UnsupportedFormat
+from isotorch_worker.protocol.wire import MAX_FRAME_BYTES
+from isotorch_worker.runtime import model
 from isotorch_worker.startup import StartupError, hello, parse_startup
-from isotorch_worker.wire import MAX_FRAME_BYTES
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 

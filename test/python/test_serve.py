@@ -487,7 +487,7 @@ def test_a_picture_beyond_the_limit_of_the_request_is_refused(start, jpeg):
 
 
 def test_a_worker_without_a_network_is_attested_too(start):
-    from isotorch_worker.attest import attestation
+    from isotorch_worker.runtime.attest import attestation
 
     worker = start()
     worker.hello()

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from isotorch_worker import __main__ as main
-from isotorch_worker import stdin
+from isotorch_worker.base import stdin
 
 HANDLE = 1234
 CLOSED = None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torchvision.models import ResNet101_Weights
 
-from isotorch_worker.model import categories, transforms_spec
+from isotorch_worker.runtime.model import categories, transforms_spec
 
 ROOT = Path(__file__).resolve().parents[2]
 

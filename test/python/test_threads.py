@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from isotorch_worker import threads
-from isotorch_worker.quota import cpu_quota
-from isotorch_worker.threads import VARIABLES, available_cpus, set_threads
+from isotorch_worker.base.quota import cpu_quota
+from isotorch_worker.runtime import threads
+from isotorch_worker.runtime.threads import VARIABLES, available_cpus, set_threads
 
 ROOT = Path(__file__).parents[2]
 CASES = json.loads((ROOT / "test" / "fixtures" / "quota.json").read_text("utf-8"))
@@ -82,7 +82,7 @@ def test_the_environment_says_it_exactly_as_in_plain_pytorch(environment, variab
     plain = "import torch; print(torch.get_num_threads())"
     ours = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'python')!r})\n"
-        "from isotorch_worker.threads import set_threads\nprint(*set_threads(0), sep='\\n')"
+        "from isotorch_worker.runtime.threads import set_threads\nprint(*set_threads(0), sep='\\n')"
     )
     theirs, (count, reason) = (
         subprocess.run(

@@ -10,8 +10,16 @@ from pathlib import Path
 import msgpack
 import pytest
 
-from isotorch_worker.errors import ProtocolError, ProtocolVersionError
-from isotorch_worker.wire import MAX_HEADER_BYTES, Descriptor, Message, address_of, clip, decode, encode
+from isotorch_worker.protocol.errors import ProtocolError, ProtocolVersionError
+from isotorch_worker.protocol.wire import (
+    MAX_HEADER_BYTES,
+    Descriptor,
+    Message,
+    address_of,
+    clip,
+    decode,
+    encode,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "test" / "fixtures" / "wire"
@@ -128,7 +136,7 @@ def test_golden_bytes_are_read_and_written_again(golden):
 
 
 def test_every_message_type_has_a_golden_message():
-    from isotorch_worker.wire import MESSAGE_TYPES
+    from isotorch_worker.protocol.wire import MESSAGE_TYPES
 
     assert {golden["type"] for golden in GOLDEN} == set(MESSAGE_TYPES)
 

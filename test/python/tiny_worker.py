@@ -13,14 +13,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
 
 from isotorch_worker import __main__, serve
 from isotorch_worker.channel import byte_frame
-from isotorch_worker.load import Session
-from isotorch_worker.wire import Message
+from isotorch_worker.protocol.wire import Message
+from isotorch_worker.runtime.load import Session
 
 
 def load(channel, message, imports=None):
     import torch
 
-    from isotorch_worker import compute
+    from isotorch_worker.runtime import compute
 
     class Tiny(torch.nn.Module):
         def forward(self, batch):

@@ -24,7 +24,7 @@ from ray import serve  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
 from ray.util.state import list_actors  # noqa: E402
 
-from isotorch_worker import ray_app  # noqa: E402
+from isotorch_worker.ray import ray_app  # noqa: E402
 
 STORE = 80 * 1024 * 1024
 

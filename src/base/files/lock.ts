@@ -1,6 +1,6 @@
 /**
  * Who may do something now: one process at a time, by a file that both languages read. Twin of
- * python/isotorch_worker/lock.py. The lock is the file's existence. Its content is JSON: `pid`, `host`, a random
+ * python/isotorch_worker/base/lock.py. The lock is the file's existence. Its content is JSON: `pid`, `host`, a random
  * `token`, and what tells the process from every other one (`boot`, `space`, `started`, see {@link Owner}); its owner
  * touches it every five seconds. It is left behind when its owner is gone, however long an owner that is there has been
  * stopped. Where nobody here can know that (another machine, another container, another account), it is left behind

@@ -1,4 +1,4 @@
-/** Which process it is that owns a file, and whether it still runs. Twin of python/isotorch_worker/owner.py. */
+/** Which process it is that owns a file, and whether it still runs. Twin of python/isotorch_worker/base/owner.py. */
 import { readFile, readlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { hasCode } from "./files.ts";

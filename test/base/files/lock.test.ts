@@ -38,7 +38,7 @@ const TAKERS: Readonly<Record<"node" | "python", () => ChildProcess>> = {
     start(PYTHON, "-I", "-c", [
       `import sys; sys.path.insert(0, ${JSON.stringify(PYTHON_FOLDER)})`,
       "from pathlib import Path",
-      "from isotorch_worker.lock import try_lock",
+      "from isotorch_worker.base.lock import try_lock",
       "lock = try_lock(Path(sys.argv[1]))",
       'print("taken" if lock else "refused", flush=True)',
       "sys.stdin.read()",

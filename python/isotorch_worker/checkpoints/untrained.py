@@ -1,0 +1,160 @@
+"""A real checkpoint made offline: seeded weights whose answers are sane, though they mean nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+import torchvision.models
+from torch import Tensor, nn
+
+from isotorch_worker.base.files import write_whole
+from isotorch_worker.base.lock import is_left_behind, locked
+from isotorch_worker.base.told import brief
+from isotorch_worker.checkpoints.checkpoint import made_digest, sidecar
+from isotorch_worker.protocol.errors import CheckpointCorrupt, WeightsNotFound
+
+_PASSES, _BATCH, _SIZE = 3, 16, 128
+_RESIDUAL_SCALE = 0.2
+_LOGIT_SPREAD = 1.2
+# As write_whole names them.
+_BEGUN = re.compile(r"^\.([^/]+\.pth)(?:\.sha256)?\.[0-9a-f]{32}$")
+
+
+def make_untrained(path: Path, seed: int) -> str:
+    """Make the checkpoint of ``seed`` at ``path``, with ``path + ".sha256"`` beside it; returns the SHA-256.
+
+    The file is a standard resnet101 state dict as torch.save writes it. Both files appear whole or not at
+    all, and processes that make the same file at once take turns.
+    Raises WeightsNotFound if it cannot be written.
+    """
+    with _locked(path):
+        return _make(path, seed)
+
+
+def ensure_untrained(path: Path, seed: int) -> str:
+    """The SHA-256 of the made checkpoint at ``path``, which is made if it is not there.
+
+    Raises as ``make_untrained``, and CheckpointCorrupt if the file is there but its ``.sha256`` is not.
+    """
+    # Without the lock first: a shared cache may be read-only.
+    known = made_digest(path)
+    if known is not None:
+        return known
+    with _locked(path):
+        known = made_digest(path)
+        if known is None and path.exists():
+            raise CheckpointCorrupt(
+                f"{brief(path)} has no {brief(sidecar(path).name)} beside it",
+                "delete the file, it will be made again",
+            )
+        return known or _make(path, seed)
+
+
+def untrained_state(seed: int) -> dict[str, Tensor]:
+    """The state dict of ``seed``; the global random state is left as it was.
+
+    Method: torchvision's initialisation with small residual branches, BatchNorm statistics as the mean over
+    training passes (momentum=None) on seeded noise that has the spectrum of photographs, and the last layer
+    centred and scaled so that logits spread by about one.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = torchvision.models.resnet101(weights=None)
+    noise = torch.Generator().manual_seed(seed)
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for name, parameter in network.named_parameters():
+        # With branches as strong as the trunk, 33 blocks blow up whatever is unlike the noise.
+        if name.endswith("bn3.weight"):
+            nn.init.constant_(parameter, _RESIDUAL_SCALE)
+    for norm in norms:
+        norm.momentum = None  # pyright: ignore[reportAttributeAccessIssue]
+    with torch.no_grad():
+        network.train()
+        for _ in range(_PASSES):
+            network(_picture_noise(noise))
+        network.eval()
+        logits: Tensor = network(_picture_noise(noise))
+        mean = logits.mean(dim=0)
+        gain = _LOGIT_SPREAD / (logits - mean).std()
+        network.fc.weight.mul_(gain)
+        network.fc.bias.sub_(mean).mul_(gain)
+    return network.state_dict()
+
+
+def _picture_noise(generator: torch.Generator) -> Tensor:
+    """Noise [16,3,128,128], float32, normalised units: octaves whose amplitude falls as in photographs."""
+    picture = torch.zeros(_BATCH, 3, _SIZE, _SIZE)
+    one = (_BATCH, 1, 1, 1)
+    roughness = 0.3 + 0.8 * torch.rand(one, generator=generator)
+    cells = 4
+    while cells <= _SIZE:
+        grey = torch.randn(_BATCH, 1, cells, cells, generator=generator)
+        colour = torch.randn(_BATCH, 3, cells, cells, generator=generator)
+        octave = F.interpolate(grey + 0.4 * colour, size=(_SIZE, _SIZE), mode="bilinear", align_corners=False)
+        picture += octave * (4.0 / cells) ** roughness
+        cells *= 2
+    contrast = 0.3 + torch.rand(one, generator=generator)
+    brightness = 0.7 * torch.randn(one, generator=generator)
+    tint = 0.4 * torch.randn(_BATCH, 3, 1, 1, generator=generator)
+    scaled = picture / picture.std(dim=(1, 2, 3), keepdim=True) * contrast + brightness + tint
+    # The range of normalised pixels.
+    return scaled.clamp(-2.1, 2.6)
+
+
+def _make(path: Path, seed: int) -> str:
+    _sweep(path)
+    buffer = io.BytesIO()
+    torch.save(untrained_state(seed), buffer)
+    digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
+    try:
+        # In this order a process that is ended in between leaves nothing that looks like a made checkpoint.
+        write_whole(sidecar(path), f"{digest}  {path.name}\n".encode())
+        write_whole(path, buffer.getbuffer())
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    return digest
+
+
+def _sweep(path: Path) -> None:
+    """Remove what makers that were killed had begun to write, up to 170 MB each."""
+    with suppress(OSError):
+        for file in list(path.parent.iterdir()):
+            begun = _BEGUN.fullmatch(file.name)
+            if begun is None:
+                continue
+            lock = path.with_name(f"{begun[1]}.lock")
+            # Whoever makes this very file holds its lock, and has begun nothing yet.
+            if begun[1] != path.name and lock.exists() and not is_left_behind(lock):
+                continue
+            with suppress(OSError):
+                file.unlink()
+
+
+def _unwritable(path: Path, error: OSError) -> WeightsNotFound:
+    return WeightsNotFound(
+        f"{brief(path)} cannot be written: {brief(error.strerror or error)}",
+        f"Make {path.parent} a directory that can be written, or choose another: --cache-dir DIR "
+        "(`cacheDir`), or the environment variable TORCH_HOME",
+    )
+
+
+@contextmanager
+def _locked(path: Path) -> Generator[None, None, None]:
+    """Hold ``path + ".lock"``, waiting for whoever makes or downloads the same file."""
+    waiting = locked(path.with_name(path.name + ".lock"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        waiting.__enter__()
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
+        yield
+    finally:
+        waiting.__exit__(None, None, None)

@@ -1,0 +1,361 @@
+"""The Open Inference Protocol, version 2, as bytes: twin of src/server/oip, for Python's servers. No I/O."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from isotorch_worker.protocol.errors import BadTensor, WorkerError
+from isotorch_worker.ray import oip_json
+from isotorch_worker.ray.oip_json import InvalidInput
+
+MODEL = "resnet101"
+VERSION = "1"
+MAX_BATCH = 32
+CLASSES = 1000
+JSON_LENGTH = "inference-header-content-length"
+
+STATUS: Mapping[str, int] = {
+    "INVALID_INPUT": 400,
+    "BAD_TENSOR": 400,
+    "INPUT_TOO_LARGE": 413,
+    "UNSUPPORTED_FORMAT": 415,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "UNSUPPORTED_MODE": 422,
+    "DECODE_FAILED": 422,
+    "OUT_OF_MEMORY": 503,
+    "DEADLINE_EXCEEDED": 504,
+    "UNAUTHORIZED": 401,
+    "NOT_FOUND": 404,
+}
+
+
+class Unauthorized(WorkerError):
+    """The token is missing or wrong."""
+
+    code = "UNAUTHORIZED"
+
+
+class NotFound(WorkerError):
+    """There is no such address."""
+
+    code = "NOT_FOUND"
+
+
+@dataclass(frozen=True)
+class Output:
+    """``classes`` > 0 asks for so many texts ``value:index:label`` in the place of the tensor."""
+
+    name: str
+    binary: bool
+    classes: int
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture: ``name`` is ``input`` (float32), ``pixels`` (uint8) or ``image`` (an encoded file)."""
+
+    name: str
+    data: bytes
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class InferRequest:
+    id: str | None
+    items: list[Item]
+    outputs: list[Output]
+    timeout_ms: float | None
+
+
+def inputs(crop: int) -> list[dict[str, Any]]:
+    """The tensors of which a request has one."""
+    return [
+        {"name": "input", "datatype": "FP32", "shape": [-1, 3, crop, crop]},
+        {"name": "pixels", "datatype": "UINT8", "shape": [-1, crop, crop, 3]},
+        {"name": "image", "datatype": "BYTES", "shape": [-1, 1]},
+    ]
+
+
+OUTPUTS = [
+    {"name": "logits", "datatype": "FP32", "shape": [-1, CLASSES]},
+    {"name": "probabilities", "datatype": "FP32", "shape": [-1, CLASSES]},
+    {"name": "indices", "datatype": "INT32", "shape": [-1, CLASSES]},
+]
+
+
+# Statistics are counts of one replica: the next request would be told another one's.
+EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration")
+
+
+def model_config(crop: int) -> dict[str, Any]:
+    """What ``GET /v2/models/resnet101/config`` answers, in the words of Triton's model configuration."""
+
+    def tensor(of: dict[str, Any]) -> dict[str, Any]:
+        kind = "TYPE_STRING" if of["datatype"] == "BYTES" else f"TYPE_{of['datatype']}"
+        return {"name": of["name"], "data_type": kind, "dims": of["shape"][1:]}
+
+    return {
+        "name": MODEL,
+        "platform": "pytorch",
+        "backend": "pytorch",
+        "version_policy": {"specific": {"versions": [int(VERSION)]}},
+        "max_batch_size": MAX_BATCH,
+        "input": [
+            {**tensor(of), "format": "FORMAT_NONE", "optional": of["name"] != "input"} for of in inputs(crop)
+        ],
+        "output": [tensor(of) for of in OUTPUTS],
+    }
+
+
+def model_metadata(crop: int, attestation: Mapping[str, str]) -> dict[str, Any]:
+    """What ``GET /v2/models/resnet101`` answers; ``attestation`` is that of attest.py, for clients."""
+    return {
+        "name": MODEL,
+        "versions": [VERSION],
+        "platform": "pytorch",
+        "inputs": inputs(crop),
+        "outputs": OUTPUTS,
+        "parameters": {"attestation": attestation},
+    }
+
+
+def parse_infer(body: bytes, header: str | None, crop: int) -> InferRequest:
+    """The request in a body whose JSON is ``header`` bytes long, with the tensor behind it.
+
+    Without ``header`` it is all JSON. Raises InvalidInput, TooLarge or BadTensor.
+    """
+    length = len(body)
+    if header is not None:
+        length = int(header) if header.isdecimal() and len(header) <= 10 else -1
+    if not 0 < length <= len(body):
+        raise InvalidInput(
+            "Inference-Header-Content-Length is not the length of the JSON at the start of the body"
+        )
+    parsed = oip_json.parse(body[:length], MAX_BATCH * 3 * crop**2 + _MOST_OTHERS)
+    request = _fields(parsed.request, "the request", _REQUEST)
+    identifier = request.get("id")
+    if identifier is not None and (not isinstance(identifier, str) or len(identifier) > 256):
+        raise InvalidInput("id is not a text of at most 256 characters")
+    for field, name in (("model_name", MODEL), ("model_version", VERSION)):
+        if request.get(field, name) not in ("", name):
+            raise InvalidInput(f"{field} is not {name}")
+    given_inputs = request.get("inputs")
+    given_input, data = _chosen(given_inputs, memoryview(body)[length:], crop)
+    general = _parameters(request)
+    binary = _flag(general, "binary_data_output", False)
+    timeout = general.get("timeout", 0)
+    if not _is_whole(timeout) or timeout < 0:
+        raise InvalidInput("timeout is not in microseconds")
+    return InferRequest(
+        identifier,
+        _input(given_input, data, crop, parsed, general),
+        _outputs(request.get("outputs"), binary),
+        timeout / 1000 if timeout else None,
+    )
+
+
+_MOST_OTHERS = 8192
+"""Names, shapes and parameters beside the values of a tensor."""
+_REQUEST = ("id", "inputs", "outputs", "parameters", "model_name", "model_version")
+_INPUT = ("name", "datatype", "shape", "data", "parameters")
+
+
+def _chosen(given: Any, binary: memoryview, crop: int) -> tuple[Any, memoryview]:
+    """The input that counts, with its binary data: the only one, or ``input`` where others come with it."""
+    values = cast("list[Any]", given) if isinstance(given, list) else []
+    if len(values) == 1:
+        return values[0], binary
+    none = InvalidInput("inputs is not a list of exactly one tensor; others only beside `input`, in binary")
+    names = [tensor["name"] for tensor in inputs(crop)]
+    places: dict[str, tuple[Any, int, int]] = {}
+    end = 0
+    for value in values:
+        one = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        own = one.get("parameters")
+        size = cast("dict[str, Any]", own).get("binary_data_size") if isinstance(own, dict) else None
+        name = one.get("name")
+        if name not in names or name in places or not _is_whole(size) or size < 0:
+            raise none
+        places[name] = (value, end, end + size)
+        end += size
+    if "input" not in places or end != len(binary):
+        raise none
+    value, start, stop = places["input"]
+    return value, binary[start:stop]
+
+
+def _input(
+    value: Any, binary: memoryview, crop: int, parsed: oip_json.Parsed, general: dict[str, Any]
+) -> list[Item]:
+    given = _fields(value, "the input", _INPUT)
+    known = {tensor["name"]: tensor for tensor in inputs(crop)}
+    name = given.get("name")
+    if not isinstance(name, str) or name not in known or given.get("datatype") != known[name]["datatype"]:
+        raise InvalidInput(f"the input or its datatype is another one than those of {', '.join(known)}")
+    own = _parameters(given)
+    size, data = own.get("binary_data_size"), given.get("data")
+    if size is not None and data is not None:
+        raise InvalidInput("the input has data both in JSON and in binary")
+    if size is None and len(binary) > 0:
+        raise InvalidInput("there is binary data, and the input has no binary_data_size")
+    if size is not None and (not _is_whole(size) or size != len(binary)):
+        raise InvalidInput(f"binary_data_size is not {len(binary)}, the bytes that follow the JSON")
+    tensor = known[name]
+    count = _batch(name, given.get("shape"), tensor["shape"])
+    if name == "image":
+        if size is None:
+            return [Item(name, element, ()) for element in _texts(data, count)]
+        elements = _elements(binary, count)
+        if own.get("content_type", general.get("content_type")) == "base64":
+            elements = [oip_json.decoded(element.decode("latin-1")) for element in elements]
+        return [Item(name, element, ()) for element in elements]
+    one = (1, *tensor["shape"][1:])
+    values = 1
+    for dimension in one:
+        values *= dimension
+    width = 4 if tensor["datatype"] == "FP32" else 1
+    if size is None:
+        read = parsed.floats if width == 4 else parsed.pixels
+        binary = memoryview(read(data, values * count).tobytes())
+    if len(binary) != values * width * count:
+        raise BadTensor(f"the data has {len(binary)} bytes, expected {values * width * count}")
+    cut = values * width
+    return [Item(name, bytes(binary[at * cut : (at + 1) * cut]), one) for at in range(count)]
+
+
+def _outputs(given: Any, binary: bool) -> list[Output]:
+    if given is None or given == []:
+        return [Output(output["name"], binary, 0) for output in OUTPUTS]
+    if not isinstance(given, list):
+        raise InvalidInput("outputs is not a list")
+    outputs: list[Output] = []
+    for value in cast("list[Any]", given):
+        output = _fields(value, "the output", ("name", "parameters"))
+        name = output.get("name")
+        if name not in ("logits", "probabilities", "indices"):
+            raise InvalidInput("an output is none of logits, probabilities, indices")
+        if any(other.name == name for other in outputs):
+            raise InvalidInput("an output is asked for twice")
+        parameters = _parameters(output)
+        classes = parameters.get("classification", 0)
+        if not _is_whole(classes) or not 0 <= classes <= CLASSES or (classes and name == "indices"):
+            raise InvalidInput(f"classification is not 1 to {CLASSES}, for logits or probabilities")
+        outputs.append(Output(name, _flag(parameters, "binary_data", binary), classes))
+    return outputs
+
+
+def _fields(value: Any, what: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """An object with no other fields than these; null is absent."""
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{what} is not an object")
+    present = {name: inner for name, inner in cast("dict[str, Any]", value).items() if inner is not None}
+    other = next((name for name in present if name not in names), None)
+    if other is not None:
+        raise InvalidInput(f"{what} has the unknown field {json.dumps(other[:40])}")
+    return present
+
+
+def _parameters(of: dict[str, Any]) -> dict[str, Any]:
+    """What changes nothing is ignored; what would change something, and is not there, is refused."""
+    value: Any = of.get("parameters", {})
+    if not isinstance(value, dict):
+        raise InvalidInput("parameters is not an object")
+    present = {name: inner for name, inner in cast("dict[str, Any]", value).items() if inner is not None}
+    for name, inner in present.items():
+        is_sequence = name in ("sequence_id", "sequence_start", "sequence_end") and inner not in (0, "")
+        if is_sequence or name.startswith("shared_memory_"):
+            raise InvalidInput(f"{name[:40]} is not to be had here: no shared memory, no sequences")
+    return present
+
+
+def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{name} is neither true nor false")
+    return value
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _batch(name: str, shape: Any, expected: list[int]) -> int:
+    """Pictures as BYTES come as ``[N]`` or, as Triton batches them, ``[N, 1]``."""
+    lengths = cast("list[Any]", shape) if isinstance(shape, list) else []
+    whole = len(lengths) > 0 and all(_is_whole(length) for length in lengths)
+    items = [[], [1]] if name == "image" else [expected[1:]]
+    if whole and 1 <= lengths[0] <= MAX_BATCH and lengths[1:] in items:
+        return int(lengths[0])
+    raise BadTensor(f"the shape of {name} is {json.dumps(shape)[:80]}, expected {expected}")
+
+
+def _texts(data: Any, count: int) -> list[bytes]:
+    elements: list[Any] = []
+    for element in cast("list[Any]", data) if isinstance(data, list) else []:
+        elements += cast("list[Any]", element) if isinstance(element, list) else [element]
+    if len(elements) != count:
+        raise BadTensor(f"data has {len(elements)} elements, expected {count}")
+    return [oip_json.encoded(element) for element in elements]
+
+
+def _elements(data: memoryview, count: int) -> list[bytes]:
+    elements: list[bytes] = []
+    at = 0
+    while at + 4 <= len(data) and len(elements) < count:
+        (length,) = struct.unpack_from("<I", data, at)
+        elements.append(bytes(data[at + 4 : at + 4 + length]))
+        at += 4 + length
+    if len(elements) != count or at != len(data):
+        raise BadTensor(f"the binary data does not hold exactly {count} elements")
+    return elements
+
+
+def encode_infer(request: InferRequest, answers: list[dict[str, Any]]) -> tuple[bytes, dict[str, str]]:
+    """Body and headers.
+
+    Each answer has float32 ``logits`` and ``probabilities`` and int32 ``indices`` as bytes, and ``labels`` in
+    class order.
+    """
+    binaries: list[bytes] = []
+    described: list[dict[str, Any]] = []
+    for output in request.outputs:
+        if output.classes > 0:
+            texts = [text for answer in answers for text in _classified(output, answer)]
+            shape = [len(answers), output.classes]
+            described.append({"name": output.name, "datatype": "BYTES", "shape": shape, "data": texts})
+            continue
+        datatype = "INT32" if output.name == "indices" else "FP32"
+        tensor = {"name": output.name, "datatype": datatype, "shape": [len(answers), CLASSES]}
+        data = b"".join(answer[output.name] for answer in answers)
+        if output.binary:
+            binaries.append(data)
+            described.append({**tensor, "parameters": {"binary_data_size": len(data)}})
+        else:
+            code = "i" if datatype == "INT32" else "f"
+            described.append({**tensor, "data": list(struct.unpack(f"<{len(data) // 4}{code}", data))})
+    answer = {"model_name": MODEL, "model_version": VERSION, "outputs": described}
+    head = json.dumps({**answer, **({"id": request.id} if request.id is not None else {})}).encode()
+    if not binaries:
+        return head, {"content-type": "application/json"}
+    headers = {"content-type": "application/octet-stream", JSON_LENGTH: str(len(head))}
+    return b"".join([head, *binaries]), headers
+
+
+def _classified(output: Output, answer: dict[str, Any]) -> list[str]:
+    values = struct.unpack(f"<{CLASSES}f", answer[output.name])
+    order = struct.unpack(f"<{CLASSES}i", answer["indices"])[: output.classes]
+    return [f"{values[index]}:{index}:{answer['labels'][index]}" for index in order]
+
+
+def error_body(error: WorkerError) -> tuple[bytes, int]:
+    """The protocol's ``{"error": sentence}`` with the code beside it, and its status."""
+    sentence = error.message[:1].upper() + error.message[1:]
+    sentence = sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+    told = {"error": sentence, "code": error.code}
+    if error.hint is not None:
+        told = {"error": f"{sentence} {error.hint}", "code": error.code, "hint": error.hint}
+    return json.dumps(told).encode(), STATUS.get(error.code, 500)

@@ -1,0 +1,109 @@
+"""One `infer` on its way: its pictures as rows for the network, and its answer, part by part."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from isotorch_worker.inbox import Request
+from isotorch_worker.pictures.picture_reader import Decoded
+from isotorch_worker.protocol.schema import INCLUDES
+from isotorch_worker.protocol.wire import Descriptor, Frames, Message, Payload
+from isotorch_worker.runtime.compute import Computed, Running
+from isotorch_worker.tasks.image_classification import infer
+
+
+@dataclass(frozen=True)
+class Row:
+    """One picture of a request: float32 [1,3,H,W], or uint8 [1,H,W,3]."""
+
+    job: Job
+    tensor: Tensor
+
+    @property
+    def key(self) -> tuple[torch.dtype, torch.Size]:
+        """Rows with the same key can be computed together."""
+        return self.tensor.dtype, self.tensor.shape
+
+
+class Job:
+    """A request whose pictures are prepared; ``add`` takes what was computed, ``reply`` is the answer."""
+
+    def __init__(self, request: Request, spec: Mapping[str, Any]) -> None:
+        """Raises BadTensor, or why its picture, which the picture processes had, was not decoded."""
+        began = time.perf_counter()
+        self.request = request
+        decoded = request.decoding.future.result() if request.decoding is not None else None
+        pictures = _pictures(request.message) if decoded is None else _picture(decoded, spec)
+        self.rows = [Row(self, picture) for picture in pictures.split(1)]
+        self.settled = False
+        self._parts: list[tuple[Computed, int]] = []
+        self._batch = 0
+        self._timings = {
+            "queue": 0.0,
+            "prepare": (time.perf_counter() - began) * 1000 + (decoded.took if decoded is not None else 0.0),
+            "forward": 0.0,
+            "rank": 0.0,
+        }
+
+    def add(self, computed: Computed, row: int, running: Running) -> bool:
+        """Take row number ``row`` of what was computed; whether the answer is complete."""
+        timings = self._timings
+        if not self._parts:
+            timings["queue"] = max((running.started - self.request.received) * 1000 - timings["prepare"], 0.0)
+        if not self._parts or self._parts[-1][0] is not computed:
+            timings["forward"] += computed.forward
+            timings["rank"] += computed.rank
+        self._parts.append((computed, row))
+        self._batch = max(self._batch, running.count)
+        return len(self._parts) == len(self.rows)
+
+    def reply(self) -> Message:
+        """The `result`. Raises NonFiniteOutput."""
+        fields = self.request.message.fields
+        logits = _joined([computed.logits[row : row + 1] for computed, row in self._parts])
+        infer.check_finite(logits)
+        parts = [computed.ranking.part(slice(row, row + 1), fields["topK"]) for computed, row in self._parts]
+        ranking = infer.Ranking(*(_joined(list(tensors)) for tensors in zip(*parts)))
+        tensors = ranking._asdict()
+        wanted = [
+            "indices",
+            "scores",
+            "percentages",
+            *(name for name in INCLUDES if name in fields["include"]),
+        ]
+        frames: Frames = {name: _frame(name, {**tensors, "logits": logits}[name]) for name in wanted}
+        message = self.request.message
+        return Message(
+            "result", message.id, message.generation, {"timings": self._timings, "batch": self._batch}, frames
+        )
+
+
+def _picture(decoded: Decoded, spec: Mapping[str, Any]) -> Tensor:
+    if decoded.cropped is None:
+        raise ValueError("the picture was not cropped")
+    return infer.normalized_bytes(decoded.cropped, spec)
+
+
+def _pictures(message: Message) -> Tensor:
+    descriptor, payload = message.frames[message.fields["handoff"]]
+    # torch wants memory that may be written; copying 600 KB takes 0.05 ms.
+    data = bytearray(payload)
+    if descriptor.name == "pixels":
+        # They are normalised on the device: a quarter of the bytes go there.
+        return torch.frombuffer(data, dtype=torch.uint8).reshape(descriptor.shape)
+    return infer.tensor_from_floats(data, descriptor.shape)
+
+
+def _joined(tensors: list[Tensor]) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors)
+
+
+def _frame(name: str, tensor: Tensor) -> tuple[Descriptor, Payload]:
+    dtype = "<i8" if name == "indices" else "<f4"
+    return Descriptor(name, dtype, tuple(tensor.shape)), tensor.numpy().tobytes()
