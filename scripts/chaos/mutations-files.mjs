@@ -55,7 +55,7 @@ export const pictures = [
   ),
   pytest(
     "end of a cancelled picture's process",
-    `${PY}/picture_pool.py`,
+    `${PY}/pictures/picture_pool.py`,
     `                one.child.kill()`,
     "                pass",
     PICTURES_TEST,
@@ -64,7 +64,7 @@ export const pictures = [
   ),
   pytest(
     "time of a picture without a deadline",
-    `${PY}/picture_pool.py`,
+    `${PY}/pictures/picture_pool.py`,
     `if self._limit is not None and now >= self._limit:`,
     "if False:",
     PICTURES_TEST,
@@ -73,7 +73,7 @@ export const pictures = [
   ),
   pytest(
     "crops compared with torchvision's",
-    `${PY}/picture_reader.py`,
+    `${PY}/pictures/picture_reader.py`,
     `self._agreed[key] = shapes_agree(spec, cropped)`,
     "self._agreed[key] = True",
     PICTURES_TEST,
@@ -82,7 +82,7 @@ export const pictures = [
   ),
   pytest(
     "stdin of a picture process",
-    `${PY}/picture_process.py`,
+    `${PY}/pictures/picture_process.py`,
     `    os._exit(0)`,
     "    return",
     PICTURES_TEST,
@@ -91,7 +91,7 @@ export const pictures = [
   ),
   pytest(
     "dead-man's switch of a picture process",
-    `${PY}/picture_process.py`,
+    `${PY}/pictures/picture_process.py`,
     `            faulthandler.dump_traceback_later(header["seconds"], exit=True, file=nowhere)`,
     "            pass",
     PICTURES_TEST,
@@ -100,7 +100,7 @@ export const pictures = [
   ),
   pytest(
     "pixel limit, Python",
-    `${PY}/picture.py`,
+    `${PY}/pictures/picture.py`,
     `Image.MAX_IMAGE_PIXELS = max_pixels / 2`,
     "Image.MAX_IMAGE_PIXELS = None",
     "test/python/test_infer.py",
@@ -116,7 +116,7 @@ export const pictures = [
   ),
   pytest(
     "format list, Python",
-    `${PY}/picture.py`,
+    `${PY}/pictures/picture.py`,
     `, formats=FORMATS)`,
     ")",
     "test/python/test_infer.py",
@@ -133,7 +133,7 @@ export const pictures = [
   ),
   pytest(
     "NaN in",
-    `${PY}/infer.py`,
+    `${PY}/tasks/image_classification/infer.py`,
     `    if not bool(finite.all()):\n        first`,
     "    if False:\n        first",
     "test/python/test_infer.py",
@@ -142,7 +142,7 @@ export const pictures = [
   ),
   pytest(
     "NaN out",
-    `${PY}/infer.py`,
+    `${PY}/tasks/image_classification/infer.py`,
     `    if bool(finite.all()):\n        return`,
     "    if True:\n        return",
     "test/python/test_infer.py",
@@ -154,7 +154,7 @@ export const pictures = [
 export const checkpoints = [
   pytest(
     "SHA-256 check",
-    `${PY}/checkpoint.py`,
+    `${PY}/checkpoints/checkpoint.py`,
     `if sha256 is not None and not digest.startswith(sha256):`,
     "if False:",
     CHECKPOINT_TEST,
@@ -163,7 +163,7 @@ export const checkpoints = [
   ),
   pytest(
     "a hash or explicit trust",
-    `${PY}/checkpoint.py`,
+    `${PY}/checkpoints/checkpoint.py`,
     `        raise CheckpointUntrusted(`,
     "        CheckpointUntrusted(",
     CHECKPOINT_TEST,
@@ -172,7 +172,7 @@ export const checkpoints = [
   ),
   pytest(
     "allow-list of names",
-    `${PY}/inert.py`,
+    `${PY}/checkpoints/inert.py`,
     `            raise pickle.UnpicklingError(f"it asks for {asked}") from None`,
     "            return super().find_class(module_name, global_name)",
     CHECKPOINT_TEST,
@@ -181,7 +181,7 @@ export const checkpoints = [
   ),
   pytest(
     "limit of memo entries",
-    `${PY}/pickle_guard.py`,
+    `${PY}/checkpoints/pickle_guard.py`,
     `if not 0 <= index <= len(self.memo) + 1:`,
     "if False:",
     READER_TEST,
@@ -190,7 +190,7 @@ export const checkpoints = [
   ),
   pytest(
     "keys are scalars",
-    `${PY}/pickle_guard.py`,
+    `${PY}/checkpoints/pickle_guard.py`,
     `if any(items[::2]) or len(items) % 2:`,
     "if False:",
     READER_TEST,
@@ -199,7 +199,7 @@ export const checkpoints = [
   ),
   pytest(
     "a tensor stays in its storage",
-    `${PY}/inert.py`,
+    `${PY}/checkpoints/inert.py`,
     `    if layout.end() > storage.items:`,
     "    if False:",
     READER_TEST,
@@ -208,7 +208,7 @@ export const checkpoints = [
   ),
   pytest(
     "a record is as large as its storage",
-    `${PY}/reader.py`,
+    `${PY}/checkpoints/reader.py`,
     `if record is None or record.size != storage.items * item:`,
     "if record is None:",
     READER_TEST,
@@ -217,7 +217,7 @@ export const checkpoints = [
   ),
   pytest(
     "limit of an archive's directory",
-    `${PY}/archive.py`,
+    `${PY}/checkpoints/archive.py`,
     `        if count > _MOST_AT_ONCE:`,
     "        if False:",
     READER_TEST,
@@ -226,7 +226,7 @@ export const checkpoints = [
   ),
   pytest(
     "O_NONBLOCK, checkpoints",
-    `${PY}/checkpoint.py`,
+    `${PY}/checkpoints/checkpoint.py`,
     ` | getattr(os, "O_NONBLOCK", 0)`,
     "",
     CHECKPOINT_TEST,
@@ -235,7 +235,7 @@ export const checkpoints = [
   ),
   pytest(
     "regular files only, checkpoints",
-    `${PY}/checkpoint.py`,
+    `${PY}/checkpoints/checkpoint.py`,
     `if not stat.S_ISREG(status.st_mode):`,
     "if stat.S_ISDIR(status.st_mode):",
     CHECKPOINT_TEST,
@@ -245,7 +245,7 @@ export const checkpoints = [
   ),
   pytest(
     "archive checksums",
-    `${PY}/archive.py`,
+    `${PY}/checkpoints/archive.py`,
     `archive.testzip() if checksums else None`,
     "None",
     CHECKPOINT_TEST,
@@ -254,7 +254,7 @@ export const checkpoints = [
   ),
   pytest(
     "TorchScript refused",
-    `${PY}/archive.py`,
+    `${PY}/checkpoints/archive.py`,
     `if any(entry.filename.endswith("constants.pkl") for entry in entries):`,
     "if False:",
     CHECKPOINT_TEST,
@@ -263,7 +263,7 @@ export const checkpoints = [
   ),
   pytest(
     "compressed archives refused",
-    `${PY}/archive.py`,
+    `${PY}/checkpoints/archive.py`,
     `if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):`,
     "if False:",
     CHECKPOINT_TEST,
@@ -272,7 +272,7 @@ export const checkpoints = [
   ),
   pytest(
     "overlapping records refused",
-    `${PY}/archive.py`,
+    `${PY}/checkpoints/archive.py`,
     `        if entry.header_offset < end:`,
     "if False:",
     READER_TEST,

@@ -76,7 +76,7 @@ export const wire = [
   ),
   pytest(
     "header limit, Python",
-    `${PY}/wire.py`,
+    `${PY}/protocol/wire.py`,
     `if len(frames[0]) > MAX_HEADER_BYTES:`,
     "if False:",
     "test/python/test_wire.py",
@@ -93,7 +93,7 @@ export const wire = [
   ),
   pytest(
     "no extensions, Python",
-    `${PY}/wire.py`,
+    `${PY}/protocol/wire.py`,
     `            max_ext_len=0,\n`,
     "",
     "test/python/test_wire.py",
@@ -104,7 +104,7 @@ export const wire = [
   vitest("frame length check, Node", WIRE, `expected !== data.byteLength || `, "", WIRE_TEST),
   pytest(
     "frame length check, Python",
-    `${PY}/schema.py`,
+    `${PY}/protocol/schema.py`,
     `if expected != actual or actual >`,
     "if actual >",
     "test/python/test_wire.py",

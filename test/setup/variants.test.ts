@@ -4,7 +4,10 @@ import { recipeOf, VARIANTS } from "../../src/setup/conda/variant.ts";
 import { isOlder, OLDEST_PYTHON, OLDEST_TORCH } from "../../src/python/probe.ts";
 
 /** What the worker says that it needs, by the names that it imports. */
-const probe = readFileSync(new URL("../../python/isotorch_worker/environment/probe.py", import.meta.url), "utf8");
+const probe = readFileSync(
+  new URL("../../python/isotorch_worker/environment/probe.py", import.meta.url),
+  "utf8",
+);
 const NEEDED = [...probe.matchAll(/^ {4}"(\w+)": "\w+",$/gm)].map((line) => line[1] ?? "");
 /** By which names conda has them. */
 const CONDA_NAMES: Readonly<Record<string, string>> = {

@@ -141,7 +141,7 @@ describe("the pictures come", () => {
     let wrong = 0;
     let unread = 0;
     let mostUnread = 0;
-    vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    vi.spyOn(process.stdout, "write").mockImplementation((text: unknown, written?: unknown) => {
       if (text === "") return true;
       const { input } = JSON.parse(String(text)) as { input: string };
       if (input !== names[lines++]) wrong++;
@@ -149,7 +149,7 @@ describe("the pictures come", () => {
       if (lines % 1_000 !== 0) return true;
       setImmediate(() => {
         unread = 0;
-        process.stdout.emit("drain");
+        (written as () => void)();
       });
       return false;
     });

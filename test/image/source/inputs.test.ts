@@ -173,7 +173,7 @@ describe("refused, with what to do:", () => {
     ["an open file", { fd: 3, createReadStream: () => undefined }, "INVALID_INPUT", /readFile/],
     ["a stream of text", text, "INVALID_INPUT", /encoding/],
     ["a stream of objects", Readable.from([{ a: 1 }]), "INVALID_INPUT", /stream of bytes/],
-    ["a list", [1, 2], "INVALID_INPUT", /give a path/],
+    ["a list", [1, 2], "INVALID_INPUT", /Give a path/],
     [
       "a text in base64",
       Buffer.concat([Buffer.from("ffd8ff", "hex"), CONTENT]).toString("base64"),

@@ -92,7 +92,7 @@ describe("more parts than pictures have are refused by the header:", () => {
     expect(refusalOf(bytes)).toMatchObject({
       code: "INPUT_TOO_LARGE",
       message: expect.stringMatching(/^The file has more than 4096 [^.]+\.$/),
-      hint: expect.stringContaining("raise `limits.chunks` (`--max-chunks`)"),
+      hint: expect.stringContaining("Raise `limits.chunks` (`--max-chunks`)"),
     });
     // No more is looked at than what is admitted: generous, for a busy machine.
     expect(performance.now() - started).toBeLessThan(2_000);
@@ -121,7 +121,7 @@ describe("a JPEG of many scans", () => {
     expect(refusalOf(bytes)).toMatchObject({
       code: "INPUT_TOO_LARGE",
       message: "The JPEG has more than 100 scans.",
-      hint: expect.stringContaining("raise `limits.scans` (`--max-scans`)"),
+      hint: expect.stringContaining("Raise `limits.scans` (`--max-scans`)"),
     });
     expect(performance.now() - started).toBeLessThan(2_000);
   });
@@ -162,7 +162,7 @@ describe("a side", () => {
     expect(refusalOf(pngOfSize(width, height))).toMatchObject({
       code: "INPUT_TOO_LARGE",
       message: `The picture has ${width} × ${height} pixels, a side of more than 250000.`,
-      hint: expect.stringContaining("raise `limits.side` (`--max-side`)"),
+      hint: expect.stringContaining("Raise `limits.side` (`--max-side`)"),
     });
   });
 
