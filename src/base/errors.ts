@@ -1,7 +1,8 @@
-import { type IsotorchErrorCode } from "./codes.ts";
+import type { IsotorchErrorCode } from "./codes.ts";
 import { excerpt, told } from "./text/shown.ts";
 
-export { ERROR_CODES, type IsotorchErrorCode } from "./codes.ts";
+export { ERROR_CODES } from "./codes.ts";
+export type { IsotorchErrorCode } from "./codes.ts";
 
 /** What usually helps, where an error has no better hint of its own. */
 const HINTS: Readonly<Record<IsotorchErrorCode, string>> = {
