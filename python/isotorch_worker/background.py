@@ -8,7 +8,17 @@ import threading
 
 from isotorch_worker.imports import import_failure
 
-_MODULES = ("compute", "device", "infer", "job", "model", "precision", "probe", "threads", "untrained")
+_MODULES = (
+    "checkpoints.untrained",
+    "environment.probe",
+    "runtime.compute",
+    "runtime.device",
+    "runtime.model",
+    "runtime.precision",
+    "runtime.threads",
+    "tasks.image_classification.infer",
+    "tasks.image_classification.job",
+)
 
 
 class BackgroundImport:

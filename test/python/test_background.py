@@ -37,7 +37,7 @@ def test_what_an_import_on_the_thread_raised_is_raised_to_whoever_waits(monkeypa
 
 
 def test_garbage_is_collected_again_after_the_import(monkeypatch):
-    monkeypatch.setattr(background, "_MODULES", ("errors",))
+    monkeypatch.setattr(background, "_MODULES", ("protocol.errors",))
     background.BackgroundImport().finish()
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0

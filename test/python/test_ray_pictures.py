@@ -63,7 +63,7 @@ def replica(monkeypatch):
     yield made
     made._pictures.close()
     made._thread.shutdown()
-    for name in ("ray_app", "observe"):
+    for name in ("ray.ray_app", "runtime.observe"):
         sys.modules.pop(f"isotorch_worker.{name}", None)
 
 
