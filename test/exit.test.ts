@@ -115,7 +115,7 @@ test.each(casesOf(EXPORTS))("a script ends by itself after %s", async (_name, bo
 });
 
 test("there is a case for each member and each export that the package has", async () => {
-  const types = readFileSync(new URL("../dist/classifier.d.ts", import.meta.url), "utf8");
+  const types = readFileSync(new URL("../dist/classification/classifier.d.ts", import.meta.url), "utf8");
   const body = /interface Classifier extends AsyncDisposable \{\n([\s\S]*?)\n\}/.exec(types)?.[1] ?? "";
   const members = new Set([...body.matchAll(/^ {4}(\w+)\??[(:]/gm)].map(([, name = ""]) => name));
   expect(members.size).toBeGreaterThan(10);

@@ -9,15 +9,15 @@ import threading
 from isotorch_worker.imports import import_failure
 
 _MODULES = (
-    "checkpoints.untrained",
-    "environment.probe",
     "runtime.compute",
     "runtime.device",
-    "runtime.model",
-    "runtime.precision",
-    "runtime.threads",
     "tasks.image_classification.infer",
     "tasks.image_classification.job",
+    "runtime.model",
+    "runtime.precision",
+    "environment.probe",
+    "runtime.threads",
+    "checkpoints.untrained",
 )
 
 

@@ -1,4 +1,5 @@
 /** No regular expression of the source takes more than linear time, whatever text it is given. */
+import { TABLE } from "../../src/protocol/table.ts";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { findAttack } from "./attacks.ts";
@@ -43,6 +44,11 @@ describe("the search finds", () => {
   });
 });
 
+/** What a kind of text of the protocol has to match, as a whole. */
+const PATTERNS = Object.values(TABLE.kinds).flatMap((kind) =>
+  "text" in kind && kind.text.pattern !== undefined ? [[`^(?:${kind.text.pattern})$`, ""] as const] : [],
+);
+
 /** Those that are put together: with what they are made of. */
 const COMPOSED: Readonly<Record<string, readonly (readonly [source: string, flags: string])[]>> = {
   [String.raw`src/setup/progress.ts new RegExp(${"`"}${"$"}{String.fromCodePoint(27)}\\[[0-9;?]*[A-Za-z]${"`"}, "g")`]:
@@ -50,8 +56,8 @@ const COMPOSED: Readonly<Record<string, readonly (readonly [source: string, flag
   [String.raw`src/worker/channel.ts new RegExp(${"`"}^${"$"}{DIRECTORY_PREFIX}(\\d+)-\\w{6}$${"`"})`]: [
     [String.raw`^isotorch-(\d+)-\w{6}$`, ""],
   ],
-  // What a field's rule says, which is extracted where the field is.
-  "python/isotorch_worker/protocol/schema.py pattern": [],
+  [String.raw`src/protocol/schema.ts new RegExp(${"`"}^(?:${"$"}{pattern})$${"`"})`]: PATTERNS,
+  "python/isotorch_worker/protocol/schema.py pattern": PATTERNS,
 };
 
 function remarks(expressions: readonly Expression[]): string[] {

@@ -56,7 +56,7 @@ describe("an error crosses to the caller as it is:", () => {
     expect(error).toMatchObject({
       code: "INPUT_NOT_FOUND",
       message: `There is no file ${join(folder, "none.jpg")}.`,
-      hint: "check the path",
+      hint: "Check the path",
       cause: { code: "ENOENT", message: expect.stringContaining("ENOENT") },
     });
   });

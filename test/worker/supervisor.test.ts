@@ -98,14 +98,17 @@ describe("a worker that dies", () => {
     ]);
     const state = { done: false };
     void answered.then(() => (state.done = true));
+    let killed: number | undefined;
+    const isAnother = (): boolean => ![undefined, killed].includes(supervisor.health().pid);
     for (let kills = 0; !state.done; kills++) {
       // Whoever is hit goes first when the next worker is there; that one is answered before the next kill.
+      await expect.poll(() => state.done || isAnother(), { timeout: 20_000 }).toBe(true);
       const { succeeded } = supervisor.stats();
       await expect
         .poll(() => state.done || supervisor.stats().succeeded > succeeded, { timeout: 20_000 })
         .toBe(true);
-      const { pid } = supervisor.health();
-      if (pid !== undefined) process.kill(pid, kills % 2 === 0 ? "SIGKILL" : "SIGTERM");
+      killed = supervisor.health().pid;
+      if (killed !== undefined && !state.done) process.kill(killed, kills % 2 === 0 ? "SIGKILL" : "SIGTERM");
     }
     expect(await answers).toEqual(texts.map(digest));
     expect(starts()).toBeGreaterThan(5);

@@ -50,10 +50,12 @@ export async function writeOutput(file: string, content: string | Uint8Array, wh
  */
 export function unwritable(what: string, cause: unknown, file?: string, keeps?: string): IsotorchError {
   if (cause instanceof IsotorchError) return cause;
-  const isOfThePlace = hasCode(cause, ...OF_THE_PLACE);
+  // What is no error of the system's is one of what was to be written.
+  const isOfTheSystem = cause instanceof Error && "code" in cause;
+  const isOfTheDisk = isOfTheSystem && !hasCode(cause, ...OF_THE_PLACE);
   const hint = [remedyOf(cause, file), keeps].filter(Boolean).join(" ");
   return new IsotorchError(
-    isOfThePlace ? "INVALID_OPTION" : "OUTPUT_FAILED",
+    isOfTheDisk ? "OUTPUT_FAILED" : "INVALID_OPTION",
     `${what} cannot be written: ${messageOf(cause)}.`,
     { hint, cause },
   );

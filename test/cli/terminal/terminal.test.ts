@@ -46,17 +46,16 @@ test("a bar is as long as its fraction, to an eighth of a character", () => {
 });
 
 test("a reader that is behind is waited for", async () => {
-  let drained: (() => void) | undefined;
+  let taken: (() => void) | undefined;
   const slow = {
     ...screen(false),
-    write: () => false,
-    once: (_: unknown, listener: () => void) => ((drained = listener), process.stdout),
+    write: (_: unknown, written: () => void) => ((taken = written), false),
   };
   let isDone = false;
   const printing = print("x", slow as never).then(() => (isDone = true));
   await Promise.resolve();
   expect(isDone).toBe(false);
-  drained?.();
+  taken?.();
   await printing;
 });
 

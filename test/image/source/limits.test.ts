@@ -176,7 +176,7 @@ describe("a side", () => {
 
 describe("what pictures have is admitted:", () => {
   test("the examples and the pictures of the attestation, with limits that are a hundredth", () => {
-    for (const folder of ["../../examples/images/", "../../models/attestation/"]) {
+    for (const folder of ["../../../examples/images/", "../../../models/attestation/"]) {
       const at = new URL(folder, import.meta.url);
       for (const name of readdirSync(at).filter((one) => !one.endsWith(".json"))) {
         const limits = { chunks: 60, scans: 20, side: 10_000 };
