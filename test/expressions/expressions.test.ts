@@ -51,12 +51,12 @@ const PATTERNS = Object.values(TABLE.kinds).flatMap((kind) =>
 
 /** Those that are put together: with what they are made of. */
 const COMPOSED: Readonly<Record<string, readonly (readonly [source: string, flags: string])[]>> = {
+  [String.raw`src/protocol/schema.ts new RegExp(${"`"}^(?:${"$"}{pattern})$${"`"})`]: PATTERNS,
   [String.raw`src/setup/progress.ts new RegExp(${"`"}${"$"}{String.fromCodePoint(27)}\\[[0-9;?]*[A-Za-z]${"`"}, "g")`]:
     [["\\x1b\\[[0-9;?]*[A-Za-z]", "g"]],
   [String.raw`src/worker/channel.ts new RegExp(${"`"}^${"$"}{DIRECTORY_PREFIX}(\\d+)-\\w{6}$${"`"})`]: [
     [String.raw`^isotorch-(\d+)-\w{6}$`, ""],
   ],
-  [String.raw`src/protocol/schema.ts new RegExp(${"`"}^(?:${"$"}{pattern})$${"`"})`]: PATTERNS,
   "python/isotorch_worker/protocol/schema.py pattern": PATTERNS,
 };
 

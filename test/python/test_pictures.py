@@ -260,7 +260,7 @@ def test_without_a_deadline_there_is_a_limit(odd, jpeg, monkeypatch):
 
 
 def test_both_limits_end_a_picture_before_the_controller_takes_the_worker_for_stuck():
-    policy = (HERE.parents[1] / "src" / "worker" / "policy.ts").read_text()
+    policy = (HERE.parents[1] / "src" / "worker" / "supervision" / "policy.ts").read_text()
     assert "overdueMs: 60_000" in policy
     assert picture_reader.START_SECONDS + picture_reader.LIMIT_SECONDS < 60
 
