@@ -9,7 +9,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { decode } from "../dist/image/decode/decode.js";
-import { doubtOf, readHeader } from "../dist/image/decode/format.js";
+import { doubtOf, readHeader } from "../dist/image/format.js";
 import { FAULTS, fuzzDecode } from "./fuzz/decode.mjs";
 import { fuzzFiles } from "./fuzz/files.mjs";
 import { startOracle } from "./fuzz/oracle.mjs";

@@ -51,7 +51,7 @@ export const pictures = [
     "src/image/source/limits.ts",
     `if (width * height > pixels) {`,
     "if (width < 0) {",
-    "test/image/decode/format.test.ts",
+    "test/image/format.test.ts",
   ),
   pytest(
     "end of a cancelled picture's process",

@@ -4,7 +4,7 @@ import { Stopwatch } from "../base/time/stopwatch.ts";
 import { type Attestation, firstAxis, leftOfKind } from "./attest/attestation.ts";
 import { throwIfAborted } from "./source/bounded.ts";
 import { type DecodeOptions, decode } from "./decode/decode.ts";
-import { doubtOf, readHeader } from "./decode/format.ts";
+import { doubtOf, readHeader } from "./format.ts";
 import type { InputSpec, Pixels, Size } from "./resample/geometry.ts";
 import { ppmOf } from "./decode/ppm.ts";
 import { resizeAndCrop } from "./resample/resample.ts";

@@ -4,7 +4,7 @@ import type { Classification, Classifier, DetailedResult, Stats } from "../class
 import { withinDeadline } from "../base/time/deadline.ts";
 import { IsotorchError, messageOf } from "../base/errors.ts";
 import { StageTimes } from "../base/time/histogram.ts";
-import { readHeader } from "../image/decode/format.ts";
+import { readHeader } from "../image/format.ts";
 import { asInput, loadImage } from "../image/source/source.ts";
 import type { ImageInput, LoadedImage } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";

@@ -1,7 +1,7 @@
 /** A small, always equal run of `npm run fuzz:decode`. */
 import { afterAll, expect, it } from "vitest";
 import { decode, type DecodeOptions } from "../../src/image/decode/decode.ts";
-import { doubtOf, readHeader } from "../../src/image/decode/format.ts";
+import { doubtOf, readHeader } from "../../src/image/format.ts";
 import { Oracle } from "./oracle.ts";
 
 const SCRIPTS = new URL("../../scripts/fuzz/", import.meta.url);

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { readHeader } from "../../src/image/decode/format.ts";
+import { readHeader } from "../../src/image/format.ts";
 import type { HeaderFacts } from "../../src/image/headers/facts.ts";
 
 const builtIn = (name: string): Buffer =>

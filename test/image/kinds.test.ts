@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { decode } from "../../src/image/decode/decode.ts";
-import { readHeader } from "../../src/image/decode/format.ts";
+import { readHeader } from "../../src/image/format.ts";
 import { KINDS } from "../../src/image/headers/kinds.ts";
 import { Oracle } from "./oracle.ts";
 import { differences } from "./random.ts";

@@ -1,5 +1,5 @@
 /** Who decodes a picture, and why, as its header alone tells. */
-import { type Header, readHeader } from "../../src/image/decode/format.ts";
+import { type Header, readHeader } from "../../src/image/format.ts";
 import { DEFAULT_LIMITS } from "../../src/image/source/limits.ts";
 
 export interface Route {

@@ -10,9 +10,9 @@ import zlib
 
 import pytest
 
+from isotorch_worker import oip, oip_json
+from isotorch_worker.oip_body import LARGEST_BINARY, Body, UnsupportedEncoding
 from isotorch_worker.protocol.errors import BadTensor, WorkerError
-from isotorch_worker.ray import oip, oip_json
-from isotorch_worker.ray.oip_body import LARGEST_BINARY, Body, UnsupportedEncoding
 
 CROP = 4
 TENSOR = struct.pack("<48f", *range(48))

@@ -10,9 +10,9 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
+from isotorch_worker import oip
 from isotorch_worker.pictures import picture_child
 from isotorch_worker.pictures.picture_pool import Pictures
-from isotorch_worker.ray import oip
 from isotorch_worker.runtime.compute import Computer
 from isotorch_worker.runtime.copy import Transfer
 

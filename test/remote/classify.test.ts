@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { createClassifier } from "../../src/classification/classifier.ts";
-import { readHeader } from "../../src/image/decode/format.ts";
+import { readHeader } from "../../src/image/format.ts";
 import { referenceDigests } from "../../src/image/attest/built-in.ts";
 import { preprocess } from "../../src/classification/oneshot.ts";
 import { codeOf, failureOf } from "../failure.ts";

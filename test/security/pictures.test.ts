@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { decode } from "../../src/image/decode/decode.ts";
-import { readHeader } from "../../src/image/decode/format.ts";
+import { readHeader } from "../../src/image/format.ts";
 import { loadImage } from "../../src/image/source/source.ts";
 import { chunk, jpegOfSize, packedText, png, pngOfSize, webpOfSize } from "./bombs.ts";
 import { PYTHON } from "../python.ts";

@@ -24,14 +24,14 @@ from ray import serve
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from isotorch_worker import oip
 from isotorch_worker.base.stdin import read_to_end
+from isotorch_worker.oip_body import Body
 from isotorch_worker.pictures.picture import MAX_PIXELS
 from isotorch_worker.pictures.picture_pool import Pictures
 from isotorch_worker.pictures.picture_reader import Task
 from isotorch_worker.protocol.errors import DeadlineExceeded, NonFiniteOutput, WorkerError
 from isotorch_worker.protocol.wire import Message
-from isotorch_worker.ray import oip
-from isotorch_worker.ray.oip_body import Body
 from isotorch_worker.runtime.compute import Running
 from isotorch_worker.runtime.load import Session, load
 from isotorch_worker.runtime.observe import Observer, Seen

@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { IsotorchError, messageOf } from "../../base/errors.ts";
-import { doubtOf, type Header, readHeader } from "./format.ts";
+import { doubtOf, type Header, readHeader } from "../format.ts";
 import type { Pixels } from "../resample/geometry.ts";
 import { DEFAULT_LIMITS, type PartialLimits } from "../source/limits.ts";
 import { applyOrientation } from "./orientation.ts";

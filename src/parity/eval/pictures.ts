@@ -3,7 +3,7 @@ import { shown } from "../../base/text/shown.ts";
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { IsotorchError, messageOf } from "../../base/errors.ts";
-import { readHeader } from "../../image/decode/format.ts";
+import { readHeader } from "../../image/format.ts";
 import { isRecord } from "../../base/files/json.ts";
 import { pathOf, shownName } from "../../base/text/names.ts";
 import { EXTENSIONS, filesUnder, isPictureName, PassedOver } from "./walk.ts";

@@ -2,7 +2,7 @@
 import type { Classifier } from "../../classification/classifier.ts";
 import { firstAxis, leftOfKind } from "../../image/attest/attestation.ts";
 import { decode } from "../../image/decode/decode.ts";
-import { readHeader } from "../../image/decode/format.ts";
+import { readHeader } from "../../image/format.ts";
 import { preprocessPixels } from "../../image/preprocess.ts";
 import type { Handoff } from "../../classification/options.ts";
 import { arrayOfTensor, pixelsOfArray } from "../compare/array.ts";

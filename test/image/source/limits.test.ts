@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { IsotorchError } from "../../../src/base/errors.ts";
-import { readHeader } from "../../../src/image/decode/format.ts";
+import { readHeader } from "../../../src/image/format.ts";
 import type { PartialLimits } from "../../../src/image/source/limits.ts";
 import { chunk, packedText, png, pngOfSize } from "../../security/bombs.ts";
 import {

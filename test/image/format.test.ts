@@ -1,8 +1,8 @@
 import { crc32, deflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { doubtOf, readHeader } from "../../../src/image/decode/format.ts";
-import { DEFAULT_LIMITS } from "../../../src/image/source/limits.ts";
-import { decoderFor } from "../route.ts";
+import { doubtOf, readHeader } from "../../src/image/format.ts";
+import { DEFAULT_LIMITS } from "../../src/image/source/limits.ts";
+import { decoderFor } from "./route.ts";
 
 function chunk(name: string, body: Uint8Array): Buffer {
   const out = Buffer.alloc(12 + body.length);

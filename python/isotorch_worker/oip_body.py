@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import zlib
 
+from isotorch_worker.oip_json import LARGEST, InvalidInput, TooLarge
 from isotorch_worker.protocol.errors import WorkerError
-from isotorch_worker.ray.oip_json import LARGEST, InvalidInput, TooLarge
 
 LARGEST_BINARY = 32 * 1024 * 1024
 """Bytes of a body with binary data: a full batch of float32 has 18.4 MiB."""

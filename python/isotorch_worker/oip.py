@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from isotorch_worker import oip_json
+from isotorch_worker.oip_json import InvalidInput
 from isotorch_worker.protocol.errors import BadTensor, WorkerError
-from isotorch_worker.ray import oip_json
-from isotorch_worker.ray.oip_json import InvalidInput
 
 MODEL = "resnet101"
 VERSION = "1"

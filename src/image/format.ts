@@ -1,10 +1,10 @@
-import { type HeaderFacts, leftToPillow } from "../headers/facts.ts";
-import { readJpegHeader } from "../headers/jpeg/jpeg.ts";
-import { otherHeaderReader } from "../headers/others.ts";
-import { readPngHeader } from "../headers/png.ts";
-import { readWebpHeader } from "../headers/webp.ts";
-import { checkSize, type Limits, limitsOf, type PartialLimits } from "../source/limits.ts";
-import { type ImageFormat, sniffFormat } from "./sniff.ts";
+import { type HeaderFacts, leftToPillow } from "./headers/facts.ts";
+import { readJpegHeader } from "./headers/jpeg/jpeg.ts";
+import { otherHeaderReader } from "./headers/others.ts";
+import { readPngHeader } from "./headers/png.ts";
+import { readWebpHeader } from "./headers/webp.ts";
+import { checkSize, type Limits, limitsOf, type PartialLimits } from "./source/limits.ts";
+import { type ImageFormat, sniffFormat } from "./decode/sniff.ts";
 
 /** The largest picture that is decoded here, pixels, where several are decoded at a time. */
 const MAX_BESIDE = 67_108_864;
