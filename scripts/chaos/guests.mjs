@@ -35,7 +35,11 @@ export const guests = {
       });
       const end = classifier.on("state", fail);
       const warnings = [];
-      const hear = (warning) => warnings.push(warning.name);
+      const hear = (warning) => {
+        warnings.push(warning.name);
+        // What a logger throws is told by Node: there is no other log.
+        if (warning.code === "ISOTORCH_CALLBACK") report(warning.message);
+      };
       process.on("warning", hear);
       const tally = new Tally(await undisturbed(classifier));
       const seen = { outcomes: {}, untyped: [], late: 0 };
