@@ -61,7 +61,7 @@ export interface Health extends WorkerHealth {
   readonly workers: readonly WorkerHealth[];
 }
 
-/** What a caller says of its request; which batch it goes with is decided here. */
+/** What a caller says of its request; which batch it goes with is for whoever sends it. */
 export type CallFields = Omit<Fields<"infer">, "following"> | Fields<"decode">;
 
 export interface RequestOptions {

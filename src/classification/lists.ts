@@ -26,7 +26,7 @@ export abstract class PictureByPicture {
     this.preprocess = this.preprocess.bind(this);
   }
 
-  /** Pictures of a list that are open at a time: enough to keep decoder threads and the network busy. */
+  /** Pictures of a list that are open at a time: enough to keep the decoders and the network busy. */
   protected get ahead(): number {
     return 4;
   }

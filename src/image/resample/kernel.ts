@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { built } from "../built.ts";
 
-/** The inner loops, `assembly/kernel.ts`, with the memory that they work in. */
+/** The inner loops, `image/assembly/kernel.ts`, with the memory that they work in. */
 export interface Kernel {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   horizontal(

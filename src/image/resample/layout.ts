@@ -1,4 +1,4 @@
-/** How weights and pictures lie in the kernel's memory: the twin of what `assembly/kernel.ts` reads. */
+/** How weights and pictures lie in the kernel's memory: the twin of what `image/assembly/kernel.ts` reads. */
 import type { Coefficients } from "./coefficients.ts";
 
 /** Bits of the low part of a weight; the rest is its high part, and both are 16-bit factors. */
