@@ -62,7 +62,7 @@ export interface Health extends WorkerHealth {
 }
 
 /** What a caller says of its request; which batch it goes with is for whoever sends it. */
-export type CallFields = Omit<Fields<"infer">, "following"> | Fields<"decode">;
+export type CallFields = Omit<Fields<"classify">, "following"> | Fields<"decode">;
 
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
@@ -97,7 +97,7 @@ export interface Backend {
   readonly decodes: boolean;
   /** One call. @throws IsotorchError */
   request(
-    type: "infer" | "decode",
+    type: "classify" | "decode",
     fields: CallFields,
     frames: readonly Frame[],
     options?: Omit<RequestOptions, "onSent">,

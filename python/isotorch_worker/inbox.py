@@ -21,7 +21,7 @@ GATHER_SECONDS = 1.0
 
 @dataclass(eq=False)
 class Request:
-    """One load, infer, decode or attest until its answer; ``received`` is time.monotonic()."""
+    """One load, classify, decode or attest until its answer; ``received`` is time.monotonic()."""
 
     message: Message
     received: float = field(default_factory=time.monotonic)
@@ -42,7 +42,7 @@ class Request:
 
     def goes_with(self, previous: Request) -> bool:
         """Whether it is of the batch of ``previous``, which announced requests behind it."""
-        return self.message.type == "infer" and belongs(self.following, previous.following)
+        return self.message.type == "classify" and belongs(self.following, previous.following)
 
     @property
     def until(self) -> float | None:

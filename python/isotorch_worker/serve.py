@@ -96,10 +96,10 @@ class Worker:
 
     def _turn(self, requests: list[Request]) -> None:
         session = self._session
-        if session is not None and (inferred := [one for one in requests if one.message.type == "infer"]):
+        if session is not None and (inferred := [one for one in requests if one.message.type == "classify"]):
             self._infer(session, inferred)
         for request in requests:
-            if session is None or request.message.type != "infer":
+            if session is None or request.message.type != "classify":
                 self._aside(request)
 
     def _aside(self, request: Request) -> None:
@@ -130,7 +130,7 @@ class Worker:
         self._session, reply = load(self._channel, request.message, self._imports)
         return reply
 
-    # --- infer ----------------------------------------------------------------------------------------------
+    # --- classify -------------------------------------------------------------------------------------------
 
     def _infer(self, session: Session, requests: list[Request]) -> None:
         from isotorch_worker.tasks.image_classification.job import Job

@@ -9,6 +9,7 @@ import { floatsOf, frameOf } from "../../dist/protocol/wire.js";
 export const PYTHON = process.env.ISOTORCH_PYTHON ?? "/usr/bin/python3";
 const STUB = fileURLToPath(new URL("../../test/fixtures/workers/stub.py", import.meta.url));
 const LOAD = {
+  task: "image-classification",
   model: "resnet101",
   checkpoint: "/nowhere.pth",
   sha256: null,
@@ -58,7 +59,7 @@ export function ask(supervisor, text, { signal, timeoutMs = 0 } = {}) {
   return withinDeadline({ ...(signal && { signal }), timeoutMs }, async (either) => {
     const data = pixelsOf(text);
     const reply = await supervisor.request(
-      "infer",
+      "classify",
       { handoff: "pixels", topK: 1, include: [], maxPixels: 1, deadlineMs: timeoutMs || null },
       [{ name: "pixels", dtype: "|u1", shape: [1, 1, data.byteLength / 3, 3], data }],
       { signal: either },

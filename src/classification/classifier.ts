@@ -205,7 +205,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
       ];
       const { pool, labels } = worker;
       const reply = await pool.request(
-        "infer",
+        "classify",
         {
           handoff: payload.handoff,
           topK: call.topK,

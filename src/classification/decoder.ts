@@ -182,7 +182,7 @@ async function digestsOf(
     return { session: error, source: "reference", digests: referenceDigests() };
   }
   try {
-    const reply = await session.request("attest", { spec }, [], 1);
+    const reply = await session.request("attest", { spec, deadlineMs: null, following: 0 }, [], 1);
     return { session, source: "worker", digests: textsOf(frameOf(reply, "attestation")) };
   } catch (error) {
     await session.kill();

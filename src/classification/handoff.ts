@@ -129,7 +129,7 @@ export function decodeRequest(
   picture: boolean,
 ): readonly [type: "decode", fields: Fields<"decode">, frames: readonly Frame[]] {
   const reading = { exif, icc, mode, maxPixels: limits.pixels, spec, picture };
-  return ["decode", { ...reading, deadlineMs: timeoutMs || null }, [encodedFrame(bytes)]];
+  return ["decode", { ...reading, deadlineMs: timeoutMs || null, following: 0 }, [encodedFrame(bytes)]];
 }
 
 /** What is in the answer to it. */

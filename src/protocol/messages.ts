@@ -4,6 +4,7 @@ import type { IsotorchErrorCode } from "../base/codes.ts";
 
 export type Dtype = "<f4" | "<i8" | "|u1";
 
+export type Task = "image-classification";
 export type Handoff = "tensor" | "pixels" | "encoded";
 export type Include = "logits" | "probabilities";
 export type Exif = "ignore" | "apply";
@@ -31,6 +32,7 @@ export interface FieldsByType {
     readonly executable: string;
   };
   load: {
+    readonly task: Task;
     readonly model: string;
     readonly checkpoint: string;
     readonly sha256: string | null;
@@ -59,7 +61,7 @@ export interface FieldsByType {
     readonly maxBatch: number;
     readonly warmupMs: number;
   };
-  infer: {
+  classify: {
     readonly handoff: Handoff;
     readonly topK: number;
     readonly include: readonly Include[];
@@ -75,9 +77,15 @@ export interface FieldsByType {
     readonly spec: WireSpec | null;
     readonly picture: boolean;
     readonly deadlineMs: number | null;
+    readonly following: number;
   };
   attest: {
     readonly spec: WireSpec;
+    readonly deadlineMs: number | null;
+    readonly following: number;
+  };
+  part: {
+    readonly sequence: number;
   };
   result: {
     readonly timings: Readonly<Record<string, number>>;

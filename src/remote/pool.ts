@@ -30,7 +30,7 @@ export interface RemotePoolOptions {
 
 /** One call on its way through its tries. */
 interface Trip {
-  readonly fields: Fields<"infer"> | Omit<Fields<"infer">, "following">;
+  readonly fields: Fields<"classify"> | Omit<Fields<"classify">, "following">;
   readonly frame: Frame;
   readonly requestId: string;
   /** The call's own place in its trace; every try is a child of it. */
@@ -83,7 +83,7 @@ export class RemotePool implements Backend {
   }
 
   async request(
-    type: "infer" | "decode",
+    type: "classify" | "decode",
     fields: CallFields,
     frames: readonly Frame[],
     { signal, requestId, traceparent: parent }: Omit<RequestOptions, "onSent"> = {},

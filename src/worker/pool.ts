@@ -74,7 +74,7 @@ export class Pool implements Backend {
    * @throws IsotorchError as `Supervisor.request`.
    */
   async request(
-    type: "infer" | "decode",
+    type: "classify" | "decode",
     fields: CallFields,
     frames: readonly Frame[],
     { signal }: Pick<RequestOptions, "signal"> = {},

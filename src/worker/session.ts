@@ -151,7 +151,7 @@ export class Session {
    * @param id the caller's own number for it, used once.
    * @throws IsotorchError what the worker answered, `WORKER_DIED` or `CLOSED`.
    */
-  request<T extends "infer" | "decode" | "attest">(
+  request<T extends "classify" | "decode" | "attest">(
     type: T,
     fields: Fields<T>,
     frames: readonly Frame[],
@@ -228,7 +228,7 @@ export class Session {
     timer.cancel();
   }
 
-  async #send<T extends "load" | "infer" | "decode" | "attest" | "cancel" | "ping" | "stop">(
+  async #send<T extends "load" | "classify" | "decode" | "attest" | "cancel" | "ping" | "stop">(
     type: T,
     id: number,
     fields: Fields<T>,
@@ -268,9 +268,10 @@ export class Session {
         this.residentBytes = 1024 * (message.fields.residentKiB ?? 0);
         return this.#updateHold();
       case "ping":
+      case "part":
         return;
       case "load":
-      case "infer":
+      case "classify":
       case "decode":
       case "attest":
       case "cancel":

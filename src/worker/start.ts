@@ -147,6 +147,7 @@ async function startIn(
       command: commandFor(environment, "--ahead"),
       generation,
       load: {
+        task: "image-classification",
         model: options.model,
         checkpoint: checkpoint.path,
         sha256: checkpoint.sha256,

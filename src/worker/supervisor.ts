@@ -16,7 +16,7 @@ import type { Phase } from "../backend.ts";
 import type { Fields, Frame, MessageOf } from "../protocol/wire.ts";
 
 interface Waiter {
-  readonly type: "infer" | "decode";
+  readonly type: "classify" | "decode";
   readonly fields: CallFields;
   readonly frames: readonly Frame[];
   readonly deadline: number | undefined;
@@ -342,9 +342,9 @@ export class Supervisor {
 }
 
 function fieldsOf(
-  { type, fields }: Waiter,
+  { fields }: Waiter,
   deadlineMs: number | null,
   following: number,
-): Fields<"infer"> | Fields<"decode"> {
-  return { ...fields, deadlineMs, ...(type === "infer" && { following }) } as Fields<"infer">;
+): Fields<"classify"> | Fields<"decode"> {
+  return { ...fields, deadlineMs, following } as Fields<"classify">;
 }

@@ -29,6 +29,7 @@ DECODE = {
     "spec": None,
     "picture": True,
     "deadlineMs": None,
+    "following": 0,
 }
 
 
@@ -96,6 +97,7 @@ class Controller:
 
     def load(self, path: Path, **changes: Any) -> None:
         fields = {
+            "task": "image-classification",
             "model": "resnet101",
             "checkpoint": str(path),
             "sha256": None,
@@ -129,7 +131,7 @@ class Controller:
             "following": 0,
             **changes,
         }
-        self.send("infer", id_, fields, **{handoff: frame})
+        self.send("classify", id_, fields, **{handoff: frame})
 
     def end_stdin(self) -> None:
         assert self.process.stdin is not None

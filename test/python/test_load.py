@@ -25,6 +25,7 @@ def test_less_than_was_asked_for_is_said_in_the_reason_of_the_device(checkpoint,
         make_room=lambda *_: None,
     )
     fields = {
+        "task": "image-classification",
         "model": "resnet101",
         "checkpoint": str(checkpoint),
         "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),

@@ -267,7 +267,7 @@ def test_a_worker_that_prints_keeps_the_protocol(start):
     )
     worker = start("-u", "-c", noisy)
     worker.hello()
-    worker.send("attest", 3, {"spec": SPEC})
+    worker.send("attest", 3, {"spec": SPEC, "deadlineMs": None, "following": 0})
     assert worker.receive().type == "result"
     worker.send("stop", 0)
     assert worker.wait() == 0
@@ -491,6 +491,6 @@ def test_a_worker_without_a_network_is_attested_too(start):
 
     worker = start()
     worker.hello()
-    worker.send("attest", 3, {"spec": SPEC})
+    worker.send("attest", 3, {"spec": SPEC, "deadlineMs": None, "following": 0})
     frame = worker.receive().frames["attestation"]
     assert json.loads(bytes(frame[1])) == attestation(SPEC)

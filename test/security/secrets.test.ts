@@ -204,7 +204,7 @@ describe("what happens later shows nothing either:", () => {
         following: 0,
       };
       const outcome: unknown = await session
-        .request("infer", fields, [frame], 2)
+        .request("classify", fields, [frame], 2)
         .catch((error: unknown) => error);
       texts.push(everythingOf(outcome));
       expectNothingIn([...texts, ...logged]);

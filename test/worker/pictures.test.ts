@@ -32,7 +32,7 @@ interface Asked {
 function word(text: string, { signal, deadlineMs }: Asked = {}): Promise<unknown> {
   const data = Buffer.from(text);
   return supervisor.request(
-    "infer",
+    "classify",
     { handoff: "encoded", topK: 1, include: [], maxPixels: 1_000, deadlineMs: deadlineMs ?? null },
     [{ name: "encoded", dtype: "|u1", shape: [data.byteLength], data }],
     signal === undefined ? {} : { signal },
@@ -42,7 +42,7 @@ function word(text: string, { signal, deadlineMs }: Asked = {}): Promise<unknown
 function tensor(): Promise<unknown> {
   const data = new Uint8Array(3 * 8 * 8 * 4);
   return supervisor.request(
-    "infer",
+    "classify",
     { handoff: "tensor", topK: 1, include: [], maxPixels: 1, deadlineMs: null },
     [{ name: "tensor", dtype: "<f4", shape: [1, 3, 8, 8], data }],
   );

@@ -35,7 +35,7 @@ async function infer(session: Session, text: string): Promise<number | undefined
     following: 0,
   };
   lastId += 1;
-  const reply = await session.request("infer", fields, [payload(text)], lastId);
+  const reply = await session.request("classify", fields, [payload(text)], lastId);
   return floatsOf(frameOf(reply, "scores"))[0];
 }
 

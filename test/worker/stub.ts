@@ -11,6 +11,7 @@ import { PYTHON } from "../python.ts";
 export const STUB: string = fileURLToPath(new URL("../fixtures/workers/stub.py", import.meta.url));
 
 const LOAD: NonNullable<SessionOptions["load"]> = {
+  task: "image-classification",
   model: "resnet101",
   checkpoint: "/nowhere.pth",
   sha256: null,
@@ -74,7 +75,7 @@ export async function ask(
 ): Promise<number | undefined> {
   const data = pixelsOf(text);
   const reply = await supervisor.request(
-    "infer",
+    "classify",
     { handoff: "pixels", topK: 1, include: [], maxPixels: 1, deadlineMs },
     [{ name: "pixels", dtype: "|u1", shape: [1, 1, data.byteLength / 3, 3], data }],
     signal === undefined ? {} : { signal },
