@@ -3,7 +3,7 @@ import type { Attestation } from "./image/attest/attestation.ts";
 import type { Digests } from "./image/attest/built-in.ts";
 import type { IsotorchError } from "./base/errors.ts";
 import type { WireSpec } from "./protocol/messages.ts";
-import type { Fields, Frame, MessageOf } from "./protocol/wire.ts";
+import type { InputOf, PartOf, TaskName } from "./tasks/registry.ts";
 
 /** What `health()` reports; derived from what the worker answered. */
 export type Phase =
@@ -61,16 +61,14 @@ export interface Health extends WorkerHealth {
   readonly workers: readonly WorkerHealth[];
 }
 
-/** What a caller says of its request; which batch it goes with is for whoever sends it. */
-export type CallFields = Omit<Fields<"classify">, "following"> | Fields<"decode">;
-
-export interface RequestOptions {
+/** What a call is given on its way. */
+export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Milliseconds that it has, null = all the time. @default null */
+  readonly deadlineMs?: number | null;
   /** By which the call is found in a remote server's log; a worker of this machine has no use for them. */
   readonly requestId?: string | undefined;
   readonly traceparent?: string | undefined;
-  /** Hears when the call goes to a worker for the first time. */
-  readonly onSent?: () => void;
 }
 
 /** What an environment makes of the attestation's pictures, and who says so. */
@@ -92,16 +90,20 @@ export interface Backend {
   /** The same of each that answers. */
   readonly attestations: readonly AttestationAnswer[];
   /** Calls of a list that are worth having open at a time. */
-  readonly ahead: number;
-  /** Whether it also gives back what its Pillow and torchvision make of a file, by `decode`. */
-  readonly decodes: boolean;
-  /** One call. @throws IsotorchError */
-  request(
-    type: "classify" | "decode",
-    fields: CallFields,
-    frames: readonly Frame[],
-    options?: Omit<RequestOptions, "onSent">,
-  ): Promise<MessageOf<"result">>;
+  readonly prefetch: number;
+  /** What it can be asked for. */
+  readonly tasks: readonly TaskName[];
+  /**
+   * One call. It begins when its first part is asked for; whoever stops reading cancels it.
+   *
+   * @returns the parts of its answer in their order, each once. Most tasks have one.
+   * @throws IsotorchError
+   */
+  run<N extends TaskName>(
+    task: N,
+    input: InputOf<N>,
+    options?: RunOptions,
+  ): AsyncGenerator<PartOf<N>, void, undefined>;
   health(): Health;
   stats(): WorkerStats;
   /** Lets the calls finish for `drainMs`; idempotent. Nothing is left behind. */

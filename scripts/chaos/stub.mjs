@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { withinDeadline } from "../../dist/base/time/deadline.js";
 import { DEFAULT_POLICY } from "../../dist/worker/supervision/policy.js";
 import { Supervisor } from "../../dist/worker/supervisor.js";
-import { floatsOf, frameOf } from "../../dist/protocol/wire.js";
+import { startWorker } from "../../dist/worker/open.js";
+import { classify } from "../../dist/tasks/classify.js";
 
 export const PYTHON = process.env.ISOTORCH_PYTHON ?? "/usr/bin/python3";
 const STUB = fileURLToPath(new URL("../../test/fixtures/workers/stub.py", import.meta.url));
@@ -36,14 +37,14 @@ export function startStub({ journal = "/dev/null", workMs = 0, policy = {}, isPr
   ];
   return Supervisor.start({
     policy: { ...DEFAULT_POLICY, restartDelaysMs: [20], maxExits: 1_000_000, ...policy },
-    session: (generation) => ({
-      command: { python: PYTHON, args, variables: {} },
-      generation,
-      load: LOAD,
-      timeouts: { helloMs: 60_000, readyMs: 60_000 },
-      onProgress: () => undefined,
-      onLog: () => undefined,
-    }),
+    start: (hooks) =>
+      startWorker({
+        ...hooks,
+        command: { python: PYTHON, args, variables: {} },
+        load: LOAD,
+        timeouts: { helloMs: 60_000, readyMs: 60_000 },
+        onLog: () => undefined,
+      }),
     onPhase: () => undefined,
   });
 }
@@ -58,13 +59,20 @@ function pixelsOf(text) {
 export function ask(supervisor, text, { signal, timeoutMs = 0 } = {}) {
   return withinDeadline({ ...(signal && { signal }), timeoutMs }, async (either) => {
     const data = pixelsOf(text);
-    const reply = await supervisor.request(
-      "classify",
-      { handoff: "pixels", topK: 1, include: [], maxPixels: 1, deadlineMs: timeoutMs || null },
-      [{ name: "pixels", dtype: "|u1", shape: [1, 1, data.byteLength / 3, 3], data }],
-      { signal: either },
+    const pixels = { data, width: data.byteLength / 3, height: 1 };
+    const content = classify.contentOf({
+      picture: { handoff: "pixels", pixels },
+      topK: 1,
+      include: [],
+      maxPixels: 1,
+    });
+    let ranking;
+    await supervisor.run(
+      { task: "classify", isReplayable: true, ...content },
+      (reply) => (ranking = classify.partOf(reply)),
+      { signal: either, deadlineMs: timeoutMs || null },
     );
-    return floatsOf(frameOf(reply, "scores"))[0];
+    return ranking.scores[0];
   });
 }
 

@@ -1,6 +1,6 @@
 /** The whole path from a picture to its classes; it is joined here and nowhere else. */
 import { DRAIN_MS } from "./accepted.ts";
-import type { Backend } from "../backend.ts";
+import type { Backend, Health, Phase, WorkerStats } from "../backend.ts";
 import { outOfMemory } from "../base/memory.ts";
 import { pictures } from "../image/pool.ts";
 import { limitsOf } from "../image/source/limits.ts";
@@ -9,8 +9,9 @@ import type { ImageInput, Limits } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
 import { withinDeadline } from "../base/time/deadline.ts";
 import { attesting } from "./attesting.ts";
+import { lastOf } from "../base/async/written.ts";
 import { guarded, guardedCall } from "../base/callbacks.ts";
-import { decodeRequest, payloadOf, preprocessedBy, tensorOf } from "./handoff.ts";
+import { payloadOf, tensorOf, toDecode } from "./handoff.ts";
 import type { Preparation, PreparedBy } from "./handoff.ts";
 import { StageTimes } from "../base/time/histogram.ts";
 import type { Histogram } from "../base/time/histogram.ts";
@@ -27,13 +28,9 @@ import type {
   ResolvedClassifierOptions,
   ResolvedClassifyOptions,
 } from "./options.ts";
-import type { Health } from "../backend.ts";
 import { startWorkers } from "../worker/start.ts";
 import type { AttestedEnvironment, WorkerInfo } from "../worker/start.ts";
-import type { Phase } from "../backend.ts";
-import type { WorkerStats } from "../backend.ts";
 import { closedError } from "../worker/failure.ts";
-import { floatsOf, frameOf } from "../protocol/wire.ts";
 
 export type { Classification, DetailedResult } from "./result.ts";
 
@@ -110,7 +107,7 @@ export async function createClassifier(options?: ClassifierOptions): Promise<Cla
   try {
     // The signal aborts this start alone, and no later one.
     const { signal: _, ...kept } = options ?? {};
-    return new LocalClassifier(await open(resolved, listeners), kept, listeners, leavePictures);
+    return new BackendClassifier(await open(resolved, listeners), kept, listeners, leavePictures);
   } catch (error) {
     await leavePictures();
     throw outOfMemory(error) ?? error;
@@ -159,7 +156,7 @@ async function open(
   }
 }
 
-class LocalClassifier extends PictureByPicture implements Classifier {
+class BackendClassifier extends PictureByPicture implements Classifier {
   #worker: Opened;
   /** As they were given: what a `reload` leaves out stays. */
   #options: ClassifierOptions;
@@ -187,7 +184,7 @@ class LocalClassifier extends PictureByPicture implements Classifier {
   }
 
   protected override get ahead(): number {
-    return this.#worker.pool.ahead;
+    return this.#worker.pool.prefetch;
   }
 
   protected override async answer(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult> {
@@ -198,38 +195,31 @@ class LocalClassifier extends PictureByPicture implements Classifier {
       const handoff = call.handoff ?? worker.handoff;
       const payload = await payloadOf(image, call, handoff, preparationOf(worker, call, signal));
       clock.lap("picture");
-      const { logits, probabilities, tensor, timings } = call.include;
-      const include = [
-        ...(logits === true ? (["logits"] as const) : []),
-        ...(probabilities === true ? (["probabilities"] as const) : []),
-      ];
-      const { pool, labels } = worker;
-      const reply = await pool.request(
-        "classify",
-        {
-          handoff: payload.handoff,
-          topK: call.topK,
-          include,
-          maxPixels: worker.limits.pixels,
-          deadlineMs: call.timeoutMs || null,
-        },
-        [payload.frame],
-        { signal, requestId: call.requestId, traceparent: call.traceparent },
+      const { picture, tensor, pixels, by } = payload;
+      const wanted = call.include;
+      const include = (["logits", "probabilities"] as const).filter((name) => wanted[name] === true);
+      const { pool, labels, limits } = worker;
+      const input = { picture, topK: call.topK, include, maxPixels: limits.pixels };
+      const { requestId, traceparent } = call;
+      const deadlineMs = call.timeoutMs || null;
+      const answer = await lastOf(
+        pool.run("classify", input, { signal, deadlineMs, requestId, traceparent }),
       );
       clock.lap("worker");
-      const laps = { ...payload.laps, ...clock.laps, ...reply.fields.timings };
+      const laps = { ...payload.laps, ...clock.laps, ...answer.timings };
       this.#times.record({ ...laps, total: clock.total });
-      if (payload.by !== undefined) this.#preprocessed[payload.by] += 1;
+      if (by !== undefined) this.#preprocessed[by] += 1;
+      const { logits, probabilities, batch } = answer;
       return {
-        top: topOf(reply, labels),
-        ...(logits === true && { logits: floatsOf(frameOf(reply, "logits")) }),
-        ...(probabilities === true && { probabilities: floatsOf(frameOf(reply, "probabilities")) }),
-        ...(tensor === true && payload.tensor !== undefined && { tensor: payload.tensor }),
-        ...(call.include.pixels === true && payload.pixels !== undefined && { pixels: payload.pixels }),
-        ...(payload.by !== undefined && { preprocessedBy: payload.by }),
-        ...(timings === true && { timings: laps }),
+        top: topOf(answer, labels),
+        ...(logits && { logits }),
+        ...(probabilities && { probabilities }),
+        ...(wanted.tensor === true && tensor && { tensor }),
+        ...(wanted.pixels === true && pixels && { pixels }),
+        ...(by && { preprocessedBy: by }),
+        ...(wanted.timings === true && { timings: laps }),
         // A remote server does not say it.
-        ...(timings === true && reply.fields.batch > 0 && { batch: reply.fields.batch }),
+        ...(wanted.timings === true && batch !== undefined && { batch }),
       };
     });
   }
@@ -348,10 +338,10 @@ function preparationOf(
     limits,
     signal,
     prepare: (job) => pictures.run(job, signal),
-    hasEnvironment: pool.decodes,
-    environment: async (bytes, picture) =>
-      preprocessedBy(
-        await pool.request(...decodeRequest(bytes, call, { spec, limits }, picture), { signal }),
-      ),
+    hasEnvironment: pool.tasks.includes("decode"),
+    environment: (bytes, picture) => {
+      const input = toDecode(bytes, call, { spec, limits }, picture);
+      return lastOf(pool.run("decode", input, { signal, deadlineMs: call.timeoutMs || null }));
+    },
   };
 }

@@ -1,8 +1,8 @@
 /** Pictures without a network: Node's own work, attested by a worker that holds nothing, which does the rest. */
 import { attestationText } from "./attesting.ts";
 import { IsotorchError } from "../base/errors.ts";
-import { decodeRequest, preprocessedBy, tensorOf } from "./handoff.ts";
-import type { Payload, Preprocessed } from "./handoff.ts";
+import { tensorOf, toDecode } from "./handoff.ts";
+import type { Payload } from "./handoff.ts";
 import { type Attestation, attest } from "../image/attest/attestation.ts";
 import { type Digests, referenceDigests } from "../image/attest/built-in.ts";
 import { type Limits, limitsOf, type PartialLimits } from "../image/source/limits.ts";
@@ -11,11 +11,13 @@ import type { ImageInput } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
 import type { Logger, ResolvedClassifyOptions, TransformsName } from "./options.ts";
 import { specOf } from "../checkpoints/table.ts";
+import { outgoing } from "../worker/outgoing.ts";
 import type { Session } from "../worker/session.ts";
 import { startDecoder } from "../worker/start.ts";
 import { isPreferred } from "../python/environment.ts";
 import type { EnvironmentOptions } from "../python/environment.ts";
-import { frameOf, textsOf } from "../protocol/wire.ts";
+import { type InputOf, type PartOf, type TaskName, TASKS } from "../tasks/registry.ts";
+import type { Preprocessed, ToDecode } from "../tasks/decode.ts";
 
 export interface DecoderOptions extends Pick<EnvironmentOptions, "python" | "env"> {
   readonly limits?: PartialLimits;
@@ -88,7 +90,7 @@ export class Decoder {
       prepare: (job) => pictures.run(job, signal),
       hasEnvironment: true,
       environment: (bytes, picture) =>
-        this.#inTurn(signal, decodeRequest(bytes, call, { spec, limits }, picture)),
+        this.#inTurn(signal, toDecode(bytes, call, { spec, limits }, picture), call.timeoutMs || null),
     });
   }
 
@@ -98,17 +100,17 @@ export class Decoder {
     await this.#leavePictures();
   }
 
-  async #inTurn(signal: AbortSignal, request: ReturnType<typeof decodeRequest>): Promise<Preprocessed> {
+  async #inTurn(signal: AbortSignal, input: ToDecode, deadlineMs: number | null): Promise<Preprocessed> {
     if (this.#busy === MOST) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#busy += 1;
     try {
       signal.throwIfAborted();
-      return await this.#preprocessed(signal, request);
+      return await this.#preprocessed(signal, input, deadlineMs);
     } catch (error) {
       // Killed from outside, or stuck: another worker is asked, once.
       const isLost = error instanceof IsotorchError && error.code === "WORKER_DIED" && !signal.aborted;
       if (!isLost) throw error;
-      return await this.#preprocessed(signal, request);
+      return await this.#preprocessed(signal, input, deadlineMs);
     } finally {
       // The place goes to the next, or is free.
       const next = this.#waiting.shift();
@@ -117,7 +119,11 @@ export class Decoder {
     }
   }
 
-  async #preprocessed(signal: AbortSignal, request: ReturnType<typeof decodeRequest>): Promise<Preprocessed> {
+  async #preprocessed(
+    signal: AbortSignal,
+    input: ToDecode,
+    deadlineMs: number | null,
+  ): Promise<Preprocessed> {
     const session = await this.#session();
     const id = ++this.#lastId;
     let timer: NodeJS.Timeout | undefined;
@@ -127,7 +133,7 @@ export class Decoder {
     };
     signal.addEventListener("abort", onAbort, { once: true });
     try {
-      return preprocessedBy(await session.request(...request, id));
+      return await answerOf(session, "decode", input, id, deadlineMs);
     } finally {
       signal.removeEventListener("abort", onAbort);
       clearTimeout(timer);
@@ -182,10 +188,26 @@ async function digestsOf(
     return { session: error, source: "reference", digests: referenceDigests() };
   }
   try {
-    const reply = await session.request("attest", { spec, deadlineMs: null, following: 0 }, [], 1);
-    return { session, source: "worker", digests: textsOf(frameOf(reply, "attestation")) };
+    return { session, source: "worker", digests: await answerOf(session, "attest", { spec }, 1) };
   } catch (error) {
     await session.kill();
     throw error;
   }
+}
+
+/** The answer of a task that has one part. */
+async function answerOf<N extends TaskName>(
+  session: Session,
+  task: N,
+  input: InputOf<N>,
+  id: number,
+  deadlineMs: number | null = null,
+): Promise<PartOf<N>> {
+  const { contentOf, partOf } = TASKS[task];
+  const parts: PartOf<N>[] = [];
+  const request = outgoing(task, contentOf(input), deadlineMs, 0);
+  await session.request(request, id, (reply) => parts.push(partOf(reply)));
+  const [part] = parts;
+  if (part === undefined) throw new Error("an answer without parts");
+  return part;
 }

@@ -1,4 +1,4 @@
-/** What crosses to the worker: from an input to one payload frame. */
+/** What crosses to the network: from an input to a picture in the form in which it travels. */
 import { IsotorchError } from "../base/errors.ts";
 import type { Attestation } from "../image/attest/attestation.ts";
 import type { InputSpec } from "../image/resample/geometry.ts";
@@ -7,8 +7,8 @@ import { locateImage } from "../image/source/source.ts";
 import type { ImageInput, Limits, Located, Pixels } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
 import type { Handoff, ResolvedClassifyOptions } from "./options.ts";
-import { floatsOf, frameOf } from "../protocol/wire.ts";
-import type { Fields, Frame, MessageOf } from "../protocol/wire.ts";
+import type { Picture } from "../tasks/classify.ts";
+import type { Preprocessed, ToDecode } from "../tasks/decode.ts";
 
 /** Who prepares a picture, and as which network wants it. */
 export interface Preparation {
@@ -24,18 +24,9 @@ export interface Preparation {
   readonly hasEnvironment: boolean;
 }
 
-/** What the environment made of a file. */
-export interface Preprocessed {
-  readonly pixels?: Pixels;
-  readonly cropped: Pixels;
-  readonly tensor: Tensor;
-  readonly laps: Readonly<Record<string, number>>;
-}
-
-/** One payload frame with what was made on the way to it. */
+/** A picture that is ready to go, with what was made on the way to it. */
 export interface Payload {
-  readonly handoff: Handoff;
-  readonly frame: Frame;
+  readonly picture: Picture;
   readonly tensor?: Tensor | undefined;
   readonly pixels?: Pixels | undefined;
   /** Who made of the file what the network sees; absent where the caller did. */
@@ -74,7 +65,10 @@ export async function payloadOf(
   preparation: Preparation,
 ): Promise<Payload> {
   const located = await locate(image, preparation);
-  if (located.kind === "tensor") return tensorPayload(checkedTensor(located.tensor, preparation.spec));
+  if (located.kind === "tensor") {
+    const tensor = checkedTensor(located.tensor, preparation.spec);
+    return { picture: ofTensor(tensor), tensor };
+  }
   const { tensor = false, pixels = false } = call.include;
   const includes = tensor || pixels;
   const isAsStored = call.exif === "ignore" && call.icc === "ignore" && call.mode === "convert-rgb";
@@ -89,18 +83,20 @@ export async function payloadOf(
   const made = await prepared(located, call, preparation, isLookedAt ? NOTHING : want);
   if (isLookedAt || made.left !== undefined) {
     const encoded = present(made.encoded);
-    if (isAsStored && !includes) return { ...encodedPayload(encoded), by: "worker", laps: made.laps };
+    if (isAsStored && !includes) return { picture: ofFile(encoded), by: "worker", laps: made.laps };
     const theirs = await preparation.environment(encoded, pixels);
     const laps = { ...made.laps, ...theirs.laps };
     const along = { tensor: theirs.tensor, pixels: theirs.pixels, by: "worker", laps } as const;
-    if (goesEncoded) return { ...encodedPayload(encoded), ...along };
+    if (goesEncoded) return { picture: ofFile(encoded), ...along };
     const usesPixels = handoff === "pixels" && preparation.attestation.node.includes("normalize-pixels");
-    return { ...(usesPixels ? pixelsPayload(theirs.cropped) : tensorPayload(theirs.tensor)), ...along };
+    const { cropped, tensor: values } = theirs;
+    const picture = usesPixels ? ofPixels(cropped) : ofTensor(values);
+    return { picture, ...along };
   }
   const along = { tensor: made.tensor, pixels: made.pixels, by: "node", laps: made.laps } as const;
-  if (goesEncoded) return { ...encodedPayload(present(made.encoded)), ...along };
-  if (handoff === "pixels") return { ...pixelsPayload(present(made.cropped)), ...along };
-  return { ...tensorPayload(present(made.tensor)), ...along };
+  if (goesEncoded) return { picture: ofFile(present(made.encoded)), ...along };
+  if (handoff === "pixels") return { picture: ofPixels(present(made.cropped)), ...along };
+  return { picture: ofTensor(present(made.tensor)), ...along };
 }
 
 function locate(image: ImageInput, { signal, limits }: Preparation): Promise<Located> {
@@ -121,32 +117,14 @@ function present<T>(value: T | undefined): T {
   return value;
 }
 
-/** A `decode` request: what the environment makes of these bytes. */
-export function decodeRequest(
+/** What the environment is asked for these bytes. */
+export function toDecode(
   bytes: Uint8Array,
-  { exif, icc, mode, timeoutMs }: ResolvedClassifyOptions,
+  { exif, icc, mode }: ResolvedClassifyOptions,
   { spec, limits }: Pick<Preparation, "spec" | "limits">,
   picture: boolean,
-): readonly [type: "decode", fields: Fields<"decode">, frames: readonly Frame[]] {
-  const reading = { exif, icc, mode, maxPixels: limits.pixels, spec, picture };
-  return ["decode", { ...reading, deadlineMs: timeoutMs || null, following: 0 }, [encodedFrame(bytes)]];
-}
-
-/** What is in the answer to it. */
-export function preprocessedBy(reply: MessageOf<"result">): Preprocessed {
-  const { decode = 0, preprocess = 0 } = reply.fields.timings;
-  const hasPicture = reply.frames.some(({ name }) => name === "picture");
-  const tensor = frameOf(reply, "tensor");
-  return {
-    ...(hasPicture && { pixels: pixelsIn(frameOf(reply, "picture")) }),
-    cropped: pixelsIn(frameOf(reply, "cropped")),
-    tensor: { data: floatsOf(tensor), shape: tensor.shape },
-    laps: { decode, preprocess },
-  };
-}
-
-function pixelsIn({ data, shape: [height = 0, width = 0] }: Frame): Pixels {
-  return { data, width, height };
+): ToDecode {
+  return { bytes, exif, icc, mode, maxPixels: limits.pixels, spec, picture };
 }
 
 /** @throws IsotorchError `BAD_TENSOR` unless the shape is `[1,3,crop,crop]`. */
@@ -159,20 +137,14 @@ function checkedTensor(tensor: Tensor, { crop }: InputSpec): Tensor {
   );
 }
 
-function tensorPayload(tensor: Tensor): Payload {
-  const { buffer, byteOffset, byteLength } = tensor.data;
-  const data = new Uint8Array(buffer, byteOffset, byteLength);
-  return { handoff: "tensor", frame: { name: "tensor", dtype: "<f4", shape: tensor.shape, data }, tensor };
+function ofTensor(tensor: Tensor): Picture {
+  return { handoff: "tensor", tensor };
 }
 
-function pixelsPayload({ data, width, height }: Pixels): Payload {
-  return { handoff: "pixels", frame: { name: "pixels", dtype: "|u1", shape: [1, height, width, 3], data } };
+function ofPixels(pixels: Pixels): Picture {
+  return { handoff: "pixels", pixels };
 }
 
-function encodedPayload(bytes: Uint8Array): Payload {
-  return { handoff: "encoded", frame: encodedFrame(bytes) };
-}
-
-function encodedFrame(bytes: Uint8Array): Frame {
-  return { name: "encoded", dtype: "|u1", shape: [bytes.byteLength], data: bytes };
+function ofFile(bytes: Uint8Array): Picture {
+  return { handoff: "encoded", bytes };
 }

@@ -1,8 +1,7 @@
 /** What a call answers, made from the worker's reply and the labels. */
 import type { Pixels } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
-import { floatsOf, frameOf, integersOf } from "../protocol/wire.ts";
-import type { MessageOf } from "../protocol/wire.ts";
+import type { Ranking } from "../tasks/classify.ts";
 
 /** One class with its probability. */
 export interface Classification {
@@ -37,11 +36,12 @@ export interface DetailedResult {
   readonly batch?: number;
 }
 
-/** The best classes of the first picture of a reply, best first. */
-export function topOf(reply: MessageOf<"result">, labels: readonly string[]): Classification[] {
-  const scores = floatsOf(frameOf(reply, "scores"));
-  const percentages = floatsOf(frameOf(reply, "percentages"));
-  return integersOf(frameOf(reply, "indices")).map((index, rank) => ({
+/** A ranking with its labels, best first. */
+export function topOf(
+  { indices, scores, percentages }: Ranking,
+  labels: readonly string[],
+): Classification[] {
+  return indices.map((index, rank) => ({
     label: labels[index] ?? "",
     index,
     score: scores[rank] ?? Number.NaN,

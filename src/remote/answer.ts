@@ -1,7 +1,7 @@
-/** From output tensors to the same reply that a worker of this machine gives. */
+/** From output tensors to the classes of a picture, as a worker of this machine gives them. */
 import { shown } from "../base/text/shown.ts";
 import { IsotorchError } from "../base/errors.ts";
-import type { Frame, MessageOf } from "../protocol/wire.ts";
+import type { Ranking } from "../tasks/classify.ts";
 import { malformed } from "./failure.ts";
 import { CLASSES } from "./fit.ts";
 import type { Fit } from "./fit.ts";
@@ -24,12 +24,12 @@ export function outputsFor({ outputs }: Fit, { include }: Asked): OutputRequest[
  * @param timings milliseconds, for `include.timings`.
  * @throws IsotorchError `PROTOCOL_ERROR`, `NON_FINITE_OUTPUT`, `INVALID_OPTION` for logits that the server does not give.
  */
-export function resultOf(
+export function rankingOf(
   tensors: ReadonlyMap<string, OutputTensor>,
   { outputs }: Fit,
   { topK, include }: Asked,
   timings: Readonly<Record<string, number>>,
-): MessageOf<"result"> {
+): Ranking {
   const read = (name: string | undefined): Float32Array | undefined =>
     name !== undefined && tensors.has(name) ? floats(name, tensors.get(name)) : undefined;
   const logits = read(outputs.logits);
@@ -40,25 +40,19 @@ export function resultOf(
   const scores = Float32Array.from(best, (index) => probabilities[index] ?? Number.NaN);
   // float32 times 100 rounded once, as torch does it.
   const percentages = scores.map((score) => score * 100);
-  const shape = [1, best.length];
-  const frames: Frame[] = [
-    { name: "indices", dtype: "<i8", shape, data: bytesOf(BigInt64Array.from(best, BigInt)) },
-    { name: "scores", dtype: "<f4", shape, data: bytesOf(scores) },
-    { name: "percentages", dtype: "<f4", shape, data: bytesOf(percentages) },
-  ];
-  for (const [name, values] of [
-    ["logits", logits],
-    ["probabilities", probabilities],
-  ] as const) {
-    if (!include.includes(name)) continue;
-    if (values === undefined) {
-      throw new IsotorchError("INVALID_OPTION", "The server gives probabilities and no logits.", {
-        hint: "Leave `include.logits` out, or serve an output named `logits`.",
-      });
-    }
-    frames.push({ name, dtype: "<f4", shape: [1, CLASSES], data: bytesOf(values) });
+  if (include.includes("logits") && logits === undefined) {
+    throw new IsotorchError("INVALID_OPTION", "The server gives probabilities and no logits.", {
+      hint: "Leave `include.logits` out, or serve an output named `logits`.",
+    });
   }
-  return { type: "result", id: 0, generation: 0, fields: { timings, batch: 0 }, frames };
+  return {
+    indices: best,
+    scores,
+    percentages,
+    ...(include.includes("logits") && logits !== undefined && { logits }),
+    ...(include.includes("probabilities") && { probabilities }),
+    timings,
+  };
 }
 
 /** `value:index:label` of each class, as Triton's classification extension gives them; undefined where some are missing. */
@@ -105,8 +99,4 @@ function orderOf(tensors: ReadonlyMap<string, OutputTensor>, name: string): read
 
 function sorted(values: Float32Array): readonly number[] {
   return Array.from(values.keys()).toSorted((a, b) => (values[b] ?? 0) - (values[a] ?? 0));
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | BigInt64Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -4,7 +4,7 @@ import type { Digests } from "../image/attest/built-in.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
 import { isRecord, parseRecord } from "../base/files/json.ts";
 import { specOf } from "../checkpoints/table.ts";
-import { labelsIn, outputsFor, resultOf } from "./answer.ts";
+import { labelsIn, outputsFor, rankingOf } from "./answer.ts";
 import { failureOfReply, malformed } from "./failure.ts";
 import { CLASSES, fitOf, mismatch } from "./fit.ts";
 import type { Fit } from "./fit.ts";
@@ -113,7 +113,7 @@ async function oneAnswer(look: Look, fit: Fit): Promise<Pick<Facts, "labels" | "
   const labels = labelled === undefined ? undefined : labelsIn(tensors.get(labelled));
   if (labelled === undefined) checkValues(tensors.get(fit.outputs.logits ?? "")?.data, url);
   else tensors.delete(labelled);
-  resultOf(tensors, fit, asked, {});
+  rankingOf(tensors, fit, asked, {});
   return { answerMs, labels };
 }
 

@@ -1,23 +1,22 @@
 /** Remote servers behind the interface of a worker pool: turns, failover, retries; each call settles exactly once. */
-import { shown } from "../base/text/shown.ts";
 import { setTimeout as delay } from "node:timers/promises";
 import { after } from "../base/time/timer.ts";
-import type { AttestationAnswer, Backend } from "../backend.ts";
+import { written } from "../base/async/written.ts";
+import type { AttestationAnswer, Backend, Health, Phase, RunOptions, WorkerStats } from "../backend.ts";
 import { IsotorchError, abortError } from "../base/errors.ts";
 import { requestIdOf, traceOf, traceparent } from "../base/trace.ts";
+import type { InputOf, PartOf, TaskName } from "../tasks/registry.ts";
 import { closedError } from "../worker/failure.ts";
-import type { Health } from "../backend.ts";
-import type { Phase } from "../backend.ts";
-import type { CallFields, RequestOptions, WorkerStats } from "../backend.ts";
-import type { Fields, Frame, MessageOf } from "../protocol/wire.ts";
-import { outputsFor, resultOf } from "./answer.ts";
 import { RetryBudget } from "./budget.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { failureOfReply, failureOfThrown } from "./failure.ts";
 import type { Failure } from "./failure.ts";
+import type { Fit } from "./fit.ts";
 import { decodeInfer } from "./oip.ts";
-import type { DataType } from "./oip.ts";
+import type { OutputTensor } from "./oip.ts";
 import type { RemoteSettings } from "./options.ts";
+import { noPillow, REMOTE_TASKS } from "./tasks.ts";
+import type { Asked } from "./tasks.ts";
 import { Turns } from "./turns.ts";
 
 export interface RemotePoolOptions {
@@ -29,9 +28,14 @@ export interface RemotePoolOptions {
 }
 
 /** One call on its way through its tries. */
-interface Trip {
-  readonly fields: Fields<"classify"> | Omit<Fields<"classify">, "following">;
-  readonly frame: Frame;
+interface Trip<Part = unknown> {
+  readonly ask: (fit: Fit, url: string) => Asked | IsotorchError;
+  readonly read: (
+    tensors: ReadonlyMap<string, OutputTensor>,
+    fit: Fit,
+    timings: Readonly<Record<string, number>>,
+  ) => Part;
+  readonly deadlineMs: number | null;
   readonly requestId: string;
   /** The call's own place in its trace; every try is a child of it. */
   readonly trace: string;
@@ -39,10 +43,12 @@ interface Trip {
   readonly signal: AbortSignal;
 }
 
+/** How one try came out. */
+type Outcome<Part> = { readonly part: Part; readonly failure?: undefined } | { readonly failure: Failure };
+
 const TICK_MS = 100;
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2_000;
-const DATATYPES: Readonly<Record<string, DataType>> = { tensor: "FP32", pixels: "UINT8", encoded: "BYTES" };
 
 export class RemotePool implements Backend {
   readonly ready: Backend["ready"];
@@ -67,7 +73,7 @@ export class RemotePool implements Backend {
   }
 
   /** Every connection busy, and two pictures that are decoded meanwhile; no more than half a queue. */
-  get ahead(): number {
+  get prefetch(): number {
     const { settings, endpoints, queue } = this.#options;
     return Math.max(
       1,
@@ -75,28 +81,38 @@ export class RemotePool implements Backend {
     );
   }
 
-  readonly decodes = false;
+  readonly tasks = Object.keys(REMOTE_TASKS) as TaskName[];
 
   /** Servers that differ are refused at the look. */
   get attestations(): readonly [AttestationAnswer] {
     return [this.ready.attestation];
   }
 
-  async request(
-    type: "classify" | "decode",
-    fields: CallFields,
-    frames: readonly Frame[],
-    { signal, requestId, traceparent: parent }: Omit<RequestOptions, "onSent"> = {},
-  ): Promise<MessageOf<"result">> {
-    const [frame] = frames;
-    if (type === "decode" || frame === undefined || !("topK" in fields))
-      throw noPillow(this.ready.attestation.source === "server");
+  run<N extends TaskName>(
+    task: N,
+    input: InputOf<N>,
+    options: RunOptions = {},
+  ): AsyncGenerator<PartOf<N>, void, undefined> {
+    return written(
+      async (write, signal) => write(await this.#request(task, input, { ...options, signal })),
+      options.signal,
+    );
+  }
+
+  async #request<N extends TaskName>(
+    task: N,
+    input: InputOf<N>,
+    { signal, deadlineMs = null, requestId, traceparent: parent }: RunOptions,
+  ): Promise<PartOf<N>> {
+    const remote = REMOTE_TASKS[task];
+    if (remote === undefined) throw noPillow(this.ready.attestation.source === "server");
     this.#counts.submitted += 1;
     try {
-      const result = await this.#admitted(frame.data.byteLength, signal, (within) =>
-        this.#answered({
-          fields,
-          frame,
+      const part = await this.#admitted(remote.bytesOf(input), signal, (within) =>
+        this.#answered<PartOf<N>>({
+          ask: (fit, url) => remote.askedOf(input, fit, url),
+          read: (tensors, fit, timings) => remote.partOf(tensors, fit, input, timings),
+          deadlineMs,
           requestId: requestIdOf(requestId),
           trace: traceparent(traceOf(parent)),
           since: performance.now(),
@@ -104,7 +120,7 @@ export class RemotePool implements Backend {
         }),
       );
       this.#counts.succeeded += 1;
-      return result;
+      return part;
     } catch (error) {
       this.#counts.failed += 1;
       throw error;
@@ -186,14 +202,15 @@ export class RemotePool implements Backend {
   }
 
   /** Tries until there is an answer, or another try is not allowed or would come too late. */
-  async #answered(trip: Trip): Promise<MessageOf<"result">> {
+  async #answered<Part>(trip: Trip<Part>): Promise<Part> {
     this.#budget.earn();
     let last: Endpoint | undefined;
     for (let tries = 1; ; tries += 1) {
       const endpoint = await this.#turns.take(trip.signal, last);
       last = endpoint;
-      const failure = await this.#try(endpoint, trip);
-      if ("fields" in failure) return failure;
+      const outcome = await this.#try(endpoint, trip);
+      if (outcome.failure === undefined) return outcome.part;
+      const { failure } = outcome;
       const isLast = tries > this.#options.settings.retries;
       if (!failure.isRetryable || isLast || !this.#mayWait(trip, failure)) throw failure.error;
       // The budget keeps retries from a server that is overloaded. Where nobody listened, or an idle connection was closed
@@ -208,51 +225,42 @@ export class RemotePool implements Backend {
   }
 
   /** What the server learnt of itself is known before its room goes to another call. */
-  async #try(endpoint: Endpoint, trip: Trip): Promise<MessageOf<"result"> | Failure> {
+  async #try<Part>(endpoint: Endpoint, trip: Trip<Part>): Promise<Outcome<Part>> {
     try {
       const outcome = await this.#sent(endpoint, trip);
-      if ("fields" in outcome) endpoint.succeeded();
-      else endpoint.learn(outcome);
+      if (outcome.failure === undefined) endpoint.succeeded();
+      else endpoint.learn(outcome.failure);
       return outcome;
     } finally {
       this.#turns.release(endpoint);
     }
   }
 
-  async #sent(
-    endpoint: Endpoint,
-    { fields, frame, requestId, trace, since, signal }: Trip,
-  ): Promise<MessageOf<"result"> | Failure> {
-    const { handoff, deadlineMs } = fields;
-    const { fit } = endpoint.facts ?? {};
-    const input = fit?.inputs[handoff];
-    if (fit === undefined || input === undefined) return refused(handoff, endpoint.url);
+  async #sent<Part>(endpoint: Endpoint, trip: Trip<Part>): Promise<Outcome<Part>> {
+    const { deadlineMs, requestId, trace, since, signal } = trip;
+    const { url, facts } = endpoint;
     const sent = performance.now();
+    if (facts === undefined) throw new Error("a server was asked before it was looked at");
+    const asked = trip.ask(facts.fit, url);
+    if (asked instanceof IsotorchError) return { failure: refusal(asked) };
     this.#counts.batches += 1;
     try {
-      const shape = handoff === "encoded" ? [1] : frame.shape;
-      const request = {
-        id: requestId,
-        input: { name: input, datatype: DATATYPES[handoff] ?? "FP32", shape, data: frame.data },
-        outputs: outputsFor(fit, fields),
-        timeoutMs: deadlineMs === null ? undefined : deadlineMs - (sent - since),
-      };
+      const timeoutMs = deadlineMs === null ? undefined : deadlineMs - (sent - since);
       const headers = { "x-request-id": requestId, traceparent: traceparent(traceOf(trace)) };
-      const reply = await endpoint.infer(request, headers, signal);
-      if (reply.status !== 200) return failureOfReply(reply, endpoint.url, requestId);
+      const reply = await endpoint.infer({ ...asked, id: requestId, timeoutMs }, headers, signal);
+      if (reply.status !== 200) return { failure: failureOfReply(reply, url, requestId) };
       const timings = { queue: sent - since, exchange: performance.now() - sent };
-      return resultOf(decodeInfer(reply, requestId), fit, fields, timings);
+      return { part: trip.read(decodeInfer(reply, requestId), facts.fit, timings) };
     } catch (thrown) {
       if (signal.aborted) throw abortError(signal);
-      const failure = failureOfThrown(thrown, endpoint.url, requestId);
+      const failure = failureOfThrown(thrown, url, requestId);
       if (failure.error.code === "PROTOCOL_ERROR") this.#counts.dropped += 1;
-      return failure;
+      return { failure };
     }
   }
 
   /** Whether the server's pause ends before the caller's patience, or another server is there. */
-  #mayWait({ fields, since }: Trip, { pauseMs }: Failure): boolean {
-    const { deadlineMs } = fields;
+  #mayWait({ deadlineMs, since }: Trip, { pauseMs }: Failure): boolean {
     if (deadlineMs === null || pauseMs === 0) return true;
     const left = deadlineMs - (performance.now() - since);
     const now = performance.now();
@@ -289,28 +297,7 @@ async function pause(tries: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) throw abortError(signal);
 }
 
-/** A server of others has no Pillow; one of ours takes files, and gives back no tensors or pixels. */
-function noPillow(isOurs: boolean): IsotorchError {
-  const take = "`include.tensor`, `include.pixels`, `exif`, `icc` and `mode`";
-  return isOurs
-    ? new IsotorchError(
-        "UNSUPPORTED_FORMAT",
-        "This image has to be prepared by the server's own Pillow, which gives back no tensor or pixels.",
-        { hint: `Call \`classify()\` without ${take}: the server then takes the file as it is.` },
-      )
-    : new IsotorchError(
-        "UNSUPPORTED_FORMAT",
-        "This image needs Pillow, which this remote server does not provide.",
-        { hint: "Save it as an ordinary JPEG, PNG or WebP, or use a worker of this machine." },
-      );
-}
-
-function refused(handoff: string, url: string): Failure {
-  const error =
-    handoff === "encoded"
-      ? noPillow(false)
-      : new IsotorchError("REMOTE_MISMATCH", `${shown(url)} takes no ${handoff}.`, {
-          hint: 'Use `handoff: "tensor"`.',
-        });
+/** The call is not for this server, which is well. */
+function refusal(error: IsotorchError): Failure {
   return { error, isRetryable: false, verdict: "sound", pauseMs: 0 };
 }

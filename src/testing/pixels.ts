@@ -1,6 +1,7 @@
 /** What the real classifier does in Node: the only part of a fake one that needs sharp. No process is started for it. */
 import { payloadOf, tensorOf } from "../classification/handoff.ts";
-import type { Payload, Preparation, Preprocessed } from "../classification/handoff.ts";
+import type { Payload, Preparation } from "../classification/handoff.ts";
+import type { Preprocessed } from "../tasks/decode.ts";
 import { IsotorchError } from "../base/errors.ts";
 import { referenceAttestation } from "../image/attest/attestation.ts";
 import { prepare } from "../image/prepare.ts";

@@ -24,8 +24,8 @@ export interface Invitation {
   readonly curve?: { readonly serverKey: string };
 }
 
-export interface ChannelOptions {
-  readonly generation: number;
+/** Who hears what comes; nobody hears anything before the first {@link Channel.hold}. */
+export interface ChannelListener {
   readonly onMessage: (message: Message) => void;
   /** A message of the worker's own that cannot be read: whoever waits for this id gets nothing else. */
   readonly onUnreadable: (id: number, error: unknown) => void;
@@ -37,23 +37,20 @@ export interface ChannelOptions {
 
 export class Channel {
   readonly invitation: Invitation;
-  readonly #options: ChannelOptions;
+  /** Which start of a worker it is for. */
+  readonly generation: number;
   readonly #socket: Router;
   readonly #directory: string | undefined;
   readonly #secret: Buffer;
+  #listener: ChannelListener | undefined;
   #peer: Buffer | undefined;
   #writing: Promise<void> = Promise.resolve();
   #holds = 0;
   #reading = false;
   #closed = false;
 
-  private constructor(
-    options: ChannelOptions,
-    socket: Router,
-    directory: string | undefined,
-    invitation: Invitation,
-  ) {
-    this.#options = options;
+  private constructor(socket: Router, directory: string | undefined, invitation: Invitation) {
+    this.generation = invitation.generation;
     this.#socket = socket;
     this.#directory = directory;
     this.#secret = Buffer.from(invitation.secret, "hex");
@@ -61,7 +58,7 @@ export class Channel {
   }
 
   /** Binds a fresh private endpoint: `ipc://` in a 0700 directory, or loopback tcp with CURVE on Windows. */
-  static async open(options: ChannelOptions): Promise<Channel> {
+  static async open(generation: number): Promise<Channel> {
     // Its native library is loaded while Python starts.
     const { Router: Socket, curveKeyPair } = await import("zeromq");
     const socket = new Socket({
@@ -72,7 +69,6 @@ export class Channel {
       maxMessageSize: MAX_FRAME_BYTES,
     });
     const secret = randomBytes(32).toString("hex");
-    const { generation } = options;
     if (process.platform === "win32") {
       const keys = curveKeyPair();
       socket.curveServer = true;
@@ -80,7 +76,7 @@ export class Channel {
       await socket.bind("tcp://127.0.0.1:*");
       const endpoint = socket.lastEndpoint ?? "";
       const curve = { serverKey: keys.publicKey };
-      return new Channel(options, socket, undefined, { endpoint, secret, generation, curve });
+      return new Channel(socket, undefined, { endpoint, secret, generation, curve });
     }
     const directory = privateDirectory();
     const endpoint = `ipc://${join(directory, "w")}`;
@@ -97,7 +93,12 @@ export class Channel {
         },
       );
     }
-    return new Channel(options, socket, directory, { endpoint, secret, generation });
+    return new Channel(socket, directory, { endpoint, secret, generation });
+  }
+
+  /** Says who hears what comes from now on. */
+  listen(listener: ChannelListener): void {
+    this.#listener = listener;
   }
 
   /**
@@ -144,7 +145,7 @@ export class Channel {
       try {
         frames = await this.#socket.receive();
       } catch (error) {
-        if (!this.#closed) this.#options.onDropped(`the socket failed: ${messageOf(error)}`);
+        if (!this.#closed) this.#listener?.onDropped(`the socket failed: ${messageOf(error)}`);
         break;
       }
       this.#receive(frames);
@@ -155,48 +156,48 @@ export class Channel {
   #receive([peer, ...frames]: Buffer[]): void {
     if (peer === undefined) return;
     if (this.#peer !== undefined && !peer.equals(this.#peer)) {
-      this.#options.onDropped("a message from a peer that is not the worker");
+      this.#listener?.onDropped("a message from a peer that is not the worker");
       return;
     }
     let message: Message;
     try {
       message = decode(frames);
     } catch (error) {
-      this.#options.onDropped(messageOf(error));
+      this.#listener?.onDropped(messageOf(error));
       this.#unreadable(frames, error);
       return;
     }
-    if (message.generation !== this.#options.generation) {
-      this.#options.onDropped(`a ${message.type} of generation ${message.generation}`);
+    if (message.generation !== this.generation) {
+      this.#listener?.onDropped(`a ${message.type} of generation ${message.generation}`);
       return;
     }
     if (this.#peer !== undefined && message.type === "hello") {
-      this.#options.onDropped("a second hello");
+      this.#listener?.onDropped("a second hello");
       return;
     }
     if (this.#peer === undefined) {
       if (message.type !== "hello" || !this.#proves(message.fields.proof, message.fields.pid)) {
-        this.#options.onDropped("a first message without proof of the secret");
+        this.#listener?.onDropped("a first message without proof of the secret");
         return;
       }
       this.#peer = Buffer.from(peer);
     }
-    this.#options.onMessage(message);
+    this.#listener?.onMessage(message);
   }
 
   #unreadable(frames: readonly Buffer[], error: unknown): void {
     const [header = Buffer.alloc(0)] = frames;
     const [address, version] = [addressOf(frames), versionOf(header)];
     if (this.#peer === undefined) {
-      if (address === undefined && version !== undefined) this.#options.onOtherVersion(version);
-    } else if (address?.generation === this.#options.generation) {
-      this.#options.onUnreadable(address.id, error);
+      if (address === undefined && version !== undefined) this.#listener?.onOtherVersion(version);
+    } else if (address?.generation === this.generation) {
+      this.#listener?.onUnreadable(address.id, error);
     }
   }
 
   #proves(proof: string, pid: number): boolean {
     const expected = createHmac("sha256", this.#secret)
-      .update(`isotorch hello ${this.#options.generation} ${pid}`)
+      .update(`isotorch hello ${this.generation} ${pid}`)
       .digest();
     const given = Buffer.from(proof, "hex");
     return given.byteLength === expected.byteLength && timingSafeEqual(given, expected);

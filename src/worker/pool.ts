@@ -1,19 +1,18 @@
 /** Several workers as one: each call goes to the one with the least to do. */
-import type { Health } from "../backend.ts";
-import type { Backend } from "../backend.ts";
+import type { Backend, Health, Phase, RunOptions, WorkerHealth, WorkerStats } from "../backend.ts";
+import { written } from "../base/async/written.ts";
 import { IsotorchError } from "../base/errors.ts";
-import type { WorkerReady } from "./session.ts";
-import type { Phase } from "../backend.ts";
+import { type InputOf, type PartOf, type TaskName, TASKS } from "../tasks/registry.ts";
+import type { Reply } from "../tasks/task.ts";
+import type { WorkerReady } from "./ready.ts";
 import { Supervisor } from "./supervisor.ts";
-import type { SupervisorOptions } from "./supervisor.ts";
-import type { CallFields, RequestOptions, WorkerHealth, WorkerStats } from "../backend.ts";
-import type { Frame, MessageOf } from "../protocol/wire.ts";
+import type { Call, CallOptions, SupervisorOptions } from "./supervisor.ts";
 
 /** What one worker is started with; its phases are heard by the pool. */
 export type Start = Omit<SupervisorOptions, "onPhase">;
 
 export class Pool implements Backend {
-  readonly decodes = true;
+  readonly tasks = Object.keys(TASKS) as TaskName[];
   readonly #workers: Supervisor[] = [];
   /** One entry per worker, also of those that are starting. */
   readonly #phases = new Set<{ phase: Phase }>();
@@ -61,24 +60,29 @@ export class Pool implements Backend {
   }
 
   /** Two batches for each worker, and two pictures that are decoded meanwhile; no more than half a queue. */
-  get ahead(): number {
+  get prefetch(): number {
     const [{ maxBatch } = { maxBatch: 1 }] = this.members;
     const busy = 2 * maxBatch * this.#workers.length + 2;
     return Math.max(1, Math.min(busy, Math.ceil(this.#maxRequests / 2)));
   }
 
+  run<N extends TaskName>(
+    task: N,
+    input: InputOf<N>,
+    { signal, deadlineMs }: RunOptions = {},
+  ): AsyncGenerator<PartOf<N>, void, undefined> {
+    const { isReplayable, contentOf, partOf } = TASKS[task];
+    return written(async (write, ended) => {
+      const call = { task, isReplayable, ...contentOf(input) };
+      return this.#run(call, (reply) => write(partOf(reply)), { signal: ended, deadlineMs });
+    }, signal);
+  }
+
   /**
-   * One call, at the worker with the least open calls among those that are up. One that a worker refuses before it
-   * was sent, because its circuit is open or its queue is full, goes to another.
-   *
-   * @throws IsotorchError as `Supervisor.request`.
+   * At the worker with the least open calls among those that are up. A call that a worker refuses before it was sent, because
+   * its circuit is open or its queue is full, goes to another.
    */
-  async request(
-    type: "classify" | "decode",
-    fields: CallFields,
-    frames: readonly Frame[],
-    { signal }: Pick<RequestOptions, "signal"> = {},
-  ): Promise<MessageOf<"result">> {
+  async #run(call: Call, write: (reply: Reply) => void, options: CallOptions): Promise<void> {
     const untried = new Set(this.#workers);
     for (;;) {
       const worker = leastBusy(untried);
@@ -86,9 +90,9 @@ export class Pool implements Backend {
       let sent = false;
       const onSent = (): void => void (sent = true);
       try {
-        return await worker.request(type, fields, frames, { signal, onSent });
+        return await worker.run(call, write, { ...options, onSent });
       } catch (error) {
-        const final = sent || signal?.aborted === true || isClosed(error);
+        const final = sent || options.signal?.aborted === true || isClosed(error);
         if (final || untried.size === 0) throw error;
       }
     }

@@ -1,21 +1,27 @@
 /**
- * One worker from its start to its end: handshake, requests and replies, close.
- * Whoever waits for a reply gets one, or the reason why none will come.
+ * One worker from its start to its end, over a process and a channel that it is given: handshake, requests and their replies,
+ * close. Whoever waits for a reply gets one, or the reason why none will come.
  */
 import { IsotorchError, abortError } from "../base/errors.ts";
-import type { Digests } from "../image/attest/built-in.ts";
 import { setTimeout as delay } from "node:timers/promises";
+import { type Resolvers, withResolvers } from "../base/async/resolvers.ts";
 import { after, type Timer } from "../base/time/timer.ts";
-import { Channel } from "./channel.ts";
+import type { Channel } from "./channel.ts";
 import { closedError, deathOf, errorOf } from "./failure.ts";
-import { WorkerProcess } from "./process.ts";
-import type { WorkerCommand, WorkerExit } from "./process.ts";
-import { frameOf, otherVersion, stringsOf, textsOf } from "../protocol/wire.ts";
+import type { WorkerExit, WorkerProcess } from "./process.ts";
+import type { Outgoing } from "./outgoing.ts";
+import { readyOf } from "./ready.ts";
+import type { WorkerReady } from "./ready.ts";
+import type { Reply, TaskName } from "../tasks/task.ts";
+import { otherVersion } from "../protocol/wire.ts";
 import type { Fields, Frame, Message, MessageOf } from "../protocol/wire.ts";
 
+/** What a session needs of a process. */
+export type SessionProcess = Pick<WorkerProcess, "pid" | "exited" | "holdOpen" | "terminate" | "kill">;
+/** What a session needs of a channel. */
+export type SessionChannel = Pick<Channel, "generation" | "listen" | "hold" | "send" | "close">;
+
 export interface SessionOptions {
-  readonly command: Omit<WorkerCommand, "startLine">;
-  readonly generation: number;
   /** What to load; null for a worker that only decodes. */
   readonly load: Fields<"load"> | null;
   /** Milliseconds from spawn to `hello`, and from `load` to `ready`; `progress` re-arms the second. */
@@ -27,17 +33,9 @@ export interface SessionOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What the worker said of itself when it was ready. */
-export interface WorkerReady extends Fields<"ready"> {
-  readonly hello: Fields<"hello">;
-  readonly categories: readonly string[];
-  /** The tutorial's `dir(models)`. */
-  readonly models: readonly string[];
-  readonly attestation: { readonly source: "worker"; readonly digests: Digests };
-}
-
 interface Pending {
-  readonly resolve: (reply: MessageOf<"result">) => void;
+  readonly write: (reply: Reply) => void;
+  readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
 }
 
@@ -48,11 +46,11 @@ const LAST_WORDS_MS = 100;
 
 export class Session {
   readonly #options: SessionOptions;
-  readonly #channel: Channel;
-  readonly #process: WorkerProcess;
+  readonly #channel: SessionChannel;
+  readonly #process: SessionProcess;
   readonly #pending = new Map<number, Pending>();
   readonly #idle = new Set<() => void>();
-  readonly #startup: PromiseWithResolvers<void> = withResolvers();
+  readonly #startup: Resolvers<void> = withResolvers();
   #hello: Fields<"hello"> | undefined;
   #ready: WorkerReady | undefined;
   #timer: Timer | undefined;
@@ -74,10 +72,19 @@ export class Session {
   /** When the worker was last heard of, on the clock of `performance.now()`. */
   heardAt: number = performance.now();
 
-  private constructor(options: SessionOptions, channel: Channel, workerProcess: WorkerProcess) {
+  private constructor(worker: SessionProcess, channel: SessionChannel, options: SessionOptions) {
     this.#options = options;
     this.#channel = channel;
-    this.#process = workerProcess;
+    this.#process = worker;
+    channel.listen({
+      onMessage: (message) => this.#receive(message),
+      onUnreadable: (id, error) => this.#onUnreadable(id, error),
+      onOtherVersion: (version) => this.#startup.reject(otherVersion(version)),
+      onDropped: (reason) => {
+        this.dropped += 1;
+        options.onLog("warning", `dropped ${reason}`);
+      },
+    });
     this.#release = channel.hold();
     live.add(this);
     this.#arm(options.timeouts.helloMs);
@@ -85,32 +92,19 @@ export class Session {
   }
 
   /**
-   * Spawns a worker and loads the network, where there is one to load.
+   * Waits for the worker's `hello` and loads the network, where there is one to load.
    *
+   * @param worker is told of the channel by whoever made both.
    * @returns the session, warmed up.
    * @throws IsotorchError `WORKER_START_FAILED` with the phase, or what the worker said: `CHECKPOINT_CORRUPT`,
-   * `DEVICE_UNAVAILABLE`, `ENVIRONMENT_BROKEN` and so on. Nothing is left behind.
+   * `DEVICE_UNAVAILABLE`, `ENVIRONMENT_BROKEN` and so on. The process is gone and the channel closed then.
    */
-  static async start(options: SessionOptions): Promise<Session> {
-    // Python starts while the socket is opened; it learns of it as soon as there is one.
-    const invitation: PromiseWithResolvers<string> = withResolvers();
-    const workerProcess = new WorkerProcess({ ...options.command, startLine: invitation.promise });
-    const channel = await Channel.open({
-      generation: options.generation,
-      onMessage: (message) => session.#receive(message),
-      onUnreadable: (id, error) => session.#onUnreadable(id, error),
-      onOtherVersion: (version) => session.#startup.reject(otherVersion(version)),
-      onDropped: (reason) => {
-        session.dropped += 1;
-        options.onLog("warning", `dropped ${reason}`);
-      },
-    }).catch(async (error: unknown) => {
-      workerProcess.kill();
-      await workerProcess.exited;
-      throw error;
-    });
-    invitation.resolve(JSON.stringify(channel.invitation));
-    const session = new Session(options, channel, workerProcess);
+  static async start(
+    worker: SessionProcess,
+    channel: SessionChannel,
+    options: SessionOptions,
+  ): Promise<Session> {
+    const session = new Session(worker, channel, options);
     const { signal } = options;
     const abort = (): void => session.#startup.reject(signal && abortError(signal));
     signal?.addEventListener("abort", abort, { once: true });
@@ -146,24 +140,20 @@ export class Session {
   }
 
   /**
-   * Sends one request and waits for its reply.
+   * Sends one request and waits for the end of its answer.
    *
    * @param id the caller's own number for it, used once.
+   * @param write hears each part of the answer as it comes, and its end.
    * @throws IsotorchError what the worker answered, `WORKER_DIED` or `CLOSED`.
    */
-  request<T extends "classify" | "decode" | "attest">(
-    type: T,
-    fields: Fields<T>,
-    frames: readonly Frame[],
-    id: number,
-  ): Promise<MessageOf<"result">> {
+  request({ type, fields, frames }: Outgoing, id: number, write: (reply: Reply) => void): Promise<void> {
     if (this.#end !== undefined) return Promise.reject(this.#end);
-    const reply = new Promise<MessageOf<"result">>((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
+    const answered = new Promise<void>((resolve, reject) => {
+      this.#pending.set(id, { write, resolve, reject });
     });
     this.#updateHold();
     this.#send(type, id, fields, frames).catch((error: unknown) => this.#onUnsent(id, error));
-    return reply;
+    return answered;
   }
 
   /** Tells the worker that nobody waits for a request any more; it answers, at the latest when it has computed. */
@@ -228,13 +218,13 @@ export class Session {
     timer.cancel();
   }
 
-  async #send<T extends "load" | "classify" | "decode" | "attest" | "cancel" | "ping" | "stop">(
+  async #send<T extends TaskName | "load" | "cancel" | "ping" | "stop">(
     type: T,
     id: number,
     fields: Fields<T>,
     frames: readonly Frame[],
   ): Promise<void> {
-    const { generation } = this.#options;
+    const { generation } = this.#channel;
     return this.#channel.send({ type, id, generation, fields, frames } as Message);
   }
 
@@ -247,6 +237,7 @@ export class Session {
 
   #receive(message: Message): void {
     this.heardAt = performance.now();
+    // oxlint-disable-next-line typescript/switch-exhaustiveness-check -- only a controller sends the others, tasks among them
     switch (message.type) {
       case "hello":
         return this.#onHello(message.fields);
@@ -256,8 +247,10 @@ export class Session {
         return this.#options.onProgress(message.fields.phase, message.fields.fraction);
       case "ready":
         return this.#onReady(message);
+      case "part":
+        return this.#onPart(message);
       case "result":
-        return this.#settle(message.id)?.resolve(message);
+        return this.#onResult(message);
       case "error":
         if (!this.#started) return this.#startup.reject(errorOf(message));
         return this.#settle(message.id)?.reject(errorOf(message));
@@ -268,15 +261,34 @@ export class Session {
         this.residentBytes = 1024 * (message.fields.residentKiB ?? 0);
         return this.#updateHold();
       case "ping":
-      case "part":
         return;
-      case "load":
-      case "classify":
-      case "decode":
-      case "attest":
-      case "cancel":
-      case "stop":
-        this.dropped += 1; // only a controller sends these
+      default:
+        this.dropped += 1;
+    }
+  }
+
+  #onPart(part: MessageOf<"part">): void {
+    const pending = this.#pending.get(part.id);
+    if (pending === undefined) this.dropped += 1;
+    else if (!this.#write(pending, part)) {
+      this.cancel(part.id);
+      this.#settle(part.id);
+    }
+  }
+
+  #onResult(result: MessageOf<"result">): void {
+    const pending = this.#settle(result.id);
+    if (pending !== undefined && this.#write(pending, result)) pending.resolve();
+  }
+
+  /** Whether the reply was taken; a call whose reply is refused fails with the reason. */
+  #write({ write, reject }: Pending, reply: Reply): boolean {
+    try {
+      write(reply);
+      return true;
+    } catch (error) {
+      reject(error);
+      return false;
     }
   }
 
@@ -297,13 +309,7 @@ export class Session {
   #onReady(message: MessageOf<"ready">): void {
     if (this.#hello === undefined) return;
     try {
-      const categories = stringsOf(frameOf(message, "categories"));
-      const models = stringsOf(frameOf(message, "models"));
-      const attestation = {
-        source: "worker",
-        digests: textsOf(frameOf(message, "attestation")),
-      } as const;
-      this.#ready = { ...message.fields, hello: this.#hello, categories, models, attestation };
+      this.#ready = readyOf(this.#hello, message);
       this.#startup.resolve();
     } catch (error) {
       this.#startup.reject(error);
@@ -374,21 +380,3 @@ const live = new Set<Session>();
 process.on("exit", () => {
   for (const session of live) session.abandon();
 });
-
-interface PromiseWithResolvers<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (reason: unknown) => void;
-}
-
-/** `Promise.withResolvers`, which Node 20 lacks. */
-function withResolvers<T>(): PromiseWithResolvers<T> {
-  let resolve: (value: T) => void = () => undefined;
-  let reject: (reason: unknown) => void = () => undefined;
-  const promise = new Promise<T>((accept, refuse) => {
-    resolve = accept;
-    reject = refuse;
-  });
-  promise.catch(() => undefined); // whoever awaits it hears of it; nobody else has to
-  return { promise, resolve, reject };
-}

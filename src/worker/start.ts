@@ -18,11 +18,13 @@ import { scriptArguments, WORKER_SCRIPT } from "../python/script.ts";
 import type { WireSpec } from "../protocol/messages.ts";
 import { DEFAULT_POLICY } from "./supervision/policy.ts";
 import type { SupervisionPolicy } from "./supervision/policy.ts";
-import { Session } from "./session.ts";
+import { startWorker } from "./open.ts";
+import type { WorkerStart } from "./open.ts";
 import type { Phase } from "../backend.ts";
 import { surroundings } from "../python/surroundings.ts";
 import { noteUsed } from "../python/used.ts";
-import type { SessionOptions, WorkerReady } from "./session.ts";
+import type { WorkerReady } from "./ready.ts";
+import type { Session } from "./session.ts";
 import { PROTOCOL_VERSION } from "../protocol/wire.ts";
 
 /** What was chosen and what runs; every value was measured or answered, none assumed. */
@@ -143,31 +145,36 @@ async function startIn(
   const at = ({ device, threads }: Placement): Start => ({
     policy,
     signal,
-    session: (generation) => ({
-      command: commandFor(environment, "--ahead"),
-      generation,
-      load: {
-        task: "image-classification",
-        model: options.model,
-        checkpoint: checkpoint.path,
-        sha256: checkpoint.sha256,
-        trust: checkpoint.trust,
-        seed: checkpoint.seed,
-        transforms: checkpoint.transforms,
-        device,
-        precision: options.precision,
-        threads,
-        maxBatch: maxSize,
-      },
-      timeouts: policy,
-      onProgress: (name, fraction) =>
-        onProgress?.({ status: "worker", name, ...(fraction !== null && { progress: fraction * 100 }) }),
-      onLog: (level, message) => {
-        if (level === "warning") logger?.warn(message);
-        else if (level === "error") logger?.error(message);
-        else logger?.[level === "debug" ? "debug" : "info"](message);
-      },
-    }),
+    start: ({ generation, signal: ended, onProgress: onStep, onExit }) =>
+      startWorker({
+        command: commandFor(environment, "--ahead"),
+        generation,
+        signal: ended,
+        onExit,
+        load: {
+          task: "image-classification",
+          model: options.model,
+          checkpoint: checkpoint.path,
+          sha256: checkpoint.sha256,
+          trust: checkpoint.trust,
+          seed: checkpoint.seed,
+          transforms: checkpoint.transforms,
+          device,
+          precision: options.precision,
+          threads,
+          maxBatch: maxSize,
+        },
+        timeouts: policy,
+        onProgress: (name, fraction) => {
+          onStep();
+          onProgress?.({ status: "worker", name, ...(fraction !== null && { progress: fraction * 100 }) });
+        },
+        onLog: (level, message) => {
+          if (level === "warning") logger?.warn(message);
+          else if (level === "error") logger?.error(message);
+          else logger?.[level === "debug" ? "debug" : "info"](message);
+        },
+      }),
   });
   const facts = { cpus: usableCpus(), said: saysThreads({ ...process.env, ...environment.variables }) };
   const [first = { device: "auto", threads: 0 }] = placementsOf(options, facts);
@@ -184,7 +191,7 @@ async function startIn(
 export async function startDecoder(options: EnvironmentOptions): Promise<Session> {
   const environment = await findEnvironment(options);
   const quiet = (): void => undefined;
-  const session = await Session.start({
+  const session = await startWorker({
     command: commandFor(environment),
     generation: 1,
     load: null,
@@ -196,10 +203,7 @@ export async function startDecoder(options: EnvironmentOptions): Promise<Session
   return session;
 }
 
-function commandFor(
-  { python, variables }: Environment,
-  ...flags: readonly string[]
-): SessionOptions["command"] {
+function commandFor({ python, variables }: Environment, ...flags: readonly string[]): WorkerStart["command"] {
   return { python, args: scriptArguments(WORKER_SCRIPT, "serve", ...flags), variables };
 }
 

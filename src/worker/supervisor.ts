@@ -1,34 +1,74 @@
 /** Turns the effects of `supervise.ts` into deeds: owns the processes, the timer and every caller's promise. */
-import type { CallFields, RequestOptions, WorkerHealth, WorkerStats } from "../backend.ts";
+import type { Phase, WorkerHealth, WorkerStats } from "../backend.ts";
 import { after, type Timer } from "../base/time/timer.ts";
 import { IsotorchError, abortError } from "../base/errors.ts";
 import { isFromOutside } from "../base/crash.ts";
 import { asError, closedError, failureOf, isFatal } from "./failure.ts";
+import { Delivery } from "./delivery.ts";
+import type { WorkerExit } from "./process.ts";
+import { outgoing } from "./outgoing.ts";
+import type { WorkerReady } from "./ready.ts";
+import type { Session } from "./session.ts";
 import type { SupervisionPolicy } from "./supervision/policy.ts";
-import { Session } from "./session.ts";
-import type { SessionOptions, WorkerReady } from "./session.ts";
+import type { Content, Reply, TaskName } from "../tasks/task.ts";
 import { isStalled } from "./supervision/stall.ts";
 import { phaseOf, supervise } from "./supervision/supervise.ts";
 import { initialState } from "./supervision/state.ts";
 import { openCalls, wakeAt } from "./supervision/advance.ts";
 import type { Effect, Event, Failure, State } from "./supervision/state.ts";
-import type { Phase } from "../backend.ts";
-import type { Fields, Frame, MessageOf } from "../protocol/wire.ts";
+
+/** A call as whoever asks for it sees it. */
+export interface Call<N extends TaskName = TaskName> extends Content<N> {
+  readonly task: N;
+  readonly isReplayable: boolean;
+}
+
+export interface CallOptions {
+  /** Milliseconds that it has, null = all the time. @default null */
+  readonly deadlineMs?: number | null | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Hears when the call goes to a worker for the first time. */
+  readonly onSent?: () => void;
+}
 
 interface Waiter {
-  readonly type: "classify" | "decode";
-  readonly fields: CallFields;
-  readonly frames: readonly Frame[];
+  readonly call: Call;
+  readonly delivery: Delivery;
   readonly deadline: number | undefined;
   readonly onSent: (() => void) | undefined;
-  readonly resolve: (reply: MessageOf<"result">) => void;
+  readonly resolve: () => void;
   readonly reject: (error: IsotorchError) => void;
+}
+
+/** What a supervisor needs of a worker that is ready. */
+export type SupervisedSession = Pick<
+  Session,
+  | "ready"
+  | "pid"
+  | "end"
+  | "exited"
+  | "heardAt"
+  | "residentBytes"
+  | "dropped"
+  | "request"
+  | "cancel"
+  | "ping"
+  | "close"
+  | "destroy"
+>;
+
+/** What the start of a worker reports, and what ends it. */
+export interface StartHooks {
+  readonly generation: number;
+  readonly signal: AbortSignal;
+  readonly onProgress: () => void;
+  readonly onExit: (exit: WorkerExit, asked: boolean) => void;
 }
 
 export interface SupervisorOptions {
   readonly policy: SupervisionPolicy;
-  /** What to start, for each start anew. */
-  readonly session: (generation: number) => SessionOptions;
+  /** Starts a worker, each time anew. @throws IsotorchError why there is none; nothing is left behind then. */
+  readonly start: (hooks: StartHooks) => Promise<SupervisedSession>;
   readonly onPhase: (phase: Phase) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -44,7 +84,7 @@ export class Supervisor {
   #resolveStopped: () => void = () => undefined;
   #state: State;
   #phase: Phase = "idle";
-  #session: Session | undefined;
+  #session: SupervisedSession | undefined;
   #starting: AbortController | undefined;
   #ready: WorkerReady | undefined;
   #lastFailure: IsotorchError | undefined;
@@ -133,22 +173,23 @@ export class Supervisor {
   /**
    * One call: it waits for its turn and for a worker, and survives the worker's death as the policy says.
    *
+   * @param write hears each part of the answer once, in their order, and its end.
    * @throws IsotorchError what the worker answered, or `QUEUE_FULL`, `CIRCUIT_OPEN`, `POISON_INPUT`, `WORKER_DIED`,
    * `CLOSED`, or the reason of the signal.
    */
-  request(
-    type: Waiter["type"],
-    fields: Waiter["fields"],
-    frames: readonly Frame[],
-    { signal, onSent }: RequestOptions = {},
-  ): Promise<MessageOf<"result">> {
+  run(
+    call: Call,
+    write: (reply: Reply) => void,
+    { signal, deadlineMs = null, onSent }: CallOptions = {},
+  ): Promise<void> {
     if (signal?.aborted === true) return Promise.reject(abortError(signal));
     this.#lastId += 1;
     const id = this.#lastId;
     this.#counts.submitted += 1;
-    const deadline = fields.deadlineMs === null ? undefined : performance.now() + fields.deadlineMs;
-    const reply = new Promise<MessageOf<"result">>((resolve, reject) => {
-      this.#waiters.set(id, { type, fields, frames, deadline, onSent, resolve, reject });
+    const deadline = deadlineMs === null ? undefined : performance.now() + deadlineMs;
+    const answered = new Promise<void>((resolve, reject) => {
+      const delivery = new Delivery(write);
+      this.#waiters.set(id, { call, delivery, deadline, onSent, resolve, reject });
     });
     const onAbort = (): void => {
       if (signal !== undefined) this.#reject(id, abortError(signal));
@@ -156,10 +197,10 @@ export class Supervisor {
       this.#feed({ type: "cancel", id });
     };
     signal?.addEventListener("abort", onAbort, { once: true });
-    const bytes = frames.reduce((sum, frame) => sum + frame.data.byteLength, 0);
-    const single = type === "decode" || ("handoff" in fields && fields.handoff === "encoded");
-    this.#feed({ type: "submit", id, bytes, single });
-    return reply.finally(() => signal?.removeEventListener("abort", onAbort));
+    const bytes = call.frames.reduce((sum, frame) => sum + frame.data.byteLength, 0);
+    const { apart: single, isReplayable: replayable } = call;
+    this.#feed({ type: "submit", id, bytes, single, replayable });
+    return answered.finally(() => signal?.removeEventListener("abort", onAbort));
   }
 
   /** Lets the calls finish for `drainMs`, then ends the worker; idempotent. Nothing is left behind. */
@@ -229,15 +270,13 @@ export class Supervisor {
   async #spawn(generation: number): Promise<void> {
     const starting = new AbortController();
     this.#starting = starting;
-    const base = this.#options.session(generation);
     let outside = false;
     try {
-      const session = await Session.start({
-        ...base,
+      const session = await this.#options.start({
+        generation,
         signal: starting.signal,
-        onProgress: (phase, fraction) => {
+        onProgress: () => {
           if (this.#state.process === "starting") this.#feed({ type: "loading", generation });
-          base.onProgress(phase, fraction);
         },
         onExit: (exit, asked) => {
           outside = !asked && isFromOutside(exit);
@@ -269,7 +308,7 @@ export class Supervisor {
     return signal?.aborted === true ? abortError(signal) : undefined;
   }
 
-  #ended(session: Session): void {
+  #ended(session: SupervisedSession): void {
     if (this.#state.ending === undefined || session.end?.code === "WORKER_DIED")
       this.#lastFailure = session.end;
     this.#counts.dropped += session.dropped;
@@ -284,15 +323,22 @@ export class Supervisor {
     if (this.#state.flight.some((call) => call.id === id && call.executions > 1))
       this.#counts.redelivered += 1;
     if (waiter === undefined) return this.#feed({ type: "answered", id, generation });
-    const { type, frames, deadline } = waiter;
     waiter.onSent?.();
+    waiter.delivery.restart();
     if (following === 0) this.#counts.batches += 1;
-    const deadlineMs = deadline === undefined ? null : Math.max(0, deadline - performance.now());
     const sentAt = performance.now();
+    const write = (reply: Reply): void => {
+      // Whoever left meanwhile hears nothing more.
+      if (!this.#waiters.has(id)) return;
+      if (reply.type === "part") this.#feed({ type: "part", generation });
+      waiter.delivery.take(reply);
+    };
     try {
-      const reply = await session.request(type, fieldsOf(waiter, deadlineMs, following), frames, id);
+      const { call, deadline } = waiter;
+      const deadlineMs = deadline === undefined ? null : Math.max(0, deadline - performance.now());
+      await session.request(outgoing(call.task, call, deadlineMs, following), id, write);
       this.#lastMs = performance.now() - sentAt;
-      this.#settle(id)?.resolve(reply);
+      this.#settle(id)?.resolve();
       if (this.#state.generation === generation) this.#counts.succeeded += 1;
     } catch (error) {
       // The end of the worker is one event for all its calls; it decides what becomes of each.
@@ -339,12 +385,4 @@ export class Supervisor {
     )
       this.#feed({ type: "recycle" });
   }
-}
-
-function fieldsOf(
-  { fields }: Waiter,
-  deadlineMs: number | null,
-  following: number,
-): Fields<"classify"> | Fields<"decode"> {
-  return { ...fields, deadlineMs, following } as Fields<"classify">;
 }

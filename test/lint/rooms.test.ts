@@ -40,6 +40,8 @@ test.each([
   ["src/image/decode/planted.ts", "../../classification/options.ts"],
   ["src/base/files/planted.ts", "../../protocol/wire.ts"],
   ["src/worker/planted.ts", "../remote/pool.ts"],
+  ["src/tasks/planted.ts", "../backend.ts"],
+  ["src/image/planted.ts", "../tasks/decode.ts"],
   ["src/backend.ts", "./worker/pool.ts"],
   ["src/parity/planted.ts", "../cli/exit.ts"],
 ])("an import against the direction is refused: %s of %s", (file, specifier) => {

@@ -9,8 +9,9 @@ import { IsotorchError } from "../../src/base/errors.ts";
 import { Channel } from "../../src/worker/channel.ts";
 import type { Invitation } from "../../src/worker/channel.ts";
 import { WORKER_SCRIPT } from "../../src/python/script.ts";
-import { Session } from "../../src/worker/session.ts";
-import type { SessionOptions } from "../../src/worker/session.ts";
+import type { Session } from "../../src/worker/session.ts";
+import { startWorker } from "../../src/worker/open.ts";
+import type { WorkerStart } from "../../src/worker/open.ts";
 import { PYTHON } from "../python.ts";
 import { stubSession } from "../worker/stub.ts";
 
@@ -42,14 +43,14 @@ function secrets(): string[] {
   return [secret, Buffer.from(secret, "hex").toString("latin1"), endpoint, path, dirname(path)];
 }
 
-async function start(options: SessionOptions): Promise<Session> {
-  const session = await Session.start(options);
+async function start(options: WorkerStart): Promise<Session> {
+  const session = await startWorker(options);
   sessions.push(session);
   return session;
 }
 
 /** The real worker, without a network: Python, zmq, and the start-up line behind it. */
-const real = (onLog: SessionOptions["onLog"] = () => undefined): SessionOptions => ({
+const real = (onLog: WorkerStart["onLog"] = () => undefined): WorkerStart => ({
   ...stubSession(1),
   command: { python: PYTHON, args: ["-I", "-u", WORKER_SCRIPT, "serve"], variables: {} },
   load: null,
@@ -118,7 +119,7 @@ function findInMemory(pid: number, bytes: Buffer): string[] {
 }
 
 describe("an error of a failed start shows neither secret nor socket:", () => {
-  const faults: [string, () => SessionOptions][] = [
+  const faults: [string, () => WorkerStart][] = [
     ["no interpreter", () => command("/nowhere/python3")],
     ["no module", () => command(PYTHON, "-c", "import nothing_of_that_name")],
     ["an interpreter that is none", () => command("/bin/false")],
@@ -171,13 +172,7 @@ async function unbindable(): Promise<IsotorchError> {
     },
   });
   try {
-    await openChannel({
-      generation: 1,
-      onMessage: () => undefined,
-      onUnreadable: () => undefined,
-      onOtherVersion: () => undefined,
-      onDropped: () => undefined,
-    });
+    await openChannel(1);
   } catch (error) {
     if (error instanceof IsotorchError) return error;
   } finally {
@@ -204,7 +199,7 @@ describe("what happens later shows nothing either:", () => {
         following: 0,
       };
       const outcome: unknown = await session
-        .request("classify", fields, [frame], 2)
+        .request({ type: "classify", fields, frames: [frame] }, 2, () => undefined)
         .catch((error: unknown) => error);
       texts.push(everythingOf(outcome));
       expectNothingIn([...texts, ...logged]);
@@ -229,10 +224,10 @@ function everythingOf(error: unknown): string {
   return `${inspect(error, { depth: 9, showHidden: true })} ${JSON.stringify(error)}`;
 }
 
-function stub(fault: string): SessionOptions {
+function stub(fault: string): WorkerStart {
   return stubSession(1, { fault });
 }
 
-function command(python: string, ...args: string[]): SessionOptions {
+function command(python: string, ...args: string[]): WorkerStart {
   return { ...stubSession(1), command: { python, args, variables: {} } };
 }

@@ -16,8 +16,8 @@ export interface Watched extends AsyncDisposable {
 export async function openChannel(generation = 3): Promise<Watched> {
   const heard: Message[] = [];
   const dropped: string[] = [];
-  const channel = await Channel.open({
-    generation,
+  const channel = await Channel.open(generation);
+  channel.listen({
     onMessage: (message) => heard.push(message),
     onUnreadable: () => undefined,
     onOtherVersion: () => undefined,

@@ -5,7 +5,10 @@ import { DEFAULT_POLICY } from "../../src/worker/supervision/policy.ts";
 import { Supervisor } from "../../src/worker/supervisor.ts";
 import { codeOf } from "../failure.ts";
 import { PYTHON } from "../python.ts";
-import { stubSession } from "./stub.ts";
+import { startWorker } from "../../src/worker/open.ts";
+import type { Reply } from "../../src/tasks/task.ts";
+import type { Picture } from "../../src/tasks/classify.ts";
+import { callOf, stubSession } from "./stub.ts";
 
 const WORKER = fileURLToPath(new URL("../python/odd_worker.py", import.meta.url));
 let supervisor: Supervisor;
@@ -13,11 +16,15 @@ let supervisor: Supervisor;
 beforeAll(async () => {
   supervisor = await Supervisor.start({
     policy: DEFAULT_POLICY,
-    session: (generation) => ({
-      ...stubSession(generation),
-      command: { python: PYTHON, args: ["-u", WORKER], variables: {} },
-      timeouts: { helloMs: 120_000, readyMs: 120_000 },
-    }),
+    start: ({ generation, signal, onProgress, onExit }) =>
+      startWorker({
+        ...stubSession(generation),
+        command: { python: PYTHON, args: ["-u", WORKER], variables: {} },
+        timeouts: { helloMs: 120_000, readyMs: 120_000 },
+        signal,
+        onProgress,
+        onExit,
+      }),
     onPhase: () => undefined,
   });
 });
@@ -29,23 +36,20 @@ interface Asked {
 }
 
 /** A picture that is a word: `test/python/odd_pictures.py` says what it does. */
-function word(text: string, { signal, deadlineMs }: Asked = {}): Promise<unknown> {
-  const data = Buffer.from(text);
-  return supervisor.request(
-    "classify",
-    { handoff: "encoded", topK: 1, include: [], maxPixels: 1_000, deadlineMs: deadlineMs ?? null },
-    [{ name: "encoded", dtype: "|u1", shape: [data.byteLength], data }],
-    signal === undefined ? {} : { signal },
-  );
+function word(text: string, asked: Asked = {}): Promise<unknown> {
+  return classified({ handoff: "encoded", bytes: Buffer.from(text) }, asked);
 }
 
 function tensor(): Promise<unknown> {
-  const data = new Uint8Array(3 * 8 * 8 * 4);
-  return supervisor.request(
-    "classify",
-    { handoff: "tensor", topK: 1, include: [], maxPixels: 1, deadlineMs: null },
-    [{ name: "tensor", dtype: "<f4", shape: [1, 3, 8, 8], data }],
-  );
+  const data = new Float32Array(3 * 8 * 8);
+  return classified({ handoff: "tensor", tensor: { data, shape: [1, 3, 8, 8] } });
+}
+
+async function classified(picture: Picture, asked: Asked = {}): Promise<Reply[]> {
+  const replies: Reply[] = [];
+  const call = callOf({ picture, topK: 1, include: [], maxPixels: 1_000 });
+  await supervisor.run(call, (reply) => replies.push(reply), asked);
+  return replies;
 }
 
 test("thirty pictures without end hold up no tensor, and once nobody waits for them no other picture", async () => {

@@ -8,7 +8,8 @@ import { Pool } from "../../src/worker/pool.ts";
 import type { Start } from "../../src/worker/pool.ts";
 import type { Phase } from "../../src/backend.ts";
 import { codeOf, failureOf } from "../failure.ts";
-import { ask, digest, stubSession } from "./stub.ts";
+import { lastOf } from "../../src/base/async/written.ts";
+import { asPicture, digest, stubStart } from "./stub.ts";
 
 let folder: string;
 let pool: Pool | undefined;
@@ -33,8 +34,13 @@ function start({ name, fault = "none", policy = {} }: Member): Start {
   writeFileSync(journal, "");
   return {
     policy: { ...DEFAULT_POLICY, restartDelaysMs: [20], ...policy },
-    session: (generation) => stubSession(generation, { fault, journal, workMs: 30 }),
+    start: stubStart({ fault, journal, workMs: 30 }),
   };
+}
+
+/** What the pool answers to a text. */
+async function asked(two: Pool, text: string): Promise<number | undefined> {
+  return (await lastOf(two.run("classify", asPicture(text)))).scores[0];
 }
 
 async function startPool(members: readonly Member[], onPhase: (phase: Phase) => void = () => undefined) {
@@ -51,7 +57,7 @@ const runs = (name: string): number =>
 test("calls are shared between the workers, and each gets its own answer", async () => {
   const two = await startPool([{ name: "a" }, { name: "b" }]);
   const texts = Array.from({ length: 12 }, (_, index) => `picture ${index}`);
-  expect(await Promise.all(texts.map((text) => ask(two, text)))).toEqual(texts.map(digest));
+  expect(await Promise.all(texts.map((text) => asked(two, text)))).toEqual(texts.map(digest));
   expect([runs("a"), runs("b")]).toEqual([6, 6]);
   expect(two.health()).toMatchObject({ phase: "ready", ready: true, starts: 2, waiting: 0, inFlight: 0 });
   expect(two.health().workers).toHaveLength(2);
@@ -66,7 +72,7 @@ test("while one worker is away the other answers, and the pool stays ready", asy
   );
   process.kill(two.health().workers[0]?.pid ?? 0, "SIGKILL");
   await expect.poll(() => two.health().workers[0]?.phase).toBe("backing-off");
-  expect(await Promise.all(["x", "y", "z"].map((text) => ask(two, text)))).toEqual(
+  expect(await Promise.all(["x", "y", "z"].map((text) => asked(two, text)))).toEqual(
     ["x", "y", "z"].map(digest),
   );
   expect([runs("a"), runs("b")]).toEqual([0, 3]);
@@ -78,13 +84,13 @@ test("a worker whose circuit is open, or whose queue is full, is passed over", a
   const two = await startPool([{ name: "a", policy: { maxExits: 0 } }, { name: "b" }]);
   process.kill(two.health().workers[0]?.pid ?? 0, "SIGKILL");
   await expect.poll(() => two.health().workers[0]?.phase).toBe("open");
-  expect(await ask(two, "picture")).toBe(digest("picture"));
+  expect(await asked(two, "picture")).toBe(digest("picture"));
   expect(runs("b")).toBe(1);
 });
 
 test("a call that was sent goes to no other worker: its poison kills only the one that has it", async () => {
   const two = await startPool([{ name: "a" }, { name: "b" }]);
-  expect(await codeOf(ask(two, "fault:sigkill"))).toBe("POISON_INPUT");
+  expect(await codeOf(asked(two, "fault:sigkill"))).toBe("POISON_INPUT");
   expect([runs("a"), runs("b")]).toEqual([3, 0]);
 });
 
@@ -94,8 +100,8 @@ test("where none can take a call, the last reason is the caller's", async () => 
     { name: "a", policy: full },
     { name: "b", policy: full },
   ]);
-  const accepted = [ask(two, "x"), ask(two, "y")];
-  expect(await codeOf(ask(two, "z"))).toBe("QUEUE_FULL");
+  const accepted = [asked(two, "x"), asked(two, "y")];
+  expect(await codeOf(asked(two, "z"))).toBe("QUEUE_FULL");
   expect(await Promise.all(accepted)).toEqual(["x", "y"].map(digest));
 });
 
@@ -106,9 +112,9 @@ test("a second worker that cannot start fails the whole, with its reason, and le
 
 test("a closed pool refuses at once", async () => {
   const two = await startPool([{ name: "a" }, { name: "b" }]);
-  const last = ask(two, "last");
+  const last = asked(two, "last");
   await two.close();
   expect(await last).toBe(digest("last"));
-  expect(await codeOf(ask(two, "late"))).toBe("CLOSED");
+  expect(await codeOf(asked(two, "late"))).toBe("CLOSED");
   expect(two.health()).toMatchObject({ phase: "stopped", ready: false });
 });

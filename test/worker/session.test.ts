@@ -1,9 +1,11 @@
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterEach, describe, expect, test } from "vitest";
-import { Session } from "../../src/worker/session.ts";
-import type { SessionOptions } from "../../src/worker/session.ts";
-import { floatsOf, frameOf } from "../../src/protocol/wire.ts";
+import { startWorker } from "../../src/worker/open.ts";
+import type { WorkerStart } from "../../src/worker/open.ts";
+import type { Session } from "../../src/worker/session.ts";
+import type { Reply } from "../../src/tasks/task.ts";
+import { floatsOf, frameOf } from "../../src/protocol/frames.ts";
 import type { Frame } from "../../src/protocol/wire.ts";
 import { failureOf } from "../failure.ts";
 import { digest, pixelsOf, stubSession } from "./stub.ts";
@@ -13,8 +15,8 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((session) => session.kill()));
 });
 
-async function start(fault: string, over: Partial<SessionOptions> = {}): Promise<Session> {
-  const session = await Session.start({ ...stubSession(3, { fault }), ...over });
+async function start(fault: string, over: Partial<WorkerStart> = {}): Promise<Session> {
+  const session = await startWorker({ ...stubSession(3, { fault }), ...over });
   open.push(session);
   return session;
 }
@@ -35,8 +37,10 @@ async function infer(session: Session, text: string): Promise<number | undefined
     following: 0,
   };
   lastId += 1;
-  const reply = await session.request("classify", fields, [payload(text)], lastId);
-  return floatsOf(frameOf(reply, "scores"))[0];
+  const replies: Reply[] = [];
+  const request = { type: "classify", fields, frames: [payload(text)] } as const;
+  await session.request(request, lastId, (reply) => replies.push(reply));
+  return floatsOf(frameOf(replies[0] ?? { frames: [] }, "scores"))[0];
 }
 
 function socketDirectories(): string[] {

@@ -2,15 +2,18 @@ import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { DEFAULT_POLICY } from "../../src/worker/supervision/policy.ts";
 import type { SupervisionPolicy } from "../../src/worker/supervision/policy.ts";
-import type { SessionOptions } from "../../src/worker/session.ts";
+import type { WorkerStart } from "../../src/worker/open.ts";
+import { startWorker } from "../../src/worker/open.ts";
 import type { Phase } from "../../src/backend.ts";
 import { Supervisor } from "../../src/worker/supervisor.ts";
-import { floatsOf, frameOf } from "../../src/protocol/wire.ts";
+import type { Call, SupervisorOptions } from "../../src/worker/supervisor.ts";
+import { classify } from "../../src/tasks/classify.ts";
+import type { Ranking, ToClassify } from "../../src/tasks/classify.ts";
 import { PYTHON } from "../python.ts";
 
 export const STUB: string = fileURLToPath(new URL("../fixtures/workers/stub.py", import.meta.url));
 
-const LOAD: NonNullable<SessionOptions["load"]> = {
+const LOAD: NonNullable<WorkerStart["load"]> = {
   task: "image-classification",
   model: "resnet101",
   checkpoint: "/nowhere.pth",
@@ -40,7 +43,7 @@ export interface StubOptions {
 export function stubSession(
   generation: number,
   { fault = "none", journal = "/dev/null", workMs = 0 }: StubOptions = {},
-): SessionOptions {
+): WorkerStart {
   return {
     command: { python: PYTHON, args: ["-u", STUB, fault, journal, String(workMs)], variables: {} },
     generation,
@@ -55,10 +58,16 @@ export function stubSession(
 export function startStub(options: StubOptions = {}): Promise<Supervisor> {
   return Supervisor.start({
     policy: { ...DEFAULT_POLICY, restartDelaysMs: [20], maxExits: 1_000_000, ...options.policy },
-    session: (generation) => stubSession(generation, options),
+    start: stubStart(options),
     onPhase: options.onPhase ?? (() => undefined),
     signal: options.signal,
   });
+}
+
+/** How a supervisor starts a stub worker. */
+export function stubStart(options: StubOptions = {}): SupervisorOptions["start"] {
+  return ({ generation, signal, onProgress, onExit }) =>
+    startWorker({ ...stubSession(generation, options), signal, onProgress, onExit });
 }
 
 /** A text as the pixels of a picture, three bytes each; an encoded picture would go apart from the batches. */
@@ -67,20 +76,30 @@ export function pixelsOf(text: string): Buffer {
   return Buffer.concat([bytes, Buffer.alloc((3 - (bytes.length % 3)) % 3, " ")]);
 }
 
+/** A text as what there is to classify. */
+export function asPicture(text: string): ToClassify {
+  const data = pixelsOf(text);
+  const pixels = { data, width: data.byteLength / 3, height: 1 };
+  return { picture: { handoff: "pixels", pixels }, topK: 1, include: [], maxPixels: 1 };
+}
+
+/** A call of a supervisor. */
+export function callOf(input: ToClassify): Call<"classify"> {
+  return { task: "classify", isReplayable: classify.isReplayable, ...classify.contentOf(input) };
+}
+
 /** Sends a text as a picture; the answer is a digest of it. */
 export async function ask(
-  supervisor: Pick<Supervisor, "request">,
+  supervisor: Pick<Supervisor, "run">,
   text: string,
   { signal, deadlineMs = null }: { readonly signal?: AbortSignal; readonly deadlineMs?: number | null } = {},
 ): Promise<number | undefined> {
-  const data = pixelsOf(text);
-  const reply = await supervisor.request(
-    "classify",
-    { handoff: "pixels", topK: 1, include: [], maxPixels: 1, deadlineMs },
-    [{ name: "pixels", dtype: "|u1", shape: [1, 1, data.byteLength / 3, 3], data }],
-    signal === undefined ? {} : { signal },
-  );
-  return floatsOf(frameOf(reply, "scores"))[0];
+  let ranking: Ranking | undefined;
+  await supervisor.run(callOf(asPicture(text)), (reply) => (ranking = classify.partOf(reply)), {
+    deadlineMs,
+    signal,
+  });
+  return ranking?.scores[0];
 }
 
 /** What the stub answers to a text. */

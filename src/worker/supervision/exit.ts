@@ -46,16 +46,18 @@ function fates(state: State, outside: boolean, { now, policy }: At): Fates {
   const lost = state.flight.filter((call) => !call.settled);
   const never = policy.redelivery === "never";
   const isSpared = (call: Call): boolean => !never && !begun.includes(call);
-  const limit = never ? 0 : outside ? FROM_OUTSIDE : AFTER_CRASH;
+  const isOnce = ({ replayable }: Call): boolean => never || !replayable;
+  const limit = outside ? FROM_OUTSIDE : AFTER_CRASH;
   const hit = lost.filter((call) => !isSpared(call));
-  const again = hit.filter(({ executions }) => executions < limit);
-  const given = hit.filter(({ executions }) => executions >= limit);
+  const isAgain = (call: Call): boolean => !isOnce(call) && call.executions < limit;
+  const again = hit.filter(isAgain);
+  const given = hit.filter((call) => !isAgain(call));
   // What nobody had begun with waits as before, and comes first.
   const spared = lost
     .filter(isSpared)
     .map((call) => ({ ...call, batch: 0, executions: call.executions - 1 }));
   const isInnocent = outside && isProven(state.suspicion, now, policy.exitWindowMs);
-  const failure: Failure = never ? "died" : isInnocent ? "killed" : "poison";
+  const failureOf = (call: Call): Failure => (isOnce(call) ? "died" : isInnocent ? "killed" : "poison");
   return {
     waiting: [...spared, ...state.waiting],
     // Whoever has the fewest tries left goes first, while the new worker is sure to be there.
@@ -64,7 +66,7 @@ function fates(state: State, outside: boolean, { now, policy }: At): Fates {
       (sum, { id }) => withdrawn(sum, id),
       suspicionOf(state, begun, outside, now, policy),
     ),
-    effects: given.map(({ id }): Effect => ({ type: "fail", id, failure })),
+    effects: given.map((call): Effect => ({ type: "fail", id: call.id, failure: failureOf(call) })),
   };
 }
 

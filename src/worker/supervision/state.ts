@@ -9,6 +9,8 @@ export interface Call {
   readonly bytes: number;
   /** It goes apart from the batches. */
   readonly single: boolean;
+  /** Whether another worker may answer it after one died with it. */
+  readonly replayable: boolean;
   /** When it was submitted. */
   readonly since: number;
   /** Which batch it went with; 0 while it waits. */
@@ -57,7 +59,7 @@ export interface State {
   readonly readyAt: number;
   /** When the last call came or was answered. */
   readonly activeAt: number;
-  /** Since when the worker computes without an answer; undefined while nothing is in flight. */
+  /** Since when the worker computes without an answer, or a part of one; undefined while nothing is in flight. */
   readonly busySince: number | undefined;
   readonly pingedAt: number;
   readonly tickedAt: number;
@@ -75,11 +77,19 @@ export interface Exit {
 }
 
 export type Event =
-  | { readonly type: "submit"; readonly id: number; readonly bytes: number; readonly single?: boolean }
+  | {
+      readonly type: "submit";
+      readonly id: number;
+      readonly bytes: number;
+      readonly single?: boolean;
+      readonly replayable?: boolean;
+    }
   | { readonly type: "cancel"; readonly id: number }
   /** Start without waiting for a call. */
   | { readonly type: "start" }
   | { readonly type: "answered"; readonly id: number; readonly generation: number }
+  /** A part of an answer came: the worker computes. */
+  | { readonly type: "part"; readonly generation: number }
   | { readonly type: "loading"; readonly generation: number }
   | {
       readonly type: "ready";

@@ -5,7 +5,7 @@
 import type { Phase } from "../../backend.ts";
 import { advance, endingAs, isKilled, openCalls } from "./advance.ts";
 import { exited } from "./exit.ts";
-import type { At, Call, Event, Failure, State, Step } from "./state.ts";
+import type { At, Event, Failure, State, Step } from "./state.ts";
 import { acquitted, withdrawn } from "./suspicion.ts";
 
 /** One word for where the worker is in its life. */
@@ -33,6 +33,8 @@ export function supervise(state: State, event: Event, at: At): Step {
       return [{ ...state, process: "loading", heardAt: at.now }, []];
     case "ready":
       return ready(state, event, at);
+    case "part":
+      return [moved(state, at), []];
     case "heard":
       return [{ ...state, heardAt: at.now }, []];
     case "exit":
@@ -60,7 +62,7 @@ function ready(
 
 function submit(
   state: State,
-  { id, bytes, single = false }: { id: number; bytes: number; single?: boolean },
+  { id, bytes, single = false, replayable = true }: Extract<Event, { type: "submit" }>,
   at: At,
 ): Step {
   const refuse = (failure: Failure): Step => [state, [{ type: "fail", id, failure }]];
@@ -72,7 +74,7 @@ function submit(
   // A call alone always fits: the size of one picture has a limit of its own.
   const full = held.length >= at.policy.maxRequests || (held.length > 0 && total > at.policy.maxBytes);
   if (full) return refuse("queue-full");
-  const call: Call = { id, bytes, single, since: at.now, batch: 0, executions: 0, settled: false };
+  const call = { id, bytes, single, replayable, since: at.now, batch: 0, executions: 0, settled: false };
   return advance({ ...state, waiting: [...state.waiting, call], activeAt: at.now }, [], at);
 }
 
@@ -105,6 +107,18 @@ function answered(state: State, id: number, at: At): Step {
     busySince: flight.length > 0 ? at.now : undefined,
   };
   return advance(next, [], at);
+}
+
+/** It computes: a part of an answer came. */
+function moved(state: State, { now }: At): State {
+  const { busySince = now, slowestMs } = state;
+  const isBusy = state.busySince !== undefined;
+  return {
+    ...state,
+    heardAt: now,
+    busySince: isBusy ? now : undefined,
+    slowestMs: Math.max(slowestMs, now - busySince),
+  };
 }
 
 function tick(state: State, at: At): Step {
