@@ -93,7 +93,7 @@ export const policy = [
     `limits.maxDelayMs ? full : full`,
     POLICY_TEST,
   ),
-  vitest("a sent call stays with its worker", POOL, `sent || signal`, `signal`, POOL_TEST),
+  vitest("a sent call stays with its worker", POOL, `sent || options.signal`, `options.signal`, POOL_TEST),
   vitest(
     "fatal exit codes",
     SUPERVISOR,

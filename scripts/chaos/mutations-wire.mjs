@@ -16,7 +16,7 @@ export const wire = [
   vitest(
     "generation fence of the channel",
     CHANNEL,
-    `if (message.generation !== this.#options.generation) {`,
+    `if (message.generation !== this.generation) {`,
     "if (message.generation < 0) {",
     SOCKET_TEST,
   ),
@@ -111,7 +111,7 @@ export const wire = [
     "-k",
     "malformed",
   ),
-  vitest("protocol version", CHANNEL, `this.#options.onOtherVersion(version)`, "undefined", SESSION_TEST),
+  vitest("protocol version", CHANNEL, `this.#listener?.onOtherVersion(version)`, "undefined", SESSION_TEST),
   pytest(
     "queue limit of the worker",
     `${PY}/channel.py`,

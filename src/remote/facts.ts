@@ -4,7 +4,7 @@ import type { Digests } from "../image/attest/built-in.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
 import { isRecord, parseRecord } from "../base/files/json.ts";
 import { specOf } from "../checkpoints/table.ts";
-import { labelsIn, outputsFor, rankingOf } from "./answer.ts";
+import { labelsIn, outputsFor, rankingOf } from "./tasks/answer.ts";
 import { failureOfReply, malformed } from "./failure.ts";
 import { CLASSES, fitOf, mismatch } from "./fit.ts";
 import type { Fit } from "./fit.ts";

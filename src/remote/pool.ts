@@ -15,8 +15,9 @@ import type { Fit } from "./fit.ts";
 import { decodeInfer } from "./oip.ts";
 import type { OutputTensor } from "./oip.ts";
 import type { RemoteSettings } from "./options.ts";
-import { noPillow, REMOTE_TASKS } from "./tasks.ts";
-import type { Asked } from "./tasks.ts";
+import { noPillow } from "./tasks/classify.ts";
+import { REMOTE_TASKS } from "./tasks/registry.ts";
+import type { Asked } from "./tasks/task.ts";
 import { Turns } from "./turns.ts";
 
 export interface RemotePoolOptions {

@@ -1,11 +1,11 @@
 /** From output tensors to the classes of a picture, as a worker of this machine gives them. */
-import { shown } from "../base/text/shown.ts";
-import { IsotorchError } from "../base/errors.ts";
-import type { Ranking } from "../tasks/classify.ts";
-import { malformed } from "./failure.ts";
-import { CLASSES } from "./fit.ts";
-import type { Fit } from "./fit.ts";
-import type { OutputRequest, OutputTensor } from "./oip.ts";
+import { shown } from "../../base/text/shown.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import type { Ranking } from "../../tasks/classify.ts";
+import { malformed } from "../failure.ts";
+import { CLASSES } from "../fit.ts";
+import type { Fit } from "../fit.ts";
+import type { OutputRequest, OutputTensor } from "../oip.ts";
 
 export interface Asked {
   readonly topK: number;
