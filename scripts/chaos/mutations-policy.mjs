@@ -10,6 +10,8 @@ const BATCH = "src/worker/supervision/batch.ts";
 const POOL = "src/worker/pool.ts";
 const PROCESS = "src/worker/process.ts";
 const SESSION = "src/worker/session.ts";
+const DELIVERY = "src/worker/delivery.ts";
+const PARTS_TEST = "test/worker/parts.test.ts";
 const PY = "python/isotorch_worker";
 const POLICY_TEST = "test/worker/supervision/supervise.test.ts";
 const SUPERVISOR_TEST = "test/worker/supervisor.test.ts";
@@ -93,6 +95,23 @@ export const policy = [
     `limits.maxDelayMs ? full : full`,
     POLICY_TEST,
   ),
+  vitest("parts in their order", DELIVERY, `if (sequence !== this.#next) {`, "if (false) {", PARTS_TEST),
+  vitest(
+    "parts that are made anew are compared",
+    DELIVERY,
+    `else if (delivered !== digest) throw notTheSame(sequence);`,
+    "",
+    PARTS_TEST,
+  ),
+  vitest(
+    "an answer made anew is not shorter",
+    DELIVERY,
+    `if (this.#next < this.#digests.length) throw`,
+    "if (false) throw",
+    PARTS_TEST,
+  ),
+  vitest("parts quiet the watchdog", SUPERVISE, `busySince: isBusy ? now : undefined,`, "", PARTS_TEST),
+  vitest("what cannot be made anew", EXIT, `never || !replayable`, `never`, PARTS_TEST),
   vitest("a sent call stays with its worker", POOL, `sent || options.signal`, `options.signal`, POOL_TEST),
   vitest(
     "fatal exit codes",

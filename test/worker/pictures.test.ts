@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DEFAULT_POLICY } from "../../src/worker/supervision/policy.ts";
 import { Supervisor } from "../../src/worker/supervisor.ts";
-import { codeOf } from "../failure.ts";
+import { codeOf, failureOf } from "../failure.ts";
 import { PYTHON } from "../python.ts";
 import { startWorker } from "../../src/worker/open.ts";
 import type { Reply } from "../../src/tasks/task.ts";
@@ -40,9 +40,13 @@ function word(text: string, asked: Asked = {}): Promise<unknown> {
   return classified({ handoff: "encoded", bytes: Buffer.from(text) }, asked);
 }
 
+const GREY: Picture = {
+  handoff: "tensor",
+  tensor: { data: new Float32Array(3 * 8 * 8), shape: [1, 3, 8, 8] },
+};
+
 function tensor(): Promise<unknown> {
-  const data = new Float32Array(3 * 8 * 8);
-  return classified({ handoff: "tensor", tensor: { data, shape: [1, 3, 8, 8] } });
+  return classified(GREY);
 }
 
 async function classified(picture: Picture, asked: Asked = {}): Promise<Reply[]> {
@@ -51,6 +55,16 @@ async function classified(picture: Picture, asked: Asked = {}): Promise<Reply[]>
   await supervisor.run(call, (reply) => replies.push(reply), asked);
   return replies;
 }
+
+test("more classes than the network has, sent past every check, cost that call alone", async () => {
+  const input = { picture: GREY, topK: 1_001, include: [], maxPixels: 1_000 };
+  const beside = [tensor(), tensor()];
+  const error = await failureOf(supervisor.run(callOf(input), () => undefined));
+  expect(error.code).toBe("PROTOCOL_ERROR");
+  expect(error.message).toContain("1001");
+  await Promise.all([...beside, tensor()]);
+  expect(supervisor.health().starts).toBe(1);
+});
 
 test("thirty pictures without end hold up no tensor, and once nobody waits for them no other picture", async () => {
   const waiting = Array.from({ length: 30 }, () => new AbortController());

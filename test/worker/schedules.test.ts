@@ -23,6 +23,8 @@ function schedule(seed: number): void {
   const executions = new Map<number, number>();
   /** Calls whose last execution somebody ended from outside. */
   const outside = new Set<number>();
+  /** Calls that no other worker may have once one had begun with them. */
+  const once = new Set<number>();
   const submitted = new Set<number>();
   const cancelled = new Set<number>();
   let alive = 0;
@@ -41,6 +43,7 @@ function schedule(seed: number): void {
         if (counted > 3) throw new Error("a fourth execution");
         if (counted === 3 && !outside.has(effect.id))
           throw new Error("a third execution after its own crash");
+        if (counted > 1 && once.has(effect.id)) throw new Error("made anew, which it cannot be");
         // Sent and not begun does not count, and cannot go on for ever: who was spared comes first.
         if (count > 3 + machine.policy.maxInFlight) throw new Error("sent for ever");
         if (cancelled.has(effect.id)) throw new Error("a cancelled call was sent");
@@ -74,11 +77,14 @@ function schedule(seed: number): void {
     const at = random.next();
     if (at < 0.3 && !closed) {
       submitted.add(id);
-      feed({ type: "submit", id, bytes: 10, single: chance(0.2) });
+      const replayable = chance(0.8);
+      if (!replayable) once.add(id);
+      feed({ type: "submit", id, bytes: 10, single: chance(0.2), replayable });
     } else if (at < 0.55 && call !== undefined && alive > 0) {
       if (!call.settled) settle(call.id);
       feed({ type: "answered", id: call.id, ...machine.generation });
-    } else if (at < 0.7 && alive > 0 && process !== "up")
+    } else if (at < 0.6 && call !== undefined && alive > 0) feed({ type: "part", ...machine.generation });
+    else if (at < 0.7 && alive > 0 && process !== "up")
       feed({ type: "ready", maxBatch, sequential, ...machine.generation });
     else if (at < 0.75 || (asked && at < 0.9)) exit(chance(0.02));
     else if (at < 0.8) {

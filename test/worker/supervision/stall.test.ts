@@ -32,6 +32,20 @@ test("one that answers nothing for ten times its slowest answer is, until its ne
   expect(stalled(machine)).toBe(false);
 });
 
+test("a part of an answer counts as one: it computes", () => {
+  const machine = new Machine().up();
+  machine.submit(1);
+  machine.pass(900);
+  machine.feed({ type: "part", ...machine.generation });
+  machine.pass(900);
+  expect(stalled(machine)).toBe(false);
+  // The slowest part took 900 ms.
+  machine.pass(8_100);
+  expect(stalled(machine)).toBe(false);
+  machine.pass(100);
+  expect(stalled(machine)).toBe(true);
+});
+
 test("less than a second is noise", () => {
   const machine = new Machine().up();
   machine.submit(1);
