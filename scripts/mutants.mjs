@@ -29,6 +29,8 @@ const COPIED = [
 const { values } = parseArgs({
   options: { only: { type: "string", default: "" }, markdown: { type: "boolean", default: false } },
 });
+const chosen = MUTATIONS.filter(({ name }) => name.includes(values.only));
+if (chosen.length === 0) throw new Error(`No mutation has ${JSON.stringify(values.only)} in its name.`);
 const root = fileURLToPath(new URL("..", import.meta.url));
 const copy = mkdtempSync(join(tmpdir(), "mutants-"));
 let green = 0;
@@ -41,7 +43,7 @@ try {
   writeFileSync(config, JSON.stringify(build));
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
   if (values.markdown) console.log("| taken out | in | noticed by | |\n| --- | --- | --- | --- |");
-  for (const mutation of MUTATIONS.filter(({ name }) => name.includes(values.only))) await tryOut(mutation);
+  for (const mutation of chosen) await tryOut(mutation);
 } finally {
   rmSync(copy, { recursive: true, force: true });
 }
