@@ -30,9 +30,11 @@ export type {
 export { classify, preprocess } from "./classification/oneshot.ts";
 export type { SupervisionPolicy } from "./worker/supervision/policy.ts";
 export type { Classification, DetailedResult } from "./classification/result.ts";
-export type { Attestation } from "./image/attest/attestation.ts";
+export type { Attestation, AttestedEnvironment } from "./image/attest/attestation.ts";
 export type { PartialLimits } from "./image/source/limits.ts";
-export type { AttestedEnvironment, RemoteInfo, WorkerInfo, WorkerPlace } from "./worker/start.ts";
+export type { ClassifierInfo } from "./classification/info.ts";
+export type { WorkerInfo, WorkerPlace } from "./worker/info.ts";
+export type { RemoteClassifierInfo, RemoteInfo } from "./remote/info.ts";
 export type { Phase } from "./backend.ts";
 export type { Health } from "./backend.ts";
 export type { WorkerHealth, WorkerStats } from "./backend.ts";

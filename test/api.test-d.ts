@@ -3,11 +3,15 @@ import { IsotorchError, classify, createClassifier } from "../src/index.ts";
 import type {
   Classification,
   Classifier,
+  ClassifierInfo,
   DetailedResult,
   ImageInput,
   IsotorchErrorCode,
   RawPixels,
+  RemoteClassifierInfo,
+  RemoteInfo,
   Tensor,
+  WorkerInfo,
 } from "../src/index.ts";
 
 declare const classifier: Classifier;
@@ -51,4 +55,28 @@ test("a classifier is disposable, its errors have a closed set of codes", () => 
   expectTypeOf(new IsotorchError("CLOSED", "").code).toEqualTypeOf<IsotorchErrorCode>();
   // @ts-expect-error: there is no such code
   void new IsotorchError("OOPS", "");
+});
+
+test("info() is that of a worker here or of servers elsewhere, told apart by `environment`", () => {
+  const info = classifier.info();
+  expectTypeOf(info).toEqualTypeOf<ClassifierInfo>();
+  expectTypeOf<ClassifierInfo>().toEqualTypeOf<WorkerInfo | RemoteClassifierInfo>();
+  // @ts-expect-error: servers elsewhere have no process here
+  void info.pid;
+  // @ts-expect-error: nor a file of the weights
+  void info.weights.path;
+  // What a server may leave out is not read without a look.
+  expectTypeOf(info.device).toEqualTypeOf<string | undefined>();
+  expectTypeOf(info.threads).toEqualTypeOf<number | undefined>();
+  expectTypeOf(info.weights.sha256).toEqualTypeOf<string | undefined>();
+  expectTypeOf(info.weights.trained).toEqualTypeOf<boolean | null>();
+  if (info.environment === "remote") {
+    expectTypeOf(info).toEqualTypeOf<RemoteClassifierInfo>();
+    expectTypeOf(info.remote).toEqualTypeOf<RemoteInfo>();
+  } else {
+    expectTypeOf(info).toEqualTypeOf<WorkerInfo>();
+    expectTypeOf(info.pid).toEqualTypeOf<number>();
+    expectTypeOf(info.device).toEqualTypeOf<string>();
+    expectTypeOf(info.weights.path).toEqualTypeOf<string>();
+  }
 });

@@ -6,6 +6,7 @@ import { createClassifier } from "../src/classification/classifier.ts";
 import type { Classifier } from "../src/classification/classifier.ts";
 import { UNTRAINED } from "./checkpoint.ts";
 import { codeOf } from "./failure.ts";
+import { workerInfo } from "./info.ts";
 import { isRunning } from "./processes.ts";
 
 const IMAGE = fileURLToPath(new URL("../examples/images/landscape.jpg", import.meta.url));
@@ -18,10 +19,10 @@ afterEach(async () => {
 
 test("a reload that cannot work leaves the old worker at work", async () => {
   classifier = await createClassifier(UNTRAINED);
-  const { pid } = classifier.info();
+  const { pid } = workerInfo(classifier);
   expect(await codeOf(classifier.reload({ weights: "/nowhere.pth" }))).toBe("WEIGHTS_NOT_FOUND");
   expect(await codeOf(classifier.reload({ labels: ["only one"] }))).toBe("BAD_LABELS");
-  expect(classifier.info().pid).toBe(pid);
+  expect(workerInfo(classifier).pid).toBe(pid);
   expect(await classifier.classify(IMAGE)).toHaveLength(5);
 });
 
@@ -30,7 +31,7 @@ test("a reload under load loses no call, and every answer is the old or the new 
   const phases: string[] = [];
   const stop = classifier.on("state", (phase) => phases.push(phase));
   const before = await classifier.classify(IMAGE);
-  const { pid, spec } = classifier.info();
+  const { pid, spec } = workerInfo(classifier);
   expect(spec.resize).toBe(256);
 
   const progress = { done: false };
@@ -43,7 +44,7 @@ test("a reload under load loses no call, and every answer is the old or the new 
 
   const after = await classifier.classify(IMAGE);
   expect(classifier.info().spec.resize).toBe(232);
-  expect(classifier.info().pid).not.toBe(pid);
+  expect(workerInfo(classifier).pid).not.toBe(pid);
   expect(after).not.toEqual(before);
   expect(answers.length).toBeGreaterThan(0);
   for (const answer of answers) expect([before, after]).toContainEqual(answer);
@@ -69,9 +70,9 @@ test("a call whose picture still comes when the worker is swapped is answered by
     },
   });
   const call = classifier.classify(slow);
-  const { pid } = classifier.info();
+  const { pid } = workerInfo(classifier);
   const reload = classifier.reload({ transforms: "IMAGENET1K_V2" });
-  await expect.poll(() => classifier?.info().pid, { timeout: 120_000 }).not.toBe(pid);
+  await expect.poll(() => classifier && workerInfo(classifier).pid, { timeout: 120_000 }).not.toBe(pid);
   release();
   expect(await call).toEqual(before);
   await reload;
@@ -98,7 +99,7 @@ test("a picture that still arrives keeps the old worker, and not the reload", as
       stream.close();
     },
   });
-  const { pid } = classifier.info();
+  const { pid } = workerInfo(classifier);
   const call = classifier.classify(arriving, { timeoutMs: 0 });
   await classifier.reload({});
   expect(isRunning(pid)).toBe(true);

@@ -24,7 +24,7 @@ export function describeMachine({ load, python, info, ort, command }) {
     libvips: sharp.versions.vips,
     onnxruntime: ort ?? "not measured",
     threads: info.threads,
-    weights: `${info.weights.name}${info.weights.trained ? "" : " (untrained)"}, sha256 ${info.weights.sha256.slice(0, 12)}`,
+    weights: `${info.weights.name}${info.weights.trained === false ? " (untrained)" : ""}, sha256 ${info.weights.sha256.slice(0, 12)}`,
     command,
   };
 }

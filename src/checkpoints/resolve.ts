@@ -27,8 +27,8 @@ export interface Checkpoint {
   /** The seed of `untrained:SEED`, else `null`. */
   readonly seed: number | null;
   readonly transforms: TransformsName;
-  /** Whether the network has learnt anything, as far as is known; `false` for `untrained:SEED`. */
-  readonly trained: boolean;
+  /** Whether the network has learnt anything: not for `untrained:SEED`; `null` for a file of one's own, of which nobody knows. */
+  readonly trained: boolean | null;
 }
 
 /** What resolving a checkpoint is told. */
@@ -130,7 +130,7 @@ async function custom(weights: string, options: CheckpointOptions): Promise<Chec
     trust,
     seed: null,
     transforms: options.transforms ?? "IMAGENET1K_V1",
-    trained: true,
+    trained: null,
   };
 }
 

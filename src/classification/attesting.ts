@@ -1,9 +1,8 @@
 /** What Node may do for whoever answers: compared anew for each worker that gets ready. */
 import type { Backend } from "../backend.ts";
-import { type Attestation, attest } from "../image/attest/attestation.ts";
+import { type Attestation, type AttestedEnvironment, attest } from "../image/attest/attestation.ts";
 import type { Digests, OwnDigests } from "../image/attest/built-in.ts";
 import type { Logger } from "./options.ts";
-import type { AttestedEnvironment } from "../worker/start.ts";
 
 /** @returns what holds for the backend as it is now; one line of the log whenever that is compared. */
 export function attesting(

@@ -5,6 +5,7 @@ import { outOfMemory } from "../base/memory.ts";
 import { pictures } from "../image/pool.ts";
 import { limitsOf } from "../image/source/limits.ts";
 import { keepFailure } from "../image/source/streams.ts";
+import type { AttestedEnvironment } from "../image/attest/attestation.ts";
 import type { ImageInput, Limits } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
 import { withinDeadline } from "../base/time/deadline.ts";
@@ -15,6 +16,7 @@ import { payloadOf, tensorOf, toDecode } from "./handoff.ts";
 import type { Preparation, PreparedBy } from "./handoff.ts";
 import { StageTimes } from "../base/time/histogram.ts";
 import type { Histogram } from "../base/time/histogram.ts";
+import type { ClassifierInfo } from "./info.ts";
 import { chooseLabels, readLabels } from "./labels/labels.ts";
 import { PictureByPicture } from "./lists.ts";
 import { topOf } from "./result.ts";
@@ -29,7 +31,6 @@ import type {
   ResolvedClassifyOptions,
 } from "./options.ts";
 import { startWorkers } from "../worker/start.ts";
-import type { AttestedEnvironment, WorkerInfo } from "../worker/start.ts";
 import { closedError } from "../worker/failure.ts";
 
 export type { Classification, DetailedResult } from "./result.ts";
@@ -62,12 +63,17 @@ export interface Classifier extends AsyncDisposable {
     images: Iterable<ImageInput> | AsyncIterable<ImageInput>,
     options?: ClassifyOptions,
   ): AsyncIterable<PromiseSettledResult<DetailedResult>>;
-  /** What the network would see: float32 [1,3,224,224], the same bits as torchvision's transforms. */
+  /**
+   * What the network would see: float32 [1,3,224,224], the same bits as torchvision's transforms.
+   *
+   * @throws IsotorchError `UNSUPPORTED_FORMAT` for a file that only Pillow can prepare, where servers of `remote` answer: they
+   * give back no pictures.
+   */
   preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor>;
   /** The tutorial's `dir(models)`. */
   models(): Promise<string[]>;
-  /** Versions, device, threads, weights with their hash: what was chosen. */
-  info(): WorkerInfo;
+  /** Versions, device, threads, weights with their hash: what was chosen; of servers elsewhere, what they say. */
+  info(): ClassifierInfo;
   /** Where the worker is in its life; `ready` only where it answered a moment ago and keeps no call waiting. */
   health(): Health;
   /** Counts and times since the start. */
@@ -118,7 +124,7 @@ export async function createClassifier(options?: ClassifierOptions): Promise<Cla
 interface Opened {
   readonly pool: Backend;
   /** What runs now. */
-  readonly info: () => WorkerInfo;
+  readonly info: () => ClassifierInfo;
   readonly labels: readonly string[];
   readonly handoff: Handoff;
   readonly limits: Limits;
@@ -145,7 +151,7 @@ async function open(
   const worker = await start(options, onPhase);
   try {
     const attestation = attesting(worker.pool, await own, options.logger);
-    const info = (): WorkerInfo => ({ ...worker.info(), attestation: attestation() });
+    const info = (): ClassifierInfo => ({ ...worker.info(), attestation: attestation() });
     const { handoff } = info();
     const labels = chooseLabels(given, worker.pool.ready.categories);
     const limits = limitsOf(options.limits);
@@ -239,7 +245,7 @@ class BackendClassifier extends PictureByPicture implements Classifier {
     return Promise.resolve([...this.#worker.pool.ready.models]);
   }
 
-  info(): WorkerInfo {
+  info(): ClassifierInfo {
     return this.#worker.info();
   }
 

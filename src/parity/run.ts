@@ -10,9 +10,10 @@ import { pathOf } from "../base/text/names.ts";
 import { readLabelFile } from "../classification/labels/labels.ts";
 import type { Attestation } from "../image/attest/attestation.ts";
 import type { InputSpec } from "../image/resample/geometry.ts";
+import { ofWorker } from "../classification/info.ts";
 import type { ClassifierOptions, ClassifyOptions, Handoff } from "../classification/options.ts";
 import { PACKAGE_VERSION } from "../base/version.ts";
-import type { WorkerInfo } from "../worker/start.ts";
+import type { WorkerInfo } from "../worker/info.ts";
 import type { Against } from "./against.ts";
 import { resolveAgainst } from "./against.ts";
 import type { Tolerance } from "./compare/closeness.ts";
@@ -88,7 +89,7 @@ export class Parity implements AsyncDisposable {
     try {
       const [first] = classifiers.values();
       if (first === undefined) throw new IsotorchError("INVALID_OPTION", "No handoff was given.");
-      const info = first.info();
+      const info = ofWorker(first.info(), "Parity");
       const plain = await startReference(info, options);
       return new Parity(classifiers, plain, info, options);
     } catch (error) {

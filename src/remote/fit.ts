@@ -8,7 +8,7 @@ export const CLASSES = 1_000;
 
 /** What a server says of itself and its model. */
 export interface Fit {
-  readonly server: { readonly name: string; readonly version: string };
+  readonly server: { readonly name?: string; readonly version?: string };
   /** An isotorch server: its pixels, files and labels mean what ours mean. */
   readonly isOurs: boolean;
   /** Names of the inputs, by what they take. */
@@ -35,7 +35,8 @@ export function fitOf(
   model: Readonly<Record<string, unknown>>,
   crop: number,
 ): Fit {
-  const name = textOf(server["name"]);
+  const name = textIn(server["name"]);
+  const version = textIn(server["version"]);
   const isOurs = name === "isotorch";
   const inputs = tensorsOf(model["inputs"]);
   const outputs = tensorsOf(model["outputs"]);
@@ -50,7 +51,7 @@ export function fitOf(
     throw mismatch(`it wants ${inputs.length} inputs, ${described(inputs)}, and there is one picture`);
   }
   return {
-    server: { name, version: textOf(server["version"]) },
+    server: { ...(name !== undefined && { name }), ...(version !== undefined && { version }) },
     isOurs,
     inputs: {
       tensor: tensor.name,
@@ -106,8 +107,8 @@ function described(tensors: readonly Tensor[]): string {
   return list.length === 0 ? "none" : excerpt(list.slice(0, 20).join(", "));
 }
 
-function textOf(value: unknown): string {
-  return typeof value === "string" ? excerpt(value, 100) : "unknown";
+function textIn(value: unknown): string | undefined {
+  return typeof value === "string" ? excerpt(value, 100) : undefined;
 }
 
 export function mismatch(why: string, url?: string): IsotorchError {

@@ -3,7 +3,7 @@ import * as http from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import * as https from "node:https";
 import { USER_AGENT } from "../base/fetch.ts";
-import { ConnectionFailure } from "./connection-failure.ts";
+import { messageOf } from "../base/errors.ts";
 
 /** An answer has a few numbers per class. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
@@ -83,4 +83,20 @@ async function whole(response: IncomingMessage): Promise<Reply> {
   }
   if (!response.complete) throw new Error("the answer was cut off");
   return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) };
+}
+
+/** There is no whole answer: nobody listens, or the connection was cut. */
+export class ConnectionFailure extends Error {
+  override readonly name = "ConnectionFailure";
+  /** The connection had been used before: the server may just have closed it, which says nothing of its health. */
+  readonly isStale: boolean;
+  /** Nobody listens there. */
+  readonly isRefused: boolean;
+
+  constructor(cause: unknown, isReused: boolean) {
+    super(messageOf(cause), { cause });
+    const { code } = cause as { readonly code?: unknown };
+    this.isRefused = code === "ECONNREFUSED";
+    this.isStale = isReused && (code === "ECONNRESET" || code === "EPIPE");
+  }
 }

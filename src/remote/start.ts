@@ -6,18 +6,17 @@ import type { Logger } from "../base/logger.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
 import type { Handoff } from "../protocol/messages.ts";
 import type { WorkerOptions } from "../worker/options.ts";
-import { PACKAGE_VERSION } from "../base/version.ts";
-import { isRecord } from "../base/files/json.ts";
 import { specOf } from "../checkpoints/table.ts";
 import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
-import type { WorkerInfo } from "../worker/start.ts";
 import type { Phase } from "../backend.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { Facts } from "./facts.ts";
-import { CLASSES, mismatch } from "./fit.ts";
+import { mismatch } from "./fit.ts";
+import { describe } from "./info.ts";
+import type { RemoteClassifierInfo } from "./info.ts";
 import { RemotePool } from "./pool.ts";
 import { remoteSettings } from "./options.ts";
-import type { RemoteOptions, RemoteSettings } from "./options.ts";
+import type { RemoteOptions } from "./options.ts";
 
 const LABELS = new URL("../../models/imagenet_classes.txt", import.meta.url);
 
@@ -29,11 +28,17 @@ export interface RemoteStart extends Pick<WorkerOptions, "queue" | "signal"> {
   readonly logger?: Logger;
 }
 
+/** Servers that were looked at, and what is known of them. */
+export interface StartedRemote {
+  readonly pool: RemotePool;
+  readonly info: () => Omit<RemoteClassifierInfo, "attestation">;
+}
+
 /** @throws IsotorchError why no server, or not all of them, can be used. Nothing is left behind. */
 export async function startRemote(
   options: RemoteStart,
   onPhase: (phase: Phase) => void,
-): Promise<{ readonly pool: RemotePool; readonly info: () => Omit<WorkerInfo, "attestation"> }> {
+): Promise<StartedRemote> {
   const settings = remoteSettings(options.remote ?? []);
   const { transforms, handoff = "tensor", logger } = options;
   let reference: { readonly facts: Facts; readonly url: string } | undefined;
@@ -88,7 +93,9 @@ const FATAL = new Set(["REMOTE_MISMATCH", "REMOTE_REFUSED", "PROTOCOL_ERROR"]);
 
 function checkHandoff({ fit }: Facts, handoff: Handoff, url: string): void {
   if (fit.inputs[handoff] !== undefined) return;
-  const why = fit.isOurs ? "it has no such input" : `${fit.server.name} may mean something else by it`;
+  const why = fit.isOurs
+    ? "it has no such input"
+    : `${fit.server.name ?? "that server"} may mean something else by it`;
   throw mismatch(`handoff is ${handoff}, and ${why}`, url);
 }
 
@@ -112,9 +119,10 @@ function checkSame(
       `its preprocessing is ${other.facts.transforms}, that of ${one.url} ${one.facts.transforms}`,
       other.url,
     );
-  if (one.facts.fit.server.name !== other.facts.fit.server.name)
+  const [here, there] = [one, other].map(({ facts }) => facts.fit.server.name);
+  if (here !== there)
     throw mismatch(
-      `it is ${other.facts.fit.server.name}, and ${one.url} is ${one.facts.fit.server.name}`,
+      `it is ${there ?? "a server without a name"}, and ${one.url} is ${here ?? "a server without a name"}`,
       other.url,
     );
   if (one.facts.labels?.join("\n") !== other.facts.labels?.join("\n"))
@@ -124,61 +132,6 @@ function checkSame(
 async function packageLabels(): Promise<readonly string[]> {
   const text = await readFile(LABELS, "utf8");
   return text.trimEnd().split("\n");
-}
-
-function describe(
-  { fit, network, labels, transforms, answerMs }: Facts,
-  url: string,
-  { urls }: RemoteSettings,
-  handoff: Handoff,
-): Omit<WorkerInfo, "attestation"> {
-  const text = (name: string): string => (typeof network[name] === "string" ? network[name] : "unknown");
-  const { name: server, version } = fit.server;
-  return {
-    package: PACKAGE_VERSION,
-    protocol: 2,
-    pid: 0,
-    python: "unknown",
-    executable: "unknown",
-    environment: "remote",
-    environmentReason: "the server has its own",
-    versions: textsOf(network["versions"]),
-    device: text("device"),
-    deviceName: text("deviceName"),
-    deviceReason: `${server} ${version} at ${url} chose it`,
-    threads: typeof network["threads"] === "number" ? network["threads"] : 0,
-    threadsReason: text("threadsReason"),
-    precision: text("precision"),
-    handoff,
-    model: "resnet101",
-    weights: {
-      name: text("weights"),
-      path: "",
-      sha256: text("sha256"),
-      trained: typeof network["trained"] === "boolean" ? network["trained"] : null,
-      transforms,
-    },
-    spec: specOf(transforms),
-    maxBatch: 1,
-    classes: CLASSES,
-    warmupMs: answerMs,
-    workers: [],
-    remote: {
-      urls,
-      server: fit.server,
-      inputs: fit.inputs,
-      outputs: fit.outputs,
-      percentages: fit.outputs.probabilities === undefined ? "node" : fit.isOurs ? "torch" : "server",
-      labels: labels === undefined ? "package" : "server",
-    },
-  };
-}
-
-function textsOf(value: unknown): Readonly<Record<string, string>> {
-  const entries = Object.entries(isRecord(value) ? value : {});
-  return Object.fromEntries(
-    entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"),
-  );
 }
 
 function unseen(): never {

@@ -1,6 +1,7 @@
 /** Every option of the server, documented; resolved once at the door. */
 import { excerpt, shownValue } from "../base/text/shown.ts";
 import type { Classifier } from "../classification/classifier.ts";
+import type { ClassifierInfo } from "../classification/info.ts";
 import { IsotorchError } from "../base/errors.ts";
 import { DEFAULT_LIMITS } from "../image/source/limits.ts";
 import { nearest } from "../base/suggest.ts";
@@ -182,10 +183,14 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     timeoutMs,
     limits: { ...SERVER_LIMITS, ...limits },
     decoder: { processes: 2, timeoutMs: 10_000, maxWaiting: 64, ...decoder },
-    compare: options.compare ?? classifier.info().weights.path !== "",
+    compare: options.compare ?? hasCheckpoint(classifier.info()),
     logLevel,
     logTo: options.logTo ?? process.stderr,
   };
+}
+
+function hasCheckpoint(info: ClassifierInfo): boolean {
+  return info.environment !== "remote" && info.weights.path !== "";
 }
 
 function invalid(name: string, value: unknown, expected: string): IsotorchError {

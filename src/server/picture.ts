@@ -112,9 +112,9 @@ export class Pictures {
     reading: Reading,
     { topK, include, signal, remainingMs, holds }: Asked,
   ): Promise<Answered> {
-    const { spec, remote } = this.#classifier.info();
+    const { spec, environment } = this.#classifier.info();
     // Servers elsewhere give none back, and strangers' pictures are not decoded in this process to show their crop.
-    const tensor = include.tensor === true && remote === undefined;
+    const tensor = include.tensor === true && environment !== "remote";
     const answering = this.#classifier.classifyDetailed(bytes, {
       ...reading,
       topK,

@@ -24,7 +24,7 @@ import type {
 import { Stopwatch } from "../base/time/stopwatch.ts";
 import { closedError } from "../worker/failure.ts";
 import type { Health } from "../backend.ts";
-import type { WorkerInfo } from "../worker/start.ts";
+import type { WorkerInfo } from "../worker/info.ts";
 import type { Phase } from "../backend.ts";
 import { entriesOf, readCassette, replay } from "./cassette.ts";
 import type { Cassette } from "./cassette.ts";
@@ -98,6 +98,8 @@ interface Setup extends Omit<FakeOptions, "labels"> {
 class FakeClassifier extends PictureByPicture implements Classifier {
   readonly #setup: Setup;
   readonly #listeners = new Set<(phase: Phase) => void>();
+  /** As they were given: the defaults of a worker of this machine would refuse `remote`. */
+  #options: ClassifierOptions = {};
   #settings = resolveClassifierOptions();
   #labels: readonly string[] | undefined;
   #phase: Phase = "ready";
@@ -165,8 +167,10 @@ class FakeClassifier extends PictureByPicture implements Classifier {
   /** Checks the options and shows them in `info()`; the answers stay the same. */
   async reload(options: ClassifierOptions): Promise<void> {
     if (this.calls.closed) throw closedError();
-    const settings = resolveClassifierOptions({ ...this.#settings, ...options });
+    const given = { ...this.#options, ...options };
+    const settings = resolveClassifierOptions(given);
     if (options.labels !== undefined) this.#labels = await readLabels(options.labels);
+    this.#options = given;
     this.#settings = settings;
     this.#counts.starts += 1;
   }

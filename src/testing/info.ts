@@ -2,7 +2,7 @@ import { referenceAttestation } from "../image/attest/attestation.ts";
 import { referenceDigests } from "../image/attest/built-in.ts";
 import type { TransformsName } from "../classification/options.ts";
 import { specOf } from "../checkpoints/table.ts";
-import type { WorkerInfo } from "../worker/start.ts";
+import type { WorkerInfo } from "../worker/info.ts";
 
 /** What a fake classifier says of itself: that it is one. */
 export function fakeInfo(

@@ -11,8 +11,8 @@ import type {
   ClassifyOptions,
   ResolvedClassifyOptions,
 } from "../classification/options.ts";
+import type { ClassifierInfo } from "../classification/info.ts";
 import type { Health } from "../backend.ts";
-import type { WorkerInfo } from "../worker/start.ts";
 import type { Phase } from "../backend.ts";
 import { entryOf, keyOf, placeOf, readCassette, writeCassette } from "./cassette.ts";
 import type { CassetteEntry } from "./cassette.ts";
@@ -63,7 +63,7 @@ class Recorder extends PictureByPicture implements Classifier {
     return this.#inner.models();
   }
 
-  info(): WorkerInfo {
+  info(): ClassifierInfo {
     return this.#inner.info();
   }
 

@@ -12,6 +12,7 @@ import { prepare } from "../../src/image/prepare.ts";
 import { Reference } from "../../src/parity/reference.ts";
 import type { Traced } from "../../src/parity/stages.ts";
 import { UNTRAINED } from "../checkpoint.ts";
+import { workerInfo } from "../info.ts";
 import { PYTHON } from "../python.ts";
 import { bytesOf, differences } from "../image/random.ts";
 
@@ -59,7 +60,7 @@ describe.each([
       python,
       logger: { debug: tell, info: tell, warn: tell, error: tell },
     });
-    const { attestation, weights, threads } = classifier.info();
+    const { attestation, weights, threads } = workerInfo(classifier);
     expect(attestation.worker.every((name) => left.test(name))).toBe(true);
     expect(attestation.node.some((name) => left.test(name))).toBe(false);
     expect(attestation.worker.length > 0 || attestation.resize["resize-bilinear-down"] === "vertical").toBe(

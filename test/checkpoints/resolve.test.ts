@@ -96,7 +96,7 @@ describe("a file of one's own", () => {
       trust: false,
       seed: null,
       transforms: "IMAGENET1K_V2",
-      trained: true,
+      trained: null,
     });
     expect(await resolveCheckpoint(file, { trustCheckpoint: true })).toMatchObject({
       sha256: null,

@@ -19,6 +19,7 @@ import type { IsotorchError } from "../../src/base/errors.ts";
 import { preprocess } from "../../src/classification/oneshot.ts";
 import type { Handoff } from "../../src/classification/options.ts";
 import { failureOf } from "../failure.ts";
+import { workerInfo } from "../info.ts";
 import { CACHE_DIR, UNTRAINED } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
 
@@ -273,10 +274,16 @@ test("labels can be a file, as the tutorial reads it", async () => {
 test("two workers give the bits of one, and both are in info()", async () => {
   await using two = await createClassifier({ ...UNTRAINED, workers: 2 });
   expect(await two.classify(PICTURES)).toEqual(await classifier.classify(PICTURES));
-  const { workers } = two.info();
+  const { workers } = workerInfo(two);
   expect(new Set(workers.map(({ pid }) => pid)).size).toBe(2);
   expect(workers.map(({ threads }) => threads)).toEqual([2, 2]);
   expect(two.health().workers.map(({ ready }) => ready)).toEqual([true, true]);
+});
+
+test("whether a file of one's own has learnt anything, nobody knows", async () => {
+  await using own = await createClassifier({ ...UNTRAINED, weights: CHECKPOINT, trustCheckpoint: true });
+  const { weights } = workerInfo(own);
+  expect(weights).toMatchObject({ name: CHECKPOINT, path: CHECKPOINT, trained: null });
 });
 
 test("a closed classifier refuses at once", async () => {

@@ -15,6 +15,7 @@ import type { OurOptions } from "../../src/parity/ours.ts";
 import { Reference } from "../../src/parity/reference.ts";
 import type { Refusal, Traced } from "../../src/parity/stages.ts";
 import { UNTRAINED } from "../checkpoint.ts";
+import { workerInfo } from "../info.ts";
 import { PYTHON } from "../python.ts";
 
 const PHOTOGRAPH = fileURLToPath(new URL("../../examples/images/balloons.jpg", import.meta.url));
@@ -39,7 +40,7 @@ let scratch: string;
 beforeAll(async () => {
   scratch = mkdtempSync(join(tmpdir(), "parity-broken-test-"));
   classifier = await createClassifier(UNTRAINED);
-  const { weights, threads } = classifier.info();
+  const { weights, threads } = workerInfo(classifier);
   reference = await Reference.start({
     python: PYTHON,
     checkpoint: weights.path,
@@ -117,7 +118,7 @@ describe("broken on purpose, the ladder names", () => {
 
 describe("the reference", () => {
   test("refuses a checkpoint with another hash", async () => {
-    const { path } = classifier.info().weights;
+    const { path } = workerInfo(classifier).weights;
     const start = Reference.start({ python: PYTHON, checkpoint: path, sha256: "0".repeat(64) });
     await expect(start).rejects.toMatchObject({ code: "CHECKPOINT_CORRUPT" });
   });

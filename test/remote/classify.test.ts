@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { createClassifier } from "../../src/classification/classifier.ts";
+import { PACKAGE_VERSION } from "../../src/base/version.ts";
+import { specOf } from "../../src/checkpoints/table.ts";
 import { readHeader } from "../../src/image/format.ts";
 import { referenceDigests } from "../../src/image/attest/built-in.ts";
 import { preprocess } from "../../src/classification/oneshot.ts";
@@ -74,6 +76,7 @@ describe("an isotorch server", () => {
       remote: {
         urls: [server.url],
         server: { name: "isotorch", version: "7" },
+        model: "resnet101",
         percentages: "torch",
         labels: "server",
       },
@@ -180,11 +183,42 @@ describe("a server of others", () => {
     expect(best?.index).toBe(logits.indexOf(Math.max(...logits)));
     expect(best?.score).toBeCloseTo(probabilitiesOf(logits)[best!.index]!, 6);
     expect(classifier.info()).toMatchObject({
-      device: "unknown",
-      weights: { sha256: "unknown", trained: null },
       remote: { server: { name: "triton" }, percentages: "node", labels: "package" },
     });
     expect(best?.label).not.toMatch(/^label/);
+  });
+
+  test.each([
+    ["its name", { name: "triton" }, "triton 7"],
+    ["nothing of itself", { metadata: { extensions: [] } }, "the server"],
+  ])("that says %s: info() has what Node knows, and nothing stands for the rest", async (_, says, who) => {
+    const server = await fakeServer({ model: TRITON, ...says });
+    const info = (await remote(server)).info();
+    expect(info).toEqual({
+      package: PACKAGE_VERSION,
+      environment: "remote",
+      environmentReason: "the server has its own",
+      versions: {},
+      deviceReason: `${who} at ${server.url} chose it`,
+      handoff: "tensor",
+      weights: { trained: null, transforms: "IMAGENET1K_V1" },
+      spec: specOf("IMAGENET1K_V1"),
+      classes: 1_000,
+      warmupMs: expect.any(Number),
+      attestation: expect.objectContaining({ source: "reference" }),
+      remote: {
+        urls: [server.url],
+        server: "metadata" in says ? {} : { name: "triton", version: "7" },
+        model: "resnet101",
+        inputs: { tensor: "INPUT__0" },
+        outputs: { logits: "OUTPUT__0" },
+        percentages: "node",
+        labels: "package",
+      },
+    });
+    // `toEqual` takes a key without a value for none.
+    expect(JSON.parse(JSON.stringify(info))).toStrictEqual(info);
+    expect(JSON.stringify(info)).not.toContain("unknown");
   });
 
   test("gets no pixels and no files: it may read them in another way", async () => {
@@ -198,6 +232,15 @@ describe("a server of others", () => {
 });
 
 describe("what does not fit is refused at creation:", () => {
+  test("servers of two kinds, of which one does not say what it is", async () => {
+    const servers = [
+      await fakeServer({ name: "triton", model: TRITON }),
+      await fakeServer({ metadata: { extensions: [] }, model: TRITON }),
+    ];
+    const { code, message } = await failureOf(remote(servers));
+    expect([code, message]).toEqual(["REMOTE_MISMATCH", expect.stringContaining("without a name")]);
+  });
+
   const [input] = TRITON.inputs;
   const [output] = TRITON.outputs;
   test.each([

@@ -43,10 +43,12 @@ export interface Seen {
 export interface FakeServerOptions {
   /** @default "isotorch" */
   readonly name?: string;
+  /** What the server says of itself. @default its name and the version 7 */
+  readonly metadata?: object;
   /** @default those of an isotorch server */
   readonly model?: object;
   /** Of `/status`; undefined answers 404. */
-  readonly network?: object;
+  readonly network?: object | undefined;
   /** What is done instead of answering well, where it returns true. The first request is the look at creation. */
   readonly instead?: (seen: Seen, response: ServerResponse, count: number) => boolean | Promise<boolean>;
   readonly token?: string;
@@ -108,6 +110,7 @@ export const NETWORK: Readonly<Record<string, unknown>> = {
 
 export async function fakeServer(options: FakeServerOptions = {}): Promise<FakeServer> {
   const { name = "isotorch", model = OURS, token } = options;
+  const metadata = options.metadata ?? { name, version: "7", extensions: ["binary_tensor_data"] };
   const network = "network" in options ? options.network : NETWORK;
   const seen: Seen[] = [];
   let count = 0;
@@ -117,7 +120,7 @@ export async function fakeServer(options: FakeServerOptions = {}): Promise<FakeS
       void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) {
       json({ error: "Who are you? Send the token.", code: "UNAUTHORIZED", hint: "Send the token." }, 401);
-    } else if (path === "/v2") json({ name, version: "7", extensions: ["binary_tensor_data"] });
+    } else if (path === "/v2") json(metadata);
     else if (path === "/v2/models/resnet101") json(model);
     else if (path === "/v2/models/resnet101/ready") {
       if (fake.ready !== "silent") json({}, fake.ready ? 200 : 503);

@@ -190,6 +190,6 @@ function included(list: unknown): NonNullable<ClassifyOptions["include"]> {
 }
 
 function sayUntrained(classifier: Classifier): void {
-  const { name, trained } = classifier.info().weights;
+  const { name = "The server's network", trained } = classifier.info().weights;
   if (trained === false) say(`${name}: an untrained network, its labels mean nothing.\n`, process.stderr);
 }

@@ -76,7 +76,7 @@ function text(directory: string, result: EvalResult): string {
     `${directory}: ${count(pictures, "picture")} in ${count(folders, "class folder")}, named by ${naming}`,
     ...(resumed > 0 ? [`${resumed} of them were answered before`] : []),
     ...(info.weights.trained === false
-      ? [`${info.weights.name}: an untrained network, its figures mean nothing`]
+      ? [`${info.weights.name ?? "The server's network"}: an untrained network, its figures mean nothing`]
       : []),
     `top-1  ${percent(result.top1)}  (${result.correct1} of ${evaluated})`,
     `top-5  ${percent(result.top5)}  (${result.correct5} of ${evaluated})`,

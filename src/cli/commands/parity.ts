@@ -3,6 +3,7 @@ import { shownName } from "../../base/text/names.ts";
 import { say } from "../terminal/terminal.ts";
 import { shown, shownValue } from "../../base/text/shown.ts";
 import { createClassifier } from "../../classification/classifier.ts";
+import { ofWorker } from "../../classification/info.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import type { Handoff } from "../../classification/options.ts";
 import { FLOAT32_TOLERANCE } from "../../parity/compare/closeness.ts";
@@ -67,7 +68,8 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
       rest["network"] === true ? await createClassifier({ ...options, handoff: kind }) : undefined;
     const replayOptions = { handoff: kind, tolerance, ...(classifier && { classifier }) };
     const { reference, weights, pictures } = golden.list;
-    const about = { source: "replay" as const, ours: ourSide(classifier?.info()), reference, weights };
+    const info = classifier && ofWorker(classifier.info(), "Parity");
+    const about = { source: "replay" as const, ours: ourSide(info), reference, weights };
     const replayed = each(pictures, (picture) => replay(golden, picture, replayOptions), signal);
     return await report({ pictures: replayed, about, tolerance }, output);
   }

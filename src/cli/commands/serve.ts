@@ -2,6 +2,7 @@
 import { say } from "../terminal/terminal.ts";
 import { shown, shownValue } from "../../base/text/shown.ts";
 import { createClassifier } from "../../classification/classifier.ts";
+import { ofWorker } from "../../classification/info.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import { limitsOf } from "../../image/source/limits.ts";
 import { createServer } from "../../server.ts";
@@ -46,7 +47,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     classifier,
     limits: { ...ofPicture, pictureBytes: bytes },
   });
-  const { weights, device } = classifier.info();
+  const { weights, device } = ofWorker(classifier.info(), "`serve`");
   const untrained = weights.trained === false ? " (untrained: its labels mean nothing)" : "";
   say(`resnet101, ${weights.name}${untrained}, on ${device}: ${server.pageUrl}\n`);
   if (!signal.aborted)

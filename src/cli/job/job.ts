@@ -129,7 +129,7 @@ async function checkConditions(path: string, conditions: Conditions, isBegun: bo
     const [before, now] = [JSON.stringify(known[name]), JSON.stringify(value)];
     if (before !== now)
       throw invalid(
-        `${shown(path)} was begun with ${shown(name)} ${before ?? "unset"}, and now it is ${now}.`,
+        `${shown(path)} was begun with ${shown(name)} ${before ?? "unset"}, and now it is ${now ?? "unset"}.`,
       );
   }
 }

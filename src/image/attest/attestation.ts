@@ -20,6 +20,11 @@ export interface Attestation {
   readonly resize: Readonly<Record<string, Axis>>;
 }
 
+/** What was compared, and what the environment itself made of each kind and step: digests, 16 hex digits. */
+export interface AttestedEnvironment extends Attestation {
+  readonly digests: Digests;
+}
+
 /** Compares an environment's digests with those of Node. */
 export function attest(
   theirs: Digests,

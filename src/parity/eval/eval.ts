@@ -5,9 +5,9 @@ import { createClassifier } from "../../classification/classifier.ts";
 import type { Classifier } from "../../classification/classifier.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import type { IsotorchErrorCode } from "../../base/errors.ts";
+import type { ClassifierInfo } from "../../classification/info.ts";
 import { readLabels } from "../../classification/labels/labels.ts";
 import type { ClassifierOptions, ClassifyOptions } from "../../classification/options.ts";
-import type { WorkerInfo } from "../../worker/start.ts";
 import { EvalLog } from "./log.ts";
 import type { EvalAnswer, EvalConditions, EvalFailure, EvalRecord } from "./log.ts";
 import { readImageFolder } from "./imagefolder.ts";
@@ -50,7 +50,7 @@ export interface EvalResult extends EvalFigures {
   readonly naming: FolderNaming;
   readonly failures: readonly EvalFailure[];
   readonly samples: readonly Sample[];
-  readonly info: WorkerInfo;
+  readonly info: ClassifierInfo;
 }
 
 const TOP = 5;
@@ -204,14 +204,17 @@ class Tally {
   }
 }
 
-function conditionsOf(info: WorkerInfo, image: NonNullable<EvalOptions["image"]>): EvalConditions {
+/** A condition that a server does not say. */
+const UNSAID = "unknown";
+
+function conditionsOf(info: ClassifierInfo, image: NonNullable<EvalOptions["image"]>): EvalConditions {
   return {
-    weights: info.weights.sha256,
+    weights: info.weights.sha256 ?? UNSAID,
     transforms: info.weights.transforms,
-    torch: info.versions["torch"] ?? "unknown",
-    device: info.device,
-    threads: String(info.threads),
-    precision: info.precision,
+    torch: info.versions["torch"] ?? UNSAID,
+    device: info.device ?? UNSAID,
+    threads: String(info.threads ?? UNSAID),
+    precision: info.precision ?? UNSAID,
     exif: image.exif ?? "ignore",
     icc: image.icc ?? "ignore",
     mode: image.mode ?? "convert-rgb",

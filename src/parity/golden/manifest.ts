@@ -3,6 +3,8 @@ import { shown } from "../../base/text/shown.ts";
 import { readFile } from "node:fs/promises";
 import { cpus, release } from "node:os";
 import { IsotorchError, messageOf } from "../../base/errors.ts";
+import type { ClassifierInfo } from "../../classification/info.ts";
+import type { AttestedEnvironment } from "../../image/attest/attestation.ts";
 import { decoderVersions } from "../../image/decode/decode.ts";
 import type { Handoff } from "../../classification/options.ts";
 import { PACKAGE_VERSION } from "../../base/version.ts";
@@ -10,7 +12,6 @@ import { hashFile } from "../../checkpoints/download.ts";
 import { writeOutput } from "../../base/files/output.ts";
 import { isRecord } from "../../base/files/json.ts";
 import type { WireSpec } from "../../protocol/messages.ts";
-import type { AttestedEnvironment, WorkerInfo } from "../../worker/start.ts";
 
 /** A picture by its name and what it holds. */
 export interface ManifestPicture {
@@ -28,16 +29,21 @@ export interface Manifest {
   readonly platform: string;
   readonly kernel: string;
   readonly cpu: string;
-  readonly model: string;
-  readonly weights: { readonly name: string; readonly sha256: string; readonly transforms: string };
+  /** Absent, as what is optional below, where a remote server does not say it. */
+  readonly model?: string | undefined;
+  readonly weights: {
+    readonly name?: string | undefined;
+    readonly sha256?: string | undefined;
+    readonly transforms: string;
+  };
   /** The Python side: python, torch, torchvision, pillow, libjpeg, onednn, cuda and the like. */
   readonly versions: Readonly<Record<string, string>>;
   /** The Node side: sharp, libvips and the libraries in it. */
   readonly decoder: Readonly<Record<string, string>>;
-  readonly device: string;
-  readonly deviceName: string;
-  readonly threads: number;
-  readonly precision: string;
+  readonly device?: string | undefined;
+  readonly deviceName?: string | undefined;
+  readonly threads?: number | undefined;
+  readonly precision?: string | undefined;
   readonly handoff: Handoff;
   readonly spec: WireSpec;
   /** What Node did itself, what it left to the environment, and what that made of each kind and step. */
@@ -52,7 +58,7 @@ export interface ManifestRun {
 }
 
 /** The manifest of a run: every value is measured or answered, none assumed. */
-export function createManifest(info: WorkerInfo, { handoff, pictures }: ManifestRun): Manifest {
+export function createManifest(info: ClassifierInfo, { handoff, pictures }: ManifestRun): Manifest {
   const { name, sha256, transforms } = info.weights;
   return {
     manifest: 1,

@@ -4,10 +4,11 @@ import { fileURLToPath } from "node:url";
 import { createClassifier } from "../../classification/classifier.ts";
 import type { Classification } from "../../classification/classifier.ts";
 import { IsotorchError } from "../../base/errors.ts";
+import { ofWorker } from "../../classification/info.ts";
 import { chooseLabels, readLabelFile } from "../../classification/labels/labels.ts";
 import type { LabelFile } from "../../classification/labels/labels.ts";
 import type { ClassifierOptions } from "../../classification/options.ts";
-import type { WorkerInfo } from "../../worker/start.ts";
+import type { WorkerInfo } from "../../worker/info.ts";
 import { floatsFrom, runScript } from "./process.ts";
 import { tutorialSteps } from "./steps.ts";
 import type { TutorialFacts, TutorialStep } from "./steps.ts";
@@ -97,7 +98,7 @@ async function answer(image: string, options: ClassifierOptions) {
   const include = { logits: true, tensor: true, pixels: true };
   const call = { topK: 0, include, ...(options.signal && { signal: options.signal }) };
   const result = await classifier.classifyDetailed(image, call);
-  return { info: classifier.info(), models: await classifier.models(), result };
+  return { info: ofWorker(classifier.info(), "The tutorial"), models: await classifier.models(), result };
 }
 
 function evaluated(logits: Float32Array, top: readonly Classification[]): Answer {

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Classifier } from "../../classification/classifier.ts";
+import { ofWorker } from "../../classification/info.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import { sniffFormat } from "../../image/decode/sniff.ts";
 import { resolveAgainst } from "../../parity/against.ts";
@@ -115,7 +116,7 @@ export class Comparer {
 
   async #process(): Promise<Reference> {
     if (this.#closed) throw new IsotorchError("CLOSED", "The server is shutting down.");
-    const info = this.#classifier.info();
+    const info = ofWorker(this.#classifier.info(), "A comparison");
     const { path, sha256, transforms } = info.weights;
     if (this.#reference !== undefined && this.#reference.of !== sha256) await this.#end(); // the weights were swapped
     if (this.#reference === undefined) {

@@ -140,9 +140,9 @@ function workerFamilies(classifier: Classifier): Family[] {
         [
           {
             version: PACKAGE_VERSION,
-            weights: weights.name,
-            device,
-            precision,
+            weights: weights.name ?? "",
+            device: device ?? "",
+            precision: precision ?? "",
             torch: versions["torch"] ?? "",
           },
           1,

@@ -49,10 +49,13 @@ function render() {
   document.querySelector("#phase").textContent = words().phases[phase] ?? phase;
   document.querySelector("#untrained").hidden = network.trained !== false;
   const facts = {
-    network: network.model,
-    weights: network.weights,
-    sha256: `${network.sha256.slice(0, 16)}…`,
-    device: words().threads(network.device, network.threads),
+    network: network.model ?? "—",
+    weights: network.weights ?? "—",
+    sha256: network.sha256 === undefined ? "—" : `${network.sha256.slice(0, 16)}…`,
+    device:
+      network.threads === undefined
+        ? (network.device ?? "—")
+        : words().threads(network.device ?? "—", network.threads),
     torch: network.versions.torch ?? "—",
     starts: worker.starts,
     queue: `${worker.waiting}, ${worker.inFlight}`,

@@ -18,7 +18,7 @@ export function compareRoutes(app: Routes, parts: Parts): void {
 }
 
 async function compared(request: HttpRequest, { comparer, options }: Parts): Promise<object> {
-  if (comparer === undefined) {
+  if (comparer === undefined || options.classifier.info().environment === "remote") {
     throw new HttpProblem(
       "NOT_IMPLEMENTED",
       "This server has no plain PyTorch to compare with.",

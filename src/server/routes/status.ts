@@ -11,8 +11,8 @@ export function statusOf({ options, admission, comparer }: Parts): object {
   const { classifier } = options;
   const { phase, ready, starts, recentExits, waiting, inFlight, lastFailure } = classifier.health();
   const { submitted, succeeded, failed, redelivered } = classifier.stats();
-  const { device, deviceName, threads, threadsReason, precision, model, versions, weights, spec } =
-    classifier.info();
+  const info = classifier.info();
+  const { device, deviceName, threads, threadsReason, precision, model, versions, weights, spec } = info;
   return {
     version: PACKAGE_VERSION,
     ready: ready && !admission.isClosed,
@@ -21,7 +21,7 @@ export function statusOf({ options, admission, comparer }: Parts): object {
     calls: { submitted, succeeded, failed, redelivered },
     network: {
       model,
-      weights: weights.name.split(/[/\\]/).at(-1), // the name of a custom file, not where it lies
+      weights: weights.name?.split(/[/\\]/).at(-1), // the name of a custom file, not where it lies
       sha256: weights.sha256,
       trained: weights.trained,
       device,
@@ -33,6 +33,6 @@ export function statusOf({ options, admission, comparer }: Parts): object {
       resize: spec.resize,
       crop: spec.crop,
     },
-    compare: comparer !== undefined,
+    compare: comparer !== undefined && info.environment !== "remote",
   };
 }
