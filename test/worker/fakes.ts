@@ -67,7 +67,7 @@ function tokenFrame(tokens: readonly number[]): Frame {
 
 /** The tokens in a reply. */
 export function tokensOf({ frames }: Reply): number[] {
-  const [frame] = frames.filter(({ name }) => name === "tokens");
+  const frame = frames.find(({ name }) => name === "tokens");
   return Array.from(new BigInt64Array(Uint8Array.from(frame?.data ?? []).buffer), Number);
 }
 

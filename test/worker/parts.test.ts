@@ -32,9 +32,9 @@ async function start(policy: Partial<SupervisionPolicy> = {}): Promise<Superviso
 }
 
 /** The worker of this start, once it has a request. */
-async function asked(start: number): Promise<FakeSession> {
-  await expect.poll(() => sessions[start - 1]?.asked.size ?? 0, { interval: 5 }).toBeGreaterThan(0);
-  return sessions[start - 1]!;
+async function asked(startNumber: number): Promise<FakeSession> {
+  await expect.poll(() => sessions[startNumber - 1]?.asked.size ?? 0, { interval: 5 }).toBeGreaterThan(0);
+  return sessions[startNumber - 1]!;
 }
 
 interface Listening {
