@@ -11,6 +11,7 @@ from isotorch_worker.imports import import_failure
 _MODULES = (
     "runtime.compute",
     "runtime.device",
+    "pictures.transforms",
     "tasks.image_classification.infer",
     "tasks.image_classification.job",
     "runtime.model",

@@ -29,11 +29,10 @@ from isotorch_worker.protocol.wire import (
     MAX_FRAME_BYTES,
     MAX_FRAMES,
     REQUESTS,
-    Descriptor,
-    Frames,
     Message,
     Payload,
     address_of,
+    byte_frame,
     clip,
     decode,
     encode,
@@ -262,8 +261,3 @@ def error_message(error: WorkerError, request_id: int, generation: int) -> Messa
     hint = None if error.hint is None else clip(error.hint, 1000)
     fields = {"code": error.code, "message": clip(error.message), "hint": hint}
     return Message("error", request_id, generation, fields, byte_frame("traceback", raw))
-
-
-def byte_frame(name: str, data: Payload) -> Frames:
-    """A frame of raw bytes, keyed as Message.frames wants it."""
-    return {name: (Descriptor(name, "|u1", (len(data),)), data)}

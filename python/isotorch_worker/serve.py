@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from isotorch_worker import lifetime
 from isotorch_worker.background import BackgroundImport
-from isotorch_worker.channel import Channel, byte_frame, error_message
+from isotorch_worker.channel import Channel, error_message
 from isotorch_worker.imports import import_failure
 from isotorch_worker.inbox import Request, Stopped
 from isotorch_worker.protocol.errors import (
@@ -24,10 +24,10 @@ from isotorch_worker.protocol.errors import (
     WorkerError,
 )
 from isotorch_worker.protocol.table import exit_status
-from isotorch_worker.protocol.wire import Descriptor, Frames, Message
+from isotorch_worker.protocol.wire import Descriptor, Frames, Message, byte_frame
 from isotorch_worker.runtime.batch import runs
-from isotorch_worker.runtime.load import Session, load
 from isotorch_worker.startup import Startup
+from isotorch_worker.tasks.image_classification.load import Session, load
 
 if TYPE_CHECKING:
     from isotorch_worker.pictures.picture_pool import Pictures
@@ -65,7 +65,7 @@ class Worker:
         self._imports = imports
         self._session: Session | None = None
         self._exit_code: int | None = None
-        self._under_way: deque[tuple[Running, list[Row]]] = deque()
+        self._under_way: deque[tuple[Running[Any], list[Row]]] = deque()
         self._answers = 0
         self._pictures: Pictures | None = None
         self._pictures_lock = threading.Lock()
@@ -197,13 +197,13 @@ class Worker:
         else:
             return
         from isotorch_worker.pictures.picture_pool import Pictures
-        from isotorch_worker.pictures.picture_reader import Task
+        from isotorch_worker.pictures.picture_reader import Encoded
 
         with self._pictures_lock:
             self._pictures = self._pictures or Pictures()
         data = request.message.frames["encoded"][1]
-        task = Task(data, fields["maxPixels"], spec, until=request.until, **how)
-        request.decoding = self._pictures.submit(task)
+        encoded = Encoded(data, fields["maxPixels"], spec, until=request.until, **how)
+        request.decoding = self._pictures.submit(encoded)
         # It may have been cancelled meanwhile, by the other thread.
         if request.cancelled:
             request.decoding.cancel()
@@ -271,7 +271,7 @@ def _check_still_wanted(request: Request) -> None:
 def _attest_reply(request: Request) -> Message:
     if request.message.type != "attest":
         raise ProtocolError(f"{request.message.type} came before load")
-    from isotorch_worker.runtime.attest import attestation
+    from isotorch_worker.pictures.attest import attestation
 
     queue = (time.monotonic() - request.received) * 1000
     text = json.dumps(attestation(request.message.fields["spec"]))
@@ -290,7 +290,7 @@ def _decode_reply(request: Request) -> Message:
     timings = {"decode": decoded.decode}
     spec: Mapping[str, Any] | None = request.message.fields["spec"]
     if spec is not None and decoded.cropped is not None:
-        from isotorch_worker.tasks.image_classification.infer import normalized_bytes
+        from isotorch_worker.pictures.transforms import normalized_bytes
 
         began = time.perf_counter()
         tensor = normalized_bytes(decoded.cropped, spec)

@@ -12,10 +12,12 @@ from torch import Tensor
 
 from isotorch_worker.inbox import Request
 from isotorch_worker.pictures.picture_reader import Decoded
+from isotorch_worker.pictures.transforms import normalized_bytes
 from isotorch_worker.protocol.schema import INCLUDES
 from isotorch_worker.protocol.wire import Descriptor, Frames, Message, Payload
 from isotorch_worker.runtime.compute import Computed, Running
 from isotorch_worker.tasks.image_classification import infer
+from isotorch_worker.tasks.image_classification.infer import Ranking
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Job:
         pictures = _pictures(request.message) if decoded is None else _picture(decoded, spec)
         self.rows = [Row(self, picture) for picture in pictures.split(1)]
         self.settled = False
-        self._parts: list[tuple[Computed, int]] = []
+        self._parts: list[tuple[Computed[Ranking], int]] = []
         self._batch = 0
         self._timings = {
             "queue": 0.0,
@@ -51,7 +53,7 @@ class Job:
             "rank": 0.0,
         }
 
-    def add(self, computed: Computed, row: int, running: Running) -> bool:
+    def add(self, computed: Computed[Ranking], row: int, running: Running[Ranking]) -> bool:
         """Take row number ``row`` of what was computed; whether the answer is complete."""
         timings = self._timings
         if not self._parts:
@@ -69,7 +71,7 @@ class Job:
         logits = _joined([computed.logits[row : row + 1] for computed, row in self._parts])
         infer.check_finite(logits)
         parts = [computed.ranking.part(slice(row, row + 1), fields["topK"]) for computed, row in self._parts]
-        ranking = infer.Ranking(*(_joined(list(tensors)) for tensors in zip(*parts)))
+        ranking = Ranking(*(_joined(list(tensors)) for tensors in zip(*parts)))
         tensors = ranking._asdict()
         wanted = [
             "indices",
@@ -87,7 +89,7 @@ class Job:
 def _picture(decoded: Decoded, spec: Mapping[str, Any]) -> Tensor:
     if decoded.cropped is None:
         raise ValueError("the picture was not cropped")
-    return infer.normalized_bytes(decoded.cropped, spec)
+    return normalized_bytes(decoded.cropped, spec)
 
 
 def _pictures(message: Message) -> Tensor:

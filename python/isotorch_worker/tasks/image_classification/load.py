@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from isotorch_worker.background import BackgroundImport
-from isotorch_worker.channel import Channel, byte_frame
+from isotorch_worker.channel import Channel
 from isotorch_worker.checkpoints.checkpoint import CheckpointReader, made_digest
 from isotorch_worker.checkpoints.reader import Contents
 from isotorch_worker.protocol.schema import clip
-from isotorch_worker.protocol.wire import Message
+from isotorch_worker.protocol.wire import Message, byte_frame
 
 if TYPE_CHECKING:
     import torch
 
     from isotorch_worker.runtime.compute import Computer
+    from isotorch_worker.tasks.image_classification.infer import Ranking
 
 REPORT_SECONDS = 0.5
 _SMALL = 32
@@ -35,7 +36,7 @@ class Session:
     network: torch.nn.Module
     device: torch.device
     spec: dict[str, Any]
-    computer: Computer
+    computer: Computer[Ranking]
 
 
 def load(
@@ -60,7 +61,8 @@ def load(
         imports.finish()
     from isotorch_worker.checkpoints import untrained
     from isotorch_worker.environment import probe
-    from isotorch_worker.runtime import attest, compute, model, precision
+    from isotorch_worker.pictures import attest
+    from isotorch_worker.runtime import compute, model, precision
     from isotorch_worker.runtime import device as devices
     from isotorch_worker.runtime.threads import set_threads
     from isotorch_worker.tasks.image_classification import infer
@@ -92,7 +94,7 @@ def load(
 
     network = precision.apply_precision(network, wanted["precision"], device, spec["crop"], tell)
     computer = compute.prepare(
-        network, device, spec, wanted["precision"], wanted["maxBatch"], threads, channel.log
+        network, infer.order, device, spec, wanted["precision"], wanted["maxBatch"], threads, channel.log
     )
     channel.make_room(computer.limit.most, 3 * spec["crop"] ** 2 * 4)
     if (warning := precision.caution(wanted["precision"], device)) is not None:
