@@ -84,14 +84,14 @@ class Channel:
         return self._requests.next(wait)
 
     def again(self, request: Request) -> None:
-        """Give a request back to ``next``: its picture is decoded now. Any thread."""
+        """Give a request back to ``next``: it is prepared now. Any thread."""
         self._requests.put_back(request)
 
-    def make_room(self, pictures: int, picture_bytes: int) -> None:
-        """Hold what two batches need, of so many pictures of so many bytes, and encoded pictures besides."""
+    def make_room(self, inputs: int, input_bytes: int) -> None:
+        """Hold what two batches need, of so many inputs of so many bytes, and what is prepared besides."""
         with self._pending_lock:
-            self._max_waiting = max(MAX_WAITING, BATCHES * pictures + MAX_APART)
-            self._max_waiting_bytes = max(MAX_WAITING_BYTES, BATCHES * pictures * picture_bytes)
+            self._max_waiting = max(MAX_WAITING, BATCHES * inputs + MAX_APART)
+            self._max_waiting_bytes = max(MAX_WAITING_BYTES, BATCHES * inputs * input_bytes)
 
     def log(self, level: str, text: str) -> None:
         """Tell the controller's logger. Main thread only."""

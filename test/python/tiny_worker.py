@@ -11,9 +11,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
 
-from isotorch_worker import __main__, serve
+from isotorch_worker import __main__
 from isotorch_worker.protocol.wire import Message, byte_frame
-from isotorch_worker.tasks.image_classification.load import Session
+from isotorch_worker.task import Registry
+from isotorch_worker.tasks.image_classification.session import Session
+from isotorch_worker.tasks.registry import registry
 
 
 def load(channel, message, imports=None):
@@ -62,6 +64,10 @@ def load(channel, message, imports=None):
     return Session(Tiny(), device, spec, computer), ready
 
 
+def tiny() -> Registry:
+    """What every worker can do, with a load of its own."""
+    return registry()._replace(loads={"image-classification": load})
+
+
 if __name__ == "__main__":
-    serve.load = load
-    os._exit(__main__.main(["serve"]))
+    os._exit(__main__.main(["serve"], tiny))

@@ -50,6 +50,10 @@ class Decoding:
         """Whether it has its outcome already."""
         return self.future.done()
 
+    def when_over(self, call: Callable[[], None]) -> None:
+        """Call once it has, on whichever thread; at once where it has already."""
+        self.future.add_done_callback(lambda _: call())
+
     @property
     def due(self) -> float | None:
         """When something has to be done about it, on time.monotonic()."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from isotorch_worker.pictures.picture_child import Child, Ended
 from isotorch_worker.protocol.errors import DecodeFailed, OutOfMemory, WorkerError
@@ -18,8 +17,7 @@ _TRIES = 2
 _MARGIN_SECONDS = 10
 
 
-@dataclass(frozen=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A picture file, how it is read (as ``decode_picture``), and what is wanted of it.
 
     With a ``spec`` that is the picture resized and cropped, with ``picture`` as it is in the file. What is
@@ -36,8 +34,7 @@ class Encoded:
     until: float | None = None
 
 
-@dataclass(frozen=True)
-class Decoded:
+class Decoded(NamedTuple):
     """RGB bytes of the picture and of its crop, where they were wanted; the milliseconds of both steps."""
 
     width: int

@@ -36,7 +36,8 @@ from isotorch_worker.protocol.wire import Message
 from isotorch_worker.ray.observe import Observer, Seen
 from isotorch_worker.runtime.compute import Running
 from isotorch_worker.tasks.image_classification import infer
-from isotorch_worker.tasks.image_classification.load import Session, load
+from isotorch_worker.tasks.image_classification.load import load
+from isotorch_worker.tasks.image_classification.session import Session
 
 APP = "isotorch"
 MOST = 8

@@ -1,4 +1,4 @@
-"""One `infer` on its way: its pictures as rows for the network, and its answer, part by part."""
+"""One `classify` on its way: its pictures as rows for the network, and its answer, part by part."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 
 from isotorch_worker.inbox import Request
+from isotorch_worker.pictures.picture_pool import Decoding
 from isotorch_worker.pictures.picture_reader import Decoded
 from isotorch_worker.pictures.transforms import normalized_bytes
 from isotorch_worker.protocol.schema import INCLUDES
 from isotorch_worker.protocol.wire import Descriptor, Frames, Message, Payload
 from isotorch_worker.runtime.compute import Computed, Running
+from isotorch_worker.task import Outcome, Result
 from isotorch_worker.tasks.image_classification import infer
 from isotorch_worker.tasks.image_classification.infer import Ranking
 
@@ -34,16 +36,15 @@ class Row:
 
 
 class Job:
-    """A request whose pictures are prepared; ``add`` takes what was computed, ``reply`` is the answer."""
+    """A request whose pictures are prepared; ``add`` takes what was computed, ``outcome`` is the answer."""
 
     def __init__(self, request: Request, spec: Mapping[str, Any]) -> None:
         """Raises BadTensor, or why its picture, which the picture processes had, was not decoded."""
         began = time.perf_counter()
         self.request = request
-        decoded = request.decoding.future.result() if request.decoding is not None else None
+        decoded = request.preparing.future.result() if isinstance(request.preparing, Decoding) else None
         pictures = _pictures(request.message) if decoded is None else _picture(decoded, spec)
         self.rows = [Row(self, picture) for picture in pictures.split(1)]
-        self.settled = False
         self._parts: list[tuple[Computed[Ranking], int]] = []
         self._batch = 0
         self._timings = {
@@ -65,8 +66,14 @@ class Job:
         self._batch = max(self._batch, running.count)
         return len(self._parts) == len(self.rows)
 
-    def reply(self) -> Message:
-        """The `result`. Raises NonFiniteOutput."""
+    def outcome(self) -> Outcome:
+        """The answer, or NonFiniteOutput."""
+        try:
+            return self._result()
+        except Exception as error:
+            return error
+
+    def _result(self) -> Result:
         fields = self.request.message.fields
         logits = _joined([computed.logits[row : row + 1] for computed, row in self._parts])
         infer.check_finite(logits)
@@ -80,10 +87,7 @@ class Job:
             *(name for name in INCLUDES if name in fields["include"]),
         ]
         frames: Frames = {name: _frame(name, {**tensors, "logits": logits}[name]) for name in wanted}
-        message = self.request.message
-        return Message(
-            "result", message.id, message.generation, {"timings": self._timings, "batch": self._batch}, frames
-        )
+        return Result(self._timings, frames, self._batch)
 
 
 def _picture(decoded: Decoded, spec: Mapping[str, Any]) -> Tensor:

@@ -1,42 +1,34 @@
-"""From a `load` to a network that is ready: device, checkpoint, precision, warm-up."""
+"""From a `load` to a network that classifies: device, checkpoint, precision, warm-up."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from isotorch_worker.background import BackgroundImport
 from isotorch_worker.channel import Channel
 from isotorch_worker.checkpoints.checkpoint import CheckpointReader, made_digest
-from isotorch_worker.checkpoints.reader import Contents
-from isotorch_worker.protocol.schema import clip
 from isotorch_worker.protocol.wire import Message, byte_frame
+from isotorch_worker.runtime.load import Loading
+from isotorch_worker.tasks.image_classification.session import Session
 
-if TYPE_CHECKING:
-    import torch
-
-    from isotorch_worker.runtime.compute import Computer
-    from isotorch_worker.tasks.image_classification.infer import Ranking
-
-REPORT_SECONDS = 0.5
+# What the load itself imports below. PyTorch comes first: all else is quick beside it.
+IMPORTS = (
+    "runtime.compute",
+    "runtime.device",
+    "pictures.transforms",
+    "tasks.image_classification.infer",
+    "tasks.image_classification.job",
+    "runtime.model",
+    "runtime.precision",
+    "environment.probe",
+    "runtime.threads",
+    "checkpoints.untrained",
+)
 _SMALL = 32
-# The header of `ready` has room for 4 KiB, of which versions take at most half.
-_REASON_BYTES = 1000
-
-
-@dataclass(frozen=True)
-class Session:
-    """What a successful load leaves behind."""
-
-    network: torch.nn.Module
-    device: torch.device
-    spec: dict[str, Any]
-    computer: Computer[Ranking]
 
 
 def load(
@@ -45,13 +37,8 @@ def load(
     """The session and the `ready` message; raises the WorkerError that says why there is none."""
     wanted = message.fields
     path = Path(wanted["checkpoint"])
-
-    def progress(phase: str, fraction: float | None = None) -> None:
-        channel.send(
-            Message("progress", message.id, channel.generation, {"phase": phase, "fraction": fraction})
-        )
-
-    progress("import")
+    loading = Loading(channel, message)
+    loading.progress("import")
     # What is there is read and hashed while torch is imported; a made checkpoint may have to be made first.
     seed: int | None = wanted["seed"]
     digest: str | None = wanted["sha256"] or (None if seed is None else made_digest(path))
@@ -72,43 +59,34 @@ def load(
     device, device_name, device_reason = devices.select_device(wanted["device"])
     if reader is None:
         # Only after the device: making takes seconds, a wrong device is found out at once.
-        progress("make")
+        loading.progress("make")
         made = untrained.ensure_untrained(path, cast("int", seed))
         reader = CheckpointReader(path, made, trust=False)
     beside = ThreadPoolExecutor(1, "attest")
     attested = beside.submit(attest.attestation, spec)
     beside.shutdown(wait=False)
-    contents, sha256 = _wait(reader, progress)
-    progress("build")
+    contents, sha256 = loading.read(reader)
+    loading.progress("build")
     network = model.build(wanted["model"])
-    progress("load")
+    loading.progress("load")
     model.load_state(network, contents.state_dict())
     # The network has its own copy: the file's bytes go back to the system here.
     del contents
-    remarks: list[str] = []
-
-    def tell(level: str, text: str) -> None:
-        channel.log(level, text)
-        if level == "warning":
-            remarks.append(text)
-
-    network = precision.apply_precision(network, wanted["precision"], device, spec["crop"], tell)
+    network = precision.apply_precision(network, wanted["precision"], device, spec["crop"], loading.tell)
     computer = compute.prepare(
         network, infer.order, device, spec, wanted["precision"], wanted["maxBatch"], threads, channel.log
     )
     channel.make_room(computer.limit.most, 3 * spec["crop"] ** 2 * 4)
     if (warning := precision.caution(wanted["precision"], device)) is not None:
-        tell("warning", warning)
-    # Logs go nowhere by default: what was not done as it was asked for is said where everybody sees it.
-    device_reason = clip("; ".join([device_reason, *remarks]), _REASON_BYTES)
-    progress("warm-up")
+        loading.tell("warning", warning)
+    loading.progress("warm-up")
     session = Session(network, device, spec, computer)
-    warmup = _warm_up(session, infer.forward, wanted["precision"])
+    warmup = _warm_up(session, wanted["precision"])
     fields: dict[str, Any] = {
         "versions": probe.runtime_versions(),
         "device": str(device),
         "deviceName": device_name,
-        "deviceReason": device_reason,
+        "deviceReason": loading.reason(device_reason),
         "threads": threads,
         "threadsReason": threads_reason,
         "precision": wanted["precision"],
@@ -125,20 +103,15 @@ def load(
     return session, Message("ready", message.id, channel.generation, fields, frames)
 
 
-def _wait(reader: CheckpointReader, progress: Callable[[str, float | None], None]) -> tuple[Contents, str]:
-    progress("verify", reader.fraction)
-    while not reader.wait(REPORT_SECONDS):
-        progress("verify", reader.fraction)
-    return reader.result()
-
-
-def _warm_up(session: Session, forward: Callable[..., torch.Tensor], precision: str) -> float:
+def _warm_up(session: Session, precision: str) -> float:
     """Make the device compute; returns the milliseconds that it took.
 
     On the CPU, at ``exact``, that is one convolution of the network: a whole pass takes as long as a picture
     and makes the first picture no faster.
     """
     import torch
+
+    from isotorch_worker.tasks.image_classification import infer
 
     size: int = session.spec["crop"]
     started = time.perf_counter()
@@ -147,7 +120,7 @@ def _warm_up(session: Session, forward: Callable[..., torch.Tensor], precision: 
         with torch.inference_mode():
             first(torch.zeros(1, 3, _SMALL, _SMALL, dtype=first.weight.dtype)).sum().item()
     else:
-        forward(session.network, torch.zeros(1, 3, size, size), session.device).cpu()
+        infer.forward(session.network, torch.zeros(1, 3, size, size), session.device).cpu()
     return (time.perf_counter() - started) * 1000
 
 
