@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 import torch
 from torch import Tensor
 
+from isotorch_worker.pictures.transforms import tensor_from_pixels
 from isotorch_worker.runtime import compute, model
 from isotorch_worker.runtime.copy import Transfer
 from isotorch_worker.runtime.device import largest_batch, select_device
@@ -54,11 +55,13 @@ class Bench:
         self.checks.append({"name": name, "passed": passed, **found})
         print(f"{'ok  ' if passed else 'FAIL'} {name} {found or ''}", flush=True)
 
-    def computer(self, precision: str, most: int = 0) -> compute.Computer:
+    def computer(self, precision: str, most: int = 0) -> compute.Computer[infer.Ranking]:
         network = model.build()
         network.load_state_dict(self.on_cpu.state_dict())
         network = apply_precision(network, precision, self.device, 224, _log)
-        made = compute.prepare(network, self.device, SPEC, precision, most, torch.get_num_threads(), _log)
+        made = compute.prepare(
+            network, infer.order, self.device, SPEC, precision, most, torch.get_num_threads(), _log
+        )
         made.improve()
         return made
 
@@ -70,7 +73,7 @@ class Bench:
         for name, pixels in (("every value", ramp), ("a picture", self.pictures[0])):
             found = transfer.to_device([pixels]).cpu()
             self.check(
-                f"pixels, {name}: the CPU's bits", torch.equal(found, infer.tensor_from_pixels(pixels, SPEC))
+                f"pixels, {name}: the CPU's bits", torch.equal(found, tensor_from_pixels(pixels, SPEC))
             )
 
     def check_exact(self) -> list[Tensor]:
@@ -83,17 +86,17 @@ class Bench:
         plain: list[Tensor] = []
         with torch.inference_mode():
             for picture in pictures:
-                batch = infer.tensor_from_pixels(picture, SPEC).to(self.device)
+                batch = tensor_from_pixels(picture, SPEC).to(self.device)
                 plain.append(self.plain(batch).cpu())
         expected = torch.cat(plain)
         for name, found in (("alone", alone), ("a batch", together), ("the next batch", again)):
             self.check(f"exact, {name}: plain PyTorch's bits on {self.device}", torch.equal(found, expected))
         with torch.inference_mode():
-            cpu = torch.cat([self.on_cpu(infer.tensor_from_pixels(picture, SPEC)) for picture in pictures])
+            cpu = torch.cat([self.on_cpu(tensor_from_pixels(picture, SPEC)) for picture in pictures])
         self.check("exact against the CPU: the same best class", **_drift(expected, cpu))
         return plain
 
-    def check_precision(self, precision: str, exact: list[Tensor]) -> compute.Computer:
+    def check_precision(self, precision: str, exact: list[Tensor]) -> compute.Computer[infer.Ranking]:
         made = self.computer(precision)
         found = _logits(made, self.pictures[:8], len(exact))
         self.check(f"{precision} against exact: the same best class", **_drift(found, torch.cat(exact)))
@@ -162,7 +165,7 @@ class Bench:
 
     def _plain_loop(self, size: int) -> Callable[[], float]:
         """What one writes without isotorch: float32 tensors to the device, one batch after the other."""
-        tensors = [infer.tensor_from_pixels(picture, SPEC) for picture in self.pictures]
+        tensors = [tensor_from_pixels(picture, SPEC) for picture in self.pictures]
 
         def run() -> float:
             began = time.perf_counter()

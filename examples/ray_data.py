@@ -18,6 +18,7 @@ from typing import Any
 import ray
 import torch
 
+from isotorch_worker.pictures.transforms import tensor_from_encoded
 from isotorch_worker.protocol.errors import WorkerError
 from isotorch_worker.runtime import model, threads
 from isotorch_worker.tasks.image_classification import infer
@@ -36,7 +37,7 @@ class Classifier:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         try:
-            tensor = infer.tensor_from_encoded(row["bytes"], self.spec)
+            tensor = tensor_from_encoded(row["bytes"], self.spec)
         except WorkerError as error:
             return {"input": row["path"], "error": {"code": error.code, "message": error.message}}
         logits = infer.forward(self.network, tensor, torch.device("cpu"))

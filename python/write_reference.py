@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 
-from isotorch_worker.runtime.attest import FOLDER, attestation
+from isotorch_worker.pictures.attest import FOLDER, attestation
 from isotorch_worker.runtime.model import transforms_spec
 
 

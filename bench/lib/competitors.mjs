@@ -124,7 +124,7 @@ export function withoutAttestation() {
   const nothing = "({ digests: {}, resize: { horizontal: {}, vertical: {} } })";
   const own = join(root, "dist/image/attest/digests.js");
   writeFileSync(own, `export const ownDigests = async () => ${nothing};\n`);
-  const theirs = join(root, "python/isotorch_worker/runtime/attest.py");
+  const theirs = join(root, "python/isotorch_worker/pictures/attest.py");
   writeFileSync(theirs, "def attestation(*_):\n    return {}\n");
   return root;
 }

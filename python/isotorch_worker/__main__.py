@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 if __package__ in (None, ""):
     # Run by its path with -I, which leaves the script's directory out of sys.path.
@@ -21,6 +21,11 @@ from isotorch_worker import lifetime
 from isotorch_worker.imports import import_failure
 from isotorch_worker.protocol.errors import StartupError, WorkerError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from isotorch_worker.task import Registry
+
 # How often a worker on Windows looks whether its start-up line has come.
 _LINE_SECONDS = 0.01
 
@@ -30,8 +35,11 @@ class _Parser(argparse.ArgumentParser):
         raise StartupError(f"{message} ({self.format_usage().strip()})")
 
 
-def main(arguments: list[str]) -> int:
-    """Run one sub-command; returns the exit code (docs/protocol.md)."""
+def main(arguments: list[str], made: Callable[[], Registry] | None = None) -> int:
+    """Run one sub-command; returns the exit code (docs/protocol.md).
+
+    ``made`` gives what a worker can do, where that is not tasks/registry.py.
+    """
     # Read when torch loads its OpenMP. Threads that spin at barriers as long as they do by default make a
     # forward pass many times slower once another process wants the same CPUs; without any spinning each of
     # hundreds of regions wakes a sleeping thread, and a pass takes a third longer. The bits are the same.
@@ -43,7 +51,7 @@ def main(arguments: list[str]) -> int:
             return _probe(options.device if options.imports else None)
         if options.command == "make":
             return _make(options.seed, options.out, options.threads)
-        return _serve(getattr(options, "ahead", False))
+        return _serve(getattr(options, "ahead", False), made)
     except WorkerError as error:
         hint = f" ({error.hint})" if error.hint else ""
         print(f"isotorch_worker: {error.message}{hint}", file=sys.stderr)
@@ -78,7 +86,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def _serve(is_ahead: bool) -> int:
+def _serve(is_ahead: bool, made: Callable[[], Registry] | None) -> int:
     lifetime.keep_stdout_away()
     lifetime.report_crashes()
     lifetime.die_with_parent()
@@ -87,9 +95,11 @@ def _serve(is_ahead: bool) -> int:
     from isotorch_worker.background import BackgroundImport
     from isotorch_worker.serve import serve
     from isotorch_worker.startup import parse_startup
+    from isotorch_worker.tasks.registry import registry
 
-    imports = BackgroundImport() if is_ahead else None
-    return serve(parse_startup(_read_line()), imports)
+    can = (made or registry)()
+    imports = BackgroundImport(can.imports) if is_ahead else None
+    return serve(parse_startup(_read_line()), can, imports)
 
 
 def _read_line() -> bytearray:

@@ -5,31 +5,21 @@ from __future__ import annotations
 import gc
 import importlib
 import threading
+from collections.abc import Sequence
 
 from isotorch_worker.imports import import_failure
 
-_MODULES = (
-    "runtime.compute",
-    "runtime.device",
-    "tasks.image_classification.infer",
-    "tasks.image_classification.job",
-    "runtime.model",
-    "runtime.precision",
-    "environment.probe",
-    "runtime.threads",
-    "checkpoints.untrained",
-)
-
 
 class BackgroundImport:
-    """Imports all that a load needs, on a thread.
+    """Imports modules of this package on a thread: what a load needs.
 
     Meanwhile nothing is looked through for cycles of garbage: an import makes hundreds of thousands of
     objects that all stay, and looking through them again and again takes a tenth of its time. After it they
     are set aside (``gc.freeze``), and the collector goes on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, modules: Sequence[str]) -> None:
+        self._modules = modules
         self._error: BaseException | None = None
         gc.disable()
         self._thread = threading.Thread(target=self._run, name="import", daemon=True)
@@ -49,7 +39,7 @@ class BackgroundImport:
 
     def _run(self) -> None:
         try:
-            for name in _MODULES:
+            for name in self._modules:
                 importlib.import_module(f"isotorch_worker.{name}")
         except BaseException as error:
             self._error = error

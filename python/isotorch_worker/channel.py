@@ -29,11 +29,10 @@ from isotorch_worker.protocol.wire import (
     MAX_FRAME_BYTES,
     MAX_FRAMES,
     REQUESTS,
-    Descriptor,
-    Frames,
     Message,
     Payload,
     address_of,
+    byte_frame,
     clip,
     decode,
     encode,
@@ -85,14 +84,14 @@ class Channel:
         return self._requests.next(wait)
 
     def again(self, request: Request) -> None:
-        """Give a request back to ``next``: its picture is decoded now. Any thread."""
+        """Give a request back to ``next``: it is prepared now. Any thread."""
         self._requests.put_back(request)
 
-    def make_room(self, pictures: int, picture_bytes: int) -> None:
-        """Hold what two batches need, of so many pictures of so many bytes, and encoded pictures besides."""
+    def make_room(self, inputs: int, input_bytes: int) -> None:
+        """Hold what two batches need, of so many inputs of so many bytes, and what is prepared besides."""
         with self._pending_lock:
-            self._max_waiting = max(MAX_WAITING, BATCHES * pictures + MAX_APART)
-            self._max_waiting_bytes = max(MAX_WAITING_BYTES, BATCHES * pictures * picture_bytes)
+            self._max_waiting = max(MAX_WAITING, BATCHES * inputs + MAX_APART)
+            self._max_waiting_bytes = max(MAX_WAITING_BYTES, BATCHES * inputs * input_bytes)
 
     def log(self, level: str, text: str) -> None:
         """Tell the controller's logger. Main thread only."""
@@ -262,8 +261,3 @@ def error_message(error: WorkerError, request_id: int, generation: int) -> Messa
     hint = None if error.hint is None else clip(error.hint, 1000)
     fields = {"code": error.code, "message": clip(error.message), "hint": hint}
     return Message("error", request_id, generation, fields, byte_frame("traceback", raw))
-
-
-def byte_frame(name: str, data: Payload) -> Frames:
-    """A frame of raw bytes, keyed as Message.frames wants it."""
-    return {name: (Descriptor(name, "|u1", (len(data),)), data)}

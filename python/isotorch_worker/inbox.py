@@ -1,35 +1,52 @@
-"""What waits for the main thread, in its order: requests, those whose picture was decoded, and ends."""
+"""What waits for the main thread, in its order: requests, those for which something was made, and ends."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from isotorch_worker.protocol.errors import WorkerError
 from isotorch_worker.protocol.wire import Message
 from isotorch_worker.runtime.batch import belongs
 
-if TYPE_CHECKING:
-    from isotorch_worker.pictures.picture_pool import Decoding
-
 # The requests of a batch are sent in one go; whatever is missing after this will not come.
 GATHER_SECONDS = 1.0
 
 
+class Preparing(Protocol):
+    """Something that is made for a request beside the main thread, before the request's turn. Any thread."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to wait for any more."""
+        ...
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more."""
+        ...
+
+    def when_over(self, call: Callable[[], None]) -> None:
+        """Call once it is over, on whichever thread; at once where it is."""
+        ...
+
+
 @dataclass(eq=False)
 class Request:
-    """One load, classify, decode or attest until its answer; ``received`` is time.monotonic()."""
+    """What the controller asked for, until its answer; ``received`` is time.monotonic()."""
 
     message: Message
     received: float = field(default_factory=time.monotonic)
     cancelled: bool = False
-    decoding: Decoding | None = None
-    """Of an encoded picture, once it was given to the picture processes."""
+    preparing: Preparing | None = None
     is_back: bool = False
-    """Its turn came before its picture was decoded, and now it is."""
+    """Its turn came before it was prepared, and now it is."""
+    parts: int = 0
+    """How many parts of its answer were sent."""
+    is_answered: bool = False
 
     @property
     def size(self) -> int:
@@ -42,7 +59,8 @@ class Request:
 
     def goes_with(self, previous: Request) -> bool:
         """Whether it is of the batch of ``previous``, which announced requests behind it."""
-        return self.message.type == "classify" and belongs(self.following, previous.following)
+        is_alike = self.message.type == previous.message.type
+        return is_alike and belongs(self.following, previous.following)
 
     @property
     def until(self) -> float | None:
@@ -57,8 +75,8 @@ class Request:
     def cancel(self) -> None:
         """Nobody waits for its answer any more. Any thread."""
         self.cancelled = True
-        if self.decoding is not None:
-            self.decoding.cancel()
+        if self.preparing is not None:
+            self.preparing.cancel()
 
 
 class Stopped(Exception):
@@ -80,7 +98,7 @@ class Inbox:
             self._changed.notify_all()
 
     def put_back(self, request: Request) -> None:
-        """A request whose turn comes once more, because its picture is decoded now."""
+        """A request whose turn comes once more, because it is prepared now."""
         request.is_back = True
         self.put(request)
 

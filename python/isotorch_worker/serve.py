@@ -1,18 +1,16 @@
-"""The loop: load once, then receive -> prepare -> compute -> answer, until the controller says stop."""
+"""The loop: load once, then receive -> start -> collect -> answer, until the controller says stop."""
 
 from __future__ import annotations
 
-import json
 import sys
-import threading
-import time
 from collections import deque
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
 from isotorch_worker import lifetime
 from isotorch_worker.background import BackgroundImport
-from isotorch_worker.channel import Channel, byte_frame, error_message
+from isotorch_worker.channel import Channel, error_message
 from isotorch_worker.imports import import_failure
 from isotorch_worker.inbox import Request, Stopped
 from isotorch_worker.protocol.errors import (
@@ -24,23 +22,14 @@ from isotorch_worker.protocol.errors import (
     WorkerError,
 )
 from isotorch_worker.protocol.table import exit_status
-from isotorch_worker.protocol.wire import Descriptor, Frames, Message
-from isotorch_worker.runtime.batch import runs
-from isotorch_worker.runtime.load import Session, load
+from isotorch_worker.protocol.wire import Message
 from isotorch_worker.startup import Startup
-
-if TYPE_CHECKING:
-    from isotorch_worker.pictures.picture_pool import Pictures
-    from isotorch_worker.pictures.picture_reader import Decoded
-    from isotorch_worker.runtime.compute import Running
-    from isotorch_worker.tasks.image_classification.job import Job, Row
+from isotorch_worker.task import Network, Outcome, Part, Pieces, Registry, Result, Started, Task
 
 RESTART = exit_status("again")
-# A session that was asked for so many pictures will be asked for more: it pays to prepare for them.
-IMPROVE_AFTER = 3
 
 
-def serve(startup: Startup, imports: BackgroundImport | None = None) -> int:
+def serve(startup: Startup, registry: Registry, imports: BackgroundImport | None = None) -> int:
     """Serve one controller until it says stop; returns the process's exit code (docs/protocol.md).
 
     ``imports`` has begun to import what a load needs.
@@ -49,7 +38,7 @@ def serve(startup: Startup, imports: BackgroundImport | None = None) -> int:
     """
     channel = Channel(startup)
     lifetime.watch_stdin()
-    worker = Worker(channel, imports)
+    worker = Worker(channel, registry, imports)
     try:
         return worker.work()
     finally:
@@ -57,29 +46,49 @@ def serve(startup: Startup, imports: BackgroundImport | None = None) -> int:
         channel.close()
 
 
-class Worker:
-    """Takes requests from a channel in their order and answers each of them once."""
+class _Run:
+    """Requests that a task is run for, until its last piece is collected."""
 
-    def __init__(self, channel: Channel, imports: BackgroundImport | None = None) -> None:
+    def __init__(self, task: Task, requests: Sequence[Request], network: Any) -> None:
+        self.requests = requests
+        self.pieces = _pieces(task, requests, network)
+        self.streams = task.streams
+        self.is_begun = False
+        self.under_way = 0
+        self.end: Exception | None = None
+        """Set when no piece will follow: the answer to whichever of the requests has none."""
+
+    @property
+    def is_answered(self) -> bool:
+        return all(request.is_answered for request in self.requests)
+
+
+class Worker:
+    """Takes requests from a channel in their order and answers each of them once.
+
+    Pieces of work are started as many at a time as the network is worth, and collected in their order. A
+    batch is taken when the one before it has no piece left to start; streams take turns with it.
+    """
+
+    def __init__(self, channel: Channel, registry: Registry, imports: BackgroundImport | None = None) -> None:
         self._channel = channel
+        self._registry = registry
         self._imports = imports
-        self._session: Session | None = None
+        self._network: Network | None = None
+        self._loaded: str | None = None
+        self._runs: deque[_Run] = deque()
+        """Those whose next piece can be started."""
+        self._under_way: deque[tuple[_Run, Started]] = deque()
+        self._is_stopping = False
         self._exit_code: int | None = None
-        self._under_way: deque[tuple[Running, list[Row]]] = deque()
-        self._answers = 0
-        self._pictures: Pictures | None = None
-        self._pictures_lock = threading.Lock()
-        channel.arrived = self._begin
+        channel.arrived = self._arrived
 
     def work(self) -> int:
         """Until the controller says stop, or the process cannot go on; returns its exit code."""
         try:
             while self._exit_code is None:
-                requests = self._channel.next(wait=not self._under_way)
-                if requests:
-                    self._turn(requests)
-                else:
-                    self._collect()
+                self._take()
+                self._go_on()
         except Stopped:
             self._finish()
             return 0
@@ -89,165 +98,207 @@ class Worker:
         return self._exit_code
 
     def close(self) -> None:
-        """End the picture processes, where there are any."""
-        with self._pictures_lock:
-            if self._pictures is not None:
-                self._pictures.close()
+        """End what tasks keep."""
+        for kept in self._registry.kept:
+            kept.close()
 
-    def _turn(self, requests: list[Request]) -> None:
-        session = self._session
-        if session is not None and (inferred := [one for one in requests if one.message.type == "classify"]):
-            self._infer(session, inferred)
-        for request in requests:
-            if session is None or request.message.type != "classify":
-                self._aside(request)
+    def _finish(self) -> None:
+        """Go on with what was begun; whatever else waits is refused."""
+        self._is_stopping = True
+        while self._runs or self._under_way:
+            self._go_on()
+        for request in self._channel.unfinished():
+            self._settle(request, Closed("the worker was asked to stop before this request's turn came"))
 
-    def _aside(self, request: Request) -> None:
-        """A request that needs no network."""
+    # --- from requests to runs ------------------------------------------------------------------------------
+
+    def _take(self) -> None:
+        # What comes while a batch has pieces left gathers, and is run together afterwards.
+        if any(not run.streams for run in self._runs):
+            return
+        alike: dict[str, list[Request]] = {}
+        for request in self._channel.next(wait=not self._runs and not self._under_way):
+            alike.setdefault(request.message.type, []).append(request)
+        for kept in self._registry.kept:
+            for remark in kept.remarks():
+                self._channel.log("warning", remark)
+        for kind, requests in alike.items():
+            if kind == "load":
+                for request in requests:
+                    self._load(request)
+            else:
+                self._queue([request for request in requests if self._is_ready(request)])
+
+    def _load(self, request: Request) -> None:
         message = request.message
         try:
-            if message.type == "load":
-                # What is under way was here before.
-                self._collect_all()
-                reply = self._load(request)
-            else:
-                _check_still_wanted(request)
-                if message.type == "decode":
-                    if not self._is_decoded(request):
-                        return
-                    reply = _decode_reply(request)
-                else:
-                    self._collect_all()
-                    reply = _attest_reply(request)
+            if self._network is not None:
+                raise ProtocolError("a second load")
+            kind = message.fields["task"]
+            if kind not in self._registry.loads:
+                raise ProtocolError(f"this worker has no network for {kind}")
+            self._network, ready = self._registry.loads[kind](self._channel, message, self._imports)
+            self._loaded = kind
         except Exception as error:
-            self._fail(request, error)
+            self._settle(request, error)
         else:
-            self._answer(request, reply)
+            self._answer(request, ready)
 
-    def _load(self, request: Request) -> Message:
-        if self._session is not None:
-            raise ProtocolError("a second load")
-        self._session, reply = load(self._channel, request.message, self._imports)
-        return reply
-
-    # --- classify -------------------------------------------------------------------------------------------
-
-    def _infer(self, session: Session, requests: list[Request]) -> None:
-        from isotorch_worker.tasks.image_classification.job import Job
-
-        jobs: list[Job] = []
-        for request in requests:
-            try:
-                _check_still_wanted(request)
-                if self._is_decoded(request):
-                    jobs.append(Job(request, session.spec))
-            except Exception as error:
-                self._fail(request, error)
-        for rows in runs((row.key, row) for job in jobs for row in job.rows):
-            begun = 0
-            for running in session.computer.run([row.tensor for row in rows]):
-                self._under_way.append((running, rows[begun : begun + running.count]))
-                begun += running.count
-                while len(self._under_way) >= session.computer.depth:
-                    self._collect()
-
-    def _collect(self) -> None:
-        """Wait for the oldest pictures under way, and answer the requests that are complete with them."""
-        running, rows = self._under_way.popleft()
+    def _is_ready(self, request: Request) -> bool:
+        """Whether its turn is now. It may have been refused, or be prepared still and come back after it."""
         try:
-            computed = running.finish()
+            _check_wanted(request, "its turn came")
+            if self._task_of(request).network is not None and self._network is None:
+                raise ProtocolError(f"{request.message.type} came before load")
+            if request.preparing is None:
+                self._prepare(request)
         except Exception as error:
-            for row in rows:
-                self._settle(row.job, error)
-            return
-        for number, row in enumerate(rows):
-            if row.job.add(computed, number, running):
-                self._settle(row.job)
-        self._answers += len(rows)
-        if self._session is not None and self._answers >= IMPROVE_AFTER:
-            self._session.computer.improve()
-
-    def _settle(self, job: Job, error: Exception | None = None) -> None:
-        if job.settled:
-            return
-        job.settled = True
-        try:
-            if error is not None:
-                raise error
-            reply = job.reply()
-        except Exception as problem:
-            self._fail(job.request, problem)
-        else:
-            self._answer(job.request, reply)
-
-    def _collect_all(self) -> None:
-        while self._under_way:
-            self._collect()
-
-    # --- encoded pictures -----------------------------------------------------------------------------------
-
-    def _begin(self, request: Request) -> None:
-        """Give an encoded picture to the picture processes; at its arrival, while the network has others."""
-        fields = request.message.fields
-        session = self._session
-        if request.message.type == "decode":
-            spec, how = fields["spec"], {name: fields[name] for name in ("exif", "icc", "mode", "picture")}
-        elif session is not None and fields.get("handoff") == "encoded":
-            spec, how = session.spec, {}
-        else:
-            return
-        from isotorch_worker.pictures.picture_pool import Pictures
-        from isotorch_worker.pictures.picture_reader import Task
-
-        with self._pictures_lock:
-            self._pictures = self._pictures or Pictures()
-        data = request.message.frames["encoded"][1]
-        task = Task(data, fields["maxPixels"], spec, until=request.until, **how)
-        request.decoding = self._pictures.submit(task)
-        # It may have been cancelled meanwhile, by the other thread.
-        if request.cancelled:
-            request.decoding.cancel()
-
-    def _is_decoded(self, request: Request) -> bool:
-        """Whether there is nothing to decode any more; if there is, the request comes back after it."""
-        if request.decoding is None:
-            # It came before the network was ready.
-            self._begin(request)
-        decoding = request.decoding
-        for remark in self._pictures.remarks() if self._pictures is not None else ():
-            self._channel.log("warning", remark)
-        if decoding is None or decoding.is_over:
+            self._settle(request, error)
+            return False
+        preparing = request.preparing
+        if preparing is None or preparing.is_over:
             return True
-        decoding.future.add_done_callback(lambda _: self._channel.again(request))
+        preparing.when_over(lambda: self._channel.again(request))
         return False
 
-    # --- answers --------------------------------------------------------------------------------------------
+    def _arrived(self, request: Request) -> None:
+        if request.message.type != "load":
+            # Whatever is wrong with it is wrong when its turn comes, too, and is answered then.
+            with suppress(Exception):
+                self._prepare(request)
+
+    def _prepare(self, request: Request) -> None:
+        task = self._task_of(request)
+        request.preparing = task.prepare(request, self._network_of(task))
+        # It may have been cancelled meanwhile, by the other thread.
+        if request.cancelled:
+            request.cancel()
+
+    def _queue(self, requests: list[Request]) -> None:
+        if not requests:
+            return
+        task = self._task_of(requests[0])
+        for together in [[request] for request in requests] if task.streams else [requests]:
+            self._runs.append(_Run(task, together, self._network_of(task)))
+
+    def _task_of(self, request: Request) -> Task:
+        """Raises ProtocolError where it cannot be done here, or not yet."""
+        kind = request.message.type
+        task = self._registry.tasks.get(kind)
+        if task is None:
+            raise ProtocolError(f"this worker has no task for {kind}")
+        if task.network is not None and self._loaded is not None and task.network != self._loaded:
+            raise ProtocolError(f"{kind} needs a network for {task.network}, this one is for {self._loaded}")
+        return task
+
+    def _network_of(self, task: Task) -> Any:
+        return None if task.network is None or task.network != self._loaded else self._network
+
+    # --- from runs to answers -------------------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        """Start the next piece where there is room for it, else wait for the oldest one."""
+        depth = 1 if self._network is None else self._network.depth
+        if self._runs and len(self._under_way) < depth:
+            self._start(self._runs.popleft())
+        elif self._under_way:
+            self._collect(*self._under_way.popleft())
+
+    def _start(self, run: _Run) -> None:
+        try:
+            if run.streams:
+                self._check_stream(run)
+            run.is_begun = True
+            piece = next(run.pieces, None)
+        except Exception as error:
+            piece, run.end = None, error
+        if piece is None:
+            run.end = run.end or WorkerError("the task ended without a result")
+            self._end(run)
+            return
+        run.under_way += 1
+        self._under_way.append((run, piece))
+        if not run.streams:
+            self._runs.append(run)
+
+    def _check_stream(self, run: _Run) -> None:
+        before = "its answer was complete" if run.is_begun else "its turn came"
+        _check_wanted(run.requests[0], before)
+        if self._is_stopping:
+            raise Closed(f"the worker was asked to stop before {before}")
+
+    def _collect(self, run: _Run, piece: Started) -> None:
+        try:
+            for request, outcome in piece.collect():
+                self._settle(request, outcome)
+        except Exception as error:
+            for request in piece.requests:
+                self._settle(request, error)
+        run.under_way -= 1
+        if run.end is not None:
+            self._end(run)
+        elif run.streams and not run.is_answered:
+            self._runs.append(run)
+        elif run.streams:
+            self._close(run)
+
+    def _end(self, run: _Run) -> None:
+        """Once everything of it is collected, nobody is left without an answer."""
+        if run.under_way == 0 and run.end is not None:
+            for request in run.requests:
+                self._settle(request, run.end)
+            self._close(run)
+
+    def _close(self, run: _Run) -> None:
+        try:
+            run.pieces.close()
+        except Exception as error:
+            # Everybody has an answer by now.
+            self._channel.log("warning", f"a task failed behind its answer: {_known(error).message}")
+
+    def _settle(self, request: Request, outcome: Outcome) -> None:
+        """Send what became of a request; nothing where it has its answer already."""
+        if request.is_answered:
+            return
+        id_, generation = request.message.id, request.message.generation
+        if isinstance(outcome, Part):
+            self._channel.send(Message("part", id_, generation, {"sequence": request.parts}, outcome.frames))
+            request.parts += 1
+        elif isinstance(outcome, Result):
+            fields = {"timings": dict(outcome.timings), "batch": outcome.batch}
+            self._answer(request, Message("result", id_, generation, fields, outcome.frames))
+        else:
+            known = _known(outcome)
+            self._answer(request, error_message(known, id_, self._channel.generation))
+            self._end_with(known, request)
 
     def _answer(self, request: Request, reply: Message) -> None:
         self._channel.finish(request)
         self._channel.send(reply)
+        request.is_answered = True
 
-    def _fail(self, request: Request, error: Exception) -> None:
-        """Answer with the error, and end the worker where it cannot go on after it."""
-        known = _known(error)
-        self._answer(request, error_message(known, request.message.id, self._channel.generation))
-        if self._session is None:
+    def _end_with(self, error: WorkerError, request: Request) -> None:
+        """End the worker where it cannot go on after such an error."""
+        if self._network is None:
             if request.message.type == "load":
-                self._exit_code = known.exit_code
+                self._exit_code = error.exit_code
                 # The answer may not get there before the process ends.
-                print(f"isotorch_worker: {known.message}", file=sys.stderr)
-        elif known.code == "WORKER_ERROR":
-            from isotorch_worker.runtime.device import is_broken
-
+                print(f"isotorch_worker: {error.message}", file=sys.stderr)
+        elif error.code == "WORKER_ERROR" and self._network.is_broken():
             # After such an error a CUDA context answers nothing any more; another process gets a new one.
-            if is_broken(self._session.device):
-                self._exit_code = RESTART
+            self._exit_code = RESTART
 
-    def _finish(self) -> None:
-        self._collect_all()
-        for request in self._channel.unfinished():
-            error = Closed("the worker was asked to stop before this request's turn came")
-            self._channel.send(error_message(error, request.message.id, self._channel.generation))
+
+def _pieces(task: Task, requests: Sequence[Request], network: Any) -> Pieces:
+    """What ``run`` gives; nothing of it happens before the first piece is asked for."""
+    yield from task.run(requests, network)
+
+
+def _check_wanted(request: Request, before: str) -> None:
+    if request.cancelled:
+        raise Aborted(f"cancelled before {before}")
+    if request.overdue:
+        raise DeadlineExceeded(f"the deadline passed before {before}")
 
 
 def _known(error: Exception) -> WorkerError:
@@ -259,49 +310,3 @@ def _known(error: Exception) -> WorkerError:
         known = import_failure(error) or WorkerError(f"{type(error).__name__}: {error}")
     known.__cause__ = error
     return known
-
-
-def _check_still_wanted(request: Request) -> None:
-    if request.cancelled:
-        raise Aborted("cancelled before its turn came")
-    if request.overdue:
-        raise DeadlineExceeded("the deadline passed before its turn came")
-
-
-def _attest_reply(request: Request) -> Message:
-    if request.message.type != "attest":
-        raise ProtocolError(f"{request.message.type} came before load")
-    from isotorch_worker.runtime.attest import attestation
-
-    queue = (time.monotonic() - request.received) * 1000
-    text = json.dumps(attestation(request.message.fields["spec"]))
-    return _result(request, {"queue": queue}, byte_frame("attestation", text.encode()))
-
-
-def _decode_reply(request: Request) -> Message:
-    """What Pillow read in a file; with a ``spec`` also what torchvision's transforms make of it."""
-    if request.decoding is None:
-        raise ValueError("the picture was not decoded")
-    decoded: Decoded = request.decoding.future.result()
-    frames: Frames = {}
-    if decoded.pixels is not None:
-        shape = (decoded.height, decoded.width, 3)
-        frames["picture"] = (Descriptor("picture", "|u1", shape), decoded.pixels)
-    timings = {"decode": decoded.decode}
-    spec: Mapping[str, Any] | None = request.message.fields["spec"]
-    if spec is not None and decoded.cropped is not None:
-        from isotorch_worker.tasks.image_classification.infer import normalized_bytes
-
-        began = time.perf_counter()
-        tensor = normalized_bytes(decoded.cropped, spec)
-        shape = (spec["crop"], spec["crop"], 3)
-        frames["cropped"] = (Descriptor("cropped", "|u1", shape), decoded.cropped)
-        frames["tensor"] = (Descriptor("tensor", "<f4", tuple(tensor.shape)), tensor.numpy().tobytes())
-        timings["preprocess"] = decoded.shape + (time.perf_counter() - began) * 1000
-    queue = (time.monotonic() - request.received) * 1000 - sum(timings.values())
-    return _result(request, {"queue": max(queue, 0.0), **timings}, frames)
-
-
-def _result(request: Request, timings: Mapping[str, float], frames: Frames) -> Message:
-    message = request.message
-    return Message("result", message.id, message.generation, {"timings": timings, "batch": 1}, frames)

@@ -23,6 +23,7 @@ const SESSION_TEST = "test/worker/session.test.ts";
 const PROCESS_GUARD = "test/worker/process.guard.test.ts";
 const GUARDS = "test/python/test_guards.py";
 const SERVE_TEST = "test/python/test_serve.py";
+const TASKS_TEST = "test/python/test_tasks.py";
 
 export const policy = [
   vitest(
@@ -160,6 +161,24 @@ export const lifetime = [
     `      this.dropped += 1;\n      return undefined;`,
     "      return undefined;",
     SUPERVISOR_TEST,
+  ),
+  pytest(
+    "one end for each request",
+    `${PY}/serve.py`,
+    `        if request.is_answered:\n            return\n`,
+    "",
+    TASKS_TEST,
+    "-k",
+    "ends_once",
+  ),
+  pytest(
+    "a stream asks before each piece",
+    `${PY}/serve.py`,
+    `                self._check_stream(run)\n`,
+    "                pass\n",
+    TASKS_TEST,
+    "-k",
+    "between_parts or next_part",
   ),
   pytest("stdin watch", `${PY}/serve.py`, `    lifetime.watch_stdin()\n`, "", SERVE_TEST, "-k", "stdin"),
   pytest(

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from isotorch_worker.runtime import attest
+from isotorch_worker.pictures import attest
 from isotorch_worker.runtime.model import transforms_spec
 
 SPEC = transforms_spec("IMAGENET1K_V1")

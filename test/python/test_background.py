@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from isotorch_worker import background
+from isotorch_worker.background import BackgroundImport
 
 PYTHON = Path(__file__).parents[2] / "python"
 
@@ -18,7 +18,9 @@ def test_what_a_load_needs_is_imported_and_nothing_of_torch_is_replaced():
     script = (
         f"import sys; sys.path.insert(0, {str(PYTHON)!r})\n"
         "from isotorch_worker.background import BackgroundImport\n"
-        "imports = BackgroundImport(); finders = list(sys.meta_path); imports.finish()\n"
+        "from isotorch_worker.tasks.registry import registry\n"
+        "assert 'torch' not in sys.modules\n"
+        "imports = BackgroundImport(registry().imports); finders = list(sys.meta_path); imports.finish()\n"
         "ours = ['isotorch_worker.runtime.' + name for name in ('model', 'threads')]\n"
         "names = ('torch', 'torchvision', *ours)\n"
         "print([name in sys.modules for name in names], finders[0] in sys.meta_path)"
@@ -27,18 +29,16 @@ def test_what_a_load_needs_is_imported_and_nothing_of_torch_is_replaced():
     assert done.stdout == "[True, True, True, True] True\n"
 
 
-def test_what_an_import_on_the_thread_raised_is_raised_to_whoever_waits(monkeypatch):
-    monkeypatch.setattr(background, "_MODULES", ("no_such_module",))
-    imports = background.BackgroundImport()
+def test_what_an_import_on_the_thread_raised_is_raised_to_whoever_waits():
+    imports = BackgroundImport(("no_such_module",))
     for _ in range(2):
         with pytest.raises(ImportError, match="no_such_module"):
             imports.finish()
     assert gc.isenabled()
 
 
-def test_garbage_is_collected_again_after_the_import(monkeypatch):
-    monkeypatch.setattr(background, "_MODULES", ("protocol.errors",))
-    background.BackgroundImport().finish()
+def test_garbage_is_collected_again_after_the_import():
+    BackgroundImport(("protocol.errors",)).finish()
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0
     gc.unfreeze()

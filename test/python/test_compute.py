@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from isotorch_worker.pictures.transforms import tensor_from_pixels
 from isotorch_worker.protocol.errors import OutOfMemory
 from isotorch_worker.runtime.compute import Computer, prepare
 from isotorch_worker.runtime.copy import Immediate, Transfer
@@ -100,7 +101,7 @@ def pictures(count: int, seed: int = 1) -> list[Tensor]:
 
 
 def computer(network: nn.Module, most: int = 8, exact: bool = False, queue=None, log=None) -> Computer:
-    made = Computer(network, Transfer(CPU, SPEC, queue), most, exact, log)
+    made = Computer(network, infer.order, Transfer(CPU, SPEC, queue), most, exact, log)
     # There is nothing to pack in these networks; from here on batches are tried.
     made.improve()
     return made
@@ -178,7 +179,7 @@ def test_exact_computes_one_by_one_where_a_batch_wins_nothing_and_asks_again_lat
 
 def test_exact_on_a_cpu_waits_with_trials_until_it_was_improved():
     network = SlowAlone()
-    made = Computer(network, Transfer(CPU, SPEC), 4, exact=True)
+    made = Computer(network, infer.order, Transfer(CPU, SPEC), 4, exact=True)
     answers(made, pictures(4))
     assert network.sizes == [1, 1, 1, 1]
 
@@ -233,7 +234,7 @@ def test_an_error_in_a_lane_comes_when_all_lanes_are_done():
 def test_on_a_cpu_with_threads_pictures_go_side_by_side_where_a_trial_was_won():
     said: list[str] = []
     spec = transforms_spec("IMAGENET1K_V1")
-    made = prepare(SlowAlone(), CPU, spec, "fused", 0, 2, lambda _level, text: said.append(text))
+    made = prepare(SlowAlone(), infer.order, CPU, spec, "fused", 0, 2, lambda _level, text: said.append(text))
     rows = [torch.zeros(1, 3, 224, 224) for _ in range(4)]
     network = made.network
     answers(made, rows)
@@ -243,7 +244,7 @@ def test_on_a_cpu_with_threads_pictures_go_side_by_side_where_a_trial_was_won():
     answers(made, rows)
     assert network.sizes == [1] * 4
     single = SlowAlone()
-    answers(prepare(single, CPU, spec, "fused", 0, 1, print), rows)
+    answers(prepare(single, infer.order, CPU, spec, "fused", 0, 1, print), rows)
     assert single.sizes == [4], "one thread has no lanes"
 
 
@@ -323,7 +324,7 @@ def test_waiting_ends_where_computing_begins():
 
 def test_pixels_are_normalised_to_the_same_bits_by_table_as_step_by_step():
     ramp = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16, 1).expand(1, 16, 16, 3)
-    expected = infer.tensor_from_pixels(ramp, SPEC)
+    expected = tensor_from_pixels(ramp, SPEC)
     for queue in (Immediate(), Async()):
         transfer = Transfer(CPU, SPEC, queue)
         assert torch.equal(transfer.to_device([ramp]), expected)

@@ -78,6 +78,7 @@ def test_the_workers_own_queue_is_limited(start):
 
 def test_a_header_that_is_valid_but_too_long_is_refused():
     fields = {
+        "task": "image-classification",
         "model": "m" * 1900,
         "checkpoint": "c" * 2000,
         "sha256": None,

@@ -14,6 +14,7 @@ from PIL import Image
 from torchvision import transforms
 
 from isotorch_worker.pictures import picture
+from isotorch_worker.pictures.transforms import tensor_from_encoded, tensor_from_pixels
 from isotorch_worker.protocol.errors import (
     BadTensor,
     DecodeFailed,
@@ -25,7 +26,7 @@ from isotorch_worker.protocol.errors import (
     UnsupportedMode,
     WorkerError,
 )
-from isotorch_worker.runtime.device import select_device
+from isotorch_worker.runtime.device import is_out_of_memory, select_device
 from isotorch_worker.runtime.model import categories, load_checkpoint, transforms_spec
 from isotorch_worker.runtime.precision import apply_precision
 from isotorch_worker.runtime.threads import set_threads
@@ -118,9 +119,9 @@ def test_logits_that_are_not_finite_are_refused():
 def test_running_out_of_memory_is_told_apart():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60)
-    assert infer.is_out_of_memory(caught.value)
-    assert infer.is_out_of_memory(MemoryError())
-    assert not infer.is_out_of_memory(RuntimeError("something else"))
+    assert is_out_of_memory(caught.value)
+    assert is_out_of_memory(MemoryError())
+    assert not is_out_of_memory(RuntimeError("something else"))
 
 
 def test_devices_that_are_not_there_are_refused():
@@ -168,8 +169,8 @@ def test_all_three_handoffs_give_the_tutorials_bits(network, jpeg):
     crop = transforms.CenterCrop(224)(transforms.Resize(256)(picture.decode_picture(jpeg)))
     tensors = [
         infer.tensor_from_floats(bytearray(batch.numpy().tobytes()), tuple(batch.shape)),
-        infer.tensor_from_pixels(torch.from_numpy(np.array(crop)).unsqueeze(0), SPEC),
-        infer.tensor_from_encoded(jpeg, SPEC),
+        tensor_from_pixels(torch.from_numpy(np.array(crop)).unsqueeze(0), SPEC),
+        tensor_from_encoded(jpeg, SPEC),
     ]
     for tensor in tensors:
         assert torch.equal(tensor, batch)
@@ -197,7 +198,7 @@ def test_every_pixel_value_is_normalised_to_torchvisions_bits():
     expected = transforms.Normalize(SPEC["mean"], SPEC["std"])(
         transforms.ToTensor()(Image.fromarray(ramp[0]))
     )
-    assert torch.equal(infer.tensor_from_pixels(torch.from_numpy(ramp), SPEC)[0], expected)
+    assert torch.equal(tensor_from_pixels(torch.from_numpy(ramp), SPEC)[0], expected)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 
 from isotorch_worker.protocol.schema import check_message
 from isotorch_worker.protocol.wire import Message
-from isotorch_worker.runtime.load import load
+from isotorch_worker.tasks.image_classification.load import load
 
 
 def test_less_than_was_asked_for_is_said_in_the_reason_of_the_device(checkpoint, monkeypatch):

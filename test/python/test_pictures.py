@@ -17,7 +17,8 @@ from controller import DECODE, Controller
 from isotorch_worker.pictures import picture_child, picture_pool, picture_reader
 from isotorch_worker.pictures.picture import decode_picture
 from isotorch_worker.pictures.picture_pool import Pictures
-from isotorch_worker.pictures.picture_reader import Task
+from isotorch_worker.pictures.picture_reader import Encoded
+from isotorch_worker.pictures.transforms import cropped, preprocess
 from isotorch_worker.protocol.errors import (
     Aborted,
     Closed,
@@ -30,7 +31,6 @@ from isotorch_worker.protocol.errors import (
     UnsupportedMode,
     WorkerError,
 )
-from isotorch_worker.tasks.image_classification.infer import cropped, preprocess
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
 HERE = Path(__file__).parent
@@ -97,12 +97,12 @@ def pool():
         assert zombies(os.getpid()) == 0
 
 
-def task(data: bytes, **changes) -> Task:
-    return Task(data, **{"max_pixels": 10**8, "spec": None, **changes})
+def encoded(data: bytes, **changes) -> Encoded:
+    return Encoded(data, **{"max_pixels": 10**8, "spec": None, **changes})
 
 
 def read(pictures: Pictures, data: bytes, **changes):
-    return pictures.submit(task(data, **changes)).future.result(SECONDS)
+    return pictures.submit(encoded(data, **changes)).future.result(SECONDS)
 
 
 # --- what comes out -----------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_a_picture_too_long_to_be_resized_fails_alone(plain, jpeg):
 
 
 def test_where_the_process_crops_otherwise_torchvision_does_it_here(plain, jpeg, monkeypatch):
-    from isotorch_worker.runtime import attest
+    from isotorch_worker.pictures import attest
 
     monkeypatch.setattr(attest, "shapes_agree", lambda *_: False)
     found = read(plain, jpeg, spec=SPEC)
@@ -168,7 +168,7 @@ def test_where_the_process_crops_otherwise_torchvision_does_it_here(plain, jpeg,
 
 
 def test_an_interpolation_that_only_torchvision_knows_is_left_to_it(plain, jpeg, monkeypatch):
-    from isotorch_worker.runtime import attest
+    from isotorch_worker.pictures import attest
 
     real = attest.shapes_agree
     monkeypatch.setattr(attest, "shapes_agree", lambda spec, by: real({**spec, "resize": 65}, by))
@@ -206,10 +206,10 @@ def test_no_process_is_there_before_a_picture_and_it_has_no_torch(plain, jpeg):
 
 @linux
 def test_there_are_as_many_as_are_needed_and_no_more_than_allowed(odd, jpeg):
-    first = odd.submit(task(b"sleep"))
+    first = odd.submit(encoded(b"sleep"))
     until(lambda: children(os.getpid()))
     assert read(odd, jpeg).width == 320
-    others = [odd.submit(task(b"sleep")) for _ in range(3)]
+    others = [odd.submit(encoded(b"sleep")) for _ in range(3)]
     until(lambda: len(children(os.getpid())) == 2)
     for one in (first, *others):
         one.cancel()
@@ -219,7 +219,7 @@ def test_there_are_as_many_as_are_needed_and_no_more_than_allowed(odd, jpeg):
 @linux
 @pytest.mark.parametrize("word", [b"sleep", b"hold"])
 def test_cancelling_ends_the_process(odd, jpeg, word):
-    one = odd.submit(task(word))
+    one = odd.submit(encoded(word))
     (pid,) = until(lambda: children(os.getpid()))
     until(lambda: one.child is not None)
     one.cancel()
@@ -230,8 +230,8 @@ def test_cancelling_ends_the_process(odd, jpeg, word):
 
 
 def test_the_deadline_ends_it_whether_it_is_read_or_waits(odd, jpeg):
-    busy = [odd.submit(task(b"sleep", until=time.monotonic() + 3)) for _ in range(2)]
-    waiting = odd.submit(task(jpeg, until=time.monotonic() + 0.5))
+    busy = [odd.submit(encoded(b"sleep", until=time.monotonic() + 3)) for _ in range(2)]
+    waiting = odd.submit(encoded(jpeg, until=time.monotonic() + 0.5))
     with pytest.raises(DeadlineExceeded):
         waiting.future.result(SECONDS)
     for one in busy:
@@ -241,8 +241,8 @@ def test_the_deadline_ends_it_whether_it_is_read_or_waits(odd, jpeg):
 
 
 def test_a_cancelled_picture_that_waits_is_never_begun(odd):
-    busy = [odd.submit(task(b"sleep")) for _ in range(2)]
-    waiting = odd.submit(task(b"hello"))
+    busy = [odd.submit(encoded(b"sleep")) for _ in range(2)]
+    waiting = odd.submit(encoded(b"hello"))
     waiting.cancel()
     with pytest.raises(Aborted):
         waiting.future.result(SECONDS)
@@ -306,7 +306,7 @@ def test_a_program_that_cannot_be_started_fails_its_picture(plain, jpeg, monkeyp
 
 
 def test_closing_fails_what_is_not_done_and_leaves_nothing(odd, jpeg):
-    open_ones = [odd.submit(task(b"sleep")) for _ in range(4)]
+    open_ones = [odd.submit(encoded(b"sleep")) for _ in range(4)]
     odd.close()
     for one in open_ones:
         with pytest.raises(Closed):

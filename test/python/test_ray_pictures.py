@@ -15,6 +15,7 @@ from isotorch_worker.pictures import picture_child
 from isotorch_worker.pictures.picture_pool import Pictures
 from isotorch_worker.runtime.compute import Computer
 from isotorch_worker.runtime.copy import Transfer
+from isotorch_worker.tasks.image_classification import infer
 
 SPEC = {"resize": 8, "crop": 8, "mean": [0.0] * 3, "std": [1.0] * 3, "interpolation": "bilinear"}
 
@@ -49,12 +50,12 @@ def replica(monkeypatch):
     module("starlette.requests", Request=object)
     module("starlette.responses", JSONResponse=object, Response=object)
     monkeypatch.delitem(sys.modules, "isotorch_worker.ray.ray_app", raising=False)
-    monkeypatch.delitem(sys.modules, "isotorch_worker.runtime.observe", raising=False)
+    monkeypatch.delitem(sys.modules, "isotorch_worker.ray.observe", raising=False)
     monkeypatch.setattr(picture_child, "PROGRAM", Path(__file__).with_name("odd_pictures.py"))
     from isotorch_worker.ray import ray_app
 
     made = object.__new__(ray_app.Network)
-    computer = Computer(Tiny(), Transfer(torch.device("cpu"), SPEC), 4, exact=False)
+    computer = Computer(Tiny(), infer.order, Transfer(torch.device("cpu"), SPEC), 4, exact=False)
     made._session = SimpleNamespace(spec=SPEC, computer=computer)
     made._thread = ray_app.ThreadPoolExecutor(1)
     made._pictures = Pictures(2)
@@ -63,7 +64,7 @@ def replica(monkeypatch):
     yield made
     made._pictures.close()
     made._thread.shutdown()
-    for name in ("ray.ray_app", "runtime.observe"):
+    for name in ("ray.ray_app", "ray.observe"):
         sys.modules.pop(f"isotorch_worker.{name}", None)
 
 
@@ -72,9 +73,9 @@ def image(data: bytes) -> oip.Item:
 
 
 def test_a_file_has_the_answer_of_its_tensor(replica, jpeg):
-    from isotorch_worker.tasks.image_classification import infer
+    from isotorch_worker.pictures.transforms import tensor_from_encoded
 
-    tensor = infer.tensor_from_encoded(jpeg, SPEC)
+    tensor = tensor_from_encoded(jpeg, SPEC)
     item = oip.Item("input", tensor.numpy().tobytes(), tuple(tensor.shape))
     given, wanted = (asyncio.run(replica._answer(one, None)) for one in (image(jpeg), item))
     assert given["logits"] == wanted["logits"]

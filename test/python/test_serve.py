@@ -258,7 +258,7 @@ def test_a_worker_that_prints_keeps_the_protocol(start):
     noisy = (
         "import os, sys; sys.argv = ['x', 'serve']\n"
         f"sys.path.insert(0, {str(MAIN.parent.parent)!r})\n"
-        "from isotorch_worker.runtime import attest\n"
+        "from isotorch_worker.pictures import attest\n"
         "def attestation(spec):\n"
         "    print('a line that nobody asked for')\n"
         "    os.write(1, b'and one past Python\\n')\n"
@@ -487,7 +487,7 @@ def test_a_picture_beyond_the_limit_of_the_request_is_refused(start, jpeg):
 
 
 def test_a_worker_without_a_network_is_attested_too(start):
-    from isotorch_worker.runtime.attest import attestation
+    from isotorch_worker.pictures.attest import attestation
 
     worker = start()
     worker.hello()

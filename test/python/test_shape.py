@@ -9,9 +9,8 @@ from PIL import Image
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
-from isotorch_worker.pictures import shape
-from isotorch_worker.runtime import attest
-from isotorch_worker.runtime.attest import pattern
+from isotorch_worker.pictures import attest, shape
+from isotorch_worker.pictures.attest import pattern
 
 SIZES = [
     (500, 375),

@@ -11,16 +11,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
 
-from isotorch_worker import __main__, serve
-from isotorch_worker.channel import byte_frame
-from isotorch_worker.protocol.wire import Message
-from isotorch_worker.runtime.load import Session
+from isotorch_worker import __main__
+from isotorch_worker.protocol.wire import Message, byte_frame
+from isotorch_worker.task import Registry
+from isotorch_worker.tasks.image_classification.session import Session
+from isotorch_worker.tasks.registry import registry
 
 
 def load(channel, message, imports=None):
     import torch
 
     from isotorch_worker.runtime import compute
+    from isotorch_worker.tasks.image_classification import infer
 
     class Tiny(torch.nn.Module):
         def forward(self, batch):
@@ -36,7 +38,9 @@ def load(channel, message, imports=None):
     device = torch.device("cpu")
     spec = {"resize": 8, "crop": 8, "mean": [0.0] * 3, "std": [1.0] * 3, "interpolation": "bilinear"}
     wanted = message.fields["maxBatch"]
-    computer = compute.prepare(Tiny(), device, spec, message.fields["precision"], wanted, 1, channel.log)
+    computer = compute.prepare(
+        Tiny(), infer.order, device, spec, message.fields["precision"], wanted, 1, channel.log
+    )
     channel.make_room(computer.limit.most, 8 * 8 * 3 * 4)
     fields = {
         "versions": {},
@@ -60,6 +64,10 @@ def load(channel, message, imports=None):
     return Session(Tiny(), device, spec, computer), ready
 
 
+def tiny() -> Registry:
+    """What every worker can do, with a load of its own."""
+    return registry()._replace(loads={"image-classification": load})
+
+
 if __name__ == "__main__":
-    serve.load = load
-    os._exit(__main__.main(["serve"]))
+    os._exit(__main__.main(["serve"], tiny))

@@ -112,7 +112,7 @@ def _run_kernel(wanted: str) -> dict[str, Any]:
 
 
 def _attestation() -> dict[str, str]:
-    from isotorch_worker.runtime.attest import attestation
+    from isotorch_worker.pictures.attest import attestation
     from isotorch_worker.runtime.model import transforms_spec
 
     return attestation(transforms_spec("IMAGENET1K_V1"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,6 +64,9 @@ class Child:
 
     def __init__(self) -> None:
         """Starts it. Raises OSError where the system has no room for it."""
+        # Here, because it takes milliseconds of a start that may never read a picture.
+        import subprocess
+
         windowless: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
         # Its stderr is not the worker's, which tells the controller how the worker ended.
         self._process = subprocess.Popen(  # noqa: S603 - this program and this interpreter
@@ -131,9 +133,11 @@ class Child:
 
     def _code(self) -> int:
         """Its exit code; it has closed its pipes, which is its end or soon will be."""
+        from subprocess import TimeoutExpired
+
         try:
             return self._process.wait(1)
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             return self.end()
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from isotorch_worker.base.quota import available_cpus
 from isotorch_worker.pictures.picture_child import Child
-from isotorch_worker.pictures.picture_reader import LIMIT_SECONDS, Decoded, Reader, Task
+from isotorch_worker.pictures.picture_reader import LIMIT_SECONDS, Decoded, Encoded, Reader
 from isotorch_worker.protocol.errors import (
     Aborted,
     Closed,
@@ -33,8 +33,8 @@ _CLOSE_SECONDS = 5.0
 class Decoding:
     """A picture on its way; ``future`` has it in the end, or the WorkerError why not."""
 
-    def __init__(self, pool: Pictures, task: Task) -> None:
-        self.task = task
+    def __init__(self, pool: Pictures, encoded: Encoded) -> None:
+        self.encoded = encoded
         self.future: Future[Decoded] = Future()
         self.child: Child | None = None
         """The process that has it."""
@@ -50,14 +50,18 @@ class Decoding:
         """Whether it has its outcome already."""
         return self.future.done()
 
+    def when_over(self, call: Callable[[], None]) -> None:
+        """Call once it has, on whichever thread; at once where it has already."""
+        self.future.add_done_callback(lambda _: call())
+
     @property
     def due(self) -> float | None:
         """When something has to be done about it, on time.monotonic()."""
-        return min((at for at in (self.task.until, self._limit) if at is not None), default=None)
+        return min((at for at in (self.encoded.until, self._limit) if at is not None), default=None)
 
     def verdict(self, now: float) -> WorkerError | None:
         """Why it ends now, where it has to."""
-        if self.task.until is not None and now >= self.task.until:
+        if self.encoded.until is not None and now >= self.encoded.until:
             return DeadlineExceeded("the deadline passed before its picture was decoded")
         if self._limit is not None and now >= self._limit:
             return DecodeFailed(
@@ -93,9 +97,9 @@ class Pictures:
         self._agreed: dict[tuple[Any, ...], bool] = {}
         self._remarks: deque[str] = deque()
 
-    def submit(self, task: Task) -> Decoding:
+    def submit(self, encoded: Encoded) -> Decoding:
         """Take a picture in; never waits, never raises. Any thread."""
-        one = Decoding(self, task)
+        one = Decoding(self, encoded)
         with self._changed:
             self._open.add(one)
             self._waiting.append(one)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from isotorch_worker.pictures.picture_child import Child, Ended
 from isotorch_worker.protocol.errors import DecodeFailed, OutOfMemory, WorkerError
@@ -18,9 +17,8 @@ _TRIES = 2
 _MARGIN_SECONDS = 10
 
 
-@dataclass(frozen=True)
-class Task:
-    """An encoded picture, how it is read (as ``decode_picture``), and what is wanted of it.
+class Encoded(NamedTuple):
+    """A picture file, how it is read (as ``decode_picture``), and what is wanted of it.
 
     With a ``spec`` that is the picture resized and cropped, with ``picture`` as it is in the file. What is
     not there at ``until``, on time.monotonic(), is not wanted any more.
@@ -36,8 +34,7 @@ class Task:
     until: float | None = None
 
 
-@dataclass(frozen=True)
-class Decoded:
+class Decoded(NamedTuple):
     """RGB bytes of the picture and of its crop, where they were wanted; the milliseconds of both steps."""
 
     width: int
@@ -56,7 +53,7 @@ class Decoded:
 class Hold(Protocol):
     """A picture that may be given up at any time, by killing the process that has it."""
 
-    task: Task
+    encoded: Encoded
 
     @property
     def is_over(self) -> bool: ...
@@ -81,19 +78,19 @@ class Reader:
 
     def read(self, one: Hold) -> Decoded:
         """The picture; once more in a new process where the first one ended. Raises WorkerError."""
-        if one.task.spec is not None:
+        if one.encoded.spec is not None:
             # PyTorch takes seconds, where it was not imported yet; no picture is to blame for them.
-            from isotorch_worker.runtime import attest  # noqa: F401
+            from isotorch_worker.pictures import attest  # noqa: F401
         problem: WorkerError | None = None
         for number in range(_TRIES):
             if one.is_over:
                 break
             try:
                 child = self._ready(one)
-                agrees = self._agrees(child, one.task.spec)
+                agrees = self._agrees(child, one.encoded.spec)
                 if number == 0:
                     one.allow(LIMIT_SECONDS)
-                return _decoded(child, one.task, agrees)
+                return _decoded(child, one.encoded, agrees)
             except Ended as ended:
                 problem = _explained(ended)
                 self.close(one)
@@ -139,10 +136,10 @@ class Reader:
             return True
         key = (spec["resize"], spec["crop"], spec["interpolation"])
         if key not in self._agreed:
-            from isotorch_worker.runtime.attest import shapes_agree
+            from isotorch_worker.pictures.attest import shapes_agree
 
             def cropped(data: bytes) -> bytes | bytearray | None:
-                return _decoded(child, Task(data, len(data), spec), True).cropped
+                return _decoded(child, Encoded(data, len(data), spec), True).cropped
 
             try:
                 self._agreed[key] = shapes_agree(spec, cropped)
@@ -156,25 +153,25 @@ class Reader:
         return self._agreed[key]
 
 
-def _decoded(child: Child, task: Task, by_child: bool) -> Decoded:
+def _decoded(child: Child, encoded: Encoded, by_child: bool) -> Decoded:
     """What the process makes of it, cropped by torchvision in this one unless ``by_child``.
 
     Raises Ended or WorkerError.
     """
-    spec = task.spec if by_child else None
+    spec = encoded.spec if by_child else None
     shape = None if spec is None else [spec["resize"], spec["crop"], spec["interpolation"]]
-    with_picture = task.picture or (task.spec is None or not by_child)
+    with_picture = encoded.picture or (encoded.spec is None or not by_child)
     wanted = {
-        "exif": task.exif,
-        "icc": task.icc,
-        "mode": task.mode,
-        "maxPixels": task.max_pixels,
+        "exif": encoded.exif,
+        "icc": encoded.icc,
+        "mode": encoded.mode,
+        "maxPixels": encoded.max_pixels,
         "picture": with_picture,
         "shape": shape,
         "seconds": START_SECONDS + LIMIT_SECONDS + _MARGIN_SECONDS,
     }
     crop = 0 if spec is None else 3 * spec["crop"] ** 2
-    answer, payloads = child.ask(wanted, task.data, 3 * task.max_pixels + crop)
+    answer, payloads = child.ask(wanted, encoded.data, 3 * encoded.max_pixels + crop)
     try:
         width, height = int(answer["width"]), int(answer["height"])
         timings = float(answer["decode"]), float(answer.get("shape", 0.0))
@@ -185,15 +182,17 @@ def _decoded(child: Child, task: Task, by_child: bool) -> Decoded:
         raise Ended(None) from None
     pixels = payloads[0] if with_picture else None
     cropped = payloads[-1] if spec is not None else None
-    if task.spec is not None and pixels is not None and not by_child:
-        cropped = _cropped_here(width, height, pixels, task.spec)
-    return Decoded(width, height, pixels if task.picture or task.spec is None else None, cropped, *timings)
+    if encoded.spec is not None and pixels is not None and not by_child:
+        cropped = _cropped_here(width, height, pixels, encoded.spec)
+    return Decoded(
+        width, height, pixels if encoded.picture or encoded.spec is None else None, cropped, *timings
+    )
 
 
 def _cropped_here(width: int, height: int, pixels: bytes | bytearray, spec: Mapping[str, Any]) -> bytes:
     from PIL import Image
 
-    from isotorch_worker.tasks.image_classification.infer import cropped
+    from isotorch_worker.pictures.transforms import cropped
 
     return cropped(Image.frombytes("RGB", (width, height), bytes(pixels)), spec).tobytes()
 

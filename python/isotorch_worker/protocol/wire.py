@@ -95,6 +95,11 @@ def encode(message: Message) -> list[Payload]:
     return [packed, *(payload for _, payload in message.frames.values())]
 
 
+def byte_frame(name: str, data: Payload) -> Frames:
+    """A frame of raw bytes, keyed as Message.frames wants it."""
+    return {name: (Descriptor(name, "|u1", (len(data),)), data)}
+
+
 def address_of(frames: Sequence[Payload]) -> Address | None:
     """Whose message it is; None where not even that can be read. Raises nothing."""
     if not frames or len(frames[0]) < _ADDRESS.size:

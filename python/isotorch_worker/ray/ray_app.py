@@ -29,13 +29,15 @@ from isotorch_worker.base.stdin import read_to_end
 from isotorch_worker.oip_body import Body
 from isotorch_worker.pictures.picture import MAX_PIXELS
 from isotorch_worker.pictures.picture_pool import Pictures
-from isotorch_worker.pictures.picture_reader import Task
+from isotorch_worker.pictures.picture_reader import Encoded
+from isotorch_worker.pictures.transforms import normalized_bytes, tensor_from_pixels
 from isotorch_worker.protocol.errors import DeadlineExceeded, NonFiniteOutput, WorkerError
 from isotorch_worker.protocol.wire import Message
+from isotorch_worker.ray.observe import Observer, Seen
 from isotorch_worker.runtime.compute import Running
-from isotorch_worker.runtime.load import Session, load
-from isotorch_worker.runtime.observe import Observer, Seen
 from isotorch_worker.tasks.image_classification import infer
+from isotorch_worker.tasks.image_classification.load import load
+from isotorch_worker.tasks.image_classification.session import Session
 
 APP = "isotorch"
 MOST = 8
@@ -152,8 +154,8 @@ class Network:
     async def _answer(self, item: oip.Item, deadline: float | None) -> dict[str, Any] | WorkerError:
         if item.name != "image":
             return await self._batched((item, deadline))
-        task = Task(item.data, MAX_PIXELS, self._session.spec, until=deadline)
-        decoding = self._pictures.submit(task)
+        encoded = Encoded(item.data, MAX_PIXELS, self._session.spec, until=deadline)
+        decoding = self._pictures.submit(encoded)
         try:
             decoded = await asyncio.wrap_future(decoding.future)
         except WorkerError as error:
@@ -196,7 +198,7 @@ class Network:
         self._answered = time.monotonic()
         return results
 
-    def _finished(self, running: Running, counts: bool) -> list[dict[str, Any] | WorkerError]:
+    def _finished(self, running: Running[infer.Ranking], counts: bool) -> list[dict[str, Any] | WorkerError]:
         import torch
 
         try:
@@ -245,12 +247,12 @@ async def _received(request: Request) -> bytes:
 
 def _tensor(item: oip.Item, spec: dict[str, Any]) -> Any:
     if item.name == "cropped":
-        return infer.normalized_bytes(item.data, spec)
+        return normalized_bytes(item.data, spec)
     if item.name == "pixels":
         import torch
 
         pixels = torch.frombuffer(bytearray(item.data), dtype=torch.uint8).reshape(item.shape)
-        return infer.tensor_from_pixels(pixels, spec)
+        return tensor_from_pixels(pixels, spec)
     return infer.tensor_from_floats(bytearray(item.data), item.shape)
 
 

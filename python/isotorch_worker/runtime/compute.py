@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from isotorch_worker.protocol.errors import OutOfMemory
 from isotorch_worker.runtime.batch import MemoryLimit, power_of_two
 from isotorch_worker.runtime.copy import Transfer
-from isotorch_worker.runtime.device import largest_batch
+from isotorch_worker.runtime.device import is_out_of_memory, largest_batch
 from isotorch_worker.runtime.lanes import Lanes
 from isotorch_worker.runtime.pack import pack
-from isotorch_worker.tasks.image_classification.infer import Ranking, is_out_of_memory, order
 
 # Batching must win more than a measurement errs.
 _WORTH = 0.97
@@ -26,22 +25,24 @@ _PAUSE = 32
 _LONGER = 4
 
 Log = Callable[[str, str], None]
+# What is made of logits [k,n] on their device: a NamedTuple of tensors [k,…], in the order of the logits.
+Ranked = TypeVar("Ranked", bound="tuple[Tensor, ...]")
 
 
 @dataclass(frozen=True)
-class Computed:
-    """What came out for k pictures, on the CPU: logits float32 [k,1000], their ranking, milliseconds."""
+class Computed(Generic[Ranked]):
+    """What came out for k pictures, on the CPU: logits float32 [k,n], their ranking, milliseconds."""
 
     logits: Tensor
-    ranking: Ranking
+    ranking: Ranked
     forward: float
     rank: float
 
 
-class Running:
+class Running(Generic[Ranked]):
     """``count`` pictures that are being computed together, or that could not be."""
 
-    def __init__(self, count: int, started: float, finish: Callable[[], Computed]) -> None:
+    def __init__(self, count: int, started: float, finish: Callable[[], Computed[Ranked]]) -> None:
         self.count = count
         self.started = started
         """time.monotonic() before anything was done for them."""
@@ -49,8 +50,8 @@ class Running:
         """Waits; raises what torch raised, or OutOfMemory where one picture alone did not fit."""
 
 
-class Computer:
-    """The network on its device, with what was learnt about batches.
+class Computer(Generic[Ranked]):
+    """The network on its device, with what was learnt about batches; ``rank`` makes of logits what is wanted.
 
     ``exact`` says that each picture must keep the bits that it has alone. ``together`` computes a batch where
     the network itself is not the best way to. With either, a size is computed together only after a trial on
@@ -60,6 +61,7 @@ class Computer:
     def __init__(
         self,
         network: nn.Module,
+        rank: Callable[[Tensor], Ranked],
         transfer: Transfer,
         most: int,
         exact: bool,
@@ -67,6 +69,7 @@ class Computer:
         together: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.network = network
+        self._rank = rank
         self._together = together or network
         self._tries = exact or together is not None
         self.transfer = transfer
@@ -99,7 +102,7 @@ class Computer:
             return
         self._log("info", f"{packed} of {of} convolutions are packed, with the same bits as before")
 
-    def run(self, rows: list[Tensor]) -> Iterator[Running]:
+    def run(self, rows: list[Tensor]) -> Iterator[Running[Ranked]]:
         """Start ``rows`` (each [1,…], of one shape and dtype) in their order, as many together as pays.
 
         Yields as each part is started; together the parts have all rows, each exactly once.
@@ -141,7 +144,7 @@ class Computer:
                 del self._left_out[key]
         return left > 0
 
-    def _start(self, rows: list[Tensor]) -> Callable[[], Computed]:
+    def _start(self, rows: list[Tensor]) -> Callable[[], Computed[Ranked]]:
         began = time.perf_counter()
         with torch.inference_mode():
             batch = self.transfer.to_device(rows)
@@ -153,8 +156,10 @@ class Computer:
             else:
                 logits = self._together(batch)
             computed = self.transfer.queue.mark()
-            fetch = self.transfer.to_host([logits, *order(logits)])
-        return lambda: _finish(began, computed, fetch)
+            ranked = self._rank(logits)
+            fetch = self.transfer.to_host([logits, *ranked])
+        made = cast("Callable[..., Ranked]", type(ranked))
+        return lambda: _finish(began, computed, fetch, made)
 
     def _trial(self, batch: Tensor, key: tuple[int, ...]) -> Tensor:
         """The logits of each picture alone; on the side, whether all together give the same, and sooner."""
@@ -208,13 +213,14 @@ class Computer:
 
 def prepare(
     network: nn.Module,
+    rank: Callable[[Tensor], Ranked],
     device: torch.device,
     spec: Mapping[str, Any],
     precision: str,
     wanted: int,
     threads: int,
     log: Log,
-) -> Computer:
+) -> Computer[Ranked]:
     """A computer with the batch size that suits the device, at most ``wanted`` where that is not 0.
 
     On a CPU with several ``threads`` pictures go side by side instead of in one batch.
@@ -222,19 +228,22 @@ def prepare(
     most = largest_batch(device, spec["crop"])
     most = min(most, wanted) if wanted else most
     lanes = Lanes(network, threads, most) if device.type == "cpu" and threads > 1 and most > 1 else None
-    return Computer(network, Transfer(device, spec), most, precision == "exact", log, lanes)
+    return Computer(network, rank, Transfer(device, spec), most, precision == "exact", log, lanes)
 
 
 def _finish(
-    began: float, computed: Callable[[], float], fetch: Callable[[], tuple[list[Tensor], float]]
-) -> Computed:
+    began: float,
+    computed: Callable[[], float],
+    fetch: Callable[[], tuple[list[Tensor], float]],
+    made: Callable[..., Ranked],
+) -> Computed[Ranked]:
     then = computed()
     (logits, *ranking), ranked = fetch()
-    return Computed(logits, Ranking(*ranking), (then - began) * 1000, (ranked - then) * 1000)
+    return Computed(logits, made(*ranking), (then - began) * 1000, (ranked - then) * 1000)
 
 
-def _raiser(error: Exception) -> Callable[[], Computed]:
-    def fail() -> Computed:
+def _raiser(error: Exception) -> Callable[[], Any]:
+    def fail() -> Any:
         raise error
 
     return fail

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from isotorch_worker.tasks.image_classification.infer import tensor_from_pixels
+from isotorch_worker.pictures.transforms import tensor_from_pixels
 
 
 class Queue(Protocol):

@@ -15,6 +15,7 @@ GPU_BATCH = 32
 _WORKSPACE_BYTES = 512 * 1024**2
 # Activations that live at the same time take 13 MiB in float32; the rest is for what cuDNN asks for.
 _PICTURE_BYTES = 48 * 1024**2
+_MEMORY_PHRASES = ("out of memory", "can't allocate memory", "not enough memory", "CUDNN_STATUS_ALLOC_FAILED")
 
 
 def select_device(wanted: str) -> tuple[torch.device, str, str]:
@@ -60,6 +61,13 @@ def is_broken(device: torch.device) -> bool:
     except RuntimeError:
         return True
     return False
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch ran out of memory; before 1.13 it said so in the text of a RuntimeError only."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(phrase in str(error) for phrase in _MEMORY_PHRASES)
 
 
 def _usable_cuda(index: int) -> tuple[torch.device, str]:

@@ -9,7 +9,7 @@ from typing import Any, Optional
 import torch
 from torch import Tensor, nn
 
-from isotorch_worker.tasks.image_classification.infer import is_out_of_memory
+from isotorch_worker.runtime.device import is_out_of_memory
 
 _ROUNDS = 5
 

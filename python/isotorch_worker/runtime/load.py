@@ -1,153 +1,58 @@
-"""From a `load` to a network that is ready: device, checkpoint, precision, warm-up."""
+"""A load on its way, whatever it is for: its controller hears how far it is, and what was not as asked."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Protocol
 
-from isotorch_worker.background import BackgroundImport
-from isotorch_worker.channel import Channel, byte_frame
-from isotorch_worker.checkpoints.checkpoint import CheckpointReader, made_digest
+from isotorch_worker.checkpoints.checkpoint import CheckpointReader
 from isotorch_worker.checkpoints.reader import Contents
 from isotorch_worker.protocol.schema import clip
 from isotorch_worker.protocol.wire import Message
 
-if TYPE_CHECKING:
-    import torch
-
-    from isotorch_worker.runtime.compute import Computer
-
 REPORT_SECONDS = 0.5
-_SMALL = 32
 # The header of `ready` has room for 4 KiB, of which versions take at most half.
 _REASON_BYTES = 1000
 
 
-@dataclass(frozen=True)
-class Session:
-    """What a successful load leaves behind."""
+class Controller(Protocol):
+    """Whoever asked for the load."""
 
-    network: torch.nn.Module
-    device: torch.device
-    spec: dict[str, Any]
-    computer: Computer
+    generation: int
+
+    def send(self, message: Message) -> None: ...
+
+    def log(self, level: str, text: str) -> None: ...
 
 
-def load(
-    channel: Channel, message: Message, imports: BackgroundImport | None = None
-) -> tuple[Session, Message]:
-    """The session and the `ready` message; raises the WorkerError that says why there is none."""
-    wanted = message.fields
-    path = Path(wanted["checkpoint"])
+class Loading:
+    """One `load` until its `ready`."""
 
-    def progress(phase: str, fraction: float | None = None) -> None:
-        channel.send(
-            Message("progress", message.id, channel.generation, {"phase": phase, "fraction": fraction})
-        )
+    def __init__(self, controller: Controller, message: Message) -> None:
+        self._controller = controller
+        self._message = message
+        self._remarks: list[str] = []
 
-    progress("import")
-    # What is there is read and hashed while torch is imported; a made checkpoint may have to be made first.
-    seed: int | None = wanted["seed"]
-    digest: str | None = wanted["sha256"] or (None if seed is None else made_digest(path))
-    is_there = seed is None or digest is not None
-    reader = CheckpointReader(path, digest, wanted["trust"] and seed is None) if is_there else None
-    if imports is not None:
-        imports.finish()
-    from isotorch_worker.checkpoints import untrained
-    from isotorch_worker.environment import probe
-    from isotorch_worker.runtime import attest, compute, model, precision
-    from isotorch_worker.runtime import device as devices
-    from isotorch_worker.runtime.threads import set_threads
-    from isotorch_worker.tasks.image_classification import infer
+    def progress(self, phase: str, fraction: float | None = None) -> None:
+        """Tell where it is."""
+        fields = {"phase": phase, "fraction": fraction}
+        self._controller.send(Message("progress", self._message.id, self._controller.generation, fields))
 
-    threads, threads_reason = set_threads(wanted["threads"])
-    spec = model.transforms_spec(wanted["transforms"], wanted["model"])
-    device, device_name, device_reason = devices.select_device(wanted["device"])
-    if reader is None:
-        # Only after the device: making takes seconds, a wrong device is found out at once.
-        progress("make")
-        made = untrained.ensure_untrained(path, cast("int", seed))
-        reader = CheckpointReader(path, made, trust=False)
-    beside = ThreadPoolExecutor(1, "attest")
-    attested = beside.submit(attest.attestation, spec)
-    beside.shutdown(wait=False)
-    contents, sha256 = _wait(reader, progress)
-    progress("build")
-    network = model.build(wanted["model"])
-    progress("load")
-    model.load_state(network, contents.state_dict())
-    # The network has its own copy: the file's bytes go back to the system here.
-    del contents
-    remarks: list[str] = []
+    def read(self, reader: CheckpointReader) -> tuple[Contents, str]:
+        """The checkpoint's contents and its SHA-256, once it is read. Raises as CheckpointReader.result."""
+        self.progress("verify", reader.fraction)
+        while not reader.wait(REPORT_SECONDS):
+            self.progress("verify", reader.fraction)
+        return reader.result()
 
-    def tell(level: str, text: str) -> None:
-        channel.log(level, text)
+    def tell(self, level: str, text: str) -> None:
+        """A line for the log; a warning stands in the reason of the device, too."""
+        self._controller.log(level, text)
         if level == "warning":
-            remarks.append(text)
+            self._remarks.append(text)
 
-    network = precision.apply_precision(network, wanted["precision"], device, spec["crop"], tell)
-    computer = compute.prepare(
-        network, device, spec, wanted["precision"], wanted["maxBatch"], threads, channel.log
-    )
-    channel.make_room(computer.limit.most, 3 * spec["crop"] ** 2 * 4)
-    if (warning := precision.caution(wanted["precision"], device)) is not None:
-        tell("warning", warning)
-    # Logs go nowhere by default: what was not done as it was asked for is said where everybody sees it.
-    device_reason = clip("; ".join([device_reason, *remarks]), _REASON_BYTES)
-    progress("warm-up")
-    session = Session(network, device, spec, computer)
-    warmup = _warm_up(session, infer.forward, wanted["precision"])
-    fields: dict[str, Any] = {
-        "versions": probe.runtime_versions(),
-        "device": str(device),
-        "deviceName": device_name,
-        "deviceReason": device_reason,
-        "threads": threads,
-        "threadsReason": threads_reason,
-        "precision": wanted["precision"],
-        "sha256": sha256,
-        "spec": spec,
-        "maxBatch": computer.limit.most,
-        "warmupMs": warmup,
-    }
-    frames = {
-        **byte_frame("categories", _json(model.categories(wanted["transforms"], wanted["model"]))),
-        **byte_frame("models", _json(model.model_names())),
-        **byte_frame("attestation", json.dumps(attested.result()).encode()),
-    }
-    return session, Message("ready", message.id, channel.generation, fields, frames)
+    def reason(self, device_reason: str) -> str:
+        """Why this device, and what on it is not as it was asked for.
 
-
-def _wait(reader: CheckpointReader, progress: Callable[[str, float | None], None]) -> tuple[Contents, str]:
-    progress("verify", reader.fraction)
-    while not reader.wait(REPORT_SECONDS):
-        progress("verify", reader.fraction)
-    return reader.result()
-
-
-def _warm_up(session: Session, forward: Callable[..., torch.Tensor], precision: str) -> float:
-    """Make the device compute; returns the milliseconds that it took.
-
-    On the CPU, at ``exact``, that is one convolution of the network: a whole pass takes as long as a picture
-    and makes the first picture no faster.
-    """
-    import torch
-
-    size: int = session.spec["crop"]
-    started = time.perf_counter()
-    if session.device.type == "cpu" and precision == "exact":
-        first = next(module for module in session.network.modules() if isinstance(module, torch.nn.Conv2d))
-        with torch.inference_mode():
-            first(torch.zeros(1, 3, _SMALL, _SMALL, dtype=first.weight.dtype)).sum().item()
-    else:
-        forward(session.network, torch.zeros(1, 3, size, size), session.device).cpu()
-    return (time.perf_counter() - started) * 1000
-
-
-def _json(names: list[str]) -> bytes:
-    return json.dumps(names, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        Logs go nowhere by default: that is said where everybody sees it.
+        """
+        return clip("; ".join([device_reason, *self._remarks]), _REASON_BYTES)

@@ -1,4 +1,4 @@
-/** What Node makes of the pictures in `models/attestation`: twin of `isotorch_worker/runtime/attest.py`, with digests of the same names. */
+/** What Node makes of the pictures in `models/attestation`: twin of `isotorch_worker/pictures/attest.py`, with digests of the same names. */
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,21 +1,14 @@
-"""From what a request holds to an answer: picture -> tensor -> logits -> ranking. No I/O."""
+"""From what a request holds to an answer: tensor -> logits -> ranking. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
-from torchvision import transforms
-from torchvision.transforms import InterpolationMode
 
-from isotorch_worker.pictures.picture import MAX_PIXELS, decode_picture
 from isotorch_worker.protocol.errors import BadTensor, NonFiniteOutput
-
-_MEMORY_PHRASES = ("out of memory", "can't allocate memory", "not enough memory", "CUDNN_STATUS_ALLOC_FAILED")
 
 
 class Ranking(NamedTuple):
@@ -35,57 +28,6 @@ class Ranking(NamedTuple):
         best = slice(top_k or None)
         indices, scores, percentages = (self[n][rows, best].contiguous() for n in range(3))
         return Ranking(indices, scores, percentages, self.probabilities[rows])
-
-
-def tensor_from_encoded(
-    data: bytes | bytearray | memoryview, spec: Mapping[str, Any], max_pixels: int = MAX_PIXELS
-) -> Tensor:
-    """float32 [1,3,crop,crop] from an encoded picture, by torchvision's own transforms, as in the tutorial.
-
-    Raises as ``decode_picture``.
-    """
-    return preprocess(decode_picture(data, max_pixels=max_pixels), spec)[1]
-
-
-def preprocess(picture: Image.Image, spec: Mapping[str, Any]) -> tuple[Image.Image, Tensor]:
-    """An RGB picture resized and cropped, and float32 [1,3,crop,crop] of it: torchvision's transforms."""
-    small = cropped(picture, spec)
-    return small, normalized(small, spec)
-
-
-def cropped(picture: Image.Image, spec: Mapping[str, Any]) -> Image.Image:
-    """An RGB picture resized and cropped, by torchvision's transforms."""
-    shape = transforms.Compose(
-        [
-            transforms.Resize(spec["resize"], interpolation=InterpolationMode(spec["interpolation"])),
-            transforms.CenterCrop(spec["crop"]),
-        ]
-    )
-    return cast("Image.Image", shape(picture))
-
-
-def normalized(picture: Image.Image, spec: Mapping[str, Any]) -> Tensor:
-    """float32 [1,3,H,W] of an RGB picture of the right size, by torchvision's transforms."""
-    values = transforms.Compose(
-        [transforms.ToTensor(), transforms.Normalize(mean=spec["mean"], std=spec["std"])]
-    )
-    return cast("Tensor", values(picture)).unsqueeze(0)
-
-
-def normalized_bytes(data: bytes | bytearray, spec: Mapping[str, Any]) -> Tensor:
-    """``normalized`` of the RGB bytes of a cropped picture."""
-    return normalized(Image.frombytes("RGB", (spec["crop"], spec["crop"]), bytes(data)), spec)
-
-
-def tensor_from_pixels(pixels: Tensor, spec: Mapping[str, Any]) -> Tensor:
-    """float32 [N,3,H,W] from uint8 [N,H,W,3] pixels that are resized and cropped already.
-
-    Method: ToTensor and Normalize, step by step in float32, so that the bits are theirs.
-    """
-    values = pixels.permute(0, 3, 1, 2).contiguous().to(torch.float32).div(255)
-    mean = torch.tensor(spec["mean"], dtype=torch.float32).view(3, 1, 1)
-    std = torch.tensor(spec["std"], dtype=torch.float32).view(3, 1, 1)
-    return values.sub_(mean).div_(std)
 
 
 def tensor_from_floats(data: bytearray, shape: tuple[int, ...]) -> Tensor:
@@ -140,10 +82,3 @@ def order(logits: Tensor) -> Ranking:
         return Ranking(
             indices, probabilities.gather(1, indices), percentages.gather(1, indices), probabilities
         )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch ran out of memory; before 1.13 it said so in the text of a RuntimeError only."""
-    if isinstance(error, MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(phrase in str(error) for phrase in _MEMORY_PHRASES)

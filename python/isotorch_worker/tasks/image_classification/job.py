@@ -1,4 +1,4 @@
-"""One `infer` on its way: its pictures as rows for the network, and its answer, part by part."""
+"""One `classify` on its way: its pictures as rows for the network, and its answer, part by part."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import torch
 from torch import Tensor
 
 from isotorch_worker.inbox import Request
+from isotorch_worker.pictures.picture_pool import Decoding
 from isotorch_worker.pictures.picture_reader import Decoded
+from isotorch_worker.pictures.transforms import normalized_bytes
 from isotorch_worker.protocol.schema import INCLUDES
 from isotorch_worker.protocol.wire import Descriptor, Frames, Message, Payload
 from isotorch_worker.runtime.compute import Computed, Running
+from isotorch_worker.task import Outcome, Result
 from isotorch_worker.tasks.image_classification import infer
+from isotorch_worker.tasks.image_classification.infer import Ranking
 
 
 @dataclass(frozen=True)
@@ -32,17 +36,16 @@ class Row:
 
 
 class Job:
-    """A request whose pictures are prepared; ``add`` takes what was computed, ``reply`` is the answer."""
+    """A request whose pictures are prepared; ``add`` takes what was computed, ``outcome`` is the answer."""
 
     def __init__(self, request: Request, spec: Mapping[str, Any]) -> None:
         """Raises BadTensor, or why its picture, which the picture processes had, was not decoded."""
         began = time.perf_counter()
         self.request = request
-        decoded = request.decoding.future.result() if request.decoding is not None else None
+        decoded = request.preparing.future.result() if isinstance(request.preparing, Decoding) else None
         pictures = _pictures(request.message) if decoded is None else _picture(decoded, spec)
         self.rows = [Row(self, picture) for picture in pictures.split(1)]
-        self.settled = False
-        self._parts: list[tuple[Computed, int]] = []
+        self._parts: list[tuple[Computed[Ranking], int]] = []
         self._batch = 0
         self._timings = {
             "queue": 0.0,
@@ -51,7 +54,7 @@ class Job:
             "rank": 0.0,
         }
 
-    def add(self, computed: Computed, row: int, running: Running) -> bool:
+    def add(self, computed: Computed[Ranking], row: int, running: Running[Ranking]) -> bool:
         """Take row number ``row`` of what was computed; whether the answer is complete."""
         timings = self._timings
         if not self._parts:
@@ -63,13 +66,19 @@ class Job:
         self._batch = max(self._batch, running.count)
         return len(self._parts) == len(self.rows)
 
-    def reply(self) -> Message:
-        """The `result`. Raises NonFiniteOutput."""
+    def outcome(self) -> Outcome:
+        """The answer, or NonFiniteOutput."""
+        try:
+            return self._result()
+        except Exception as error:
+            return error
+
+    def _result(self) -> Result:
         fields = self.request.message.fields
         logits = _joined([computed.logits[row : row + 1] for computed, row in self._parts])
         infer.check_finite(logits)
         parts = [computed.ranking.part(slice(row, row + 1), fields["topK"]) for computed, row in self._parts]
-        ranking = infer.Ranking(*(_joined(list(tensors)) for tensors in zip(*parts)))
+        ranking = Ranking(*(_joined(list(tensors)) for tensors in zip(*parts)))
         tensors = ranking._asdict()
         wanted = [
             "indices",
@@ -78,16 +87,13 @@ class Job:
             *(name for name in INCLUDES if name in fields["include"]),
         ]
         frames: Frames = {name: _frame(name, {**tensors, "logits": logits}[name]) for name in wanted}
-        message = self.request.message
-        return Message(
-            "result", message.id, message.generation, {"timings": self._timings, "batch": self._batch}, frames
-        )
+        return Result(self._timings, frames, self._batch)
 
 
 def _picture(decoded: Decoded, spec: Mapping[str, Any]) -> Tensor:
     if decoded.cropped is None:
         raise ValueError("the picture was not cropped")
-    return infer.normalized_bytes(decoded.cropped, spec)
+    return normalized_bytes(decoded.cropped, spec)
 
 
 def _pictures(message: Message) -> Tensor:

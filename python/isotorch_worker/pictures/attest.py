@@ -21,9 +21,8 @@ from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
+from isotorch_worker.pictures import transforms as ours
 from isotorch_worker.pictures.picture import decode_picture
-from isotorch_worker.tasks.image_classification import infer
-from isotorch_worker.tasks.image_classification.infer import tensor_from_pixels
 
 FOLDER = Path(__file__).resolve().parents[3] / "models" / "attestation"
 FILTERS = ("bilinear", "bicubic")
@@ -88,7 +87,7 @@ def shapes_agree(spec: Mapping[str, Any], cropped: Callable[[bytes], bytes | byt
     sizes = [(size + 57, size + 30), (2 * size + 1, size + 1), (less, 3 * less + 1), (size, size + 3), (1, 2)]
     for width, height in [*sizes, (less + 1, less), (size, size)]:
         picture = pattern(width, height)
-        expected = infer.cropped(picture, spec)
+        expected = ours.cropped(picture, spec)
         if cropped(b"P6 %d %d 255\n" % picture.size + picture.tobytes()) != expected.tobytes():
             return False
     return True
@@ -112,7 +111,7 @@ def _normalized(spec: Mapping[str, Any]) -> Iterator[bytes]:
 
 
 def _normalized_pixels(spec: Mapping[str, Any]) -> Iterator[bytes]:
-    yield _floats(tensor_from_pixels(torch.from_numpy(_ramp()).unsqueeze(0), spec))
+    yield _floats(ours.tensor_from_pixels(torch.from_numpy(_ramp()).unsqueeze(0), spec))
 
 
 def _floats(tensor: Tensor) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from ray.serve import metrics
 
@@ -76,7 +77,7 @@ class Observer:
         """``ok``, or the code of the failure."""
         self._pictures.inc(tags={"outcome": outcome})
 
-    def computed(self, of: Computed, count: int) -> None:
+    def computed(self, of: Computed[Any], count: int) -> None:
         """The stages of ``count`` pictures that went through the network together: each took all of it."""
         for stage, ms in (("forward", of.forward), ("rank", of.rank)):
             for _ in range(count):
