@@ -12,7 +12,7 @@ import { Oracle } from "./oracle.mjs";
 import { startReal } from "./real.mjs";
 import { PYTHON } from "./stub.mjs";
 
-const CORPUS = fileURLToPath(new URL("../../python/make_corpus.py", import.meta.url));
+const CORPUS = fileURLToPath(new URL("../../python/corpus/make_corpus.py", import.meta.url));
 const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
 /** Larger files only take longer. */
 const MAX_BYTES = 150_000;

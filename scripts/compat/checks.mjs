@@ -165,7 +165,7 @@ function ownCheckpoint({ name, python }, folder) {
 }
 
 /**
- * The pictures of python/make_compat_corpus.py, by the distribution's Pillow where there is one, else by this
+ * The pictures of python/corpus/make_compat_corpus.py, by the distribution's Pillow where there is one, else by this
  * environment's: all environments get the same files.
  */
 function corpus(first, folder) {
@@ -173,7 +173,7 @@ function corpus(first, folder) {
   if (existsSync(join(made, "corpus.json"))) return made;
   const { name, python } = distribution() ?? first;
   mkdirSync(made, { recursive: true });
-  orStop(name, run(python, ["-B", "python/make_compat_corpus.py", made]));
+  orStop(name, run(python, ["-B", "python/corpus/make_compat_corpus.py", made]));
   return made;
 }
 

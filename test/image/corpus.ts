@@ -6,9 +6,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { PYTHON } from "../python.ts";
 
-const SCRIPT = fileURLToPath(new URL("../../python/make_corpus.py", import.meta.url));
+const SCRIPT = fileURLToPath(new URL("../../python/corpus/make_corpus.py", import.meta.url));
 
-/** A folder with every kind of picture, made by `python/make_corpus.py`; removed with it. */
+/** A folder with every kind of picture, made by `python/corpus/make_corpus.py`; removed with it. */
 export class Corpus implements AsyncDisposable {
   readonly #folder: string;
   readonly files: readonly { readonly file: string; readonly kind: string }[];

@@ -60,7 +60,7 @@ describe("the built-in pictures", () => {
   });
 
   it("use every coefficient of every component, small and large", () => {
-    const script = fileURLToPath(new URL("../../python/make_attestation.py", import.meta.url));
+    const script = fileURLToPath(new URL("../../python/corpus/make_attestation.py", import.meta.url));
     const said = execFileSync(PYTHON, [script, "--coefficients"], { encoding: "utf8" });
     const rows = said.trim().split("\n");
     expect(rows).toHaveLength(13);
@@ -73,7 +73,7 @@ describe("the built-in pictures", () => {
   });
 
   it("are what the script writes", () => {
-    const script = fileURLToPath(new URL("../../python/make_attestation.py", import.meta.url));
+    const script = fileURLToPath(new URL("../../python/corpus/make_attestation.py", import.meta.url));
     const said = execFileSync(PYTHON, [script, "--check", fileURLToPath(FOLDER)], { encoding: "utf8" });
     expect(said.trim()).toBe("");
   });
