@@ -8,7 +8,7 @@ let running: { readonly id: number; readonly controller: AbortController } | und
 const end = (): void => void process.kill(process.pid, "SIGKILL");
 process.on("disconnect", end);
 if (!process.connected) end();
-// Ctrl-C reaches the whole group: whoever started this decides when it ends.
+// Whoever stops a service may signal all of its processes: the one that started this decides when it ends.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
 

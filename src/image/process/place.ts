@@ -1,4 +1,5 @@
 /** A place where pictures are prepared: one process, and the picture that it has. */
+import type { ChildEnd } from "../../base/child.ts";
 import { outOfMemory } from "../../base/memory.ts";
 import { after, type Timer } from "../../base/time/timer.ts";
 import type { OwnDigests } from "../attest/built-in.ts";
@@ -7,7 +8,7 @@ import type { Prepared } from "../prepare.ts";
 import { received, sent } from "./crossing.ts";
 import { tookTooLong } from "./failures.ts";
 import type { FromChild, Work } from "./messages.ts";
-import { type Ending, PictureProcess } from "./process.ts";
+import { PictureProcess } from "./process.ts";
 
 /** What nobody waits for any more may come to its end for so long: about as long as another process takes to start. */
 const GRACE_MS = 500;
@@ -34,7 +35,7 @@ export type Loss =
   | { readonly kind: "unable"; readonly cause: unknown }
   | {
       readonly kind: "ended";
-      readonly ending: Ending;
+      readonly ending: ChildEnd;
       readonly wasReady: boolean;
       readonly call: Call | undefined;
     };
@@ -151,7 +152,7 @@ export class Place {
     this.#events.free();
   }
 
-  #onEnd(ending: Ending): void {
+  #onEnd(ending: ChildEnd): void {
     if (this.#state === "over") return;
     const wasReady = this.#state !== "starting";
     this.#state = "over";
