@@ -8,7 +8,8 @@ import { guardStreams } from "./terminal/streams.ts";
 import { say } from "./terminal/terminal.ts";
 import { excerpt } from "../base/text/shown.ts";
 import { IsotorchError } from "../base/errors.ts";
-import { nearest } from "../base/suggest.ts";
+import { invalid } from "../base/options/check.ts";
+import { didYouMean } from "../base/options/suggest.ts";
 import { PACKAGE_VERSION } from "../base/version.ts";
 import { givenArguments } from "./flags/arguments.ts";
 import { COMMANDS, DESCRIBED } from "./registry.ts";
@@ -43,10 +44,8 @@ async function main([name = "--help", ...argv]: readonly string[]): Promise<numb
   }
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (entry === undefined) {
-    const meant = nearest(name, Object.keys(COMMANDS));
-    throw new IsotorchError("INVALID_OPTION", `There is no command "${excerpt(name)}".`, {
-      hint: meant === undefined ? "`isotorch --help` lists them." : `Did you mean \`isotorch ${meant}\`?`,
-    });
+    const meant = didYouMean(name, Object.keys(COMMANDS), (command) => `\`isotorch ${command}\``);
+    throw invalid(`There is no command "${excerpt(name)}".`, meant ?? "`isotorch --help` lists them.");
   }
   const [description, load] = entry;
   if (argv.includes("--help") || argv.includes("-h")) {

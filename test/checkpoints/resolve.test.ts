@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { nearest } from "../../src/base/suggest.ts";
+import { suggest } from "../../src/base/options/suggest.ts";
 import { knownCheckpoints } from "../../src/checkpoints/table.ts";
 import { resolveCheckpoint, specOf } from "../../src/checkpoints/resolve.ts";
 import type { DownloadProgress } from "../../src/checkpoints/download.ts";
@@ -240,8 +240,8 @@ test("the preprocessing of known weights is told without a worker: V2 resizes to
 });
 
 test("the nearest name bears case and a typing slip, and is none where nothing is near", () => {
-  expect(nearest("topk", ["topK", "signal"])).toBe("topK");
-  expect(nearest("wieghts", ["weights", "workers"])).toBe("weights");
-  expect(nearest("zzz", ["topK", "signal"])).toBeUndefined();
-  expect(nearest("x", ["a", "b"])).toBeUndefined();
+  expect(suggest("topk", ["topK", "signal"])).toBe("topK");
+  expect(suggest("wieghts", ["weights", "workers"])).toBe("weights");
+  expect(suggest("zzz", ["topK", "signal"])).toBeUndefined();
+  expect(suggest("x", ["a", "b"])).toBeUndefined();
 });

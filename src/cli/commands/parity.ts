@@ -1,7 +1,6 @@
 /** `isotorch parity PATH…` */
 import { shownName } from "../../base/text/names.ts";
 import { say } from "../terminal/terminal.ts";
-import { shown, shownValue } from "../../base/text/shown.ts";
 import { createClassifier } from "../../classification/classifier.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import type { Handoff } from "../../classification/options.ts";
@@ -28,7 +27,7 @@ import { EXIT } from "../exit.ts";
 import { clearProgress } from "../terminal/progress.ts";
 import { PARITY } from "../describe/checks.ts";
 import { parserOf } from "../flags/description.ts";
-import { classifierOptions, imageOptions, parseFlags } from "../flags/flags.ts";
+import { classifierOptions, imageOptions, numberFrom0, oneOf, parseFlags } from "../flags/flags.ts";
 
 /** Pictures that are shown in an HTML report though they are equal: a browser must still open it. */
 const SHOWN_EQUAL = 50;
@@ -166,12 +165,8 @@ function summaryLines({ summary, reference, source }: ParityReport): string {
 
 function handoffsOf(handoff: unknown): Handoff[] {
   if (handoff === undefined) return ["tensor"];
-  if (handoff === "all") return [...HANDOFFS];
-  const known = HANDOFFS.find((candidate) => candidate === handoff);
-  if (known !== undefined) return [known];
-  throw new IsotorchError("INVALID_OPTION", `--handoff is ${shownValue(handoff)}.`, {
-    hint: `It is one of ${HANDOFFS.join(", ")}, or all`,
-  });
+  const known = oneOf("handoff", handoff, [...HANDOFFS, "all"]);
+  return known === "all" ? [...HANDOFFS] : [known];
 }
 
 function toleranceOf(values: Readonly<Record<string, unknown>>): Tolerance | undefined {
@@ -179,12 +174,7 @@ function toleranceOf(values: Readonly<Record<string, unknown>>): Tolerance | und
     (["rtol", "atol"] as const).flatMap((name) => {
       const value = values[name];
       if (value === undefined) return [];
-      const number = typeof value === "string" && value.trim() !== "" ? Number(value) : Number.NaN;
-      if (Number.isFinite(number) && number >= 0) return [[name, number]];
-      throw new IsotorchError(
-        "INVALID_OPTION",
-        `--${shown(name)} is ${shownValue(value)}, expected a number from 0.`,
-      );
+      return [[name, numberFrom0(name, value)]];
     }),
   );
   return Object.keys(given).length === 0 ? undefined : { ...FLOAT32_TOLERANCE, ...given };
