@@ -5,7 +5,8 @@ import { basename, join, resolve } from "node:path";
 import { IsotorchError } from "../base/errors.ts";
 import { didYouMean } from "../base/options/suggest.ts";
 import { quoted } from "../python/command.ts";
-import { download, type DownloadProgress, type DownloadTiming, hashFile, HUB } from "./download.ts";
+import type { ProgressEvent } from "../base/progress.ts";
+import { download, type DownloadTiming, hashFile, HUB } from "./download.ts";
 import { type KnownCheckpoint, knownCheckpoints } from "./table.ts";
 import { ANOTHER_DIRECTORY, checkpointDirectory, surroundings } from "../python/surroundings.ts";
 
@@ -45,7 +46,7 @@ export interface CheckpointOptions {
   readonly trustCheckpoint?: boolean;
   /** @default the weights' own; `IMAGENET1K_V1` for a path or `untrained:SEED` */
   readonly transforms?: TransformsName;
-  readonly onProgress?: (event: DownloadProgress) => void;
+  readonly onProgress?: (event: ProgressEvent) => void;
   readonly signal?: AbortSignal;
   readonly timing?: Partial<DownloadTiming>;
 }

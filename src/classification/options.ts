@@ -28,13 +28,13 @@ import {
 import { WORKER_OPTIONS, isRemote } from "../remote/options.ts";
 import type { RemoteOptions } from "../remote/options.ts";
 import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
-import type { ProgressEvent } from "../worker/options.ts";
+import type { ProgressEvent } from "../base/progress.ts";
 import type { SupervisionPolicy } from "../worker/supervision/policy.ts";
 
 export type { Logger } from "../base/logger.ts";
 export type { TransformsName } from "../checkpoints/resolve.ts";
 export type { Handoff, Precision } from "../protocol/messages.ts";
-export type { ProgressEvent } from "../worker/options.ts";
+export type { ProgressEvent } from "../base/progress.ts";
 export type { RemoteOptions } from "../remote/options.ts";
 
 export type Device = "auto" | "cpu" | "cuda" | `cuda:${number}`;

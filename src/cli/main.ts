@@ -15,7 +15,7 @@ import { givenArguments } from "./flags/arguments.ts";
 import { COMMANDS, DESCRIBED } from "./registry.ts";
 import { helpOf } from "./flags/description.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
-import { clearProgress } from "./terminal/progress.ts";
+import { STATUS } from "./terminal/status-line.ts";
 
 const USAGE = `isotorch: torchvision's resnet101 from TypeScript, with the same answer as PyTorch
 
@@ -57,7 +57,7 @@ async function main([name = "--help", ...argv]: readonly string[]): Promise<numb
 }
 
 function report(thrown: unknown): number {
-  clearProgress();
+  STATUS.clear();
   const error = outOfMemory(thrown) ?? diskFailure(thrown) ?? thrown;
   if (!(error instanceof IsotorchError)) throw error;
   if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ error })}\n`);

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { suggest } from "../../src/base/options/suggest.ts";
 import { knownCheckpoints } from "../../src/checkpoints/table.ts";
 import { resolveCheckpoint, specOf } from "../../src/checkpoints/resolve.ts";
-import type { DownloadProgress } from "../../src/checkpoints/download.ts";
+import type { ProgressEvent } from "../../src/base/progress.ts";
 
 const V1 = "resnet101-63fe2227.pth";
 const V1_SHA256 = "63fe2227b86e8f1f2063f43a75c84d195911b6a0eace650907dd3dc62dd49a0a";
@@ -140,8 +140,8 @@ describe("weights by name", () => {
         "ISOTORCH_WEIGHTS_URL",
         `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`,
       );
-      const events: DownloadProgress[] = [];
-      const onProgress = (event: DownloadProgress): void => void events.push(event);
+      const events: ProgressEvent[] = [];
+      const onProgress = (event: ProgressEvent): void => void events.push(event);
       await expect(resolveCheckpoint(name, { cacheDir, onProgress })).rejects.toMatchObject({
         code: "CHECKPOINT_CORRUPT",
       });

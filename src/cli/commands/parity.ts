@@ -11,7 +11,7 @@ import { GoldenWriter } from "../../parity/golden/golden.ts";
 import { createManifest, hashPictures, writeManifest } from "../../parity/golden/manifest.ts";
 import { findPictures } from "../../parity/eval/pictures.ts";
 import { PassedOver } from "../../parity/eval/walk.ts";
-import { sayPassed } from "../terminal/progress.ts";
+import { sayPassed } from "../terminal/notes.ts";
 import { replay } from "../../parity/golden/replay.ts";
 import { condense } from "../../parity/report/picture.ts";
 import type { PictureReport } from "../../parity/report/picture.ts";
@@ -24,7 +24,7 @@ import { ourSide, Parity } from "../../parity/run.ts";
 import type { Compared } from "../../parity/run.ts";
 import { PACKAGE_VERSION } from "../../base/version.ts";
 import { EXIT } from "../exit.ts";
-import { clearProgress } from "../terminal/progress.ts";
+import { STATUS } from "../terminal/status-line.ts";
 import { PARITY } from "../describe/checks.ts";
 import { parserOf } from "../flags/description.ts";
 import { classifierOptions, imageOptions, numberFrom0, oneOf, parseFlags } from "../flags/flags.ts";
@@ -86,7 +86,7 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
     ...(signal && { signal }),
   };
   await using parity = await Parity.start(parityOptions);
-  clearProgress();
+  STATUS.clear();
   const { ours, reference, weights } = parity;
   const about = { source: "live" as const, ours, reference, weights };
   const compared = each(
