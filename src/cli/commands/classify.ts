@@ -73,7 +73,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     const show = async (answer: Answer): Promise<void> => {
       failed ||= "error" in answer;
       if (manifest !== undefined && !isGone(answer)) names.push(answer.name);
-      await print(writer.of(answer));
+      await print(await writer.of(answer));
       await print(writer.aside?.(answer) ?? "", process.stderr);
     };
     await print(`${values["bom"] === true ? BYTE_ORDER_MARK : ""}${writer.head ?? ""}`);

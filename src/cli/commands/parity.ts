@@ -131,7 +131,7 @@ async function report({ pictures, about, tolerance }: Source, { reports, json }:
   let seen = 0;
   for await (const compared of pictures) {
     const images = seen++ < SHOWN_EQUAL ? "all" : "diverged";
-    const condensed = condense(compared, { images: hasImages ? images : "none" });
+    const condensed = await condense(compared, { images: hasImages ? images : "none" });
     all.push(...condensed);
     for (const picture of condensed) say(json ? jsonLine(picture) : tableLine(picture));
   }
