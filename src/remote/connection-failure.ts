@@ -1,5 +1,8 @@
 import { messageOf } from "../base/errors.ts";
 
+/** Codes of a connection that the other side has closed; the last one is undici's. */
+const CUT: readonly unknown[] = ["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"];
+
 /** There is no whole answer: nobody listens, or the connection was cut. */
 export class ConnectionFailure extends Error {
   override readonly name = "ConnectionFailure";
@@ -12,6 +15,6 @@ export class ConnectionFailure extends Error {
     super(messageOf(cause), { cause });
     const { code } = cause as { readonly code?: unknown };
     this.isRefused = code === "ECONNREFUSED";
-    this.isStale = isReused && (code === "ECONNRESET" || code === "EPIPE");
+    this.isStale = isReused && CUT.includes(code);
   }
 }
