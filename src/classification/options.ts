@@ -1,4 +1,5 @@
 /** Every option, documented one by one; resolved once at the door and trusted inside. */
+import { isRecord } from "../base/files/json.ts";
 import type { Logger } from "../base/logger.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
 import type { Handoff, Precision } from "../protocol/messages.ts";
@@ -19,7 +20,6 @@ import {
   flags,
   defined,
   invalid,
-  isObject,
   listOf,
   numbers,
   oneOf,
@@ -337,7 +337,7 @@ const CLASSIFIER_CHECKS: Checks<ClassifierOptions> = {
   logger: [
     "an object with debug, info, warn and error",
     (value) =>
-      isObject(value) &&
+      isRecord(value) &&
       ["debug", "info", "warn", "error"].every((name) => typeof value[name] === "function"),
   ],
   limits: [

@@ -6,11 +6,11 @@ import {
   TEXT,
   check,
   defined,
-  isObject,
   listOf,
   oneOf,
   whole,
 } from "../base/options/check.ts";
+import { isRecord } from "../base/files/json.ts";
 import type { Classifier } from "../classification/classifier.ts";
 import { DEFAULT_LIMITS } from "../image/source/limits.ts";
 import { checkedHosts } from "./security/hosts.ts";
@@ -143,17 +143,17 @@ export interface ResolvedServerOptions {
 }
 
 const CHECKS: Checks<ServerOptions> = {
-  classifier: ["a classifier", isObject],
+  classifier: ["a classifier", isRecord],
   token: ["text", (value) => typeof value === "string", "secret"],
   host: ["an address of this machine", TEXT[1]],
   port: whole(0, 65_535),
   allowHosts: listOf(TEXT, "a list of host names"),
   timeoutMs: whole(1, Infinity, "milliseconds"),
-  limits: ["an object", isObject],
-  decoder: ["an object", isObject],
+  limits: ["an object", isRecord],
+  decoder: ["an object", isRecord],
   compare: FLAG,
   logLevel: oneOf(...LOG_LEVELS),
-  logTo: ["an object with write", (value) => isObject(value) && typeof value["write"] === "function"],
+  logTo: ["an object with write", (value) => isRecord(value) && typeof value["write"] === "function"],
 };
 const LIMITS = Object.fromEntries(Object.keys(SERVER_LIMITS).map((name) => [name, POSITIVE]));
 const DECODER: Checks<DecoderOptions> = {

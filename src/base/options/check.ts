@@ -1,5 +1,6 @@
 /** Whether options are what they should be, in one kind of sentence: the name, what was received, what was expected. */
 import { IsotorchError } from "../errors.ts";
+import { isRecord } from "../files/json.ts";
 import { excerpt, shownValue } from "../text/shown.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -45,7 +46,7 @@ export const either = ([first, takes]: Check, [second, accepts]: Check): Check =
 export const flags = (...names: readonly string[]): Check => [
   `an object with ${names.join(", ")} set to true or false`,
   (value) =>
-    isObject(value) &&
+    isRecord(value) &&
     Object.entries(value).every(([name, on]) => names.includes(name) && typeof on === "boolean"),
 ];
 
@@ -57,7 +58,7 @@ export const numbers = (...names: readonly string[]): Check => [
 /** Whether a value is an object of which each property is known and good, or undefined. */
 export function fits(value: unknown, checks: Readonly<Record<string, Check>>): boolean {
   return (
-    isObject(value) &&
+    isRecord(value) &&
     Object.entries(value).every(
       ([name, given]) => given === undefined || (Object.hasOwn(checks, name) && checks[name]?.[1](given)),
     )
@@ -66,7 +67,7 @@ export function fits(value: unknown, checks: Readonly<Record<string, Check>>): b
 
 /** @throws IsotorchError `INVALID_OPTION` for an unknown name, suggesting a known one, or a bad value. */
 export function check(options: object, checks: Readonly<Record<string, Check>>): void {
-  if (!isObject(options)) {
+  if (!isRecord(options)) {
     // What `map` hands to its function: the element, its index, the array.
     const hint = typeof options === "number" ? "Write `paths.map((path) => classify(path))`." : undefined;
     throw unexpected("Options are", options, "an object", hint);
@@ -99,8 +100,4 @@ export function unexpected(subject: string, value: unknown, expected: string, hi
 
 export function invalid(message: string, hint?: string): IsotorchError {
   return new IsotorchError("INVALID_OPTION", message, hint === undefined ? {} : { hint });
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
