@@ -23,9 +23,8 @@ import type {
 } from "../classification/options.ts";
 import { Stopwatch } from "../base/time/stopwatch.ts";
 import { closedError } from "../worker/failure.ts";
-import type { Health } from "../backend.ts";
+import type { Health, Phase } from "../backend.ts";
 import type { WorkerInfo } from "../worker/start.ts";
-import type { Phase } from "../backend.ts";
 import { entriesOf, readCassette, replay } from "./cassette.ts";
 import type { Cassette } from "./cassette.ts";
 import { fakeInfo } from "./info.ts";

@@ -11,9 +11,8 @@ import type {
   ClassifyOptions,
   ResolvedClassifyOptions,
 } from "../classification/options.ts";
-import type { Health } from "../backend.ts";
+import type { Health, Phase } from "../backend.ts";
 import type { WorkerInfo } from "../worker/start.ts";
-import type { Phase } from "../backend.ts";
 import { entryOf, keyOf, placeOf, readCassette, writeCassette } from "./cassette.ts";
 import type { CassetteEntry } from "./cassette.ts";
 import { PictureByPicture } from "../classification/lists.ts";

@@ -106,7 +106,7 @@ export function wholeNumber(flag: string, value: unknown): number {
 
 /** The same for one that may have a point or an exponent. */
 export function numberFrom0(flag: string, value: unknown): number {
-  if (typeof value === "string" && /^(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,2})?$/i.test(value))
+  if (typeof value === "string" && /^(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,2})?$/i.test(value))
     return Number(value);
   throw unexpected(`--${flag} is`, value, "a number from 0");
 }

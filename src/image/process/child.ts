@@ -1,5 +1,5 @@
 /** The program of a process that prepares pictures, one at a time. It lives as long as whoever started it. */
-import { carry } from "../carried.ts";
+import { serialise } from "../serialised-error.ts";
 import type { FromChild, ToChild } from "./messages.ts";
 
 let running: { readonly id: number; readonly controller: AbortController } | undefined;
@@ -26,7 +26,7 @@ import("./work.ts").then(
     });
     tell("ready");
   },
-  (error: unknown) => tell({ unable: carry(error) }),
+  (error: unknown) => tell({ unable: serialise(error) }),
 );
 
 function tell(message: FromChild): void {
@@ -35,6 +35,6 @@ function tell(message: FromChild): void {
   } catch (error) {
     // Too little memory for a copy of what was made.
     if (message === "ready" || !("id" in message)) throw error;
-    process.send?.({ id: message.id, error: carry(error) } satisfies FromChild);
+    process.send?.({ id: message.id, error: serialise(error) } satisfies FromChild);
   }
 }

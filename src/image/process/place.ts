@@ -3,7 +3,7 @@ import type { ChildEnd } from "../../base/child.ts";
 import { outOfMemory } from "../../base/memory.ts";
 import { after, type Timer } from "../../base/time/timer.ts";
 import type { OwnDigests } from "../attest/built-in.ts";
-import { revive } from "../carried.ts";
+import { deserialise } from "../serialised-error.ts";
 import type { Prepared } from "../prepare.ts";
 import { received, sent } from "./crossing.ts";
 import { tookTooLong } from "./failures.ts";
@@ -138,7 +138,7 @@ export class Place {
   #hear(message: FromChild): void {
     if (this.#state === "over") return;
     if (message === "ready") return this.#free();
-    if ("unable" in message) return this.#lose({ kind: "unable", cause: revive(message.unable) });
+    if ("unable" in message) return this.#lose({ kind: "unable", cause: deserialise(message.unable) });
     if (message.id !== this.#id) return;
     const call = this.#take();
     if (call) answer(call, message);
@@ -184,7 +184,7 @@ function answer(call: Call, message: Exclude<FromChild, string | { unable: unkno
   try {
     if ("prepared" in message) call.resolve(received(message, call.work));
     else if ("digests" in message) call.resolve(message.digests);
-    else call.reject(revive(message.error));
+    else call.reject(deserialise(message.error));
   } catch (error) {
     call.reject(thrown(error));
   }
