@@ -18,7 +18,7 @@ import type { Failure } from "./failure.ts";
 import { decodeInfer } from "./oip.ts";
 import type { DataType } from "./oip.ts";
 import type { RemoteSettings } from "./options.ts";
-import { Turns } from "./turns.ts";
+import { Dispatcher } from "./dispatcher.ts";
 
 export interface RemotePoolOptions {
   readonly settings: RemoteSettings;
@@ -47,7 +47,7 @@ const DATATYPES: Readonly<Record<string, DataType>> = { tensor: "FP32", pixels: 
 export class RemotePool implements Backend {
   readonly ready: Backend["ready"];
   readonly #options: RemotePoolOptions;
-  readonly #turns: Turns;
+  readonly #dispatcher: Dispatcher;
   readonly #budget: RetryBudget;
   readonly #timer: NodeJS.Timeout;
   /** Calls that are open, with what ends each. */
@@ -61,7 +61,7 @@ export class RemotePool implements Backend {
   constructor(options: RemotePoolOptions) {
     this.#options = options;
     this.ready = options.ready;
-    this.#turns = new Turns(options.endpoints, options.settings.patienceMs);
+    this.#dispatcher = new Dispatcher(options.endpoints, options.settings.patienceMs);
     this.#budget = new RetryBudget(options.settings.connections * options.endpoints.length);
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
   }
@@ -120,7 +120,7 @@ export class RemotePool implements Backend {
       recentExits: workers.reduce((sum, { recentExits }) => sum + recentExits, 0),
       silentMs: Math.min(...workers.map(({ silentMs }) => silentMs)),
       pid: undefined,
-      waiting: this.#turns.waiting,
+      waiting: this.#dispatcher.waiting,
       inFlight: workers.reduce((sum, { inFlight }) => sum + inFlight, 0),
       lastFailure: workers.find(({ lastFailure }) => lastFailure !== undefined)?.lastFailure,
       workers,
@@ -139,7 +139,7 @@ export class RemotePool implements Backend {
 
   /** A server came up or went down. */
   changed(): void {
-    this.#turns.dispatch();
+    this.#dispatcher.dispatch();
     this.#report();
   }
 
@@ -190,7 +190,7 @@ export class RemotePool implements Backend {
     this.#budget.earn();
     let last: Endpoint | undefined;
     for (let tries = 1; ; tries += 1) {
-      const endpoint = await this.#turns.take(trip.signal, last);
+      const endpoint = await this.#dispatcher.take(trip.signal, last);
       last = endpoint;
       const failure = await this.#try(endpoint, trip);
       if ("fields" in failure) return failure;
@@ -215,7 +215,7 @@ export class RemotePool implements Backend {
       else endpoint.learn(outcome);
       return outcome;
     } finally {
-      this.#turns.release(endpoint);
+      this.#dispatcher.release(endpoint);
     }
   }
 
@@ -224,9 +224,9 @@ export class RemotePool implements Backend {
     { fields, frame, requestId, trace, since, signal }: Trip,
   ): Promise<MessageOf<"result"> | Failure> {
     const { handoff, deadlineMs } = fields;
-    const { fit } = endpoint.facts ?? {};
-    const input = fit?.inputs[handoff];
-    if (fit === undefined || input === undefined) return refused(handoff, endpoint.url);
+    const { metadata } = endpoint.model ?? {};
+    const input = metadata?.inputs[handoff];
+    if (metadata === undefined || input === undefined) return refused(handoff, endpoint.url);
     const sent = performance.now();
     this.#counts.batches += 1;
     try {
@@ -234,14 +234,14 @@ export class RemotePool implements Backend {
       const request = {
         id: requestId,
         input: { name: input, datatype: DATATYPES[handoff] ?? "FP32", shape, data: frame.data },
-        outputs: outputsFor(fit, fields),
+        outputs: outputsFor(metadata, fields),
         timeoutMs: deadlineMs === null ? undefined : deadlineMs - (sent - since),
       };
       const headers = { "x-request-id": requestId, traceparent: traceparent(traceOf(trace)) };
       const reply = await endpoint.infer(request, headers, signal);
       if (reply.status !== 200) return failureOfReply(reply, endpoint.url, requestId);
       const timings = { queue: sent - since, exchange: performance.now() - sent };
-      return resultOf(decodeInfer(reply, requestId), fit, fields, timings);
+      return resultOf(decodeInfer(reply, requestId), metadata, fields, timings);
     } catch (thrown) {
       if (signal.aborted) throw abortError(signal);
       const failure = failureOfThrown(thrown, endpoint.url, requestId);
@@ -265,14 +265,14 @@ export class RemotePool implements Backend {
   #tick(): void {
     const now = performance.now();
     for (const endpoint of this.#options.endpoints) endpoint.tick(now);
-    this.#turns.dispatch();
+    this.#dispatcher.dispatch();
     this.#report();
   }
 
   #report(): void {
     if (this.#closing !== undefined) this.#enter("draining");
-    else if (this.#turns.isUp) this.#enter(this.#open.size > 0 ? "busy" : "ready");
-    else this.#enter(this.#turns.isHopeless ? "open" : "backing-off");
+    else if (this.#dispatcher.isUp) this.#enter(this.#open.size > 0 ? "busy" : "ready");
+    else this.#enter(this.#dispatcher.isHopeless ? "open" : "backing-off");
   }
 
   #enter(phase: Phase): void {

@@ -13,8 +13,8 @@ import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
 import type { WorkerInfo } from "../worker/start.ts";
 import type { Phase } from "../backend.ts";
 import { Endpoint } from "./endpoint.ts";
-import type { Facts } from "./facts.ts";
-import { CLASSES, mismatch } from "./fit.ts";
+import type { ServedModel } from "./served-model.ts";
+import { CLASSES, mismatch } from "./model-metadata.ts";
 import { RemotePool } from "./pool.ts";
 import { remoteSettings } from "./options.ts";
 import type { RemoteOptions, RemoteSettings } from "./options.ts";
@@ -36,7 +36,7 @@ export async function startRemote(
 ): Promise<{ readonly pool: RemotePool; readonly info: () => Omit<WorkerInfo, "attestation"> }> {
   const settings = remoteSettings(options.remote ?? []);
   const { transforms, handoff = "tensor", logger } = options;
-  let reference: { readonly facts: Facts; readonly url: string } | undefined;
+  let reference: { readonly model: ServedModel; readonly url: string } | undefined;
   let pool: RemotePool | undefined;
   const endpoints = settings.urls.map(
     (url) =>
@@ -44,10 +44,10 @@ export async function startRemote(
         url,
         settings,
         transforms,
-        compare: (facts) => {
-          checkHandoff(facts, handoff, url);
-          reference ??= { facts, url };
-          checkSame(reference, { facts, url });
+        compare: (model) => {
+          checkHandoff(model, handoff, url);
+          reference ??= { model, url };
+          checkSame(reference, { model, url });
         },
         onChange: ({ isUp, lastFailure }) => {
           if (isUp) logger?.info(`${url} answers`);
@@ -57,19 +57,19 @@ export async function startRemote(
       }),
   );
   await lookedAt(endpoints, options.signal);
-  const { facts, url } = reference ?? unseen();
-  const categories = facts.labels ?? (await packageLabels());
+  const { model, url } = reference ?? unseen();
+  const categories = model.labels ?? (await packageLabels());
   const queue = {
     maxRequests: DEFAULT_POLICY.maxRequests,
     maxBytes: DEFAULT_POLICY.maxBytes,
     ...options.queue,
   };
-  const attestation = facts.attestation
-    ? ({ source: "server", digests: facts.attestation } as const)
+  const attestation = model.attestation
+    ? ({ source: "server", digests: model.attestation } as const)
     : ({ source: "reference", digests: referenceDigests() } as const);
-  const ready = { spec: specOf(facts.transforms), categories, models: [settings.model], attestation };
+  const ready = { spec: specOf(model.transforms), categories, models: [settings.model], attestation };
   pool = new RemotePool({ settings, endpoints, ready, queue, onPhase });
-  return { pool, info: () => describe(facts, url, settings, handoff) };
+  return { pool, info: () => describe(model, url, settings, handoff) };
 }
 
 /** Looks at all of them: one that is not there now may come later, one that holds something else is a mistake. */
@@ -86,38 +86,40 @@ async function lookedAt(endpoints: readonly Endpoint[], signal: AbortSignal | un
 
 const FATAL = new Set(["REMOTE_MISMATCH", "REMOTE_REFUSED", "PROTOCOL_ERROR"]);
 
-function checkHandoff({ fit }: Facts, handoff: Handoff, url: string): void {
-  if (fit.inputs[handoff] !== undefined) return;
-  const why = fit.isOurs ? "it has no such input" : `${fit.server.name} may mean something else by it`;
+function checkHandoff({ metadata }: ServedModel, handoff: Handoff, url: string): void {
+  if (metadata.inputs[handoff] !== undefined) return;
+  const why = metadata.isOurs
+    ? "it has no such input"
+    : `${metadata.server.name} may mean something else by it`;
   throw mismatch(`handoff is ${handoff}, and ${why}`, url);
 }
 
 /** Two networks behind one classifier would answer one picture in two ways. */
 function checkSame(
-  one: { readonly facts: Facts; readonly url: string },
-  other: { readonly facts: Facts; readonly url: string },
+  one: { readonly model: ServedModel; readonly url: string },
+  other: { readonly model: ServedModel; readonly url: string },
 ): void {
-  if (JSON.stringify(one.facts.attestation) !== JSON.stringify(other.facts.attestation))
+  if (JSON.stringify(one.model.attestation) !== JSON.stringify(other.model.attestation))
     throw mismatch(`its Pillow reads or resizes pictures otherwise than that of ${one.url}`, other.url);
   for (const name of ["sha256", "precision", "threads", "device", "versions"] as const) {
-    const [here, there] = [one, other].map(({ facts }) => JSON.stringify(facts.network[name]));
+    const [here, there] = [one, other].map(({ model }) => JSON.stringify(model.network[name]));
     if (here !== there)
       throw mismatch(
         `its ${name} is ${there ?? "unknown"}, and that of ${one.url} is ${here ?? "unknown"}`,
         other.url,
       );
   }
-  if (one.facts.transforms !== other.facts.transforms)
+  if (one.model.transforms !== other.model.transforms)
     throw mismatch(
-      `its preprocessing is ${other.facts.transforms}, that of ${one.url} ${one.facts.transforms}`,
+      `its preprocessing is ${other.model.transforms}, that of ${one.url} ${one.model.transforms}`,
       other.url,
     );
-  if (one.facts.fit.server.name !== other.facts.fit.server.name)
+  if (one.model.metadata.server.name !== other.model.metadata.server.name)
     throw mismatch(
-      `it is ${other.facts.fit.server.name}, and ${one.url} is ${one.facts.fit.server.name}`,
+      `it is ${other.model.metadata.server.name}, and ${one.url} is ${one.model.metadata.server.name}`,
       other.url,
     );
-  if (one.facts.labels?.join("\n") !== other.facts.labels?.join("\n"))
+  if (one.model.labels?.join("\n") !== other.model.labels?.join("\n"))
     throw mismatch(`its labels are not those of ${one.url}`, other.url);
 }
 
@@ -127,13 +129,13 @@ async function packageLabels(): Promise<readonly string[]> {
 }
 
 function describe(
-  { fit, network, labels, transforms, answerMs }: Facts,
+  { metadata, network, labels, transforms, answerMs }: ServedModel,
   url: string,
   { urls }: RemoteSettings,
   handoff: Handoff,
 ): Omit<WorkerInfo, "attestation"> {
   const text = (name: string): string => (typeof network[name] === "string" ? network[name] : "unknown");
-  const { name: server, version } = fit.server;
+  const { name: server, version } = metadata.server;
   return {
     package: PACKAGE_VERSION,
     protocol: 2,
@@ -165,10 +167,11 @@ function describe(
     workers: [],
     remote: {
       urls,
-      server: fit.server,
-      inputs: fit.inputs,
-      outputs: fit.outputs,
-      percentages: fit.outputs.probabilities === undefined ? "node" : fit.isOurs ? "torch" : "server",
+      server: metadata.server,
+      inputs: metadata.inputs,
+      outputs: metadata.outputs,
+      percentages:
+        metadata.outputs.probabilities === undefined ? "node" : metadata.isOurs ? "torch" : "server",
       labels: labels === undefined ? "package" : "server",
     },
   };
