@@ -134,8 +134,8 @@ describe("a table on a terminal", () => {
   const look = { isTerminal: true, isColoured: false };
   const top = [{ label: `tench${ESCAPES}`, index: 0, score: 0.5, percent: 50 }];
 
-  test("has no name and no label that moves the cursor", () => {
-    const text = table(look).of({ name: `a${ESCAPES}.jpg`, result: { top } });
+  test("has no name and no label that moves the cursor", async () => {
+    const text = await table(look).of({ name: `a${ESCAPES}.jpg`, result: { top } });
     expect(text).not.toMatch(OBEYED);
     expect(text.split("\n")).toHaveLength(3);
   });

@@ -8,7 +8,7 @@ const STALL = "src/worker/supervision/stall.ts";
 const SUPERVISOR = "src/worker/supervisor.ts";
 const BATCH = "src/worker/supervision/batch.ts";
 const POOL = "src/worker/pool.ts";
-const PROCESS = "src/worker/process.ts";
+const CHILD = "src/base/child.ts";
 const SESSION = "src/worker/session.ts";
 const DELIVERY = "src/worker/delivery.ts";
 const PARTS_TEST = "test/worker/parts.test.ts";
@@ -134,18 +134,12 @@ export const policy = [
 export const lifetime = [
   vitest(
     "group kill",
-    PROCESS,
-    `else process.kill(-this.pid, signal);`,
-    "else process.kill(this.pid, signal);",
+    CHILD,
+    `process.kill(-this.pid, signal)`,
+    "process.kill(this.pid, signal)",
     SUPERVISOR_TEST,
   ),
-  vitest(
-    "SIGKILL after SIGTERM",
-    PROCESS,
-    `setTimeout(() => this.kill(), POLITE_EXIT_MS)`,
-    "undefined",
-    SESSION_TEST,
-  ),
+  vitest("SIGKILL after SIGTERM", CHILD, `setTimeout(() => this.kill(), graceMs)`, "undefined", SESSION_TEST),
   vitest(
     "SIGTERM after stop",
     SESSION,
@@ -153,7 +147,7 @@ export const lifetime = [
     "undefined",
     SESSION_TEST,
   ),
-  vitest("limit on what is kept of stderr", PROCESS, `.slice(-STDERR_TAIL_BYTES)`, "", PROCESS_GUARD),
+  vitest("limit on what is kept of stderr", CHILD, `.subarray(-this.#limit)`, "", PROCESS_GUARD),
   vitest("start deadline", SESSION, `this.#arm(options.timeouts.helloMs);`, "", SESSION_TEST),
   vitest(
     "a second reply is dropped",

@@ -8,23 +8,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { IsotorchError, messageOf } from "../base/errors.ts";
 import { hasCode, makeDirectory, type Patience, replaceFile } from "../base/files/files.ts";
 import { type FileLock, tryLock } from "../base/files/lock.ts";
+import type { ProgressEvent } from "../base/progress.ts";
 import { pathOf } from "../base/text/names.ts";
 import { ANOTHER_DIRECTORY } from "../python/surroundings.ts";
 import { forget, transfer } from "./transfer.ts";
-
-/** Progress of a download, with the field names of transformers.js. */
-export interface DownloadProgress {
-  readonly status: "initiate" | "download" | "progress" | "done" | "ready";
-  /** The weights' name, such as `IMAGENET1K_V1`. */
-  readonly name: string;
-  /** The file's name in the cache. */
-  readonly file: string;
-  /** 0 to 100, absent where the size is not known. */
-  readonly progress?: number;
-  /** Bytes. */
-  readonly loaded?: number;
-  readonly total?: number;
-}
 
 /** What is downloaded, whereto, and how its content is known to be right. */
 export interface DownloadRequest {
@@ -40,7 +27,7 @@ export interface DownloadRequest {
   readonly bytes?: number | null;
   /** Bytes that it has at most, where `bytes` is not known: a server may never stop. @default 4 GiB */
   readonly maxBytes?: number;
-  readonly onProgress?: (event: DownloadProgress) => void;
+  readonly onProgress?: (event: ProgressEvent) => void;
   readonly signal?: AbortSignal;
   readonly timing?: Partial<DownloadTiming>;
 }
@@ -116,7 +103,7 @@ export async function hashFile(file: string, signal?: AbortSignal): Promise<stri
   return hash.digest("hex");
 }
 
-type Report = (status: DownloadProgress["status"], loaded?: number, total?: number) => void;
+type Report = (status: ProgressEvent["status"], loaded?: number, total?: number) => void;
 
 interface Means {
   readonly timing: DownloadTiming;

@@ -3,9 +3,10 @@ import { shown, shownValue } from "../base/text/shown.ts";
 import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { IsotorchError } from "../base/errors.ts";
-import { nearest } from "../base/suggest.ts";
+import { didYouMean } from "../base/options/suggest.ts";
 import { quoted } from "../python/command.ts";
-import { download, type DownloadProgress, type DownloadTiming, hashFile, HUB } from "./download.ts";
+import type { ProgressEvent } from "../base/progress.ts";
+import { download, type DownloadTiming, hashFile, HUB } from "./download.ts";
 import { type KnownCheckpoint, knownCheckpoints } from "./table.ts";
 import { ANOTHER_DIRECTORY, checkpointDirectory, surroundings } from "../python/surroundings.ts";
 
@@ -45,7 +46,7 @@ export interface CheckpointOptions {
   readonly trustCheckpoint?: boolean;
   /** @default the weights' own; `IMAGENET1K_V1` for a path or `untrained:SEED` */
   readonly transforms?: TransformsName;
-  readonly onProgress?: (event: DownloadProgress) => void;
+  readonly onProgress?: (event: ProgressEvent) => void;
   readonly signal?: AbortSignal;
   readonly timing?: Partial<DownloadTiming>;
 }
@@ -186,14 +187,13 @@ async function hashWithPrefix(path: string, known: KnownCheckpoint, signal?: Abo
 
 function unknownName(weights: string, known: readonly string[]): IsotorchError {
   const names = [...known, "untrained:SEED"].join(", ");
-  const meant = nearest(weights, known);
   const message =
     weights === "DEFAULT"
       ? "`weights` is DEFAULT, which means other weights in other versions of torchvision."
       : `\`weights\` is ${JSON.stringify(weights)}, which is not known.`;
   const lead =
-    weights === "DEFAULT" ? "Say IMAGENET1K_V2 for the newest. " : meant ? `Did you mean ${meant}? ` : "";
-  const hint = `${lead}Known are ${names}, and the path of a .pth file`;
+    weights === "DEFAULT" ? "Say IMAGENET1K_V2 for the newest." : didYouMean(weights, known, (name) => name);
+  const hint = `${lead === undefined ? "" : `${lead} `}Known are ${names}, and the path of a .pth file`;
   return new IsotorchError("INVALID_OPTION", message, { hint });
 }
 

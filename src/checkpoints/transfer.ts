@@ -1,9 +1,8 @@
 import { shown } from "../base/text/shown.ts";
-import { type FileHandle, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { type FileHandle, open, rm, stat, writeFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../base/errors.ts";
 import { fetchByProxy } from "../base/fetch.ts";
-import { removeFile } from "../base/files/files.ts";
-import { parseRecord } from "../base/files/json.ts";
+import { readJson, removeFile } from "../base/files/files.ts";
 
 /** One attempt to bring the rest of a file. */
 export interface Transfer {
@@ -122,7 +121,7 @@ async function heldPart(part: string, url: string, largest: number): Promise<Hel
   const none = { bytes: 0, validator: "" };
   const size = (await stat(part).catch(() => undefined))?.size ?? 0;
   if (size === 0 || size > largest) return none;
-  const known = parseRecord(await readFile(validatorFile(part), "utf8").catch(() => ""));
+  const known = await readJson(validatorFile(part));
   // A part of which nothing is known cannot be continued safely.
   if (known["url"] !== url || typeof known["validator"] !== "string") return none;
   return { bytes: size, validator: known["validator"] };

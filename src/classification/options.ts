@@ -1,4 +1,5 @@
 /** Every option, documented one by one; resolved once at the door and trusted inside. */
+import { isRecord } from "../base/files/json.ts";
 import type { Logger } from "../base/logger.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
 import type { Handoff, Precision } from "../protocol/messages.ts";
@@ -12,23 +13,28 @@ import {
   SIGNAL,
   TEXT,
   WHOLE,
+  type Checks,
   check,
+  either,
+  fits,
   flags,
+  defined,
   invalid,
-  isObject,
+  listOf,
   numbers,
   oneOf,
-} from "../base/option-checks.ts";
+  whole,
+} from "../base/options/check.ts";
 import { WORKER_OPTIONS, isRemote } from "../remote/options.ts";
 import type { RemoteOptions } from "../remote/options.ts";
 import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
-import type { ProgressEvent } from "../worker/options.ts";
+import type { ProgressEvent } from "../base/progress.ts";
 import type { SupervisionPolicy } from "../worker/supervision/policy.ts";
 
 export type { Logger } from "../base/logger.ts";
 export type { TransformsName } from "../checkpoints/resolve.ts";
 export type { Handoff, Precision } from "../protocol/messages.ts";
-export type { ProgressEvent } from "../worker/options.ts";
+export type { ProgressEvent } from "../base/progress.ts";
 export type { RemoteOptions } from "../remote/options.ts";
 
 export type Device = "auto" | "cpu" | "cuda" | `cuda:${number}`;
@@ -223,7 +229,7 @@ export function resolveClassifierOptions(options: ClassifierOptions = {}): Resol
     precision: "exact",
     threads: 0,
     trustCheckpoint: false,
-    ...withoutUndefined(options),
+    ...defined(options),
     offline: options.offline ?? process.env["ISOTORCH_OFFLINE"] === "1",
   };
 }
@@ -263,7 +269,7 @@ export function resolveClassifyOptions(options: ClassifyOptions = {}): ResolvedC
     exif: "ignore",
     icc: "ignore",
     mode: "convert-rgb",
-    ...withoutUndefined(options),
+    ...defined(options),
   };
 }
 
@@ -285,36 +291,45 @@ const MAX_COUNT = 2 ** 32 - 1;
 /** Numbers of the policy whose zero says something: never, at once, none. */
 const ZERO_MEANS: readonly string[] = ["steadyMs", "maxExits", "idleShutdownMs", "maxWorkerBytes"];
 
-const isLimits = ({ bytes = 1, ...counts }: PartialLimits): boolean =>
-  bytes >= 1 &&
-  bytes <= DEFAULT_LIMITS.bytes &&
-  Object.values(counts).every((count) => count === undefined || (count >= 1 && count <= MAX_COUNT));
+const LIMITS: Readonly<Record<string, Check>> = {
+  ...Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, whole(1, MAX_COUNT)])),
+  bytes: whole(1, DEFAULT_LIMITS.bytes),
+};
+const POLICY: Readonly<Record<string, Check>> = {
+  ...Object.fromEntries(
+    Object.keys(DEFAULT_POLICY).map((name) => [name, ZERO_MEANS.includes(name) ? WHOLE : POSITIVE]),
+  ),
+  restartDelaysMs: listOf(WHOLE, "a list of milliseconds", 1),
+  redelivery: oneOf("once", "never"),
+};
+const DEVICE: Check = [
+  '"auto", "cpu", "cuda", "cuda:N"',
+  (value) => typeof value === "string" && /^(?:auto|cpu|cuda(?::\d+)?)$/.test(value),
+];
+const STRING: Check = ["a string", (value) => typeof value === "string"];
 
-const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
-  remote: ["an address, a list of addresses, or { url, token, model, version, connections, … }", isRemote],
+const CLASSIFIER_CHECKS: Checks<ClassifierOptions> = {
+  // The address of a server may come with a token.
+  remote: [
+    "an address, a list of addresses, or { url, token, model, version, connections, … }",
+    isRemote,
+    "secret",
+  ],
   weights: TEXT,
   model: oneOf("resnet101"),
   sha256: ["64 hex digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value)],
   trustCheckpoint: FLAG,
   transforms: oneOf("IMAGENET1K_V1", "IMAGENET1K_V2"),
-  device: [
-    '"auto", "cpu", "cuda", "cuda:N" or a list of them',
-    (value) => isDevice(value) || (Array.isArray(value) && value.length > 0 && value.every(isDevice)),
-  ],
-  workers: [
-    `a whole number from 1 to ${MAX_WORKERS}`,
-    (value) => WHOLE[1](value) && (value as number) >= 1 && (value as number) <= MAX_WORKERS,
-  ],
+  device: either(DEVICE, listOf(DEVICE, "a list of them", 1)),
+  workers: whole(1, MAX_WORKERS),
   precision: oneOf("exact", "fused", "bf16", "fp16"),
   handoff: oneOf("tensor", "pixels", "encoded"),
-  threads: ["a whole number from 1 to 1024", (value) => WHOLE[1](value) && (value as number) <= 1024],
+  // 0, the default, is PyTorch's own choice.
+  threads: ["a whole number from 1 to 1024", whole(0, 1024)[1]],
   batch: numbers("maxSize", "maxDelayMs"),
   python: TEXT,
   env: TEXT,
-  labels: [
-    "a path or a list of strings",
-    (value) => TEXT[1](value) || (Array.isArray(value) && value.every((label) => typeof label === "string")),
-  ],
+  labels: either(["a path", TEXT[1]], listOf(STRING, "a list of strings")),
   cacheDir: TEXT,
   offline: FLAG,
   mirror: TEXT,
@@ -322,37 +337,25 @@ const CLASSIFIER_CHECKS: Readonly<Record<keyof ClassifierOptions, Check>> = {
   logger: [
     "an object with debug, info, warn and error",
     (value) =>
-      isObject(value) &&
+      isRecord(value) &&
       ["debug", "info", "warn", "error"].every((name) => typeof value[name] === "function"),
   ],
   limits: [
     `an object with pixels, side, scans and chunks from 1 to ${MAX_COUNT} and bytes from 1 to ${DEFAULT_LIMITS.bytes}, whole numbers`,
-    (value) => numbers(...Object.keys(DEFAULT_LIMITS))[1](value) && isLimits(value as PartialLimits),
+    (value) => fits(value, LIMITS),
   ],
   queue: [
     "an object with maxRequests and maxBytes as whole numbers from 1",
-    (value) =>
-      numbers("maxRequests", "maxBytes")[1](value) && Object.values(value as object).every((n) => n !== 0),
+    (value) => fits(value, { maxRequests: POSITIVE, maxBytes: POSITIVE }),
   ],
   supervision: [
     `an object with names of SupervisionPolicy as whole numbers, from 1 but for ${ZERO_MEANS.join(", ")}`,
-    (value) => {
-      if (!isObject(value)) return false;
-      const { restartDelaysMs = [0], redelivery = "once", ...rest } = value;
-      const delays =
-        Array.isArray(restartDelaysMs) && restartDelaysMs.length > 0 && restartDelaysMs.every(WHOLE[1]);
-      const sound = Object.entries(rest).every(
-        ([name, number]) =>
-          Object.hasOwn(DEFAULT_POLICY, name) &&
-          (number === undefined || (ZERO_MEANS.includes(name) ? WHOLE : POSITIVE)[1](number)),
-      );
-      return sound && delays && (redelivery === "once" || redelivery === "never");
-    },
+    (value) => fits(value, POLICY),
   ],
   signal: SIGNAL,
 };
 
-const CLASSIFY_CHECKS: Readonly<Record<keyof ClassifyOptions, Check>> = {
+const CLASSIFY_CHECKS: Checks<ClassifyOptions> = {
   topK: WHOLE,
   signal: SIGNAL,
   timeoutMs: WHOLE,
@@ -370,11 +373,3 @@ const CLASSIFY_CHECKS: Readonly<Record<keyof ClassifyOptions, Check>> = {
     (value) => typeof value === "string" && /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(value),
   ],
 };
-
-function isDevice(value: unknown): boolean {
-  return typeof value === "string" && /^(?:auto|cpu|cuda(?::\d+)?)$/.test(value);
-}
-
-function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
-}

@@ -8,13 +8,14 @@ import { guardStreams } from "./terminal/streams.ts";
 import { say } from "./terminal/terminal.ts";
 import { excerpt } from "../base/text/shown.ts";
 import { IsotorchError } from "../base/errors.ts";
-import { nearest } from "../base/suggest.ts";
+import { invalid } from "../base/options/check.ts";
+import { didYouMean } from "../base/options/suggest.ts";
 import { PACKAGE_VERSION } from "../base/version.ts";
 import { givenArguments } from "./flags/arguments.ts";
 import { COMMANDS, DESCRIBED } from "./registry.ts";
 import { helpOf } from "./flags/description.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
-import { clearProgress } from "./terminal/progress.ts";
+import { STATUS } from "./terminal/status-line.ts";
 
 const USAGE = `isotorch: torchvision's resnet101 from TypeScript, with the same answer as PyTorch
 
@@ -43,10 +44,8 @@ async function main([name = "--help", ...argv]: readonly string[]): Promise<numb
   }
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (entry === undefined) {
-    const meant = nearest(name, Object.keys(COMMANDS));
-    throw new IsotorchError("INVALID_OPTION", `There is no command "${excerpt(name)}".`, {
-      hint: meant === undefined ? "`isotorch --help` lists them." : `Did you mean \`isotorch ${meant}\`?`,
-    });
+    const meant = didYouMean(name, Object.keys(COMMANDS), (command) => `\`isotorch ${command}\``);
+    throw invalid(`There is no command "${excerpt(name)}".`, meant ?? "`isotorch --help` lists them.");
   }
   const [description, load] = entry;
   if (argv.includes("--help") || argv.includes("-h")) {
@@ -58,7 +57,7 @@ async function main([name = "--help", ...argv]: readonly string[]): Promise<numb
 }
 
 function report(thrown: unknown): number {
-  clearProgress();
+  STATUS.clear();
   const error = outOfMemory(thrown) ?? diskFailure(thrown) ?? thrown;
   if (!(error instanceof IsotorchError)) throw error;
   if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ error })}\n`);

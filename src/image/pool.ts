@@ -18,7 +18,7 @@ import {
 } from "./process/failures.ts";
 import type { Work } from "./process/messages.ts";
 import { type Call, type Loss, Place } from "./process/place.ts";
-import type { Ending } from "./process/process.ts";
+import type { ChildEnd } from "../base/child.ts";
 import type { Job, Prepared } from "./prepare.ts";
 
 export interface PoolOptions {
@@ -255,7 +255,7 @@ export class Pool {
   }
 
   /** The picture of a process that ended: to be prepared by another one, unless it was this one's second. */
-  #again(call: Call, ending: Ending): void {
+  #again(call: Call, ending: ChildEnd): void {
     if (isFromOutside(ending)) call.kills += 1;
     else call.crashes += 1;
     if (call.crashes > 1) call.reject(crashed(ending));

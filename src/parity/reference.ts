@@ -1,8 +1,6 @@
 /** The other side of the ladder: a plain-PyTorch process that shares no code with the worker. */
-import { spawn } from "node:child_process";
-import type { ChildProcessByStdio } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { Child } from "../base/child.ts";
 import { ERROR_CODES, IsotorchError } from "../base/errors.ts";
 import type { IsotorchErrorCode } from "../base/errors.ts";
 import type { TransformsName } from "../classification/options.ts";
@@ -51,7 +49,6 @@ export interface ReferenceInfo {
   readonly threads: number;
 }
 
-const STDERR_KEPT = 8 * 1024;
 const POLITE_EXIT_MS = 3_000;
 
 /** One long-lived reference process. Pictures are answered one after the other. */
@@ -124,31 +121,16 @@ export class Reference implements AsyncDisposable {
 
 /** The process with its pipes: lines of JSON in, lines of JSON and raw bytes out. */
 class ReferenceProcess {
-  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #child: Child<"pipes">;
   readonly #reader: ByteReader;
-  readonly #gone: Promise<void>;
-  #stderr = "";
 
   constructor(options: ReferenceOptions) {
-    this.#child = spawn(options.python, scriptArguments(REFERENCE_SCRIPT, ...argumentsOf(options)), {
-      env: { ...process.env, ...options.variables },
-      stdio: ["pipe", "pipe", "pipe"],
-      windowsHide: true,
-      ...(options.signal && { signal: options.signal }),
+    const { python, variables, signal } = options;
+    this.#child = new Child("pipes", python, scriptArguments(REFERENCE_SCRIPT, ...argumentsOf(options)), {
+      env: { ...process.env, ...variables },
+      ...(signal && { signal }),
     });
     this.#reader = new ByteReader(this.#child.stdout);
-    this.#child.stderr.setEncoding("utf8");
-    this.#child.stderr.on("data", (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(-STDERR_KEPT);
-    });
-    this.#child.stdin.on("error", () => undefined); // a process that died shows at the next read
-    this.#gone = new Promise((resolve) => {
-      this.#child.once("error", (error) => {
-        this.#stderr += error.message;
-        if (this.#child.pid === undefined) resolve();
-      });
-      this.#child.once("close", () => resolve());
-    });
   }
 
   write(request: object): void {
@@ -159,7 +141,7 @@ class ReferenceProcess {
     const printed = recordIn(await this.#orDied(this.#reader.line()));
     if (printed.record) return printed.record;
     throw new IsotorchError("PROTOCOL_ERROR", `The reference process answered wrongly: ${printed.broken}.`, {
-      stderr: this.#stderr,
+      stderr: this.#child.words.text,
       hint: "Something in this Python writes into its output; `isotorch doctor` looks at it",
     });
   }
@@ -169,22 +151,23 @@ class ReferenceProcess {
   }
 
   async end(): Promise<void> {
-    this.#child.stdin.end();
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), POLITE_EXIT_MS);
-    // What it still wants to say must not keep it from ending.
-    this.#child.stdout.destroy();
-    await this.#gone;
-    clearTimeout(timer);
+    const finish = (): void => {
+      this.#child.stdin.end();
+      // What it still wants to say must not keep it from ending.
+      this.#child.stdout.destroy();
+    };
+    await this.#child.end(finish, POLITE_EXIT_MS);
   }
 
   async #orDied<T>(read: Promise<T | undefined>): Promise<T> {
     const value = await read;
     if (value !== undefined) return value;
-    await this.#gone;
-    const { exitCode, signalCode } = this.#child;
-    throw new IsotorchError("WORKER_DIED", `The reference process ended ${endText(exitCode, signalCode)}.`, {
-      stderr: this.#stderr,
-      hint: this.#stderr.trim().split("\n").at(-1) || "it printed nothing",
+    const { code, signal, error } = await this.#child.closed;
+    const stderr = error?.message ?? this.#child.words.text;
+    const how = error ? "could not be started" : `ended ${endText(code, signal)}`;
+    throw new IsotorchError("WORKER_DIED", `The reference process ${how}.`, {
+      stderr,
+      hint: stderr.trim().split("\n").at(-1) || "it printed nothing",
     });
   }
 }

@@ -1,7 +1,8 @@
-/** Runs a command and tells how it ended. The only file that imports execa, and not before a command is run. */
-import { spawn, type ChildProcess } from "node:child_process";
+/** Runs a command and tells how it ended. */
 import type { Readable } from "node:stream";
+import { Child, Tail } from "../base/child.ts";
 import { messageOf } from "../base/errors.ts";
+import { after } from "../base/time/timer.ts";
 
 /** How a command is run. */
 export interface CommandOptions {
@@ -41,7 +42,6 @@ export interface CommandResult {
 const KEPT = 256 * 1024;
 const LONGEST_LINE = 64 * 1024;
 const POLITE_MS = 2_000;
-const PIPES_MS = 1_000;
 const NOTHING = { code: null, stdout: "", stderr: "", bytes: new Uint8Array() } as const;
 
 /**
@@ -56,64 +56,40 @@ export async function runCommand(
   const { env, timeoutMs, onLine, signal, politeSignal = "SIGTERM", politeMs = POLITE_MS } = options;
   const isVerbatim = options.verbatim ?? false;
   const hearsConsole = options.hearsConsole === true && process.platform === "win32";
-  // It takes as long to load as Python to start; a classifier whose Python is known runs no command.
-  const { execa } = await import("execa");
   if (signal?.aborted) return { ...NOTHING, outcome: "aborted" };
   const reason = refusedWord(file, args);
   if (reason !== undefined) return { ...NOTHING, outcome: "not-started", stderr: reason };
   const [program, words, verbatim] = spawned(file, args);
-  const child = execa(program, words, {
-    ...(env && { env, extendEnv: false }),
-    windowsVerbatimArguments: verbatim || isVerbatim,
-    stdio: ["ignore", "pipe", "pipe"],
-    detached: process.platform !== "win32",
-    windowsHide: !hearsConsole, // a hidden window is a console of its own
-    buffer: false,
-    reject: false,
-    cleanup: false, // the whole group is ended, not only the child
-  });
-  if (child.pid === undefined) {
-    const { cause, originalMessage } = await child;
-    return { ...NOTHING, outcome: "not-started", stderr: originalMessage ?? messageOf(cause) };
+  let child: Child<"output">;
+  try {
+    child = new Child("output", program, words, {
+      ...(env && { env }),
+      leavesDaemons: true,
+      verbatim: verbatim || isVerbatim,
+      hearsConsole,
+    });
+  } catch (error) {
+    return { ...NOTHING, outcome: "not-started", stderr: messageOf(error) };
   }
   const stdout = collect(child.stdout, (line) => onLine?.(line, "stdout"));
   const stderr = collect(child.stderr, (line) => onLine?.(line, "stderr"));
 
-  return new Promise<CommandResult>((resolve) => {
-    let outcome: CommandResult["outcome"] = "exited";
-    const timers: NodeJS.Timeout[] = [];
-    const end = (why: "timed-out" | "aborted"): void => {
-      if (outcome !== "exited") return;
-      outcome = why;
-      // A timeout is nobody's Ctrl-C.
-      if (!hearsConsole || why === "timed-out") killGroup(child, politeSignal);
-      timers.push(setTimeout(() => killGroup(child, "SIGKILL"), politeMs));
-    };
-    // A process that ends at once, as at a second Ctrl-C, leaves nobody behind who goes on working.
-    const abandon = (): void => killGroup(child, "SIGKILL");
-    process.once("exit", abandon);
-    const abort = (): void => end("aborted");
-    const finish = (result: CommandResult): void => {
-      for (const timer of timers) clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-      process.off("exit", abandon);
-      resolve(result);
-    };
-    signal?.addEventListener("abort", abort, { once: true });
-    if (timeoutMs !== undefined) timers.push(setTimeout(() => end("timed-out"), timeoutMs));
-
-    child.once("exit", () => {
-      if (outcome !== "exited") killGroup(child, "SIGKILL");
-      // A daemon left behind may hold the pipes for ever; it does not get to hold the caller.
-      timers.push(
-        setTimeout(() => [child.stdout, child.stderr].forEach((pipe) => pipe?.destroy()), PIPES_MS),
-      );
-    });
-    child.once("close", (code) => {
-      const bytes = stdout();
-      finish({ outcome, code, stdout: bytes.toString("utf8"), stderr: stderr().toString("utf8"), bytes });
-    });
-  });
+  let outcome: CommandResult["outcome"] = "exited";
+  const end = (why: "timed-out" | "aborted"): void => {
+    if (outcome !== "exited") return;
+    outcome = why;
+    // A timeout is nobody's Ctrl-C.
+    const isTold = hearsConsole && why === "aborted";
+    void child.end(isTold ? () => undefined : politeSignal, politeMs);
+  };
+  const abort = (): void => end("aborted");
+  signal?.addEventListener("abort", abort, { once: true });
+  const timer = after(timeoutMs ?? Infinity, () => end("timed-out"));
+  const { code, error } = await child.closed;
+  timer.cancel();
+  signal?.removeEventListener("abort", abort);
+  if (error !== undefined) return { ...NOTHING, outcome: "not-started", stderr: messageOf(error) };
+  return { outcome, code, stdout: stdout.text, stderr: stderr.text, bytes: stdout.bytes };
 }
 
 /**
@@ -174,39 +150,22 @@ export function quoted(word: string, platform: NodeJS.Platform = process.platfor
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Signals every process of the child's group, or the child alone where there are no groups. */
-function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return;
-  try {
-    if (process.platform === "win32") {
-      const alone = (): boolean => child.kill("SIGKILL");
-      spawn("taskkill", ["/pid", String(child.pid), "/t", "/f"], { stdio: "ignore" })
-        .once("error", alone)
-        .once("exit", (code) => code !== 0 && alone());
-    } else {
-      process.kill(-child.pid, signal);
-    }
-  } catch {
-    // The group is gone already.
-  }
-}
-
-/** Reads a pipe to its end, keeping its tail and passing its lines on; returns the reader of the tail. */
-function collect(pipe: Readable | null, onLine: (line: string) => void): () => Buffer {
-  let kept: Buffer = Buffer.alloc(0);
+/** Reads a pipe to its end, passing its lines on; returns its tail. */
+function collect(pipe: Readable, onLine: (line: string) => void): Tail {
+  const tail = new Tail(KEPT);
   let open = "";
   const decoder = new TextDecoder();
-  pipe?.on("data", (chunk: Buffer) => {
-    kept = Buffer.concat([kept, chunk]).subarray(-KEPT);
+  pipe.on("data", (chunk: Buffer) => {
+    tail.add(chunk);
     // A carriage return alone is how apt and pip redraw their progress.
     const lines = (open + decoder.decode(chunk, { stream: true })).split(/\r\n|\n|\r/);
     open = (lines.pop() ?? "").slice(-LONGEST_LINE);
     for (const line of lines) onLine(line);
   });
-  pipe?.on("end", () => {
+  pipe.on("end", () => {
     open += decoder.decode();
     if (open !== "") onLine(open);
   });
-  pipe?.on("error", () => {});
-  return () => kept;
+  pipe.on("error", () => {});
+  return tail;
 }

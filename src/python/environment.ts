@@ -1,8 +1,14 @@
 import { shown, shownValue } from "../base/text/shown.ts";
 import { stat } from "node:fs/promises";
 import { IsotorchError } from "../base/errors.ts";
-import { type EnvironmentKind, isSameEnvironment, type Place } from "./candidates.ts";
-import { places, venvPython, whichCommand } from "./candidates.ts";
+import {
+  type EnvironmentKind,
+  type Place,
+  isSameEnvironment,
+  places,
+  venvPython,
+  whichCommand,
+} from "./candidates.ts";
 import { activated, activationOf, NO_ACTIVATION } from "./activation/activation.ts";
 import { condaPrefixes, condaPython, prefixOf, ROOT_NAMES } from "./conda/conda.ts";
 import { damagedError, dayOf, installing, type Lost, lostError } from "./lost.ts";

@@ -1,8 +1,7 @@
 import { shown } from "../base/text/shown.ts";
 import { readFile } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../base/errors.ts";
-import { writeJson } from "../base/files/files.ts";
-import { parseRecord } from "../base/files/json.ts";
+import { readJson, writeJson } from "../base/files/files.ts";
 import { configDirectory, type Surroundings } from "./surroundings.ts";
 
 /** The environment that `isotorch setup` chose, as it stands in `environment.json`. */
@@ -21,8 +20,7 @@ export function recordFile(at: Surroundings): string {
 
 /** The recorded environment; `undefined` where none was recorded or the file cannot be understood. */
 export async function readRecord(at: Surroundings): Promise<RecordedEnvironment | undefined> {
-  const text = await readFile(recordFile(at), "utf8").catch(() => "");
-  const { python, prefix, via } = parseRecord(text);
+  const { python, prefix, via } = await readJson(recordFile(at));
   if (typeof python !== "string" || !at.path.isAbsolute(python)) return undefined;
   return {
     python,

@@ -3,11 +3,10 @@
  * counts while nothing that it depends on has changed; it is asked for again otherwise.
  */
 import { statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { PACKAGE_VERSION } from "../base/version.ts";
 import type { Activation } from "./activation/activation.ts";
-import { writeJson } from "../base/files/files.ts";
-import { isRecord, parseRecord } from "../base/files/json.ts";
+import { readJson, writeJson } from "../base/files/files.ts";
+import { isRecord } from "../base/files/json.ts";
 import { parseAnswer, type ProbeAnswer } from "./probe.ts";
 import { holdsHere } from "./activation/shell.ts";
 import { configDirectory, type Surroundings } from "./surroundings.ts";
@@ -72,7 +71,7 @@ export async function forget(python: string, at: Surroundings): Promise<void> {
 }
 
 async function readMemory(at: Surroundings): Promise<Record<string, unknown>> {
-  return parseRecord(await readFile(memoryFile(at), "utf8").catch(() => ""));
+  return await readJson(memoryFile(at));
 }
 
 type Entries = readonly (readonly [name: string, entry: unknown])[];

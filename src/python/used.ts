@@ -1,10 +1,9 @@
 /** The environment that answered last without being asked for, so that another one never takes its place in silence. */
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { type EnvironmentKind, isSameEnvironment } from "./candidates.ts";
-import { writeJson } from "../base/files/files.ts";
-import { parseRecord } from "../base/files/json.ts";
+import { readJson, writeJson } from "../base/files/files.ts";
 import { configDirectory, type Surroundings } from "./surroundings.ts";
 
 /** What is noted of an environment. */
@@ -25,7 +24,7 @@ export function usedFile(at: Surroundings): string {
 
 /** The environment that was used before; `undefined` where none was noted or the note cannot be understood. */
 export async function readUsed(at: Surroundings): Promise<UsedEnvironment | undefined> {
-  const note = parseRecord(await readFile(usedFile(at), "utf8").catch(() => ""));
+  const note = await readJson(usedFile(at));
   const { python, kind, source, before } = note;
   if (typeof python !== "string" || !at.path.isAbsolute(python)) return undefined;
   return {

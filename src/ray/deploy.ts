@@ -1,11 +1,11 @@
 /** Puts the network on Ray Serve, and takes it off again: the two commands of `python/isotorch_worker/ray/ray_app.py`. */
-import { excerpt, shown } from "../base/text/shown.ts";
-import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Child } from "../base/child.ts";
+import { IsotorchError, abortError, messageOf } from "../base/errors.ts";
 import { lastWords } from "../base/status.ts";
-import { IsotorchError, abortError } from "../base/errors.ts";
+import { excerpt, shown } from "../base/text/shown.ts";
 import { resolveClassifierOptions } from "../classification/options.ts";
 import type { ClassifierOptions } from "../classification/options.ts";
 import { resolveCheckpoint } from "../checkpoints/resolve.ts";
@@ -74,36 +74,26 @@ export async function deploy(
     proxies: "HeadOnly",
     clusterCpus: Math.ceil(most * cpus),
   };
-  const child = spawn(python, [SCRIPT, "up"], {
-    stdio: ["pipe", "pipe", "pipe"],
-    env: environment(),
-  });
+  const child = new Child("pipes", python, [SCRIPT, "up"], { env: environment(), endsItself: true });
   // The token comes with the first line; the end of stdin takes everything down again.
   child.stdin.write(`${JSON.stringify(settings)}\n`);
-  let tail = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (tail = `${tail}${text}`.slice(-4_096)));
-  const abort = (): void => void child.stdin.end();
-  signal.addEventListener("abort", abort, { once: true });
-  let status: number | null = null;
-  const ended = new Promise<void>((resolve) => {
-    child.once("close", (code) => {
-      status = code;
-      resolve();
-    });
-  });
+  const finish = (): void => void child.stdin.end();
+  signal.addEventListener("abort", finish, { once: true });
+  let wrong = "";
   for await (const line of createInterface({ input: child.stdout.setEncoding("latin1") })) {
     const printed = recordIn(Buffer.from(line, "latin1"));
     const url = printed.record?.["url"];
-    if (typeof url === "string") return { url, ended };
-    child.stdin.end();
-    tail += printed.record ? "it told no address" : printed.broken;
+    if (typeof url === "string") return { url, ended: child.closed.then(() => undefined) };
+    finish();
+    wrong = printed.record ? "it told no address" : printed.broken;
     break;
   }
-  await ended;
+  const { code, error } = await child.closed;
   if (signal.aborted) throw abortError(signal);
-  const why = lastWords(tail, status);
+  const stderr = `${child.words.text}${wrong}`;
+  const why = error ? messageOf(error) : lastWords(stderr, code);
   throw new IsotorchError("WORKER_START_FAILED", `Ray Serve did not start: ${why}`, {
-    stderr: tail,
+    stderr,
     hint: "`error.stderr` has Ray's last lines; check `address`, the port, and the memory of the machine.",
   });
 }

@@ -6,9 +6,10 @@ import { newCircuit, nextCircuit } from "./circuit.ts";
 import type { Circuit, CircuitEvent } from "./circuit.ts";
 import { failureOfReply, failureOfThrown } from "./failure.ts";
 import type { Failure } from "./failure.ts";
-import { factsOf, modelPath } from "./facts.ts";
-import type { Facts } from "./facts.ts";
-import { ConnectionFailure, Connections } from "./http.ts";
+import { modelPath, servedModelOf } from "./served-model.ts";
+import type { ServedModel } from "./served-model.ts";
+import { ConnectionFailure } from "./connection-failure.ts";
+import { Connections } from "./http.ts";
 import type { Reply } from "./http.ts";
 import { encodeInfer } from "./oip.ts";
 import type { InferRequest } from "./oip.ts";
@@ -24,7 +25,7 @@ export interface EndpointOptions {
   readonly settings: RemoteSettings;
   readonly transforms: TransformsName | undefined;
   /** @throws IsotorchError when another server holds something else. */
-  readonly compare: (facts: Facts, url: string) => void;
+  readonly compare: (model: ServedModel, url: string) => void;
   /** It came up or went down. */
   readonly onChange: (endpoint: Endpoint) => void;
 }
@@ -38,7 +39,7 @@ export class Endpoint {
   #looking: Promise<void> | undefined;
   #lookedAt = 0;
   #answeredAt = Number.NEGATIVE_INFINITY;
-  #facts: Facts | undefined;
+  #model: ServedModel | undefined;
   lastFailure: IsotorchError | undefined;
   /** It asked to be left alone until then. */
   pausedUntil = 0;
@@ -63,8 +64,8 @@ export class Endpoint {
   }
 
   /** What it held when it came up. */
-  get facts(): Facts | undefined {
-    return this.#facts;
+  get model(): ServedModel | undefined {
+    return this.#model;
   }
 
   /** Whether another call may go there now. */
@@ -132,9 +133,9 @@ export class Endpoint {
     const { settings, transforms, compare } = this.#options;
     const look = { url: this.url, connections: this.#connections, settings, transforms, signal };
     try {
-      const facts = await factsOf(look);
-      compare(facts, this.url);
-      this.#facts = facts;
+      const model = await servedModelOf(look);
+      compare(model, this.url);
+      this.#model = model;
       this.#answeredAt = performance.now();
       this.#feed("answered");
     } catch (thrown) {

@@ -3,7 +3,7 @@ import { excerpt, shown } from "../base/text/shown.ts";
 import { ERROR_CODES, IsotorchError } from "../base/errors.ts";
 import type { IsotorchErrorCode } from "../base/errors.ts";
 import { parseRecord } from "../base/files/json.ts";
-import { ConnectionFailure } from "./http.ts";
+import { ConnectionFailure } from "./connection-failure.ts";
 import type { Reply } from "./http.ts";
 
 /** One try that failed. */

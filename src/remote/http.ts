@@ -1,9 +1,8 @@
-/** Requests to one server over a few connections that are kept; the only file that imports `node:http`. */
-import * as http from "node:http";
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import * as https from "node:https";
+/** Requests to one server over a few connections that are kept; the only file of `remote` that imports undici. */
+import { Client, DecoratorHandler, Pool, errors } from "undici";
+import type { Dispatcher } from "undici";
 import { USER_AGENT } from "../base/fetch.ts";
-import { messageOf } from "../base/errors.ts";
+import { ConnectionFailure } from "./connection-failure.ts";
 
 /** An answer has a few numbers per class. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
@@ -21,20 +20,31 @@ export interface Exchange {
 
 export interface Reply {
   readonly status: number;
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: Buffer;
 }
 
 export class Connections {
-  readonly #url: string;
-  readonly #agent: http.Agent;
+  readonly #pool: Pool;
+  /** Of the server's address, before every path. */
+  readonly #base: string;
   readonly #headers: Readonly<Record<string, string>>;
 
   /** @param most connections at a time; HTTP/1.1 has one request on each, never several behind each other. */
   constructor(url: string, most: number, token: string | undefined) {
-    this.#url = url;
-    const { Agent } = url.startsWith("https:") ? https : http;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: most, scheduling: "lifo", timeout: KEEP_MS });
+    const { origin, pathname } = new URL(url);
+    this.#base = pathname === "/" ? "" : pathname;
+    this.#pool = new Pool(origin, {
+      factory: (address, options) => new Connection(address, options),
+      connections: most,
+      keepAliveTimeout: KEEP_MS,
+      keepAliveMaxTimeout: KEEP_MS,
+      maxResponseSize: MAX_ANSWER_BYTES,
+      // How long a call may take is said by its signal.
+      connect: { timeout: 0 },
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
     this.#headers = {
       "user-agent": USER_AGENT,
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
@@ -46,57 +56,73 @@ export class Connections {
    *
    * @throws ConnectionFailure when there is no whole answer; the signal's reason when it fires.
    */
-  send({ method, path, headers, body = [], signal }: Exchange): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const length = body.reduce((sum, part) => sum + part.byteLength, 0);
-      const { request } = this.#url.startsWith("https:") ? https : http;
-      const outgoing = request(
-        `${this.#url}${path}`,
-        {
-          method,
-          agent: this.#agent,
-          signal,
-          headers: { ...headers, ...this.#headers, ...(length > 0 && { "content-length": length }) },
-        },
-        (response) => void whole(response).then(resolve, fail),
-      );
-      const fail = (cause: unknown): void =>
-        reject(signal.aborted ? signal.reason : new ConnectionFailure(cause, outgoing.reusedSocket));
-      outgoing.on("error", fail);
-      for (const part of body) outgoing.write(part);
-      outgoing.end();
-    });
+  async send({ method, path, headers, body = [], signal }: Exchange): Promise<Reply> {
+    try {
+      const answer = await this.#pool.request({
+        method,
+        path: `${this.#base}${path}`,
+        headers: { ...headers, ...this.#headers },
+        signal,
+        ...(body.length > 0 && { body: Buffer.concat(body) }),
+      });
+      return {
+        status: answer.statusCode,
+        headers: Object.fromEntries(
+          Object.entries(answer.headers).map(([name, value]) => [name, String(value)]),
+        ),
+        body: Buffer.from(await answer.body.arrayBuffer()),
+      };
+    } catch (thrown) {
+      if (signal.aborted) throw signal.reason;
+      throw thrown instanceof ConnectionFailure ? thrown : new ConnectionFailure(thrown, false);
+    }
   }
 
   close(): void {
-    this.#agent.destroy();
+    void this.#pool.destroy();
   }
 }
 
-async function whole(response: IncomingMessage): Promise<Reply> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MAX_ANSWER_BYTES) throw new Error(`the answer has more than ${MAX_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
+/** One connection at a time, which knows whether it has answered before. */
+class Connection extends Client {
+  #answers = 0;
+
+  constructor(address: URL, options: object) {
+    super(address, options);
+    // Whatever could not be answered hears of it before this does.
+    this.on("disconnect", () => (this.#answers = 0));
   }
-  if (!response.complete) throw new Error("the answer was cut off");
-  return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) };
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandlers): boolean {
+    const answered = (): void => void (this.#answers += 1);
+    const failure = (cause: Error): Error => new ConnectionFailure(told(cause), this.#answers > 0);
+    return super.dispatch(options, new Watched(handler, answered, failure));
+  }
 }
 
-/** There is no whole answer: nobody listens, or the connection was cut. */
-export class ConnectionFailure extends Error {
-  override readonly name = "ConnectionFailure";
-  /** The connection had been used before: the server may just have closed it, which says nothing of its health. */
-  readonly isStale: boolean;
-  /** Nobody listens there. */
-  readonly isRefused: boolean;
+class Watched extends DecoratorHandler {
+  readonly #handler: Dispatcher.DispatchHandlers;
+  readonly #answered: () => void;
+  readonly #failure: (cause: Error) => Error;
 
-  constructor(cause: unknown, isReused: boolean) {
-    super(messageOf(cause), { cause });
-    const { code } = cause as { readonly code?: unknown };
-    this.isRefused = code === "ECONNREFUSED";
-    this.isStale = isReused && (code === "ECONNRESET" || code === "EPIPE");
+  constructor(handler: Dispatcher.DispatchHandlers, answered: () => void, failure: (cause: Error) => Error) {
+    super(handler);
+    this.#handler = handler;
+    this.#answered = answered;
+    this.#failure = failure;
   }
+
+  onComplete(trailers: string[] | null): void {
+    this.#answered();
+    this.#handler.onComplete?.(trailers);
+  }
+
+  onError(cause: Error): void {
+    this.#handler.onError?.(this.#failure(cause));
+  }
+}
+
+function told(cause: Error): Error {
+  if (!(cause instanceof errors.ResponseExceededMaxSizeError)) return cause;
+  return new Error(`the answer has more than ${MAX_ANSWER_BYTES} bytes`, { cause });
 }

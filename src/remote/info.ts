@@ -5,8 +5,8 @@ import type { TransformsName } from "../checkpoints/resolve.ts";
 import { specOf } from "../checkpoints/table.ts";
 import type { AttestedEnvironment } from "../image/attest/attestation.ts";
 import type { Handoff, WireSpec } from "../protocol/messages.ts";
-import type { Facts } from "./facts.ts";
-import { CLASSES } from "./fit.ts";
+import type { ServedModel } from "./served-model.ts";
+import { CLASSES } from "./model-metadata.ts";
 import type { RemoteSettings } from "./options.ts";
 
 /** What runs at remote servers. What they do not say is absent: third-party servers say little of their network. */
@@ -66,16 +66,16 @@ export interface RemoteInfo {
   readonly labels: "server" | "package";
 }
 
-/** @param facts of the server at `url`; the others were compared with it. */
+/** @param model of the server at `url`; the others were compared with it. */
 export function describe(
-  { fit, network, labels, transforms, answerMs }: Facts,
+  { metadata, network, labels, transforms, answerMs }: ServedModel,
   url: string,
   { urls, model: nameThere }: RemoteSettings,
   handoff: Handoff,
 ): Omit<RemoteClassifierInfo, "attestation"> {
   const { device, deviceName, threadsReason, precision, model, weights: name, sha256 } = textsIn(network);
   const { threads, trained } = network;
-  const server = [fit.server.name ?? "the server", fit.server.version].filter(Boolean).join(" ");
+  const server = [metadata.server.name ?? "the server", metadata.server.version].filter(Boolean).join(" ");
   return {
     package: PACKAGE_VERSION,
     environment: "remote",
@@ -100,11 +100,12 @@ export function describe(
     warmupMs: answerMs,
     remote: {
       urls,
-      server: fit.server,
+      server: metadata.server,
       model: nameThere,
-      inputs: fit.inputs,
-      outputs: fit.outputs,
-      percentages: fit.outputs.probabilities === undefined ? "node" : fit.isOurs ? "torch" : "server",
+      inputs: metadata.inputs,
+      outputs: metadata.outputs,
+      percentages:
+        metadata.outputs.probabilities === undefined ? "node" : metadata.isOurs ? "torch" : "server",
       labels: labels === undefined ? "package" : "server",
     },
   };

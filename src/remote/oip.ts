@@ -1,6 +1,5 @@
 /** Inference requests and answers of the Open Inference Protocol, version 2, with binary tensors. */
-import { parseRecord } from "../base/files/json.ts";
-import { isRecord } from "../base/files/json.ts";
+import { isRecord, parseRecord } from "../base/files/json.ts";
 import { malformed } from "./failure.ts";
 import type { Reply } from "./http.ts";
 

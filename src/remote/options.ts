@@ -1,7 +1,8 @@
 /** The option `remote`: what it takes, and in one shape with its defaults filled in and its addresses checked. */
 import { withoutEnd } from "../base/text/trim.ts";
 import { shownValue } from "../base/text/shown.ts";
-import { IsotorchError } from "../base/errors.ts";
+import type { IsotorchError } from "../base/errors.ts";
+import { type Checks, TEXT, either, fits, invalid, listOf, whole } from "../base/options/check.ts";
 
 /** Servers that hold the network. */
 export interface RemoteOptions {
@@ -54,37 +55,21 @@ export const WORKER_OPTIONS = [
   "supervision",
 ] as const;
 
-const CHECKS: Readonly<Record<keyof RemoteOptions, (value: unknown) => boolean>> = {
-  url: isUrls,
-  token: (value) => typeof value === "string" && /^[\x21-\x7e]+$/.test(value),
-  model: isText,
-  version: isText,
-  connections: (value) => isWhole(value, 1, 1_024),
-  retries: (value) => isWhole(value, 0, 10),
-  probeMs: (value) => isWhole(value, 100, 3_600_000),
-  patienceMs: (value) => isWhole(value, 0, 3_600_000),
+const URLS = either(TEXT, listOf(TEXT, "a list of them", 1));
+const CHECKS: Checks<RemoteOptions> = {
+  url: URLS,
+  token: ["printable ASCII", (value) => typeof value === "string" && /^[\x21-\x7e]+$/.test(value), "secret"],
+  model: TEXT,
+  version: TEXT,
+  connections: whole(1, 1_024),
+  retries: whole(0, 10),
+  probeMs: whole(100, 3_600_000),
+  patienceMs: whole(0, 3_600_000),
 };
 
 /** Whether a value can be the option `remote`. */
 export function isRemote(value: unknown): value is string | readonly string[] | RemoteOptions {
-  if (isUrls(value)) return true;
-  if (typeof value !== "object" || value === null || Array.isArray(value) || !("url" in value)) return false;
-  return Object.entries(value).every(
-    ([name, given]) =>
-      given === undefined || (Object.hasOwn(CHECKS, name) && CHECKS[name as keyof RemoteOptions](given)),
-  );
-}
-
-function isUrls(value: unknown): boolean {
-  return isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText));
-}
-
-function isText(value: unknown): boolean {
-  return typeof value === "string" && value !== "";
-}
-
-function isWhole(value: unknown, least: number, most: number): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+  return URLS[1](value) || (fits(value, CHECKS) && (value as Partial<RemoteOptions>).url !== undefined);
 }
 
 export interface RemoteSettings {
@@ -105,7 +90,7 @@ export function remoteSettings(remote: string | readonly string[] | RemoteOption
   const { url, token, model = "resnet101", version } = options;
   const { connections = 16, retries = 3, probeMs = 5_000, patienceMs = 15_000 } = options;
   const urls = [url].flat().map(checkedUrl);
-  if (new Set(urls).size < urls.length) throw invalid("one address is there twice");
+  if (new Set(urls).size < urls.length) throw unusable("one address is there twice");
   return { urls, token, model, version, connections, retries, probeMs, patienceMs };
 }
 
@@ -116,16 +101,17 @@ function isOptions(remote: string | readonly string[] | RemoteOptions): remote i
 function checkedUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw invalid(`${shownValue(text)} is no http: or https: address`);
+    throw unusable(`${shownValue(text)} is no http: or https: address`);
   }
   // Addresses appear in `info()` and in messages, where no secret may be.
-  if (url.username !== "" || url.password !== "") throw invalid("an address holds a password");
-  if (url.search !== "" || url.hash !== "") throw invalid(`${shownValue(text)} has more than a path`);
+  if (url.username !== "" || url.password !== "") throw unusable("an address holds a password");
+  if (url.search !== "" || url.hash !== "") throw unusable(`${shownValue(text)} has more than a path`);
   return withoutEnd(url.href, "/");
 }
 
-function invalid(why: string): IsotorchError {
-  return new IsotorchError("INVALID_OPTION", `Option "remote" cannot be used: ${why}.`, {
-    hint: 'Give it as "http://127.0.0.1:8000", and the token as { url, token }.',
-  });
+function unusable(why: string): IsotorchError {
+  return invalid(
+    `Option "remote" cannot be used: ${why}.`,
+    'Give it as "http://127.0.0.1:8000", and the token as { url, token }.',
+  );
 }

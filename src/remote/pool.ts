@@ -11,14 +11,14 @@ import { RetryBudget } from "./budget.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { failureOfReply, failureOfThrown } from "./failure.ts";
 import type { Failure } from "./failure.ts";
-import type { Fit } from "./fit.ts";
+import type { ModelMetadata } from "./model-metadata.ts";
 import { decodeInfer } from "./oip.ts";
 import type { OutputTensor } from "./oip.ts";
 import type { RemoteSettings } from "./options.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { noPillow } from "./tasks/classify.ts";
 import { REMOTE_TASKS } from "./tasks/registry.ts";
 import type { Asked } from "./tasks/task.ts";
-import { Turns } from "./turns.ts";
 
 export interface RemotePoolOptions {
   readonly settings: RemoteSettings;
@@ -30,10 +30,10 @@ export interface RemotePoolOptions {
 
 /** One call on its way through its tries. */
 interface Trip<Part = unknown> {
-  readonly ask: (fit: Fit, url: string) => Asked | IsotorchError;
+  readonly ask: (metadata: ModelMetadata, url: string) => Asked | IsotorchError;
   readonly read: (
     tensors: ReadonlyMap<string, OutputTensor>,
-    fit: Fit,
+    metadata: ModelMetadata,
     timings: Readonly<Record<string, number>>,
   ) => Part;
   readonly deadlineMs: number | null;
@@ -54,7 +54,7 @@ const LONGEST_WAIT_MS = 2_000;
 export class RemotePool implements Backend {
   readonly ready: Backend["ready"];
   readonly #options: RemotePoolOptions;
-  readonly #turns: Turns;
+  readonly #dispatcher: Dispatcher;
   readonly #budget: RetryBudget;
   readonly #timer: NodeJS.Timeout;
   /** Calls that are open, with what ends each. */
@@ -68,7 +68,7 @@ export class RemotePool implements Backend {
   constructor(options: RemotePoolOptions) {
     this.#options = options;
     this.ready = options.ready;
-    this.#turns = new Turns(options.endpoints, options.settings.patienceMs);
+    this.#dispatcher = new Dispatcher(options.endpoints, options.settings.patienceMs);
     this.#budget = new RetryBudget(options.settings.connections * options.endpoints.length);
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
   }
@@ -111,8 +111,8 @@ export class RemotePool implements Backend {
     try {
       const part = await this.#admitted(remote.bytesOf(input), signal, (within) =>
         this.#answered<PartOf<N>>({
-          ask: (fit, url) => remote.askedOf(input, fit, url),
-          read: (tensors, fit, timings) => remote.partOf(tensors, fit, input, timings),
+          ask: (metadata, url) => remote.askedOf(input, metadata, url),
+          read: (tensors, metadata, timings) => remote.partOf(tensors, metadata, input, timings),
           deadlineMs,
           requestId: requestIdOf(requestId),
           trace: traceparent(traceOf(parent)),
@@ -137,7 +137,7 @@ export class RemotePool implements Backend {
       recentExits: workers.reduce((sum, { recentExits }) => sum + recentExits, 0),
       silentMs: Math.min(...workers.map(({ silentMs }) => silentMs)),
       pid: undefined,
-      waiting: this.#turns.waiting,
+      waiting: this.#dispatcher.waiting,
       inFlight: workers.reduce((sum, { inFlight }) => sum + inFlight, 0),
       lastFailure: workers.find(({ lastFailure }) => lastFailure !== undefined)?.lastFailure,
       workers,
@@ -156,7 +156,7 @@ export class RemotePool implements Backend {
 
   /** A server came up or went down. */
   changed(): void {
-    this.#turns.dispatch();
+    this.#dispatcher.dispatch();
     this.#report();
   }
 
@@ -207,7 +207,7 @@ export class RemotePool implements Backend {
     this.#budget.earn();
     let last: Endpoint | undefined;
     for (let tries = 1; ; tries += 1) {
-      const endpoint = await this.#turns.take(trip.signal, last);
+      const endpoint = await this.#dispatcher.take(trip.signal, last);
       last = endpoint;
       const outcome = await this.#try(endpoint, trip);
       if (outcome.failure === undefined) return outcome.part;
@@ -233,16 +233,16 @@ export class RemotePool implements Backend {
       else endpoint.learn(outcome.failure);
       return outcome;
     } finally {
-      this.#turns.release(endpoint);
+      this.#dispatcher.release(endpoint);
     }
   }
 
   async #sent<Part>(endpoint: Endpoint, trip: Trip<Part>): Promise<Outcome<Part>> {
     const { deadlineMs, requestId, trace, since, signal } = trip;
-    const { url, facts } = endpoint;
+    const { url, model } = endpoint;
     const sent = performance.now();
-    if (facts === undefined) throw new Error("a server was asked before it was looked at");
-    const asked = trip.ask(facts.fit, url);
+    if (model === undefined) throw new Error("a server was asked before it was looked at");
+    const asked = trip.ask(model.metadata, url);
     if (asked instanceof IsotorchError) return { failure: refusal(asked) };
     this.#counts.batches += 1;
     try {
@@ -251,7 +251,7 @@ export class RemotePool implements Backend {
       const reply = await endpoint.infer({ ...asked, id: requestId, timeoutMs }, headers, signal);
       if (reply.status !== 200) return { failure: failureOfReply(reply, url, requestId) };
       const timings = { queue: sent - since, exchange: performance.now() - sent };
-      return { part: trip.read(decodeInfer(reply, requestId), facts.fit, timings) };
+      return { part: trip.read(decodeInfer(reply, requestId), model.metadata, timings) };
     } catch (thrown) {
       if (signal.aborted) throw abortError(signal);
       const failure = failureOfThrown(thrown, url, requestId);
@@ -274,14 +274,14 @@ export class RemotePool implements Backend {
   #tick(): void {
     const now = performance.now();
     for (const endpoint of this.#options.endpoints) endpoint.tick(now);
-    this.#turns.dispatch();
+    this.#dispatcher.dispatch();
     this.#report();
   }
 
   #report(): void {
     if (this.#closing !== undefined) this.#enter("draining");
-    else if (this.#turns.isUp) this.#enter(this.#open.size > 0 ? "busy" : "ready");
-    else this.#enter(this.#turns.isHopeless ? "open" : "backing-off");
+    else if (this.#dispatcher.isUp) this.#enter(this.#open.size > 0 ? "busy" : "ready");
+    else this.#enter(this.#dispatcher.isHopeless ? "open" : "backing-off");
   }
 
   #enter(phase: Phase): void {

@@ -10,8 +10,8 @@ import { specOf } from "../checkpoints/table.ts";
 import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
 import type { Phase } from "../backend.ts";
 import { Endpoint } from "./endpoint.ts";
-import type { Facts } from "./facts.ts";
-import { mismatch } from "./fit.ts";
+import type { ServedModel } from "./served-model.ts";
+import { mismatch } from "./model-metadata.ts";
 import { describe } from "./info.ts";
 import type { RemoteClassifierInfo } from "./info.ts";
 import { RemotePool } from "./pool.ts";
@@ -41,7 +41,7 @@ export async function startRemote(
 ): Promise<StartedRemote> {
   const settings = remoteSettings(options.remote ?? []);
   const { transforms, handoff = "tensor", logger } = options;
-  let reference: { readonly facts: Facts; readonly url: string } | undefined;
+  let reference: { readonly model: ServedModel; readonly url: string } | undefined;
   let pool: RemotePool | undefined;
   const endpoints = settings.urls.map(
     (url) =>
@@ -49,10 +49,10 @@ export async function startRemote(
         url,
         settings,
         transforms,
-        compare: (facts) => {
-          checkHandoff(facts, handoff, url);
-          reference ??= { facts, url };
-          checkSame(reference, { facts, url });
+        compare: (model) => {
+          checkHandoff(model, handoff, url);
+          reference ??= { model, url };
+          checkSame(reference, { model, url });
         },
         onChange: ({ isUp, lastFailure }) => {
           if (isUp) logger?.info(`${url} answers`);
@@ -62,19 +62,19 @@ export async function startRemote(
       }),
   );
   await lookedAt(endpoints, options.signal);
-  const { facts, url } = reference ?? unseen();
-  const categories = facts.labels ?? (await packageLabels());
+  const { model, url } = reference ?? unseen();
+  const categories = model.labels ?? (await packageLabels());
   const queue = {
     maxRequests: DEFAULT_POLICY.maxRequests,
     maxBytes: DEFAULT_POLICY.maxBytes,
     ...options.queue,
   };
-  const attestation = facts.attestation
-    ? ({ source: "server", digests: facts.attestation } as const)
+  const attestation = model.attestation
+    ? ({ source: "server", digests: model.attestation } as const)
     : ({ source: "reference", digests: referenceDigests() } as const);
-  const ready = { spec: specOf(facts.transforms), categories, models: [settings.model], attestation };
+  const ready = { spec: specOf(model.transforms), categories, models: [settings.model], attestation };
   pool = new RemotePool({ settings, endpoints, ready, queue, onPhase });
-  return { pool, info: () => describe(facts, url, settings, handoff) };
+  return { pool, info: () => describe(model, url, settings, handoff) };
 }
 
 /** Looks at all of them: one that is not there now may come later, one that holds something else is a mistake. */
@@ -91,41 +91,41 @@ async function lookedAt(endpoints: readonly Endpoint[], signal: AbortSignal | un
 
 const FATAL = new Set(["REMOTE_MISMATCH", "REMOTE_REFUSED", "PROTOCOL_ERROR"]);
 
-function checkHandoff({ fit }: Facts, handoff: Handoff, url: string): void {
-  if (fit.inputs[handoff] !== undefined) return;
-  const why = fit.isOurs
+function checkHandoff({ metadata }: ServedModel, handoff: Handoff, url: string): void {
+  if (metadata.inputs[handoff] !== undefined) return;
+  const why = metadata.isOurs
     ? "it has no such input"
-    : `${fit.server.name ?? "that server"} may mean something else by it`;
+    : `${metadata.server.name ?? "that server"} may mean something else by it`;
   throw mismatch(`handoff is ${handoff}, and ${why}`, url);
 }
 
 /** Two networks behind one classifier would answer one picture in two ways. */
 function checkSame(
-  one: { readonly facts: Facts; readonly url: string },
-  other: { readonly facts: Facts; readonly url: string },
+  one: { readonly model: ServedModel; readonly url: string },
+  other: { readonly model: ServedModel; readonly url: string },
 ): void {
-  if (JSON.stringify(one.facts.attestation) !== JSON.stringify(other.facts.attestation))
+  if (JSON.stringify(one.model.attestation) !== JSON.stringify(other.model.attestation))
     throw mismatch(`its Pillow reads or resizes pictures otherwise than that of ${one.url}`, other.url);
   for (const name of ["sha256", "precision", "threads", "device", "versions"] as const) {
-    const [here, there] = [one, other].map(({ facts }) => JSON.stringify(facts.network[name]));
+    const [here, there] = [one, other].map(({ model }) => JSON.stringify(model.network[name]));
     if (here !== there)
       throw mismatch(
         `its ${name} is ${there ?? "unknown"}, and that of ${one.url} is ${here ?? "unknown"}`,
         other.url,
       );
   }
-  if (one.facts.transforms !== other.facts.transforms)
+  if (one.model.transforms !== other.model.transforms)
     throw mismatch(
-      `its preprocessing is ${other.facts.transforms}, that of ${one.url} ${one.facts.transforms}`,
+      `its preprocessing is ${other.model.transforms}, that of ${one.url} ${one.model.transforms}`,
       other.url,
     );
-  const [here, there] = [one, other].map(({ facts }) => facts.fit.server.name);
+  const [here, there] = [one, other].map(({ model }) => model.metadata.server.name);
   if (here !== there)
     throw mismatch(
       `it is ${there ?? "a server without a name"}, and ${one.url} is ${here ?? "a server without a name"}`,
       other.url,
     );
-  if (one.facts.labels?.join("\n") !== other.facts.labels?.join("\n"))
+  if (one.model.labels?.join("\n") !== other.model.labels?.join("\n"))
     throw mismatch(`its labels are not those of ${one.url}`, other.url);
 }
 

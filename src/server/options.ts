@@ -1,10 +1,19 @@
 /** Every option of the server, documented; resolved once at the door. */
-import { excerpt, shownValue } from "../base/text/shown.ts";
+import {
+  type Checks,
+  FLAG,
+  POSITIVE,
+  TEXT,
+  check,
+  defined,
+  listOf,
+  oneOf,
+  whole,
+} from "../base/options/check.ts";
+import { isRecord } from "../base/files/json.ts";
 import type { Classifier } from "../classification/classifier.ts";
 import type { ClassifierInfo } from "../classification/info.ts";
-import { IsotorchError } from "../base/errors.ts";
 import { DEFAULT_LIMITS } from "../image/source/limits.ts";
-import { nearest } from "../base/suggest.ts";
 import { checkedHosts } from "./security/hosts.ts";
 import { checkedToken, makeToken } from "./security/token.ts";
 
@@ -134,68 +143,48 @@ export interface ResolvedServerOptions {
   readonly logTo: { write(line: string): void };
 }
 
-const NAMES: Readonly<Record<keyof ServerOptions, true>> = {
-  classifier: true,
-  token: true,
-  host: true,
-  port: true,
-  allowHosts: true,
-  timeoutMs: true,
-  limits: true,
-  decoder: true,
-  compare: true,
-  logLevel: true,
-  logTo: true,
+const CHECKS: Checks<ServerOptions> = {
+  classifier: ["a classifier", isRecord],
+  token: ["text", (value) => typeof value === "string", "secret"],
+  host: ["an address of this machine", TEXT[1]],
+  port: whole(0, 65_535),
+  allowHosts: listOf(TEXT, "a list of host names"),
+  timeoutMs: whole(1, Infinity, "milliseconds"),
+  limits: ["an object", isRecord],
+  decoder: ["an object", isRecord],
+  compare: FLAG,
+  logLevel: oneOf(...LOG_LEVELS),
+  logTo: ["an object with write", (value) => isRecord(value) && typeof value["write"] === "function"],
+};
+const LIMITS = Object.fromEntries(Object.keys(SERVER_LIMITS).map((name) => [name, POSITIVE]));
+const DECODER: Checks<DecoderOptions> = {
+  processes: POSITIVE,
+  timeoutMs: POSITIVE,
+  maxWaiting: POSITIVE,
+  script: ["a URL", (value) => value instanceof URL],
 };
 
 /** Fills in the defaults. @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
 export function resolveServerOptions(options: ServerOptions): ResolvedServerOptions {
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(NAMES, name));
-  if (unknown !== undefined) {
-    const meant = nearest(unknown, Object.keys(NAMES));
-    const hint = meant === undefined ? {} : { hint: `Did you mean "${meant}"?` };
-    throw new IsotorchError("INVALID_OPTION", `There is no option "${excerpt(unknown)}".`, hint);
-  }
-  const { limits, decoder } = options;
-  for (const [name, value] of Object.entries({ ...limits, ...decoder, script: 1 })) {
-    if (!Number.isSafeInteger(value) || value < 1) throw invalid(name, value, "a whole number from 1");
-  }
-  const {
-    classifier,
-    host = "127.0.0.1",
-    port = 8_000,
-    token,
-    timeoutMs = 30_000,
-    logLevel = "silent",
-  } = options;
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw invalid("port", port, "a whole number to 65535");
-  if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 1)
-    throw invalid("timeoutMs", timeoutMs, "milliseconds from 1");
-  if (host === "") throw invalid("host", host, "an address of this machine");
-  if (!LOG_LEVELS.includes(logLevel)) throw invalid("logLevel", logLevel, `one of ${LOG_LEVELS.join(", ")}`);
+  check(options, CHECKS);
+  const { classifier, token, host = "127.0.0.1", port = 8_000, limits = {}, decoder = {} } = options;
+  check(limits, LIMITS);
+  check(decoder, DECODER);
   return {
     classifier,
     token: token === "off" ? undefined : checkedToken(token ?? makeToken()),
     host,
     port,
     allowHosts: checkedHosts(options.allowHosts ?? [], { host, port, hasToken: token !== "off" }),
-    timeoutMs,
-    limits: { ...SERVER_LIMITS, ...limits },
-    decoder: { processes: 2, timeoutMs: 10_000, maxWaiting: 64, ...decoder },
+    timeoutMs: options.timeoutMs ?? 30_000,
+    limits: { ...SERVER_LIMITS, ...defined(limits) },
+    decoder: { processes: 2, timeoutMs: 10_000, maxWaiting: 64, ...defined(decoder) },
     compare: options.compare ?? hasCheckpoint(classifier.info()),
-    logLevel,
+    logLevel: options.logLevel ?? "silent",
     logTo: options.logTo ?? process.stderr,
   };
 }
 
 function hasCheckpoint(info: ClassifierInfo): boolean {
   return info.environment !== "remote" && info.weights.path !== "";
-}
-
-function invalid(name: string, value: unknown, expected: string): IsotorchError {
-  return new IsotorchError(
-    "INVALID_OPTION",
-    `Option "${excerpt(name)}" is ${shownValue(value)}, expected ${expected}.`,
-  );
 }

@@ -1,6 +1,7 @@
 /** Takes half-unpacked packages out of conda's caches, which conda itself takes for whole ones. */
-import { lstat, readFile, rm } from "node:fs/promises";
-import { isRecord, parseRecord } from "../base/files/json.ts";
+import { readJson } from "../base/files/files.ts";
+import { lstat, rm } from "node:fs/promises";
+import { isRecord } from "../base/files/json.ts";
 
 /** Files of a package that are looked at together. */
 const AT_ONCE = 64;
@@ -32,7 +33,7 @@ export async function removeBroken(
 
 /** Whether everything is there that the package says it has, in its size. */
 async function isWholePackage(folder: string): Promise<boolean> {
-  const manifest = parseRecord(await readFile(`${folder}/info/paths.json`, "utf8").catch(() => ""));
+  const manifest = await readJson(`${folder}/info/paths.json`);
   const paths = manifest["paths"];
   if (!Array.isArray(paths)) return false;
   for (let start = 0; start < paths.length; start += AT_ONCE) {

@@ -1,9 +1,8 @@
 /** The note that an environment is being made, by which a later setup knows what was left half made. */
 import { shown } from "../base/text/shown.ts";
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { IsotorchError, messageOf } from "../base/errors.ts";
-import { makeDirectory, removeFile, writeJson } from "../base/files/files.ts";
-import { parseRecord } from "../base/files/json.ts";
+import { makeDirectory, readJson, removeFile, writeJson } from "../base/files/files.ts";
 import { type FileLock, tryLock } from "../base/files/lock.ts";
 import { readPrefix, refusalOf } from "../python/conda/prefix.ts";
 import { configDirectory, type Surroundings } from "../python/surroundings.ts";
@@ -18,7 +17,7 @@ export interface Making {
 
 /** The note of a setup that is at work, or that did not come to its end. */
 export async function readMaking(at: Surroundings): Promise<Making | undefined> {
-  const note = parseRecord(await readFile(noteFile(at), "utf8").catch(() => ""));
+  const note = await readJson(noteFile(at));
   const { prefix, verb, archives } = note;
   if (typeof prefix !== "string" || !at.path.isAbsolute(prefix)) return undefined;
   const names = Array.isArray(archives) ? archives.map(String).filter((name) => /^[^\\/]+$/.test(name)) : [];

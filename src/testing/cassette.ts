@@ -7,7 +7,7 @@ import type { Classification, DetailedResult } from "../classification/classifie
 import type { LoadedImage } from "../image/source/source.ts";
 import type { ResolvedClassifyOptions } from "../classification/options.ts";
 import { writeWhole } from "../base/files/files.ts";
-import { isRecord } from "../base/files/json.ts";
+import { isRecord, parseJson } from "../base/files/json.ts";
 
 /** What a cassette file holds. */
 export interface Cassette {
@@ -157,7 +157,7 @@ export async function readCassette(file: string | URL): Promise<Map<string, Cass
   }
   let value: unknown;
   try {
-    value = JSON.parse(text.replace(/^\uFEFF/, "")); // as editors on Windows begin it
+    value = parseJson(text);
   } catch {
     // What is not JSON is no cassette either.
   }

@@ -8,7 +8,7 @@ import { readHeader } from "../image/format.ts";
 import { asInput, loadImage } from "../image/source/source.ts";
 import type { ImageInput, LoadedImage } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
-import { nearest } from "../base/suggest.ts";
+import { type Checks, FLAG, FUNCTION, check } from "../base/options/check.ts";
 import { readLabels } from "../classification/labels/labels.ts";
 import {
   checkDrain,
@@ -23,9 +23,8 @@ import type {
 } from "../classification/options.ts";
 import { Stopwatch } from "../base/time/stopwatch.ts";
 import { closedError } from "../worker/failure.ts";
-import type { Health } from "../backend.ts";
+import type { Health, Phase } from "../backend.ts";
 import type { WorkerInfo } from "../worker/info.ts";
-import type { Phase } from "../backend.ts";
 import { entriesOf, readCassette, replay } from "./cassette.ts";
 import type { Cassette } from "./cassette.ts";
 import { fakeInfo } from "./info.ts";
@@ -77,7 +76,7 @@ export async function createFakeClassifier(
   answers: Answer | Cassette | string | URL,
   options: FakeOptions = {},
 ): Promise<Classifier> {
-  checkOptions(options);
+  check(options, CHECKS);
   const labels = await readLabels(options.labels);
   if (typeof answers === "function") {
     return new FakeClassifier({ ...options, labels, answer: answers, source: "a function" });
@@ -324,24 +323,9 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-const CHECKS: Readonly<Record<keyof FakeOptions, readonly [string, (value: unknown) => boolean]>> = {
+const CHECKS: Checks<FakeOptions> = {
   latencyMs: ["a number from 0", (value) => typeof value === "number" && value >= 0 && value < 2 ** 31],
-  failWith: ["a function", (value) => typeof value === "function"],
+  failWith: FUNCTION,
   labels: ["a path or a list of strings", (value) => typeof value === "string" || Array.isArray(value)],
-  readImages: ["true or false", (value) => typeof value === "boolean"],
+  readImages: FLAG,
 };
-
-function checkOptions(options: FakeOptions): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue;
-    const known = Object.keys(CHECKS).find((key): key is keyof FakeOptions => key === name);
-    if (known === undefined) {
-      const meant = nearest(name, Object.keys(CHECKS));
-      const hint = meant === undefined ? {} : { hint: `Did you mean "${meant}"?` };
-      throw new IsotorchError("INVALID_OPTION", `There is no option "${name}".`, hint);
-    }
-    const [expected, accepts] = CHECKS[known];
-    if (!accepts(value))
-      throw new IsotorchError("INVALID_OPTION", `Option "${name}" is wrong, expected ${expected}.`);
-  }
-}

@@ -12,8 +12,7 @@ import type {
   ResolvedClassifyOptions,
 } from "../classification/options.ts";
 import type { ClassifierInfo } from "../classification/info.ts";
-import type { Health } from "../backend.ts";
-import type { Phase } from "../backend.ts";
+import type { Health, Phase } from "../backend.ts";
 import { entryOf, keyOf, placeOf, readCassette, writeCassette } from "./cassette.ts";
 import type { CassetteEntry } from "./cassette.ts";
 import { PictureByPicture } from "../classification/lists.ts";

@@ -6,21 +6,7 @@ import type { EnvironmentOptions } from "../python/environment.ts";
 import type { PlacementOptions } from "./placement.ts";
 import type { SupervisionPolicy } from "./supervision/policy.ts";
 
-/** Progress of a download, with the field names of transformers.js, or of the worker's start. */
-export interface ProgressEvent {
-  readonly status: "initiate" | "download" | "progress" | "done" | "ready" | "worker";
-  /** The weights' name, or the phase of the worker's start. */
-  readonly name: string;
-  readonly file?: string;
-  /** 0 to 100. */
-  readonly progress?: number;
-  /** Bytes. */
-  readonly loaded?: number;
-  readonly total?: number;
-}
-
-export interface WorkerOptions
-  extends Omit<CheckpointOptions, "onProgress">, EnvironmentOptions, PlacementOptions {
+export interface WorkerOptions extends CheckpointOptions, EnvironmentOptions, PlacementOptions {
   readonly weights: string;
   readonly model: string;
   readonly precision: Precision;
@@ -29,5 +15,4 @@ export interface WorkerOptions
   readonly queue?: Partial<Pick<SupervisionPolicy, "maxRequests" | "maxBytes">>;
   readonly supervision?: Partial<SupervisionPolicy>;
   readonly logger?: Logger;
-  readonly onProgress?: (event: ProgressEvent) => void;
 }

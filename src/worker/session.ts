@@ -193,9 +193,8 @@ export class Session {
     this.#process.kill();
   }
 
-  /** For the end of the Node process itself, where nothing can be awaited. */
+  /** For the end of the Node process itself, where nothing can be awaited; the worker ends with it. */
   abandon(): void {
-    this.#process.kill();
     this.#channel.close();
   }
 

@@ -6,7 +6,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { download, type DownloadProgress, type DownloadRequest } from "../../src/checkpoints/download.ts";
+import type { ProgressEvent } from "../../src/base/progress.ts";
+import { download, type DownloadRequest } from "../../src/checkpoints/download.ts";
 
 const BYTES = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 31 + (at >> 8)) & 255));
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");
@@ -319,7 +320,7 @@ describe("a download goes on", () => {
   });
 
   test("and reports it with the field names of transformers.js", async () => {
-    const events: DownloadProgress[] = [];
+    const events: ProgressEvent[] = [];
     await fetchIt({ onProgress: (event) => events.push(event) });
     expect(events[0]).toEqual({ status: "initiate", name: "NET", file: "net.pth" });
     expect(events[1]).toEqual({ status: "download", name: "NET", file: "net.pth" });

@@ -4,10 +4,10 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { nearest } from "../../src/base/suggest.ts";
+import { suggest } from "../../src/base/options/suggest.ts";
 import { knownCheckpoints } from "../../src/checkpoints/table.ts";
 import { resolveCheckpoint, specOf } from "../../src/checkpoints/resolve.ts";
-import type { DownloadProgress } from "../../src/checkpoints/download.ts";
+import type { ProgressEvent } from "../../src/base/progress.ts";
 
 const V1 = "resnet101-63fe2227.pth";
 const V1_SHA256 = "63fe2227b86e8f1f2063f43a75c84d195911b6a0eace650907dd3dc62dd49a0a";
@@ -140,8 +140,8 @@ describe("weights by name", () => {
         "ISOTORCH_WEIGHTS_URL",
         `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`,
       );
-      const events: DownloadProgress[] = [];
-      const onProgress = (event: DownloadProgress): void => void events.push(event);
+      const events: ProgressEvent[] = [];
+      const onProgress = (event: ProgressEvent): void => void events.push(event);
       await expect(resolveCheckpoint(name, { cacheDir, onProgress })).rejects.toMatchObject({
         code: "CHECKPOINT_CORRUPT",
       });
@@ -240,8 +240,8 @@ test("the preprocessing of known weights is told without a worker: V2 resizes to
 });
 
 test("the nearest name bears case and a typing slip, and is none where nothing is near", () => {
-  expect(nearest("topk", ["topK", "signal"])).toBe("topK");
-  expect(nearest("wieghts", ["weights", "workers"])).toBe("weights");
-  expect(nearest("zzz", ["topK", "signal"])).toBeUndefined();
-  expect(nearest("x", ["a", "b"])).toBeUndefined();
+  expect(suggest("topk", ["topK", "signal"])).toBe("topK");
+  expect(suggest("wieghts", ["weights", "workers"])).toBe("weights");
+  expect(suggest("zzz", ["topK", "signal"])).toBeUndefined();
+  expect(suggest("x", ["a", "b"])).toBeUndefined();
 });

@@ -1,13 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { decode } from "../../src/image/decode/decode.ts";
+import { writePng } from "../../src/image/png.ts";
 import { htmlReport } from "../../src/parity/report/html.ts";
 import { differenceImage } from "../../src/parity/report/images.ts";
 import { jsonReport } from "../../src/parity/report/json.ts";
 import { junitReport } from "../../src/parity/report/junit.ts";
 import { markdownReport } from "../../src/parity/report/markdown.ts";
 import { condense } from "../../src/parity/report/picture.ts";
-import { writePng } from "../../src/parity/report/png.ts";
 import { summarise } from "../../src/parity/report/summary.ts";
 import type { ParityReport } from "../../src/parity/report/summary.ts";
 import { summaryText, verdictText } from "../../src/parity/report/words.ts";
@@ -19,14 +19,15 @@ import { changed, compared, flat, side, trace, WEIGHTS } from "./traces.ts";
 const REFUSED: Refusal = { kind: "refused", code: "DECODE_FAILED", message: 'a "cut" <file>\u0000 & more' };
 const EVIL = `]]><img src=x onerror="a()">|*&'.jpg`;
 
-const PICTURES = [
+const CONDENSED = [
   compared(trace(), trace(), "equal.jpg"),
   compared(trace(changed("resized", 100, 1)), trace(), "resized.jpg"),
   compared(trace(changed("logits", 0, Number.NaN)), trace(), "nan.jpg"),
   compared(trace({ resized: flat(9, 9) }), trace(), "shape.jpg"),
   compared(trace(), REFUSED, EVIL),
   compared(REFUSED, REFUSED, "both.jpg"),
-].flatMap((one) => condense(one, { images: "all" }));
+].map((one) => condense(one, { images: "all" }));
+const PICTURES = (await Promise.all(CONDENSED)).flat();
 
 const REPORT: ParityReport = {
   isotorch: "1.0.0",
@@ -162,7 +163,7 @@ describe("the other reports", () => {
 describe("PNG", () => {
   test.each([1, 3] as const)("with %i channels is read back byte for byte", async (channels) => {
     const data = Uint8Array.from({ length: 7 * 5 * channels }, (_, index) => (index * 37) % 256);
-    const read = await decode(writePng({ data, width: 7, height: 5, channels }));
+    const read = await decode(await writePng({ data, width: 7, height: 5, channels }));
     const grey = Uint8Array.from({ length: 105 }, (_, index) => data[Math.floor(index / 3)]!);
     expect(read).toEqual({ data: channels === 3 ? data : grey, width: 7, height: 5 });
   });

@@ -44,9 +44,8 @@ test("without their scripts the native libraries load", () => {
   expect(load("msgpackr")).toHaveProperty("pack");
 });
 
-test("the direct dependencies are these nine", () => {
+test("the direct dependencies are these eight", () => {
   expect(Object.keys(dependencies).toSorted()).toEqual([
-    "execa",
     "find-my-way",
     "hyparquet-writer",
     "msgpackr",

@@ -1,8 +1,9 @@
 /** Files that others read at the same moment: each is there whole, the old one or the new one. */
 import { randomBytes } from "node:crypto";
-import { access, chmod, constants, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, chmod, constants, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { parseRecord } from "./json.ts";
 
 /** How long a file that somebody else holds is waited for. */
 export interface Patience {
@@ -73,6 +74,11 @@ export async function makeDirectory(directory: string): Promise<void> {
 export async function writeJson(file: string, value: object, patience?: Patience): Promise<void> {
   await makeDirectory(dirname(file));
   await writeWhole(file, `${JSON.stringify(value, undefined, 2)}\n`, patience);
+}
+
+/** The JSON object in a file; empty where there is none, or it is anything else. Its values are still to be checked. */
+export async function readJson(file: string): Promise<Record<string, unknown>> {
+  return parseRecord(await readFile(file, "utf8").catch(() => ""));
 }
 
 /**

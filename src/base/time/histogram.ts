@@ -1,4 +1,4 @@
-/** Where the time of all calls went: a histogram per stage, cheap enough to be always on. */
+/** Values counted in buckets, cheap enough to be always on; and where the time of all calls went, a histogram per stage. */
 
 /** Upper bounds of the buckets, milliseconds; one more bucket takes what is longer. */
 export const BOUNDS_MS: readonly number[] = [
@@ -23,61 +23,70 @@ export interface Histogram {
 
 /** Histograms by stage: `total`, `read`, `decode`, `preprocess`, `worker`, and the worker's own. */
 export class StageTimes {
-  readonly #stages = new Map<string, Bucketed>();
+  readonly #stages = new Map<string, Buckets>();
 
   /** @param laps milliseconds by stage. */
   record(laps: Readonly<Record<string, number>>): void {
     for (const name of Object.keys(laps)) {
-      const stage = this.#stages.get(name) ?? new Bucketed();
+      const stage = this.#stages.get(name) ?? new Buckets(BOUNDS_MS);
       this.#stages.set(name, stage);
       stage.add(laps[name] ?? 0);
     }
   }
 
   snapshot(): Readonly<Record<string, Histogram>> {
-    return Object.fromEntries([...this.#stages].map(([name, stage]) => [name, stage.snapshot()]));
+    return Object.fromEntries([...this.#stages].map(([name, stage]) => [name, histogramOf(stage)]));
   }
 }
 
-class Bucketed {
-  readonly #counts: number[] = Array.from({ length: BOUNDS_MS.length + 1 }, () => 0);
-  #count = 0;
-  #sum = 0;
-  #max = 0;
+export class Buckets {
+  readonly bounds: readonly number[];
+  /** Values per bucket, not cumulative; the last one has no bound. */
+  readonly counts: number[];
+  count = 0;
+  sum = 0;
+  max = 0;
 
-  add(ms: number): void {
+  /** @param bounds upper bounds, ascending. */
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = Array.from({ length: bounds.length + 1 }, () => 0);
+  }
+
+  add(value: number): void {
     let bucket = 0;
-    while (bucket < BOUNDS_MS.length && ms > (BOUNDS_MS[bucket] ?? 0)) bucket += 1;
-    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
-    this.#count += 1;
-    this.#sum += ms;
-    this.#max = Math.max(this.#max, ms);
+    while (bucket < this.bounds.length && value > (this.bounds[bucket] ?? 0)) bucket += 1;
+    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
+    this.count += 1;
+    this.sum += value;
+    this.max = Math.max(this.max, value);
   }
 
-  snapshot(): Histogram {
-    return {
-      count: this.#count,
-      sumMs: this.#sum,
-      maxMs: this.#max,
-      p50: this.#quantile(0.5),
-      p95: this.#quantile(0.95),
-      p99: this.#quantile(0.99),
-      boundsMs: BOUNDS_MS,
-      counts: [...this.#counts],
-    };
-  }
-
-  #quantile(share: number): number {
-    const rank = share * this.#count;
+  /** Interpolated within its bucket; 0 where there is no value. */
+  quantile(share: number): number {
+    const rank = share * this.count;
     let below = 0;
-    for (const [bucket, count] of this.#counts.entries()) {
+    for (const [bucket, count] of this.counts.entries()) {
       if (count > 0 && below + count >= rank) {
-        const from = BOUNDS_MS[bucket - 1] ?? 0;
-        const to = Math.min(BOUNDS_MS[bucket] ?? this.#max, this.#max);
+        const from = this.bounds[bucket - 1] ?? 0;
+        const to = Math.min(this.bounds[bucket] ?? this.max, this.max);
         return from + (Math.max(0, to - from) * (rank - below)) / count;
       }
       below += count;
     }
     return 0;
   }
+}
+
+function histogramOf(stage: Buckets): Histogram {
+  return {
+    count: stage.count,
+    sumMs: stage.sum,
+    maxMs: stage.max,
+    p50: stage.quantile(0.5),
+    p95: stage.quantile(0.95),
+    p99: stage.quantile(0.99),
+    boundsMs: stage.bounds,
+    counts: [...stage.counts],
+  };
 }

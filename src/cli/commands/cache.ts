@@ -2,7 +2,8 @@
 import { say } from "../terminal/terminal.ts";
 import { excerpt, shown } from "../../base/text/shown.ts";
 import { IsotorchError } from "../../base/errors.ts";
-import { nearest } from "../../base/suggest.ts";
+import { invalid } from "../../base/options/check.ts";
+import { didYouMean } from "../../base/options/suggest.ts";
 import { type CacheEntry, listCache, removeEntry, verifyEntry } from "../../checkpoints/cache.ts";
 import { confirm } from "../terminal/confirm.ts";
 import { CACHE_COMMAND } from "../describe/environment.ts";
@@ -18,15 +19,10 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   const [asked = "ls", ...names] = positionals;
   const action = ACTIONS.find((known) => known === asked);
   if (!action) {
-    const meant = nearest(asked, ACTIONS);
-    throw new IsotorchError(
-      "INVALID_OPTION",
+    const meant = didYouMean(asked, ACTIONS, (known) => `\`isotorch cache ${known}\``);
+    throw invalid(
       `\`cache\` knows ls, verify and clear, not "${excerpt(asked)}".`,
-      {
-        hint: meant
-          ? `Did you mean \`isotorch cache ${meant}\`?`
-          : "`isotorch cache --help` shows what they do.",
-      },
+      meant ?? "`isotorch cache --help` shows what they do.",
     );
   }
   const cacheDir = values["cache-dir"];

@@ -19,7 +19,8 @@ import { EXIT } from "../exit.ts";
 import { picturesOf } from "../lists/inputs.ts";
 import type { Named } from "../lists/inputs.ts";
 import { listed } from "../lists/list.ts";
-import { clearProgress, sayPassed } from "../terminal/progress.ts";
+import { STATUS } from "../terminal/status-line.ts";
+import { sayPassed } from "../terminal/notes.ts";
 import { isColoured, print, say, thumbnailsOf } from "../terminal/terminal.ts";
 import { watchFolder } from "../lists/watch.ts";
 
@@ -53,7 +54,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     const coming =
       typeof watch === "string" ? watchFolder(watch, AbortSignal.any([signal, over.signal])) : undefined;
     await using classifier = await createClassifier({ ...classifierOptions(values), signal });
-    clearProgress();
+    STATUS.clear();
     checkTopK(options.topK, classifier.info().classes);
     sayUntrained(classifier);
     let passed = new PassedOver();
@@ -72,7 +73,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     const show = async (answer: Answer): Promise<void> => {
       failed ||= "error" in answer;
       if (manifest !== undefined && !isGone(answer)) names.push(answer.name);
-      await print(writer.of(answer));
+      await print(await writer.of(answer));
       await print(writer.aside?.(answer) ?? "", process.stderr);
     };
     await print(`${values["bom"] === true ? BYTE_ORDER_MARK : ""}${writer.head ?? ""}`);

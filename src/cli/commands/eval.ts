@@ -3,14 +3,16 @@ import { shownName } from "../../base/text/names.ts";
 import { say } from "../terminal/terminal.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import { evaluate } from "../../parity/eval/eval.ts";
-import type { EvalFigures, EvalResult } from "../../parity/eval/eval.ts";
+import type { EvalOptions, EvalResult } from "../../parity/eval/eval.ts";
 import { createManifest, hashPictures, writeManifest } from "../../parity/golden/manifest.ts";
 import { PassedOver } from "../../parity/eval/walk.ts";
 import { EVAL } from "../describe/checks.ts";
 import { parserOf } from "../flags/description.ts";
 import { classifierOptions, imageOptions, parseFlags, wholeNumber } from "../flags/flags.ts";
 import { EXIT } from "../exit.ts";
-import { sayPassed } from "../terminal/progress.ts";
+import { Meter } from "../terminal/meter.ts";
+import { sayPassed } from "../terminal/notes.ts";
+import { STATUS } from "../terminal/status-line.ts";
 
 /** @returns 0, or 1 when some picture failed. */
 export async function run(argv: readonly string[], signal?: AbortSignal): Promise<number> {
@@ -21,7 +23,6 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
   }
   const { resume, manifest, timeout } = values;
   const classifier = classifierOptions(values);
-  const bar = process.stderr.isTTY ? new Bar(process.stderr.columns) : undefined;
   const passed = new PassedOver();
   const result = await evaluate(directory, {
     passed,
@@ -32,12 +33,12 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
     },
     ...(typeof resume === "string" && { resume }),
     ...(signal && { signal }),
-    ...(bar && { onProgress: (figures, total) => bar.show(figures, total) }),
+    ...(process.stderr.isTTY && { onProgress: progress() }),
   })
     .catch((error: unknown) => {
       throw withWayOn(error, resume);
     })
-    .finally(() => bar?.clear());
+    .finally(() => STATUS.clear());
   sayPassed(passed);
   if (typeof manifest === "string") {
     const pictures = await hashPictures(readable(result), signal);
@@ -45,6 +46,14 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
   }
   say(values["json"] === true ? json(directory, result) : text(directory, result));
   return result.failed > 0 ? EXIT.input : EXIT.ok;
+}
+
+function progress(): NonNullable<EvalOptions["onProgress"]> {
+  let meter: Meter | undefined;
+  return ({ evaluated, failed, top1 }, total) => {
+    meter ??= new Meter(evaluated + failed - 1, total, STATUS);
+    meter.count(`top-1 ${percent(top1)}${failed > 0 ? `  ${failed} failed` : ""}`);
+  };
 }
 
 function withWayOn(error: unknown, resume: unknown): unknown {
@@ -92,37 +101,4 @@ function count(number: number, what: string): string {
 
 function percent(fraction: number | null): string {
   return fraction === null ? "-" : `${(fraction * 100).toFixed(3)} %`;
-}
-
-/** One line on a terminal's stderr that redraws itself. */
-class Bar {
-  readonly #width: number;
-  readonly #started = performance.now();
-  #resumed: number | undefined;
-
-  constructor(columns: number | undefined) {
-    this.#width = Math.max(10, Math.min(30, (columns ?? 80) - 60));
-  }
-
-  show(figures: EvalFigures, total: number): void {
-    const done = figures.evaluated + figures.failed;
-    this.#resumed ??= done - 1;
-    const filled = Math.round((done / total) * this.#width);
-    const bar = "#".repeat(filled).padEnd(this.#width, ".");
-    const seconds = (performance.now() - this.#started) / 1000;
-    const left = Math.ceil((seconds / (done - this.#resumed)) * (total - done));
-    const failed = figures.failed > 0 ? `  ${figures.failed} failed` : "";
-    process.stderr.write(
-      `\r\x1b[2K[${bar}] ${done}/${total}  top-1 ${percent(figures.top1)}${failed}  ${duration(left)} left`,
-    );
-  }
-
-  clear(): void {
-    process.stderr.write("\r\x1b[2K");
-  }
-}
-
-function duration(seconds: number): string {
-  if (seconds < 100) return `${seconds} s`;
-  return seconds < 6000 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

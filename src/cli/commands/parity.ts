@@ -1,7 +1,6 @@
 /** `isotorch parity PATH…` */
 import { shownName } from "../../base/text/names.ts";
 import { say } from "../terminal/terminal.ts";
-import { shown, shownValue } from "../../base/text/shown.ts";
 import { createClassifier } from "../../classification/classifier.ts";
 import { ofWorker } from "../../classification/info.ts";
 import { IsotorchError } from "../../base/errors.ts";
@@ -13,7 +12,7 @@ import { GoldenWriter } from "../../parity/golden/golden.ts";
 import { createManifest, hashPictures, writeManifest } from "../../parity/golden/manifest.ts";
 import { findPictures } from "../../parity/eval/pictures.ts";
 import { PassedOver } from "../../parity/eval/walk.ts";
-import { sayPassed } from "../terminal/progress.ts";
+import { sayPassed } from "../terminal/notes.ts";
 import { replay } from "../../parity/golden/replay.ts";
 import { condense } from "../../parity/report/picture.ts";
 import type { PictureReport } from "../../parity/report/picture.ts";
@@ -26,10 +25,10 @@ import { ourSide, Parity } from "../../parity/run.ts";
 import type { Compared } from "../../parity/run.ts";
 import { PACKAGE_VERSION } from "../../base/version.ts";
 import { EXIT } from "../exit.ts";
-import { clearProgress } from "../terminal/progress.ts";
+import { STATUS } from "../terminal/status-line.ts";
 import { PARITY } from "../describe/checks.ts";
 import { parserOf } from "../flags/description.ts";
-import { classifierOptions, imageOptions, parseFlags } from "../flags/flags.ts";
+import { classifierOptions, imageOptions, numberFrom0, oneOf, parseFlags } from "../flags/flags.ts";
 
 /** Pictures that are shown in an HTML report though they are equal: a browser must still open it. */
 const SHOWN_EQUAL = 50;
@@ -89,7 +88,7 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
     ...(signal && { signal }),
   };
   await using parity = await Parity.start(parityOptions);
-  clearProgress();
+  STATUS.clear();
   const { ours, reference, weights } = parity;
   const about = { source: "live" as const, ours, reference, weights };
   const compared = each(
@@ -134,7 +133,7 @@ async function report({ pictures, about, tolerance }: Source, { reports, json }:
   let seen = 0;
   for await (const compared of pictures) {
     const images = seen++ < SHOWN_EQUAL ? "all" : "diverged";
-    const condensed = condense(compared, { images: hasImages ? images : "none" });
+    const condensed = await condense(compared, { images: hasImages ? images : "none" });
     all.push(...condensed);
     for (const picture of condensed) say(json ? jsonLine(picture) : tableLine(picture));
   }
@@ -168,12 +167,8 @@ function summaryLines({ summary, reference, source }: ParityReport): string {
 
 function handoffsOf(handoff: unknown): Handoff[] {
   if (handoff === undefined) return ["tensor"];
-  if (handoff === "all") return [...HANDOFFS];
-  const known = HANDOFFS.find((candidate) => candidate === handoff);
-  if (known !== undefined) return [known];
-  throw new IsotorchError("INVALID_OPTION", `--handoff is ${shownValue(handoff)}.`, {
-    hint: `It is one of ${HANDOFFS.join(", ")}, or all`,
-  });
+  const known = oneOf("handoff", handoff, [...HANDOFFS, "all"]);
+  return known === "all" ? [...HANDOFFS] : [known];
 }
 
 function toleranceOf(values: Readonly<Record<string, unknown>>): Tolerance | undefined {
@@ -181,12 +176,7 @@ function toleranceOf(values: Readonly<Record<string, unknown>>): Tolerance | und
     (["rtol", "atol"] as const).flatMap((name) => {
       const value = values[name];
       if (value === undefined) return [];
-      const number = typeof value === "string" && value.trim() !== "" ? Number(value) : Number.NaN;
-      if (Number.isFinite(number) && number >= 0) return [[name, number]];
-      throw new IsotorchError(
-        "INVALID_OPTION",
-        `--${shown(name)} is ${shownValue(value)}, expected a number from 0.`,
-      );
+      return [[name, numberFrom0(name, value)]];
     }),
   );
   return Object.keys(given).length === 0 ? undefined : { ...FLOAT32_TOLERANCE, ...given };

@@ -1,5 +1,6 @@
 /** `isotorch preprocess IMAGE --out FILE.npy` */
 import { say } from "../terminal/terminal.ts";
+import { writeNpy } from "../../base/files/npy.ts";
 import { writeOutput } from "../../base/files/output.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import { preprocess } from "../../classification/oneshot.ts";
@@ -7,7 +8,6 @@ import { PREPROCESS } from "../describe/preprocess.ts";
 import { parserOf } from "../flags/description.ts";
 import { classifierOptions, imageOptions, parseFlags } from "../flags/flags.ts";
 import { EXIT } from "../exit.ts";
-import { npy } from "../job/npy.ts";
 import { readStdin } from "../lists/stdin.ts";
 
 /** @returns 0. */
@@ -26,7 +26,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     ...imageOptions(values),
     signal,
   });
-  await writeOutput(out, npy(tensor), "The array");
+  await writeOutput(out, writeNpy("<f4", tensor.shape, tensor.data), "The array");
   const { shape } = tensor;
   const line = { input, out, shape, dtype: "float32" };
   say(values["json"] === true ? `${JSON.stringify(line)}\n` : `${out}  float32 [${shape.join(", ")}]\n`);

@@ -12,7 +12,7 @@ import { TUTORIAL } from "../describe/checks.ts";
 import { parserOf } from "../flags/description.ts";
 import { classifierOptions, parseFlags } from "../flags/flags.ts";
 import { EXIT } from "../exit.ts";
-import { clearProgress } from "../terminal/progress.ts";
+import { STATUS } from "../terminal/status-line.ts";
 
 /** @returns 0, or 1 when something differs. */
 export async function run(argv: readonly string[], signal?: AbortSignal): Promise<number> {
@@ -36,7 +36,7 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
   const asWritten = values["as-written"] === true;
   const ofLabels = typeof labels === "string" ? { labels } : {};
   const tutorial = await runTutorial(image, { ...options, ...ofLabels, asWritten });
-  clearProgress();
+  STATUS.clear();
   const check = values["check"] === true ? await checkTutorial(tutorial, signal) : undefined;
   const { weights, threads } = tutorial.info;
   const changes = mendings(tutorial.facts);

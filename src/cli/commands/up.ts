@@ -1,6 +1,6 @@
 /** `isotorch up --ray` */
 import { say } from "../terminal/terminal.ts";
-import { excerpt, shownValue } from "../../base/text/shown.ts";
+import { unexpected } from "../../base/options/check.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import { deploy } from "../../ray/deploy.ts";
 import type { RayOptions } from "../../ray/deploy.ts";
@@ -8,7 +8,7 @@ import { rayPython } from "../../ray/venv.ts";
 import { UP } from "../describe/ray.ts";
 import { parserOf } from "../flags/description.ts";
 import { EXIT } from "../exit.ts";
-import { classifierOptions, parseFlags, wholeNumber } from "../flags/flags.ts";
+import { classifierOptions, numberFrom0, parseFlags, wholeNumber } from "../flags/flags.ts";
 import type { Values } from "../flags/flags.ts";
 
 /** Without `--address` it serves until the signal; with it, it deploys and returns. */
@@ -47,19 +47,11 @@ function replicasOf(values: Values): RayOptions["replicas"] {
   const given = String(values["replicas"] ?? "1");
   const [, least = "", most] = /^([1-9]\d{0,3})(?:-([1-9]\d{0,3}))?$/.exec(given) ?? [];
   if (least === "" || (most !== undefined && Number(most) < Number(least))) {
-    throw new IsotorchError(
-      "INVALID_OPTION",
-      `--replicas is "${excerpt(given)}", expected a number or two, as 4 or 1-8.`,
-    );
+    throw unexpected("--replicas is", given, "a number or two, as 4 or 1-8");
   }
   return most === undefined ? Number(least) : [Number(least), Number(most)];
 }
 
 function share(flag: string, value: Values[string], otherwise: number): number {
-  if (value === undefined) return otherwise;
-  if (typeof value === "string" && /^\d{1,4}(?:\.\d{1,4})?$/.test(value)) return Number(value);
-  throw new IsotorchError(
-    "INVALID_OPTION",
-    `--${flag} is ${shownValue(value)}, expected a number such as 0.5.`,
-  );
+  return value === undefined ? otherwise : numberFrom0(flag, value);
 }

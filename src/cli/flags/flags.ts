@@ -4,7 +4,8 @@ import { parseArgs } from "node:util";
 import type { ParseArgsConfig } from "node:util";
 import { IsotorchError, messageOf } from "../../base/errors.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../image/source/limits.ts";
-import { nearest } from "../../base/suggest.ts";
+import { WHOLE, defined, unexpected } from "../../base/options/check.ts";
+import { didYouMean } from "../../base/options/suggest.ts";
 import type { ClassifierOptions, ClassifyOptions, RemoteOptions } from "../../classification/options.ts";
 import { WARNINGS } from "../terminal/notes.ts";
 import { showProgress } from "../terminal/progress.ts";
@@ -24,12 +25,12 @@ export function parseFlags(
     const { code, message } = cause as NodeJS.ErrnoException;
     const asks = code === "ERR_PARSE_ARGS_UNKNOWN_OPTION";
     const unknown = /'(--?[^']*)'/.exec(message)?.[1] ?? "";
-    const meant = nearest(unknown.replace(/^--?/, ""), Object.keys(options));
+    const flag = unknown.replace(/^--?/, "");
+    const meant = asks ? didYouMean(flag, Object.keys(options), (known) => `--${known}`) : undefined;
     const sentence = asks ? `There is no flag ${excerpt(unknown)}.` : messageOf(cause);
     throw new IsotorchError("INVALID_OPTION", sentence, {
       cause,
-      hint:
-        asks && meant !== undefined ? `Did you mean --${meant}?` : "`--help` shows what this command takes.",
+      hint: meant ?? "`--help` shows what this command takes.",
     });
   }
 }
@@ -58,7 +59,7 @@ export function classifierOptions(values: Values): ClassifierOptions {
     onProgress: process.stderr.isTTY ? showProgress : undefined,
     logger: WARNINGS,
   };
-  return defined(options); // the values are checked by createClassifier()
+  return defined<Record<string, unknown>>(options); // the values are checked by createClassifier()
 }
 
 /** The token comes from the environment, which other users cannot read. */
@@ -94,35 +95,27 @@ function batchOf(batch: unknown): { maxSize: number } | undefined {
 
 /** How pictures are to be read by these flags. */
 export function imageOptions(values: Values): ClassifyOptions {
-  return defined({ exif: values["exif"], icc: values["icc"], mode: values["mode"] });
+  return defined<Record<string, unknown>>({ exif: values["exif"], icc: values["icc"], mode: values["mode"] });
 }
 
 /** @throws IsotorchError `INVALID_OPTION`. */
 export function wholeNumber(flag: string, value: unknown): number {
   if (typeof value === "string" && /^\d+$/.test(value)) return Number(value);
-  throw new IsotorchError(
-    "INVALID_OPTION",
-    `--${flag} is "${excerpt(String(value))}", expected a whole number from 0.`,
-  );
+  throw unexpected(`--${flag} is`, value, WHOLE[0]);
 }
 
-/** @throws IsotorchError `INVALID_OPTION`, naming the nearest known value. */
+/** The same for one that may have a point or an exponent. */
+export function numberFrom0(flag: string, value: unknown): number {
+  if (typeof value === "string" && /^(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,2})?$/i.test(value))
+    return Number(value);
+  throw unexpected(`--${flag} is`, value, "a number from 0");
+}
+
+/** @throws IsotorchError `INVALID_OPTION`, suggesting a known value. */
 export function oneOf<T extends string>(flag: string, value: unknown, known: readonly T[]): T {
   const found = known.find((candidate) => candidate === value);
   if (found !== undefined) return found;
-  const meant = nearest(String(value), known);
-  throw new IsotorchError(
-    "INVALID_OPTION",
-    `--${flag} is "${excerpt(String(value))}", expected ${known.join(", ")}.`,
-    {
-      hint:
-        meant === undefined
-          ? `\`--help\` shows what this command takes after --${flag}.`
-          : `Did you mean --${flag} ${meant}?`,
-    },
-  );
-}
-
-function defined(options: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const meant = didYouMean(String(value), known, (one) => `--${flag} ${one}`);
+  const hint = meant ?? `\`--help\` shows what this command takes after --${flag}.`;
+  throw unexpected(`--${flag} is`, value, known.join(", "), hint);
 }

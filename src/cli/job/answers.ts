@@ -11,17 +11,17 @@ export type Answer =
   | { readonly name: string; readonly result: DetailedResult }
   | { readonly name: string; readonly error: IsotorchError };
 
-/** How answers are written. */
-export interface Writer {
+/** How answers are written; only a picture among them has to be waited for. */
+export interface Writer<Text extends string | Promise<string> = string | Promise<string>> {
   /** What comes before the first answer. */
   readonly head?: string;
   /** What goes to stdout. */
-  of(answer: Answer): string;
+  of(answer: Answer): Text;
   /** What goes to stderr. */
   aside?(answer: Answer): string;
 }
 
-export const jsonl: Writer = {
+export const jsonl: Writer<string> = {
   of: (answer) => `${JSON.stringify({ input: answer.name, ...asJson(answer) })}\n`,
 };
 
@@ -56,8 +56,8 @@ const ESCAPES: Readonly<Record<string, string>> = { "\t": "\\t", "\n": "\\n", "\
 const tsvRow = (fields: readonly unknown[]): string =>
   `${fields.map((field) => String(field).replace(/[\t\n\r\\]/g, (character) => ESCAPES[character] ?? "")).join("\t")}\n`;
 
-export const csv: Writer = { head: csvRow(COLUMNS), of: (answer) => rowsOf(answer, csvRow) };
-export const tsv: Writer = { head: tsvRow(COLUMNS), of: (answer) => rowsOf(answer, tsvRow) };
+export const csv: Writer<string> = { head: csvRow(COLUMNS), of: (answer) => rowsOf(answer, csvRow) };
+export const tsv: Writer<string> = { head: tsvRow(COLUMNS), of: (answer) => rowsOf(answer, tsvRow) };
 
 /** What a table may use. */
 export interface Look {

@@ -1,13 +1,12 @@
 /** The file of `classify --out`: a line per picture in the pictures' order, so that its length says what is done. */
 import { shown } from "../../base/text/shown.ts";
 import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { IsotorchError } from "../../base/errors.ts";
 import type { IsotorchErrorCode } from "../../base/errors.ts";
 import { OF_THE_PICTURE } from "../../parity/eval/eval.ts";
-import { writeJson } from "../../base/files/files.ts";
+import { readJson, writeJson } from "../../base/files/files.ts";
 import { isRecord, parseRecord } from "../../base/files/json.ts";
 import { LineFile } from "../../base/files/lines.ts";
 import { unwritable } from "../../base/files/output.ts";
@@ -119,7 +118,7 @@ async function wholeLines(file: FileHandle): Promise<Whole> {
 /** They stand in a file beside the answers, which are nothing but answers. */
 async function checkConditions(path: string, conditions: Conditions, isBegun: boolean): Promise<void> {
   const beside = `${path}.job`;
-  const known: unknown = parseRecord(await readFile(beside, "utf8").catch(() => ""))["conditions"];
+  const { conditions: known } = await readJson(beside);
   if (!isBegun) {
     return writeJson(beside, { version: 1, conditions });
   }

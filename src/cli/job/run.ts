@@ -7,6 +7,7 @@ import { EXIT } from "../exit.ts";
 import type { Named } from "../lists/inputs.ts";
 import { Job, isOfPicture } from "./job.ts";
 import { Meter } from "../terminal/meter.ts";
+import { STATUS } from "../terminal/status-line.ts";
 
 export interface JobOptions {
   readonly classifier: Classifier;
@@ -34,8 +35,8 @@ export async function runJob(
   const job = await Job.open(lines, conditions);
   let failed = false;
   let unclosed: unknown;
-  const stderr = process.stderr.isTTY ? (text: string) => void process.stderr.write(text) : undefined;
-  const meter = new Meter(job.done, counted && (await countOf(counted())), stderr);
+  const status = process.stderr.isTTY ? STATUS : undefined;
+  const meter = new Meter(job.done, counted && (await countOf(counted())), status);
   try {
     await answerAll(classifier, options, job.rest(list(), signal), async (answer) => {
       if ("error" in answer) {

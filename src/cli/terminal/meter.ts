@@ -1,13 +1,13 @@
-/** How far a long run is, how fast, and how long it will take: one line on a terminal's stderr. */
+/** How far a long run is, how fast, and how long it will take. */
+import { type StatusLine, barOf, spanOf } from "./status-line.ts";
 
-const WIDTH = 24;
 const EVERY_MS = 250;
 /** The speed of the last so many seconds counts: it changes when a server comes or goes. */
 const WINDOW_MS = 30_000;
 
 export class Meter {
   readonly #total: number | undefined;
-  readonly #write: ((text: string) => void) | undefined;
+  readonly #status: StatusLine | undefined;
   readonly #marks: { readonly at: number; readonly done: number }[] = [];
   #done: number;
   #shownAt = Number.NEGATIVE_INFINITY;
@@ -15,23 +15,23 @@ export class Meter {
   /**
    * @param done pictures that earlier runs have answered.
    * @param total undefined where nobody knows.
-   * @param write where the line goes; undefined shows none.
+   * @param status where that is shown; undefined shows nothing.
    */
-  constructor(done: number, total: number | undefined, write: ((text: string) => void) | undefined) {
+  constructor(done: number, total: number | undefined, status: StatusLine | undefined) {
     this.#done = done;
     this.#total = total;
-    this.#write = write;
+    this.#status = status;
   }
 
-  /** One more is done. */
-  count(now: number = performance.now()): void {
+  /** One more is done. @param words what else there is to say. */
+  count(words: string = "", now: number = performance.now()): void {
     if (this.#marks.length === 0) this.#marks.push({ at: now, done: this.#done });
     this.#done += 1;
     if (now - this.#shownAt < EVERY_MS) return;
     this.#shownAt = now;
     this.#marks.push({ at: now, done: this.#done });
     while (this.#marks.length > 2 && now - (this.#marks[0]?.at ?? now) > WINDOW_MS) this.#marks.shift();
-    this.#write?.(`\r\x1b[2K${this.line()}`);
+    this.#status?.show(words === "" ? this.line() : `${this.line()}  ${words}`);
   }
 
   line(): string {
@@ -42,11 +42,9 @@ export class Meter {
     const speed = rate === undefined ? "" : `  ${rate.toFixed(rate < 10 ? 1 : 0)}/s`;
     if (this.#total === undefined) return `${this.#done}${speed}`;
     const share = this.#total === 0 ? 1 : Math.min(1, this.#done / this.#total);
-    const full = Math.round(share * WIDTH);
     const left =
       rate === undefined || rate === 0 ? "" : `  ${spanOf((this.#total - this.#done) / rate)} left`;
-    const bar = `${"#".repeat(full)}${"-".repeat(WIDTH - full)}`;
-    return `[${bar}] ${this.#done}/${this.#total}  ${(share * 100).toFixed(1)} %${speed}${left}`;
+    return `${barOf(share)} ${this.#done}/${this.#total}  ${(share * 100).toFixed(1)} %${speed}${left}`;
   }
 
   /** What is said at the end. */
@@ -56,11 +54,6 @@ export class Meter {
 
   /** Takes the line away. */
   clear(): void {
-    if (this.#shownAt > 0) this.#write?.("\r\x1b[2K");
+    this.#status?.clear();
   }
-}
-
-function spanOf(seconds: number): string {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`;
-  return seconds < 5_400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3_600).toFixed(1)} h`;
 }

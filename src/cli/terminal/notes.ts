@@ -2,7 +2,7 @@
 import { told } from "../../base/text/shown.ts";
 import { say } from "./terminal.ts";
 import type { Logger } from "../../classification/options.ts";
-import { clearProgress } from "./progress.ts";
+import { STATUS } from "./status-line.ts";
 
 const said = new Set<string>();
 
@@ -10,8 +10,14 @@ const said = new Set<string>();
 export function note(sentence: string): void {
   if (said.has(sentence)) return;
   said.add(sentence);
-  clearProgress();
+  STATUS.clear();
   say(`${sentence}\n`, process.stderr);
+}
+
+/** One line for what a search for pictures passed over, if it did. */
+export function sayPassed(passed: { toString(): string }): void {
+  const line = passed.toString();
+  if (line !== "") say(`${line}\n`, process.stderr);
 }
 
 const quiet = (): void => undefined;

@@ -1,14 +1,7 @@
 /** The progress of a setup: a bar on a terminal, a line for each finished package elsewhere. */
 import { excerpt } from "../../base/text/shown.ts";
 import type { SetupProgress } from "../../setup/progress.ts";
-
-const CELLS = 24;
-
-/** Where progress is shown. */
-export interface Output {
-  readonly isTTY?: boolean;
-  write(text: string): unknown;
-}
+import { type Output, StatusLine, barOf } from "./status-line.ts";
 
 /** What shows progress, and takes the bar away before something else is written. */
 export interface ProgressBar {
@@ -23,37 +16,29 @@ const QUIET_S = 10;
 export function progressBar(output: Output): ProgressBar {
   let phase = "";
   let told = 0;
-  let isShown = false;
-  const clear = (): void => {
-    if (isShown) output.write("\r\u001B[2K");
-    isShown = false;
-  };
+  const line = new StatusLine(output);
   return {
     show: (event) => {
       const { seconds = 0 } = event;
       if (event.phase !== phase && seconds < told) told = 0;
       if (output.isTTY === true) {
-        clear();
-        output.write(barOf(event));
-        isShown = true;
+        line.show(drawn(event));
       } else if (event.finished || event.phase !== phase || seconds - told >= QUIET_S) {
         output.write(`${lineOf(event)}\n`);
         told = seconds;
       }
       phase = event.phase;
     },
-    clear,
+    clear: () => line.clear(),
   };
 }
 
-function barOf(event: SetupProgress): string {
+function drawn(event: SetupProgress): string {
   const { phase, progress } = event;
   const name = excerpt(event.name ?? "");
   const words = [phase, name, detailsOf(event)].filter(Boolean).join(" ");
   if (progress === undefined) return words;
-  const full = Math.round((CELLS * progress) / 100);
-  const bar = "█".repeat(full) + "░".repeat(CELLS - full);
-  return `${bar} ${progress.toFixed(0).padStart(3)} % ${words}`;
+  return `${barOf(progress / 100)} ${progress.toFixed(0).padStart(3)} % ${words}`;
 }
 
 function lineOf(event: SetupProgress): string {

@@ -1,7 +1,7 @@
 /** A small picture in a terminal, beside which text can be written. */
+import { writePng } from "../../image/png.ts";
 import type { Pixels } from "../../image/resample/geometry.ts";
 import { resize } from "../../image/resample/resample.ts";
-import { writePng } from "../../parity/report/png.ts";
 import type { ThumbnailKind } from "./terminal.ts";
 
 /** Its place, in characters; a character is about twice as high as wide. */
@@ -12,7 +12,11 @@ export const THUMBNAIL_WIDTH: number = COLUMNS + 2;
 const ESC = "\x1b";
 
 /** The lines of text with the picture at their left. */
-export function besideThumbnail(pixels: Pixels, lines: readonly string[], kind: ThumbnailKind): string {
+export async function besideThumbnail(
+  pixels: Pixels,
+  lines: readonly string[],
+  kind: ThumbnailKind,
+): Promise<string> {
   const rows = Math.max(ROWS, lines.length);
   const right = Array.from({ length: rows }, (_, row) => lines[row] ?? "");
   if (kind === "blocks") {
@@ -25,7 +29,8 @@ export function besideThumbnail(pixels: Pixels, lines: readonly string[], kind: 
   // Room is made first, so that the picture does not scroll away from under its text.
   const room = `${"\n".repeat(rows)}${ESC}[${rows}A`;
   const text = right.map((line) => `\r${ESC}[${THUMBNAIL_WIDTH}C${line}\n`).join("");
-  return `${room}${kind === "kitty" ? kitty(pixels) : iterm(pixels)}${text}`;
+  const drawn = await (kind === "kitty" ? kitty : iterm)(pixels);
+  return `${room}${drawn}${text}`;
 }
 
 /** Two pixels to a character: the upper one in the colour of its half block, the lower one behind it. */
@@ -47,8 +52,8 @@ export function blocks(pixels: Pixels): string[] {
 }
 
 /** The kitty graphics protocol: a PNG in base64, in pieces of at most 4096 characters; the cursor stays (`C=1`). */
-function kitty(pixels: Pixels): string {
-  const { png, width, height } = image(pixels);
+async function kitty(pixels: Pixels): Promise<string> {
+  const { png, width, height } = await image(pixels);
   const place = sizeIn(width, height);
   const pieces = png.toString("base64").match(/.{1,4096}/g) ?? [];
   return pieces
@@ -64,15 +69,16 @@ function sizeIn(width: number, height: number): string {
 }
 
 /** iTerm2's inline images: a PNG in base64; the cursor is put back by hand. */
-function iterm(pixels: Pixels): string {
-  const { png } = image(pixels);
+async function iterm(pixels: Pixels): Promise<string> {
+  const { png } = await image(pixels);
   const size = `width=${COLUMNS};height=${ROWS};preserveAspectRatio=1`;
   return `${ESC}7${ESC}]1337;File=inline=1;size=${png.length};${size}:${png.toString("base64")}\x07${ESC}8`;
 }
 
-function image(pixels: Pixels): { png: Buffer; width: number; height: number } {
+async function image(pixels: Pixels): Promise<{ png: Buffer; width: number; height: number }> {
   const small = shrunk(pixels, COLUMNS * 12, ROWS * 24);
-  return { png: Buffer.from(writePng({ ...small, channels: 3 })), width: small.width, height: small.height };
+  const png = await writePng({ ...small, channels: 3 });
+  return { png, width: small.width, height: small.height };
 }
 
 /** The whole picture within these measures, its shape kept. */

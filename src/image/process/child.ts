@@ -1,5 +1,5 @@
 /** The program of a process that prepares pictures, one at a time. It lives as long as whoever started it. */
-import { carry } from "../carried.ts";
+import { serialise } from "../serialised-error.ts";
 import type { FromChild, ToChild } from "./messages.ts";
 
 let running: { readonly id: number; readonly controller: AbortController } | undefined;
@@ -8,7 +8,7 @@ let running: { readonly id: number; readonly controller: AbortController } | und
 const end = (): void => void process.kill(process.pid, "SIGKILL");
 process.on("disconnect", end);
 if (!process.connected) end();
-// Ctrl-C reaches the whole group: whoever started this decides when it ends.
+// Whoever stops a service may signal all of its processes: the one that started this decides when it ends.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
 
@@ -26,7 +26,7 @@ import("./work.ts").then(
     });
     tell("ready");
   },
-  (error: unknown) => tell({ unable: carry(error) }),
+  (error: unknown) => tell({ unable: serialise(error) }),
 );
 
 function tell(message: FromChild): void {
@@ -35,6 +35,6 @@ function tell(message: FromChild): void {
   } catch (error) {
     // Too little memory for a copy of what was made.
     if (message === "ready" || !("id" in message)) throw error;
-    process.send?.({ id: message.id, error: carry(error) } satisfies FromChild);
+    process.send?.({ id: message.id, error: serialise(error) } satisfies FromChild);
   }
 }

@@ -1,18 +1,18 @@
 /** Why a picture was not prepared, where the picture itself did not say. */
 import { outOfMemory } from "../../base/memory.ts";
 import { IsotorchError, messageOf } from "../../base/errors.ts";
-import type { Ending } from "./process.ts";
+import type { ChildEnd } from "../../base/child.ts";
 
 /** Signals that somebody else sends, such as the system when memory is short. A crash of a decoder has others. */
 const FROM_OUTSIDE = new Set<NodeJS.Signals>(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"]);
 
 /** Whether somebody else ended the process. */
-export function isFromOutside({ signal }: Ending): boolean {
+export function isFromOutside({ signal }: ChildEnd): boolean {
   return signal !== null && FROM_OUTSIDE.has(signal);
 }
 
 /** The end of a process in a phrase. */
-export function endingText({ error, code, signal }: Ending): string {
+export function endingText({ error, code, signal }: ChildEnd): string {
   return error === undefined ? (signal ?? `exit code ${code}`) : messageOf(error);
 }
 
@@ -42,7 +42,7 @@ export function unstartable(cause: unknown): IsotorchError {
   );
 }
 
-export function crashed(ending: Ending): IsotorchError {
+export function crashed(ending: ChildEnd): IsotorchError {
   return new IsotorchError(
     "DECODE_FAILED",
     `Two processes ended while they prepared the picture, the second by ${endingText(ending)}.`,

@@ -1,6 +1,6 @@
 /** What the controller and a process that prepares pictures say to each other. */
 import type { OwnDigests } from "../attest/built-in.ts";
-import type { Carried } from "../carried.ts";
+import type { SerialisedError } from "../serialised-error.ts";
 import type { Job, Prepared } from "../prepare.ts";
 
 /** A picture to be prepared; `attest` stands for the pictures of the attestation, decoded and resized. */
@@ -12,8 +12,8 @@ export type ToChild = { readonly id: number; readonly job: Work } | { readonly a
 /** `ready` or `unable` comes first, once; then an answer to each piece of work. */
 export type FromChild =
   | "ready"
-  | { readonly unable: Carried }
+  | { readonly unable: SerialisedError }
   /** `withFile`: the file that was sent is a part of it. */
   | { readonly id: number; readonly prepared: Prepared; readonly withFile?: boolean }
   | { readonly id: number; readonly digests: OwnDigests }
-  | { readonly id: number; readonly error: Carried };
+  | { readonly id: number; readonly error: SerialisedError };

@@ -1,13 +1,14 @@
 /** A place where pictures are prepared: one process, and the picture that it has. */
+import type { ChildEnd } from "../../base/child.ts";
 import { outOfMemory } from "../../base/memory.ts";
 import { after, type Timer } from "../../base/time/timer.ts";
 import type { OwnDigests } from "../attest/built-in.ts";
-import { revive } from "../carried.ts";
+import { deserialise } from "../serialised-error.ts";
 import type { Prepared } from "../prepare.ts";
 import { received, sent } from "./crossing.ts";
 import { tookTooLong } from "./failures.ts";
 import type { FromChild, Work } from "./messages.ts";
-import { type Ending, PictureProcess } from "./process.ts";
+import { PictureProcess } from "./process.ts";
 
 /** What nobody waits for any more may come to its end for so long: about as long as another process takes to start. */
 const GRACE_MS = 500;
@@ -34,7 +35,7 @@ export type Loss =
   | { readonly kind: "unable"; readonly cause: unknown }
   | {
       readonly kind: "ended";
-      readonly ending: Ending;
+      readonly ending: ChildEnd;
       readonly wasReady: boolean;
       readonly call: Call | undefined;
     };
@@ -137,7 +138,7 @@ export class Place {
   #hear(message: FromChild): void {
     if (this.#state === "over") return;
     if (message === "ready") return this.#free();
-    if ("unable" in message) return this.#lose({ kind: "unable", cause: revive(message.unable) });
+    if ("unable" in message) return this.#lose({ kind: "unable", cause: deserialise(message.unable) });
     if (message.id !== this.#id) return;
     const call = this.#take();
     if (call) answer(call, message);
@@ -151,7 +152,7 @@ export class Place {
     this.#events.free();
   }
 
-  #onEnd(ending: Ending): void {
+  #onEnd(ending: ChildEnd): void {
     if (this.#state === "over") return;
     const wasReady = this.#state !== "starting";
     this.#state = "over";
@@ -183,7 +184,7 @@ function answer(call: Call, message: Exclude<FromChild, string | { unable: unkno
   try {
     if ("prepared" in message) call.resolve(received(message, call.work));
     else if ("digests" in message) call.resolve(message.digests);
-    else call.reject(revive(message.error));
+    else call.reject(deserialise(message.error));
   } catch (error) {
     call.reject(thrown(error));
   }

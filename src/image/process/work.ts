@@ -1,7 +1,7 @@
 /** What a process of our own does for a picture. To import it closes sharp for all that only a stranger's file would need. */
 import { outOfMemory } from "../../base/memory.ts";
 import { ownDigests } from "../attest/digests.ts";
-import { carry } from "../carried.ts";
+import { serialise } from "../serialised-error.ts";
 import { confineSharp } from "../decode/decode.ts";
 import { prepare } from "../prepare.ts";
 import type { FromChild, ToChild } from "./messages.ts";
@@ -21,6 +21,6 @@ export async function answerTo(
     const { encoded: _, ...made } = prepared;
     return { id, prepared: made, withFile: true };
   } catch (error) {
-    return { id, error: carry(outOfMemory(error) ?? error) };
+    return { id, error: serialise(outOfMemory(error) ?? error) };
   }
 }

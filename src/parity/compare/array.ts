@@ -76,14 +76,4 @@ export function byteLengthOf(dtype: unknown, shape: unknown): number {
   return (shape as number[]).reduce((product, size) => product * size, ITEM_BYTES[dtype]);
 }
 
-/** The array's bytes as they lie in memory, without a copy. */
-export function bytesOf({ data }: StageArray): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
-/** Python's way to write a shape: `(3, 224, 224)`, `(1000,)`. */
-export function pythonTuple(values: readonly number[]): string {
-  return values.length === 1 ? `(${values[0]},)` : `(${values.join(", ")})`;
-}
-
 const ITEM_BYTES: Readonly<Record<Dtype, number>> = { "|u1": 1, "<f4": 4, "<i4": 4 };

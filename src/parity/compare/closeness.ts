@@ -1,5 +1,5 @@
 /** `torch.testing.assert_close`, retold: would it pass, what would it say, and what tolerance would have been enough. */
-import { pythonTuple } from "./array.ts";
+import { pythonTuple } from "../../base/files/npy.ts";
 import type { StageArray } from "./array.ts";
 import { pythonFloat, pythonPercent } from "./python-float.ts";
 import { float32At, LARGEST_PLACE } from "./ulp.ts";

@@ -4,7 +4,7 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { IsotorchError, messageOf } from "../../base/errors.ts";
 import { nameOf, pathOf } from "../../base/text/names.ts";
-import { nearest } from "../../base/suggest.ts";
+import { didYouMean } from "../../base/options/suggest.ts";
 import { PassedOver } from "./walk.ts";
 
 /** One picture with its class. */
@@ -96,7 +96,7 @@ function mismatch(names: readonly string[], labels: readonly string[]): Isotorch
   const stranger = names.find(
     (name) => !labels.includes(name) && !(/^\d+$/.test(name) && Number(name) < labels.length),
   );
-  const meant = stranger === undefined ? undefined : nearest(stranger, labels);
+  const lead = stranger === undefined ? undefined : didYouMean(stranger, labels);
   const which =
     stranger === undefined
       ? "some are indices and some are labels"
@@ -106,7 +106,7 @@ function mismatch(names: readonly string[], labels: readonly string[]): Isotorch
     `The ${names.length} class folders cannot be matched with the ${labels.length} classes: ${which}.`,
     {
       hint:
-        (meant === undefined ? "" : `Did you mean "${meant}"? `) +
+        (lead === undefined ? "" : `${lead} `) +
         `Name each folder by its class index (0 to ${labels.length - 1}) or its label, or have one for each of the ${labels.length} classes, in their order.`,
     },
   );

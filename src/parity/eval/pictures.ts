@@ -4,7 +4,7 @@ import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { IsotorchError, messageOf } from "../../base/errors.ts";
 import { readHeader } from "../../image/format.ts";
-import { isRecord } from "../../base/files/json.ts";
+import { isRecord, parseJson } from "../../base/files/json.ts";
 import { pathOf, shownName } from "../../base/text/names.ts";
 import { EXTENSIONS, filesUnder, isPictureName, PassedOver } from "./walk.ts";
 
@@ -55,7 +55,7 @@ async function readIndex(path: string): Promise<ReadonlyMap<string, string>> {
   const text = await readFile(pathOf(path), "utf8").catch(() => "[]");
   let entries: unknown;
   try {
-    entries = JSON.parse(text);
+    entries = parseJson(text);
   } catch (cause) {
     throw new IsotorchError("INPUT_UNREADABLE", `${shown(path)} is not JSON: ${messageOf(cause)}.`, {
       cause,

@@ -4,7 +4,7 @@ import { basename, extname, join } from "node:path";
 import { makeDirectory } from "../../base/files/files.ts";
 import { unwritable, writeOutput } from "../../base/files/output.ts";
 import { PACKAGE_VERSION } from "../../base/version.ts";
-import { writeNpy } from "./npy.ts";
+import { writeNpy } from "../../base/files/npy.ts";
 import type { Compared, ParityWeights, Side } from "../run.ts";
 import { STAGES } from "../stages.ts";
 import type { ArrayStage, Refusal, Stage } from "../stages.ts";
@@ -72,7 +72,8 @@ export class GoldenWriter {
     for (const stage of STAGES) {
       const array = stage === "labels" ? undefined : reference.arrays[stage];
       if (stage === "labels" || !array) continue;
-      arrays[stage] = await this.#write(`${stem}.${stage}.npy`, writeNpy(array));
+      const file = writeNpy(array.dtype, array.shape, array.data);
+      arrays[stage] = await this.#write(`${stem}.${stage}.npy`, file);
     }
     this.#pictures.push({ ...picture, input, kind, arrays, skipped: reference.skipped });
     this.#labels ??= await this.#write(

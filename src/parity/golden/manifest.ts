@@ -10,7 +10,7 @@ import type { Handoff } from "../../classification/options.ts";
 import { PACKAGE_VERSION } from "../../base/version.ts";
 import { hashFile } from "../../checkpoints/download.ts";
 import { writeOutput } from "../../base/files/output.ts";
-import { isRecord } from "../../base/files/json.ts";
+import { isRecord, parseJson } from "../../base/files/json.ts";
 import type { WireSpec } from "../../protocol/messages.ts";
 
 /** A picture by its name and what it holds. */
@@ -113,7 +113,7 @@ export async function readManifest(file: string): Promise<Manifest> {
   });
   let value: unknown;
   try {
-    value = JSON.parse(text.replace(/^\uFEFF/, "")); // as editors on Windows begin it
+    value = parseJson(text);
   } catch (cause) {
     throw new IsotorchError("INVALID_INPUT", `${shown(file)} is not JSON: ${messageOf(cause)}.`, { cause });
   }

@@ -4,10 +4,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { IsotorchError, messageOf } from "../../base/errors.ts";
 import { isRecord } from "../../base/files/json.ts";
+import { arrayFromBytes } from "../compare/array.ts";
 import type { StageArray } from "../compare/array.ts";
 import { GOLDEN_LIST, sha256Of } from "./golden.ts";
 import type { GoldenFile, GoldenList, GoldenPicture } from "./golden.ts";
-import { readNpy } from "./npy.ts";
+import { readNpy } from "../../base/files/npy.ts";
 import { STAGES } from "../stages.ts";
 import type { ArrayStage, Refusal, Traced } from "../stages.ts";
 
@@ -58,7 +59,10 @@ export class GoldenReader {
     if (tampered.length > 0) return { kind: "tampered", bytes, files: tampered };
     if (picture.refusal) return { kind: "whole", bytes, reference: picture.refusal };
     const arrays: Partial<Record<ArrayStage, StageArray>> = {};
-    for (const [stage, name, data] of files) arrays[stage] = readNpy(data, name);
+    for (const [stage, name, data] of files) {
+      const { dtype, shape, bytes: elements } = readNpy(data, name);
+      arrays[stage] = arrayFromBytes(dtype, shape, elements);
+    }
     const reference: Traced = {
       kind: "traced",
       arrays,

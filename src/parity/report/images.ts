@@ -1,10 +1,10 @@
 /** The images of a report: the picture, what the network sees, and where the first diverging stage differs. */
+import { pngUri } from "../../image/png.ts";
+import type { Bitmap } from "../../image/png.ts";
 import { pixelsOfArray } from "../compare/array.ts";
 import type { StageArray } from "../compare/array.ts";
 import type { Attempt } from "../run.ts";
 import type { ArrayStage, Refusal, Stage, Traced } from "../stages.ts";
-import { pngUri } from "./png.ts";
-import type { Bitmap } from "./png.ts";
 
 /** `data:` URIs of PNG pictures. */
 export interface Images {
@@ -18,28 +18,28 @@ const LONGEST_SIDE = 256;
 const LONGEST_DIFFERENCE = 512;
 
 /** The images of one attempt; those of a side that has none are left out. */
-export function imagesOf({ ours, ladder }: Attempt, reference: Traced | Refusal): Images {
+export async function imagesOf({ ours, ladder }: Attempt, reference: Traced | Refusal): Promise<Images> {
   const seen = ours.kind === "traced" ? ours : reference;
   if (seen.kind === "refused") return {};
   const { decoded, cropped } = seen.arrays;
   const difference =
     ours.kind === "traced" && reference.kind === "traced" && ladder.firstDivergence !== null
-      ? differenceOf(ladder.firstDivergence, ours, reference)
+      ? await differenceOf(ladder.firstDivergence, ours, reference)
       : undefined;
   return {
-    ...(decoded && { picture: pngUri(thumbnail(decoded)) }),
-    ...(cropped && { crop: pngUri({ ...pixelsOfArray(cropped), channels: 3 }) }),
+    ...(decoded && { picture: await pngUri(thumbnail(decoded)) }),
+    ...(cropped && { crop: await pngUri({ ...pixelsOfArray(cropped), channels: 3 }) }),
     ...(difference && { difference }),
   };
 }
 
-function differenceOf(stage: Stage, ours: Traced, reference: Traced): Images["difference"] {
+async function differenceOf(stage: Stage, ours: Traced, reference: Traced): Promise<Images["difference"]> {
   if (stage === "labels") return undefined;
   const [mine, theirs] = [ours.arrays[stage], reference.arrays[stage]];
   if (!mine || !theirs || mine.shape.join() !== theirs.shape.join()) return undefined;
   const { bitmap, largest } = differenceImage(stage, mine, theirs);
   const caption = `${stage}: black is equal, white is the largest difference, ${largest.toPrecision(3)}`;
-  return { uri: pngUri(bitmap), caption };
+  return { uri: await pngUri(bitmap), caption };
 }
 
 /**

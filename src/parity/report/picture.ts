@@ -32,10 +32,13 @@ export interface CondenseOptions {
 }
 
 /** One report per handoff. */
-export function condense(compared: Compared, { images = "none" }: CondenseOptions = {}): PictureReport[] {
+export async function condense(
+  compared: Compared,
+  { images = "none" }: CondenseOptions = {},
+): Promise<PictureReport[]> {
   const { input, kind, bytes, reference } = compared;
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  return compared.attempts.map((attempt, at) => {
+  const reports = compared.attempts.map(async (attempt, at) => {
     const diverged = attempt.ladder.firstDivergence !== null;
     const isShown = images !== "none" && (diverged || (images === "all" && at === 0));
     const top = topOf(attempt, reference);
@@ -46,9 +49,10 @@ export function condense(compared: Compared, { images = "none" }: CondenseOption
       handoff: attempt.handoff,
       ...attempt.ladder,
       ...(top && { top }),
-      ...(isShown && { images: imagesOf(attempt, reference) }),
+      ...(isShown && { images: await imagesOf(attempt, reference) }),
     };
   });
+  return Promise.all(reports);
 }
 
 function topOf({ ours }: Attempt, reference: Traced | Refusal): PictureReport["top"] | undefined {

@@ -1,11 +1,11 @@
 /** Runs one of this package's Python scripts to its end: bytes in, one JSON object out. */
-import { excerpt, shown } from "../../base/text/shown.ts";
-import { spawn } from "node:child_process";
-import type { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { IsotorchError, messageOf } from "../../base/errors.ts";
+import { Child } from "../../base/child.ts";
+import { IsotorchError, abortError, messageOf } from "../../base/errors.ts";
 import { findEnvironment } from "../../python/environment.ts";
 import { lastWords } from "../../base/status.ts";
+import { excerpt, shown } from "../../base/text/shown.ts";
 import { printedRecord } from "../../python/answer.ts";
 import { scriptArguments } from "../../python/script.ts";
 
@@ -29,35 +29,24 @@ export async function runScript(call: ScriptCall): Promise<Readonly<Record<strin
   const { script, args = [], input, signal } = call;
   const environment = await findEnvironment({ python: call.python, ...(signal && { signal }) });
   const path = fileURLToPath(new URL(`../../../python/${script}`, import.meta.url));
-  const child = spawn(environment.python, scriptArguments(path, ...args), {
+  const child = new Child("pipes", environment.python, scriptArguments(path, ...args), {
     env: { ...process.env, ...environment.variables },
-    stdio: ["pipe", "pipe", "pipe"],
-    windowsHide: true,
-    ...(signal && { signal, killSignal: "SIGKILL" as const }),
+    ...(signal && { signal }),
   });
-  const stdout = bytesOf(child.stdout);
-  const stderr = bytesOf(child.stderr);
-  child.stdin.on("error", () => undefined); // a script that died already shows in its exit status
+  const stdout = buffer(child.stdout).catch(() => new Uint8Array());
   child.stdin.end(input);
-  const [code, killedBy] = await new Promise<readonly [number | null, string | null]>((resolve, reject) => {
-    child.once("error", (cause) => {
-      if (signal?.aborted) reject(new IsotorchError("ABORTED", "The call was aborted.", { cause }));
-      else
-        reject(
-          new IsotorchError(
-            "WORKER_START_FAILED",
-            `${shown(script)} cannot be started: ${messageOf(cause)}.`,
-          ),
-        );
-    });
-    child.once("close", (status, by) => resolve([status, by]));
-  });
+  const { code, signal: killedBy, error } = await child.closed;
+  if (signal?.aborted === true) throw abortError(signal);
+  if (error !== undefined) {
+    const message = `${shown(script)} cannot be started: ${messageOf(error)}.`;
+    throw new IsotorchError("WORKER_START_FAILED", message, { cause: error });
+  }
   if (code === 0) {
     const printed = printedRecord(await stdout);
     if (printed.record) return printed.record;
     throw new IsotorchError("PROTOCOL_ERROR", `${shown(script)} answered wrongly: ${printed.broken}.`);
   }
-  const traceback = (await stderr).toString("utf8").trim();
+  const traceback = child.words.text.trim();
   throw new IsotorchError(
     "WORKER_ERROR",
     `${shown(script)} failed: ${killedBy ?? excerpt(lastWords(traceback, code))}.`,
@@ -74,10 +63,4 @@ export function floatsFrom(base64: unknown): Float32Array {
     throw new IsotorchError("PROTOCOL_ERROR", "The script answered no numbers.");
   const bytes = Buffer.from(base64, "base64");
   return Float32Array.from({ length: bytes.length / 4 }, (_, at) => bytes.readFloatLE(at * 4));
-}
-
-async function bytesOf(pipe: Readable): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for await (const part of pipe as AsyncIterable<Buffer>) parts.push(part);
-  return Buffer.concat(parts);
 }

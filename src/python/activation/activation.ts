@@ -1,8 +1,9 @@
 /** What `conda activate` would do to the environment of a process, as data. */
-import { readdir, readFile } from "node:fs/promises";
+import { readJson } from "../../base/files/files.ts";
+import { readdir } from "node:fs/promises";
 import { askManager, type Told } from "./activators.ts";
 import { isCondaPrefix } from "../conda/roots.ts";
-import { isRecord, parseRecord } from "../../base/files/json.ts";
+import { isRecord } from "../../base/files/json.ts";
 import { runScripts } from "./scripts.ts";
 import type { Variables } from "./shell.ts";
 import { type Surroundings, searchPath } from "../surroundings.ts";
@@ -97,10 +98,6 @@ async function fromFiles(prefix: string, files: readonly string[], at: Surroundi
 
 async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
-}
-
-async function readJson(file: string): Promise<Record<string, unknown>> {
-  return parseRecord(await readFile(file, "utf8").catch(() => ""));
 }
 
 function assignStrings(into: Record<string, string>, values: unknown): void {

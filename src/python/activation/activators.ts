@@ -1,9 +1,9 @@
 /** Asks an environment's manager for its activation, as data. */
-import { readFile } from "node:fs/promises";
+import { readJson } from "../../base/files/files.ts";
 import { recordIn } from "../answer.ts";
 import { whichCommand } from "../candidates.ts";
 import { runCommand } from "../command.ts";
-import { isRecord, parseRecord } from "../../base/files/json.ts";
+import { isRecord } from "../../base/files/json.ts";
 import { findManager, type Manager } from "../conda/managers.ts";
 import { askOutside, isUsers, notActivated, type Variables } from "./shell.ts";
 import type { Surroundings } from "../surroundings.ts";
@@ -27,9 +27,7 @@ const OF_PIXI = /^(?:PIXI_HOME|PIXI_CACHE_DIR|RATTLER_\w+|XDG_\w+)$/;
 
 /** What the environment's manager answers; `undefined` where it has no manager that tells its activation as data. */
 export async function askManager(prefix: string, at: Surroundings): Promise<Told | undefined> {
-  const pixi = parseRecord(
-    await readFile(at.path.join(prefix, "conda-meta", "pixi"), "utf8").catch(() => ""),
-  );
+  const pixi = await readJson(at.path.join(prefix, "conda-meta", "pixi"));
   if (typeof pixi["manifest_path"] === "string") return askPixi(prefix, pixi, at);
   const conda = await findManager(at, ["conda"]);
   return conda && askConda(conda, prefix, at);

@@ -3,8 +3,8 @@ import { shown } from "../../base/text/shown.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import type { Ranking } from "../../tasks/classify.ts";
 import { malformed } from "../failure.ts";
-import { CLASSES } from "../fit.ts";
-import type { Fit } from "../fit.ts";
+import { CLASSES } from "../model-metadata.ts";
+import type { ModelMetadata } from "../model-metadata.ts";
 import type { OutputRequest, OutputTensor } from "../oip.ts";
 
 export interface Asked {
@@ -13,7 +13,7 @@ export interface Asked {
 }
 
 /** The outputs that an answer is made of; no more than it needs. */
-export function outputsFor({ outputs }: Fit, { include }: Asked): OutputRequest[] {
+export function outputsFor({ outputs }: ModelMetadata, { include }: Asked): OutputRequest[] {
   const { logits, probabilities, indices } = outputs;
   const needsLogits = include.includes("logits") || probabilities === undefined || indices === undefined;
   const names = [probabilities, indices, ...(needsLogits ? [logits] : [])];
@@ -26,7 +26,7 @@ export function outputsFor({ outputs }: Fit, { include }: Asked): OutputRequest[
  */
 export function rankingOf(
   tensors: ReadonlyMap<string, OutputTensor>,
-  { outputs }: Fit,
+  { outputs }: ModelMetadata,
   { topK, include }: Asked,
   timings: Readonly<Record<string, number>>,
 ): Ranking {

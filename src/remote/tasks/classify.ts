@@ -9,13 +9,13 @@ import type { DataType } from "../oip.ts";
 
 export const classify: RemoteTask<ToClassify, Ranking> = {
   bytesOf: ({ picture }) => pictureFrame(picture).data.byteLength,
-  askedOf: ({ picture, include, topK }, fit, url) => {
+  askedOf: ({ picture, include, topK }, metadata, url) => {
     const { handoff } = picture;
-    const name = fit.inputs[handoff];
+    const name = metadata.inputs[handoff];
     if (name === undefined) return refused(handoff, url);
     const { shape, data } = pictureFrame(picture);
     const input = { name, datatype: DATATYPES[handoff], shape: handoff === "encoded" ? [1] : shape, data };
-    return { input, outputs: outputsFor(fit, { topK, include }) };
+    return { input, outputs: outputsFor(metadata, { topK, include }) };
   },
   partOf: rankingOf,
 };

@@ -1,6 +1,6 @@
 /** What of a task a server can be asked for, in the terms of the Open Inference Protocol. */
 import type { IsotorchError } from "../../base/errors.ts";
-import type { Fit } from "../fit.ts";
+import type { ModelMetadata } from "../model-metadata.ts";
 import type { InferRequest, OutputTensor } from "../oip.ts";
 
 /** What of a request belongs to its task. */
@@ -9,11 +9,11 @@ export type Asked = Pick<InferRequest, "input" | "outputs">;
 export interface RemoteTask<Input, Part> {
   readonly bytesOf: (input: Input) => number;
   /** An error where this server does not take it. */
-  readonly askedOf: (input: Input, fit: Fit, url: string) => Asked | IsotorchError;
+  readonly askedOf: (input: Input, metadata: ModelMetadata, url: string) => Asked | IsotorchError;
   /** @throws IsotorchError where the answer is none. */
   readonly partOf: (
     tensors: ReadonlyMap<string, OutputTensor>,
-    fit: Fit,
+    metadata: ModelMetadata,
     input: Input,
     timings: Readonly<Record<string, number>>,
   ) => Part;

@@ -1,4 +1,5 @@
 /** Counters, gauges and histograms in Prometheus' text format, version 0.0.4. */
+import { Buckets } from "../../base/time/histogram.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -59,10 +60,7 @@ export class Histogram implements Family {
   readonly #name: string;
   readonly #head: string;
   readonly #bounds: readonly number[];
-  readonly #series = new Map<
-    string,
-    { readonly labels: Labels; counts: number[]; sum: number; count: number }
-  >();
+  readonly #series = new Map<string, { readonly labels: Labels; readonly buckets: Buckets }>();
 
   /** @param bounds upper bounds of the buckets, ascending. */
   constructor(name: string, help: string, bounds: readonly number[]) {
@@ -73,17 +71,16 @@ export class Histogram implements Family {
 
   observe(labels: Labels, value: number): void {
     const key = labelText(labels);
-    const series = this.#series.get(key) ?? { labels, counts: this.#bounds.map(() => 0), sum: 0, count: 0 };
+    const series = this.#series.get(key) ?? { labels, buckets: new Buckets(this.#bounds) };
     this.#series.set(key, series);
-    series.sum += value;
-    series.count += 1;
-    for (const [at, bound] of this.#bounds.entries()) if (value <= bound) series.counts[at]! += 1;
+    series.buckets.add(value);
   }
 
   render(): string {
-    const lines = [...this.#series.values()].map(({ labels, counts, sum, count }) => {
+    const lines = [...this.#series.values()].map(({ labels, buckets: { counts, sum, count } }) => {
+      let below = 0;
       const buckets = [...this.#bounds.map(String), "+Inf"].map((le, at) =>
-        sample(`${this.#name}_bucket`, labelText({ ...labels, le }), counts[at] ?? count),
+        sample(`${this.#name}_bucket`, labelText({ ...labels, le }), (below += counts[at] ?? 0)),
       );
       const text = labelText(labels);
       return [...buckets, sample(`${this.#name}_sum`, text, sum), sample(`${this.#name}_count`, text, count)];

@@ -1,7 +1,7 @@
 /** An inference request as it came, in JSON with or without binary data behind it, checked field by field. */
 import { IsotorchError } from "../../base/errors.ts";
 import type { InputSpec } from "../../image/resample/geometry.ts";
-import { nearest } from "../../base/suggest.ts";
+import { didYouMean } from "../../base/options/suggest.ts";
 import { isRecord } from "../../base/files/json.ts";
 import { parseJson } from "./json.ts";
 import type { ParsedJson } from "./json.ts";
@@ -234,7 +234,7 @@ function flag(value: unknown, name: string): boolean | undefined {
 
 function unknown(kind: string, name: unknown, known: readonly { readonly name: string }[]): IsotorchError {
   const names = known.map((candidate) => candidate.name);
-  const meant = typeof name === "string" ? nearest(name, names) : undefined;
-  const hint = meant === undefined ? `There are ${names.join(", ")}.` : `Did you mean ${meant}?`;
+  const meant = typeof name === "string" ? didYouMean(name, names, (one) => one) : undefined;
+  const hint = meant ?? `There are ${names.join(", ")}.`;
   return new IsotorchError("INVALID_INPUT", `There is no ${kind} ${show(name)}.`, { hint });
 }

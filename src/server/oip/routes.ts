@@ -2,8 +2,7 @@
 import { setMaxListeners } from "node:events";
 import { pixelsToTensor } from "../../image/tensor.ts";
 import { JSON_TYPE, json, typed } from "../http/answer.ts";
-import type { Answer } from "../http/request.ts";
-import type { HttpRequest } from "../http/request.ts";
+import type { Answer, HttpRequest } from "../http/request.ts";
 import { AS_STORED } from "../picture.ts";
 import type { Answered, Asked } from "../picture.ts";
 import { mediaTypeProblem, tell } from "../problem.ts";

@@ -1,5 +1,5 @@
 /** `POST /classify`: a picture as the body, the object of `isotorch classify --json` as the answer. */
-import { pngUri } from "../../parity/report/png.ts";
+import { pngUri } from "../../image/png.ts";
 import { json } from "../http/answer.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { tell } from "../problem.ts";
@@ -40,7 +40,7 @@ async function classified(
     const timings = { receive, ...answered.timings };
     metrics.picture("ok", timings);
     statistics.picture(timings);
-    return asJson({ ...answered, timings }, include);
+    return await asJson({ ...answered, timings }, include);
   } catch (error) {
     metrics.picture(tell(error).code);
     throw error;
@@ -48,15 +48,17 @@ async function classified(
 }
 
 /** The keys of the command line, and the crop besides. */
-function asJson({ result, crop, timings }: Answered, include: ReadonlySet<Included>): object {
+async function asJson({ result, crop, timings }: Answered, include: ReadonlySet<Included>): Promise<object> {
   const { top, logits, probabilities, tensor } = result;
-  const { width = 0, height = 0 } = crop ?? {};
+  const isShown = include.has("crop") && crop !== undefined;
   return {
     top,
     ...(logits && { logits: [...logits] }),
     ...(probabilities && { probabilities: [...probabilities] }),
     ...(include.has("tensor") && tensor && { tensor: { shape: tensor.shape, data: [...tensor.data] } }),
-    ...(include.has("crop") && crop && { crop: { width, height, png: pngUri({ ...crop, channels: 3 }) } }),
+    ...(isShown && {
+      crop: { width: crop.width, height: crop.height, png: await pngUri({ ...crop, channels: 3 }) },
+    }),
     ...(include.has("timings") && { timings }),
   };
 }

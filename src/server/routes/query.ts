@@ -1,7 +1,8 @@
 /** The parameters of `/classify?topK=…&include=…`, checked by hand: each has its sentence. */
-import { shown } from "../../base/text/shown.ts";
-import { IsotorchError } from "../../base/errors.ts";
-import { nearest } from "../../base/suggest.ts";
+import { shown, shownValue } from "../../base/text/shown.ts";
+import type { IsotorchError } from "../../base/errors.ts";
+import { invalid } from "../../base/options/check.ts";
+import { didYouMean } from "../../base/options/suggest.ts";
 import type { Reading } from "../picture.ts";
 
 const INCLUDABLE = ["logits", "probabilities", "tensor", "crop", "timings"] as const;
@@ -25,15 +26,15 @@ export function queryOf(query: unknown): Query {
   const known = ["topK", "include", ...Object.keys(READINGS)];
   for (const [name, value] of given) {
     if (!known.includes(name)) throw unknownName(name, known);
-    if (typeof value !== "string") throw invalid(`The parameter ${shown(name)} is given twice.`);
+    if (typeof value !== "string") throw wrong(`The parameter ${shown(name)} is given twice.`);
   }
   const texts = new Map(given as [string, string][]);
   const topK = texts.get("topK") ?? "5";
-  if (!/^\d{1,4}$/.test(topK)) throw invalid("topK is not a whole number from 0; 0 means all.");
+  if (!/^\d{1,4}$/.test(topK)) throw wrong("topK is not a whole number from 0; 0 means all.");
   const include = new Set<Included>();
   for (const name of texts.get("include")?.split(",") ?? []) {
     const found = INCLUDABLE.find((candidate) => candidate === name.trim());
-    if (found === undefined) throw invalid(`include knows ${INCLUDABLE.join(", ")}.`);
+    if (found === undefined) throw wrong(`include knows ${INCLUDABLE.join(", ")}.`);
     include.add(found);
   }
   const reading = {
@@ -52,15 +53,14 @@ function oneOf<T extends string>(
   const text = texts.get(name) ?? values[0];
   const found = values.find((value) => value === text);
   if (found !== undefined) return found;
-  throw invalid(`The parameter ${name} is one of ${values.join(", ")}.`);
+  throw wrong(`The parameter ${name} is one of ${values.join(", ")}.`);
 }
 
 function unknownName(name: string, known: readonly string[]): IsotorchError {
-  const meant = nearest(name, known);
-  const hint = meant === undefined ? `There are ${known.join(", ")}` : `Did you mean ${meant}?`;
-  return invalid(`There is no parameter ${JSON.stringify(name.slice(0, 40))}.`, hint);
+  const hint = didYouMean(name, known, (one) => one) ?? `There are ${known.join(", ")}`;
+  return invalid(`There is no parameter ${shownValue(name, 40)}.`, hint);
 }
 
-function invalid(message: string, hint = "docs/server.md describes the parameters."): IsotorchError {
-  return new IsotorchError("INVALID_OPTION", message, { hint });
+function wrong(message: string): IsotorchError {
+  return invalid(message, "docs/server.md describes the parameters.");
 }

@@ -1,6 +1,8 @@
 /** Which values of the `Host` header are answered: exact names, and patterns of them. */
 import { isIPv4, isIPv6 } from "node:net";
-import { IsotorchError } from "../../base/errors.ts";
+import type { IsotorchError } from "../../base/errors.ts";
+import { invalid } from "../../base/options/check.ts";
+import { shownValue } from "../../base/text/shown.ts";
 
 const LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]"];
 const HINT =
@@ -25,11 +27,6 @@ export function checkedHosts(
   given: readonly string[],
   { host, port, hasToken }: { readonly host: string; readonly port: number; readonly hasToken: boolean },
 ): readonly string[] {
-  if (!Array.isArray(given) || given.some((one) => typeof one !== "string")) {
-    throw new IsotorchError("INVALID_OPTION", 'Option "allowHosts" is no list of host names.', {
-      hint: HINT,
-    });
-  }
   const patterns = given.map(patternOf);
   const isOwn = hostCheck(port, host, []);
   for (const [at, pattern] of patterns.entries()) {
@@ -42,7 +39,7 @@ export function checkedHosts(
         place !== at && covers(candidate, pattern) && (place < at || !covers(pattern, candidate)),
     );
     if (other !== undefined) {
-      throw refused(pattern.given, `does nothing: ${JSON.stringify(other.given)} is allowed already`);
+      throw refused(pattern.given, `does nothing: ${shownValue(other.given, 80)} is allowed already`);
     }
   }
   return given;
@@ -124,9 +121,5 @@ function covers(first: Pattern, second: Pattern): boolean {
 }
 
 function refused(given: string, why: string): IsotorchError {
-  return new IsotorchError(
-    "INVALID_OPTION",
-    `The allowed host ${JSON.stringify(given.slice(0, 80))} ${why}.`,
-    { hint: HINT },
-  );
+  return invalid(`The allowed host ${shownValue(given, 80)} ${why}.`, HINT);
 }

@@ -1,6 +1,6 @@
 /** The secret that a client shows: `Authorization: Bearer TOKEN`. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { IsotorchError } from "../../base/errors.ts";
+import { invalid } from "../../base/options/check.ts";
 import { HttpProblem } from "../problem.ts";
 
 const SHORTEST = 16;
@@ -13,10 +13,9 @@ export function makeToken(): string {
 /** @throws IsotorchError `INVALID_OPTION` for a token that is short, or cannot stand in a header. */
 export function checkedToken(token: string): string {
   if (token.length >= SHORTEST && /^[\w.~-]+$/.test(token)) return token;
-  throw new IsotorchError(
-    "INVALID_OPTION",
+  throw invalid(
     `The token is not ${SHORTEST} or more letters, digits, dots, dashes or underscores.`,
-    { hint: "Leave it out, and a random one is made; `off` goes without." },
+    "Leave it out, and a random one is made; `off` goes without.",
   );
 }
 

@@ -6,8 +6,7 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { completionFor } from "../../../src/cli/commands/completion.ts";
-import { DESCRIBED } from "../../../src/cli/registry.ts";
-import { COMMANDS } from "../../../src/cli/registry.ts";
+import { COMMANDS, DESCRIBED } from "../../../src/cli/registry.ts";
 import { SHELLS } from "../../../src/cli/describe/completion.ts";
 import { flagsOf } from "../../../src/cli/flags/description.ts";
 

@@ -229,14 +229,14 @@ describe("a job", () => {
 describe("the meter", () => {
   test("says how far, how fast and how long", () => {
     const meter = new Meter(100, 1_100, undefined);
-    for (let at = 0; at < 500; at += 1) meter.count(at * 20);
-    expect(meter.line()).toMatch(/^\[#{13}-{11}\] 600\/1100 {2}54\.5 % {2}50\/s {2}1\d s left$/);
+    for (let at = 0; at < 500; at += 1) meter.count("", at * 20);
+    expect(meter.line()).toMatch(/^█{13}░{11} 600\/1100 {2}54\.5 % {2}50\/s {2}1\d s left$/);
     expect(meter.summary()).toBe("600 of 1100 lines");
   });
 
   test("promises no end where nobody knows how many there are", () => {
     const meter = new Meter(0, undefined, undefined);
-    for (let at = 0; at < 10; at += 1) meter.count(at * 500);
+    for (let at = 0; at < 10; at += 1) meter.count("", at * 500);
     expect(meter.line()).toMatch(/^10 {2}\d\.\d\/s$/);
   });
 });

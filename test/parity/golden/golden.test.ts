@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { decode } from "../../../src/image/decode/decode.ts";
+import { arrayFromBytes } from "../../../src/parity/compare/array.ts";
+import type { StageArray } from "../../../src/parity/compare/array.ts";
 import { compareArrays } from "../../../src/parity/compare/compare.ts";
 import { GoldenReader } from "../../../src/parity/golden/read.ts";
 import { GoldenWriter } from "../../../src/parity/golden/golden.ts";
 import type { GoldenList } from "../../../src/parity/golden/golden.ts";
-import { readNpy, writeNpy } from "../../../src/parity/golden/npy.ts";
+import { readNpy, writeNpy } from "../../../src/base/files/npy.ts";
 import { stepsOf } from "../../../src/parity/ours.ts";
 import { replay } from "../../../src/parity/golden/replay.ts";
 import type { Compared } from "../../../src/parity/run.ts";
@@ -156,12 +158,14 @@ describe("a replay without Python", () => {
   });
 });
 
+const fileOf = ({ dtype, shape, data }: StageArray): Uint8Array => writeNpy(dtype, shape, data);
+
 describe(".npy files", () => {
   test("are read by NumPy with their types, shapes and values", () => {
     const { cropped, normalized, order } = trace().arrays;
     const facts = [cropped!, normalized!, order!].map((array, index) => {
       const path = join(folder, `${index}.npy`);
-      writeFileSync(path, writeNpy(array));
+      writeFileSync(path, fileOf(array));
       const code =
         "import numpy, sys; a = numpy.load(sys.argv[1]); print(a.dtype.str, a.shape, float(a.sum(dtype='f8')))";
       return execFileSync(PYTHON, ["-c", code, path], { encoding: "utf8" }).trim();
@@ -175,15 +179,15 @@ describe(".npy files", () => {
 
   test("are read back with every bit", () => {
     for (const array of Object.values(trace().arrays)) {
-      const { dtype, shape, data } = readNpy(writeNpy(array), "a.npy");
-      expect([dtype, shape]).toEqual([array.dtype, array.shape]);
-      expect(compareArrays({ dtype, shape, data }, array).equal).toBe(true);
+      const read = readNpy(fileOf(array), "a.npy");
+      expect([read.dtype, read.shape]).toEqual([array.dtype, array.shape]);
+      expect(compareArrays(arrayFromBytes(read.dtype, read.shape, read.bytes), array).equal).toBe(true);
     }
   });
 
   test("are refused when they are cut short, or are something else", () => {
-    const file = writeNpy(trace().arrays.order!);
-    expect(() => readNpy(file.subarray(0, -1), "a.npy")).toThrow(/has 27 bytes, its shape needs 28/);
+    const cut = readNpy(fileOf(trace().arrays.order!).subarray(0, -1), "a.npy");
+    expect(() => arrayFromBytes(cut.dtype, cut.shape, cut.bytes)).toThrow(/has 27 bytes, its shape needs 28/);
     expect(() => readNpy(Buffer.from("hello, world"), "a.npy")).toThrow(/a\.npy is not a \.npy file/);
   });
 });

@@ -9,7 +9,7 @@ interface Waiter {
   readonly reject: (error: IsotorchError) => void;
 }
 
-export class Turns {
+export class Dispatcher {
   readonly #endpoints: readonly Endpoint[];
   readonly #patienceMs: number;
   #waiters: Waiter[] = [];

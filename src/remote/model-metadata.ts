@@ -7,7 +7,7 @@ import { isRecord } from "../base/files/json.ts";
 export const CLASSES = 1_000;
 
 /** What a server says of itself and its model. */
-export interface Fit {
+export interface ModelMetadata {
   readonly server: { readonly name?: string; readonly version?: string };
   /** An isotorch server: its pixels, files and labels mean what ours mean. */
   readonly isOurs: boolean;
@@ -30,11 +30,11 @@ interface Tensor {
  * @param crop side of the picture that the network sees.
  * @throws IsotorchError `REMOTE_MISMATCH` with what was expected and what was found.
  */
-export function fitOf(
+export function metadataOf(
   server: Readonly<Record<string, unknown>>,
   model: Readonly<Record<string, unknown>>,
   crop: number,
-): Fit {
+): ModelMetadata {
   const name = textIn(server["name"]);
   const version = textIn(server["version"]);
   const isOurs = name === "isotorch";
@@ -63,7 +63,7 @@ export function fitOf(
 }
 
 /** Outputs by their names; where there is one with a value per class and no telling name, it holds the logits. */
-function outputsOf(all: readonly Tensor[]): Fit["outputs"] {
+function outputsOf(all: readonly Tensor[]): ModelMetadata["outputs"] {
   const perClass = all.filter(({ shape }) => fits(shape, [1, CLASSES]));
   const floats = perClass.filter(({ datatype }) => datatype === "FP32");
   const probabilities = floats.find(({ name }) => name === "probabilities");

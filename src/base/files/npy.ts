@@ -1,32 +1,33 @@
-/** `.npy` files, version 1.0, of the types that stages have. Format: NumPy's NEP 1. */
-import { shown } from "../../base/text/shown.ts";
-import { IsotorchError } from "../../base/errors.ts";
-import { arrayFromBytes, bytesOf, pythonTuple } from "../compare/array.ts";
-import type { StageArray } from "../compare/array.ts";
+/** `.npy` files, version 1.0: what `numpy.save` writes and `numpy.load` reads. Format: NumPy's NEP 1. */
+import { IsotorchError } from "../errors.ts";
+import { shown } from "../text/shown.ts";
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0];
 /** Magic, version, and the two bytes of the header's length. */
 const PREAMBLE = 10;
 
-/** The file's bytes; `numpy.load` reads them. */
-export function writeNpy(array: StageArray): Uint8Array {
-  const description = `{'descr': '${array.dtype}', 'fortran_order': False, 'shape': ${pythonTuple(array.shape)}, }`;
+/** What a file holds; the elements are little-endian, in C order. */
+export interface NpyFile {
+  /** The type of the elements by NumPy's name, such as `<f4`. */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+/** The file's bytes. */
+export function writeNpy(dtype: string, shape: readonly number[], data: ArrayBufferView): Uint8Array {
+  const description = `{'descr': '${dtype}', 'fortran_order': False, 'shape': ${pythonTuple(shape)}, }`;
   const start = Math.ceil((PREAMBLE + description.length + 1) / 64) * 64;
-  const data = bytesOf(array);
   const file = new Uint8Array(start + data.byteLength);
   file.set(MAGIC);
   new DataView(file.buffer).setUint16(8, start - PREAMBLE, true);
   file.set(new TextEncoder().encode(`${description.padEnd(start - PREAMBLE - 1)}\n`), PREAMBLE);
-  file.set(data, start);
+  file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), start);
   return file;
 }
 
-/**
- * Reads what {@link writeNpy} and `numpy.save` write for these types.
- *
- * @throws IsotorchError `INPUT_UNREADABLE` for another file, `PROTOCOL_ERROR` for one whose length does not fit its shape.
- */
-export function readNpy(file: Uint8Array, name: string): StageArray {
+/** @throws IsotorchError `INPUT_UNREADABLE` for another file. Whether the bytes fit the shape is for whoever knows the type. */
+export function readNpy(file: Uint8Array, name: string): NpyFile {
   const refused = (why: string): IsotorchError =>
     new IsotorchError("INPUT_UNREADABLE", `${shown(name)} is not a .npy file that is read here: ${why}.`);
   if (file.length < PREAMBLE || MAGIC.some((byte, at) => file[at] !== byte)) throw refused("bad first bytes");
@@ -37,5 +38,10 @@ export function readNpy(file: Uint8Array, name: string): StageArray {
   if (dtype === undefined || shape === undefined) throw refused("bad header");
   if (!description.includes("'fortran_order': False")) throw refused("it is in Fortran order");
   const sizes = shape.split(",").filter((size) => size.trim() !== "");
-  return arrayFromBytes(dtype, sizes.map(Number), file.subarray(start));
+  return { dtype, shape: sizes.map(Number), bytes: file.subarray(start) };
+}
+
+/** Python's way to write a shape: `(3, 224, 224)`, `(1000,)`. */
+export function pythonTuple(values: readonly number[]): string {
+  return values.length === 1 ? `(${values[0]},)` : `(${values.join(", ")})`;
 }

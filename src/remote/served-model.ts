@@ -6,8 +6,8 @@ import { isRecord, parseRecord } from "../base/files/json.ts";
 import { specOf } from "../checkpoints/table.ts";
 import { labelsIn, outputsFor, rankingOf } from "./tasks/answer.ts";
 import { failureOfReply, malformed } from "./failure.ts";
-import { CLASSES, fitOf, mismatch } from "./fit.ts";
-import type { Fit } from "./fit.ts";
+import { CLASSES, metadataOf, mismatch } from "./model-metadata.ts";
+import type { ModelMetadata } from "./model-metadata.ts";
 import type { Connections, Reply } from "./http.ts";
 import { decodeInfer, encodeInfer } from "./oip.ts";
 import type { RemoteSettings } from "./options.ts";
@@ -15,8 +15,8 @@ import type { RemoteSettings } from "./options.ts";
 /** Side of the picture that the network sees; every torchvision checkpoint of resnet101 has the same. */
 const CROP = 224;
 
-export interface Facts {
-  readonly fit: Fit;
+export interface ServedModel {
+  readonly metadata: ModelMetadata;
   /** The server's own labels, by index; undefined where it gives none. */
   readonly labels: readonly string[] | undefined;
   /** The `network` of an isotorch server's `/status`; empty where there is none. Its values are still to be checked. */
@@ -49,18 +49,18 @@ export function modelPath({ model, version }: RemoteSettings): string {
  *
  * @throws IsotorchError `REMOTE_MISMATCH`, `REMOTE_REFUSED` and what a call throws; ConnectionFailure.
  */
-export async function factsOf(look: Look): Promise<Facts> {
+export async function servedModelOf(look: Look): Promise<ServedModel> {
   const server = await json(look, "/v2");
   const model = await json(look, modelPath(look.settings));
-  const fit = fitOf(server, model, CROP);
-  const network = fit.isOurs ? await statusOf(look) : {};
+  const metadata = metadataOf(server, model, CROP);
+  const network = metadata.isOurs ? await statusOf(look) : {};
   const attestation = attestationIn(model);
   return {
-    fit,
+    metadata,
     network,
     attestation,
     transforms: transformsOf(network, look),
-    ...(await oneAnswer(look, fit)),
+    ...(await oneAnswer(look, metadata)),
   };
 }
 
@@ -86,20 +86,23 @@ function transformsOf(network: Readonly<Record<string, unknown>>, { transforms, 
   throw mismatch(`it wants ${wanted}, which is not ${transforms ?? "known here"}`, url);
 }
 
-async function oneAnswer(look: Look, fit: Fit): Promise<Pick<Facts, "labels" | "answerMs">> {
+async function oneAnswer(
+  look: Look,
+  metadata: ModelMetadata,
+): Promise<Pick<ServedModel, "labels" | "answerMs">> {
   const { url, connections, settings, signal } = look;
   const asked = { topK: 1, include: [] };
-  const labelled = fit.isOurs ? fit.outputs.logits : undefined;
+  const labelled = metadata.isOurs ? metadata.outputs.logits : undefined;
   const { headers, body } = encodeInfer({
     id: "isotorch",
     input: {
-      name: fit.inputs.tensor ?? "",
+      name: metadata.inputs.tensor ?? "",
       datatype: "FP32",
       shape: [1, 3, CROP, CROP],
       data: new Uint8Array(3 * CROP * CROP * 4),
     },
     outputs: [
-      ...outputsFor(fit, asked),
+      ...outputsFor(metadata, asked),
       ...(labelled === undefined ? [] : [{ name: labelled, classes: CLASSES }]),
     ],
     timeoutMs: undefined,
@@ -111,9 +114,9 @@ async function oneAnswer(look: Look, fit: Fit): Promise<Pick<Facts, "labels" | "
   if (reply.status !== 200) throw failureOfReply(reply, url, "isotorch").error;
   const tensors = new Map(decodeInfer(reply, "isotorch"));
   const labels = labelled === undefined ? undefined : labelsIn(tensors.get(labelled));
-  if (labelled === undefined) checkValues(tensors.get(fit.outputs.logits ?? "")?.data, url);
+  if (labelled === undefined) checkValues(tensors.get(metadata.outputs.logits ?? "")?.data, url);
   else tensors.delete(labelled);
-  rankingOf(tensors, fit, asked, {});
+  rankingOf(tensors, metadata, asked, {});
   return { answerMs, labels };
 }
 

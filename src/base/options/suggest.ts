@@ -1,3 +1,5 @@
+/** What a mistyped name most likely means. */
+
 /** Characters of a name that is compared: no known one is as long, and a distance takes time for each. */
 const LONGEST = 300;
 
@@ -5,9 +7,9 @@ const LONGEST = 300;
  * The known name that a mistyped one most likely means: the same but for upper and lower case, or at most a
  * third of its letters away. `undefined` where nothing is that near.
  *
- * @example nearest("topk", ["topK", "signal"]) // "topK"
+ * @example suggest("topk", ["topK", "signal"]) // "topK"
  */
-export function nearest(name: string, known: readonly string[]): string | undefined {
+export function suggest(name: string, known: readonly string[]): string | undefined {
   if (name.length > LONGEST) return undefined;
   const wanted = name.toLowerCase();
   let best: string | undefined;
@@ -17,6 +19,16 @@ export function nearest(name: string, known: readonly string[]): string | undefi
     if (distance < bestDistance && distance < candidate.length) [best, bestDistance] = [candidate, distance];
   }
   return best;
+}
+
+/** A hint with the known name that was meant; `undefined` where nothing is that near. */
+export function didYouMean(
+  name: string,
+  known: readonly string[],
+  written: (known: string) => string = (meant) => `"${meant}"`,
+): string | undefined {
+  const meant = suggest(name, known);
+  return meant === undefined ? undefined : `Did you mean ${written(meant)}?`;
 }
 
 /** Insertions, deletions and replacements that turn one word into the other. */
