@@ -68,16 +68,25 @@ export class Child<T extends Talk = Talk> {
   #isAsked = false;
 
   /** @throws Error where the start cannot even be tried; most reasons, as a missing file, are told by `exited`. */
-  constructor(talk: T, file: string, args: readonly string[], options: ChildOptions = {}) {
-    this.#hasGroup = process.platform !== "win32" && options.endsItself !== true;
-    const child = spawn(file, args, {
+  static start<S extends Talk>(
+    talk: S,
+    file: string,
+    args: readonly string[],
+    options: ChildOptions = {},
+  ): Child<S> {
+    const started = spawn(file, args, {
+      ...startOptions(options),
       stdio: [...STDIO[talk]],
-      detached: this.#hasGroup,
-      windowsHide: options.hearsConsole !== true, // a hidden window is a console of its own
-      windowsVerbatimArguments: options.verbatim ?? false,
       serialization: "advanced",
       ...(options.env && { env: options.env }),
-    }) as Talks[T];
+    });
+    return new Child(talk, started, options);
+  }
+
+  /** @param started with {@link startOptions} and the streams of this talk. */
+  constructor(talk: T, started: ChildProcess, options: ChildOptions = {}) {
+    this.#hasGroup = hasGroup(options);
+    const child = started as Talks[T];
     this.#child = child;
     this.pid = child.pid;
     [this.stdin, this.stdout, this.stderr] = [child.stdin, child.stdout, child.stderr];
@@ -198,6 +207,21 @@ export class Child<T extends Talk = Talk> {
       void close.then(() => timer.cancel());
     });
   }
+}
+
+/** How a child is to be started so that its owner can end it with its descendants; also by a library. */
+export function startOptions(
+  options: ChildOptions,
+): Record<"detached" | "windowsHide" | "windowsVerbatimArguments", boolean> {
+  return {
+    detached: hasGroup(options),
+    windowsHide: options.hearsConsole !== true, // a hidden window is a console of its own
+    windowsVerbatimArguments: options.verbatim ?? false,
+  };
+}
+
+function hasGroup({ endsItself }: ChildOptions): boolean {
+  return process.platform !== "win32" && endsItself !== true;
 }
 
 /** The end of a pipe's bytes, however many came. */

@@ -126,7 +126,7 @@ class ReferenceProcess {
 
   constructor(options: ReferenceOptions) {
     const { python, variables, signal } = options;
-    this.#child = new Child("pipes", python, scriptArguments(REFERENCE_SCRIPT, ...argumentsOf(options)), {
+    this.#child = Child.start("pipes", python, scriptArguments(REFERENCE_SCRIPT, ...argumentsOf(options)), {
       env: { ...process.env, ...variables },
       ...(signal && { signal }),
     });

@@ -1,6 +1,6 @@
-/** Runs a command and tells how it ended. */
+/** Runs a command and tells how it ended. The only file that imports execa, and not before a command is run. */
 import type { Readable } from "node:stream";
-import { Child, Tail } from "../base/child.ts";
+import { Child, startOptions, Tail } from "../base/child.ts";
 import { messageOf } from "../base/errors.ts";
 import { after } from "../base/time/timer.ts";
 
@@ -56,21 +56,27 @@ export async function runCommand(
   const { env, timeoutMs, onLine, signal, politeSignal = "SIGTERM", politeMs = POLITE_MS } = options;
   const isVerbatim = options.verbatim ?? false;
   const hearsConsole = options.hearsConsole === true && process.platform === "win32";
+  // It finds the programs of Windows by their extensions, and takes as long to load as Python to start: a classifier whose
+  // Python is known runs no command. How a command ends is for its owner.
+  const { execa } = await import("execa");
   if (signal?.aborted) return { ...NOTHING, outcome: "aborted" };
   const reason = refusedWord(file, args);
   if (reason !== undefined) return { ...NOTHING, outcome: "not-started", stderr: reason };
   const [program, words, verbatim] = spawned(file, args);
-  let child: Child<"output">;
-  try {
-    child = new Child("output", program, words, {
-      ...(env && { env }),
-      leavesDaemons: true,
-      verbatim: verbatim || isVerbatim,
-      hearsConsole,
-    });
-  } catch (error) {
-    return { ...NOTHING, outcome: "not-started", stderr: messageOf(error) };
+  const how = { ...(env && { env }), leavesDaemons: true, verbatim: verbatim || isVerbatim, hearsConsole };
+  const started = execa(program, words, {
+    ...startOptions(how),
+    ...(env && { env, extendEnv: false }),
+    stdio: ["ignore", "pipe", "pipe"],
+    buffer: false,
+    reject: false,
+    cleanup: false,
+  });
+  if (started.pid === undefined) {
+    const { cause, originalMessage } = await started;
+    return { ...NOTHING, outcome: "not-started", stderr: originalMessage ?? messageOf(cause) };
   }
+  const child = new Child("output", started, how);
   const stdout = collect(child.stdout, (line) => onLine?.(line, "stdout"));
   const stderr = collect(child.stderr, (line) => onLine?.(line, "stderr"));
 
@@ -85,10 +91,9 @@ export async function runCommand(
   const abort = (): void => end("aborted");
   signal?.addEventListener("abort", abort, { once: true });
   const timer = after(timeoutMs ?? Infinity, () => end("timed-out"));
-  const { code, error } = await child.closed;
+  const { code } = await child.closed;
   timer.cancel();
   signal?.removeEventListener("abort", abort);
-  if (error !== undefined) return { ...NOTHING, outcome: "not-started", stderr: messageOf(error) };
   return { outcome, code, stdout: stdout.text, stderr: stderr.text, bytes: stdout.bytes };
 }
 

@@ -74,7 +74,7 @@ export async function deploy(
     proxies: "HeadOnly",
     clusterCpus: Math.ceil(most * cpus),
   };
-  const child = new Child("pipes", python, [SCRIPT, "up"], { env: environment(), endsItself: true });
+  const child = Child.start("pipes", python, [SCRIPT, "up"], { env: environment(), endsItself: true });
   // The token comes with the first line; the end of stdin takes everything down again.
   child.stdin.write(`${JSON.stringify(settings)}\n`);
   const finish = (): void => void child.stdin.end();

@@ -70,7 +70,7 @@ export class WorkerProcess {
 
 function start({ python, args, variables }: WorkerCommand): Child<"pipes"> {
   try {
-    return new Child("pipes", python, args, { env: { ...process.env, ...variables } });
+    return Child.start("pipes", python, args, { env: { ...process.env, ...variables } });
   } catch (cause) {
     throw new IsotorchError("WORKER_START_FAILED", `The worker could not be started: ${messageOf(cause)}.`, {
       cause,

@@ -17,7 +17,7 @@ const PARENT = `
 `;
 
 function node<T extends Talk>(talk: T, script: string, options?: ChildOptions): Child<T> {
-  return new Child(talk, process.execPath, ["-e", script], options);
+  return Child.start(talk, process.execPath, ["-e", script], options);
 }
 
 async function firstLine(child: Child<"output" | "pipes">): Promise<string> {
@@ -32,7 +32,7 @@ async function isGone(pid: number): Promise<boolean> {
 }
 
 test("a program that does not exist is told by its end, not thrown", async () => {
-  const child = new Child("pipes", "/nowhere/program", []);
+  const child = Child.start("pipes", "/nowhere/program", []);
   expect(await child.closed).toMatchObject({
     code: null,
     signal: null,
@@ -43,7 +43,7 @@ test("a program that does not exist is told by its end, not thrown", async () =>
 });
 
 test("words that no program can be given are thrown", () => {
-  expect(() => new Child("output", process.execPath, ["\0"])).toThrow("null bytes");
+  expect(() => Child.start("output", process.execPath, ["\0"])).toThrow("null bytes");
 });
 
 test("its end comes with its last words, of an endless line the last 64 KiB", async () => {
@@ -125,7 +125,7 @@ test("without a hold Node ends, and takes the child along", async () => {
   const module = new URL("../../dist/base/child.js", import.meta.url).href;
   const script = `
     import { Child } from ${JSON.stringify(module)};
-    const child = new Child("pipes", process.execPath, ["-e", "setInterval(() => {}, 1000); console.log(1)"]);
+    const child = Child.start("pipes", process.execPath, ["-e", "setInterval(() => {}, 1000); console.log(1)"]);
     child.stdout.once("data", () => { console.log(child.pid); child.hold(false); });
   `;
   const parent = spawn(process.execPath, ["--input-type=module", "-e", script], {

@@ -44,8 +44,9 @@ test("without their scripts the native libraries load", () => {
   expect(load("msgpackr")).toHaveProperty("pack");
 });
 
-test("the direct dependencies are these eight", () => {
+test("the direct dependencies are these nine", () => {
   expect(Object.keys(dependencies).toSorted()).toEqual([
+    "execa",
     "find-my-way",
     "hyparquet-writer",
     "msgpackr",

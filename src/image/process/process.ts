@@ -23,7 +23,7 @@ export class PictureProcess {
 
   /** @param ended is called once, also where the process was killed. @throws Error where none can be started. */
   constructor(script: URL, heard: (message: FromChild) => void, ended: (end: ChildEnd) => void) {
-    this.#child = new Child("messages", process.execPath, [fileURLToPath(script)], { env: environment() });
+    this.#child = Child.start("messages", process.execPath, [fileURLToPath(script)], { env: environment() });
     this.#child.onMessage((message) => heard(message as FromChild));
     this.#gone = this.#child.exited.then(ended);
     // The pool keeps the program alive while there is something to wait for.

@@ -29,7 +29,7 @@ export async function runScript(call: ScriptCall): Promise<Readonly<Record<strin
   const { script, args = [], input, signal } = call;
   const environment = await findEnvironment({ python: call.python, ...(signal && { signal }) });
   const path = fileURLToPath(new URL(`../../../python/${script}`, import.meta.url));
-  const child = new Child("pipes", environment.python, scriptArguments(path, ...args), {
+  const child = Child.start("pipes", environment.python, scriptArguments(path, ...args), {
     env: { ...process.env, ...environment.variables },
     ...(signal && { signal }),
   });
