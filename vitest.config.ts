@@ -1,16 +1,9 @@
 import { defineConfig } from "vitest/config";
 import type { ViteUserConfig } from "vitest/config";
 
-/** Tests whose subject is time, memory or processes: one file at a time. */
+/** Tests that fill a machine themselves, or count what is in it: one file at a time. */
 const ALONE = [
-  "test/exit.test.ts",
   "test/chaos/**/*.test.ts",
-  "test/cli/{signals,lists/watch}.test.ts",
-  "test/image/pool.test.ts",
-  "test/remote/failures.test.ts",
-  "test/security/pictures.test.ts",
-  "test/server/requests.test.ts",
-  "test/checkpoints/download.test.ts",
   "test/worker/{session,supervisor,pool,process.guard,channel.guard}.test.ts",
 ];
 
@@ -20,6 +13,7 @@ const config: ViteUserConfig = defineConfig({
     // Guards against what never ends; how long a test takes on a busy machine says nothing.
     testTimeout: 240_000,
     hookTimeout: 240_000,
+    expect: { poll: { timeout: 120_000, interval: 20 } },
     projects: [
       {
         extends: true,

@@ -1,10 +1,12 @@
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
+import { UNTRAINED } from "./checkpoint.ts";
 import { EXPORTS, IMAGE, MEMBERS, OPTIONS } from "./exit/members.ts";
-import { processesWith } from "./processes.ts";
+import { ended, processesWith } from "./processes.ts";
+import { STANDIN } from "./standin.ts";
 
 const [INDEX, SERVER, TESTING] = ["index", "server", "testing"].map(
   (name) => new URL(`../dist/${name}.js`, import.meta.url).href,
@@ -12,22 +14,27 @@ const [INDEX, SERVER, TESTING] = ["index", "server", "testing"].map(
 /** The Node that runs the scripts; `npm run test:nodes` names others. */
 const NODE = process.env["ISOTORCH_TEST_NODE"] ?? process.execPath;
 
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "exit-test-"));
-});
-afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
+const folder = mkdtempSync(join(tmpdir(), "exit-test-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Runs a script with a temporary directory of its own; `printed` are the milliseconds at which it printed. */
-async function runScript(body: string): Promise<{
-  status: number | null;
-  stdout: string;
-  stderr: string;
-  afterAnswerMs: number;
-}> {
-  const script = join(folder, "script.mjs");
+/** How a script ends is Node's side: most of them have a stub in the worker's place. `npm run test:nodes` gives all of them one. */
+const WORKER = process.env["ISOTORCH_TEST_WORKER"];
+const STUB = { ...STANDIN, ...(WORKER !== undefined && { python: WORKER }) };
+const REAL = WORKER === undefined ? UNTRAINED : STUB;
+
+interface Run {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly afterAnswerMs: number;
+}
+
+const realScript = (body: string): Promise<Run> => runScript(body, REAL);
+
+/** Runs a script with a temporary directory of its own. */
+async function runScript(body: string, options: object = STUB): Promise<Run> {
+  const temporary = mkdtempSync(join(folder, "tmp-"));
+  const script = `${temporary}.mjs`;
   const imports = [
     'import { createReadStream } from "node:fs";',
     `import { classify, createClassifier, preprocess, IsotorchError, ERROR_CODES } from "${INDEX}";`,
@@ -35,24 +42,24 @@ async function runScript(body: string): Promise<{
     ...(/Fake|Cassette/.test(body)
       ? [`import { createFakeClassifier, recordCassette } from "${TESTING}";`]
       : []),
+    `const ${OPTIONS} = ${JSON.stringify(options)};`,
   ];
   writeFileSync(script, [...imports, body].join("\n"));
-  const temporary = mkdtempSync(join(folder, "tmp-"));
-  const result = spawnSync(NODE, [script], {
-    encoding: "utf8",
+  const child = spawn(NODE, [script], {
+    env: { ...process.env, TMPDIR: temporary, CASSETTE: `${temporary}.json` },
     timeout: 200_000,
-    env: { ...process.env, TMPDIR: temporary, CASSETTE: join(folder, "cassette.json") },
   });
-  const ended = Date.now();
-  const answered = Number(/answered at (\d+)/.exec(result.stdout)?.[1]);
+  const { code: status, stdout, stderr } = await ended(child);
+  const over = Date.now();
+  const answered = Number(/answered at (\d+)/.exec(stdout)?.[1]);
   expect(readdirSync(temporary), "temporary files").toEqual([]);
   // The system needs a moment to take a killed process off its list.
-  await expect.poll(() => processesWith(temporary), { message: "processes", timeout: 2_000 }).toEqual([]);
-  return { ...result, afterAnswerMs: ended - answered };
+  await vi.waitFor(() => expect(processesWith(temporary), "processes").toEqual([]), { timeout: 60_000 });
+  return { status, stdout, stderr, afterAnswerMs: over - answered };
 }
 
 test("a script that calls classify() once ends by itself within 2 s of its answer and leaves nothing", async () => {
-  const { status, stdout, stderr, afterAnswerMs } = await runScript(`
+  const { status, stdout, stderr, afterAnswerMs } = await realScript(`
     const top = await classify(${IMAGE}, ${OPTIONS});
     console.log(top.length, "classes, answered at", Date.now());
   `);
@@ -63,7 +70,7 @@ test("a script that calls classify() once ends by itself within 2 s of its answe
 });
 
 test("so does one that forgets to close its classifier", async () => {
-  const { status, afterAnswerMs } = await runScript(`
+  const { status, afterAnswerMs } = await realScript(`
     const classifier = await createClassifier(${OPTIONS});
     await classifier.classify(${IMAGE});
     console.log("answered at", Date.now());
@@ -83,11 +90,15 @@ test("calls of classify() with the same options share one worker", async () => {
 });
 
 test("process.exit() in the middle of a call, and an uncaught exception, take the worker along", async () => {
-  const exited = await runScript(
-    `void classify(${IMAGE}, ${OPTIONS}); setTimeout(() => process.exit(3), 400);`,
-  );
+  const exited = await realScript(`
+    const { readdirSync } = await import("node:fs");
+    void classify(${IMAGE}, ${OPTIONS});
+    const hasSocket = () => readdirSync(process.env.TMPDIR, { recursive: true }).some((name) => name.endsWith("w"));
+    while (!hasSocket()) await new Promise((resolve) => setTimeout(resolve, 10));
+    setTimeout(() => process.exit(3), 200);
+  `);
   expect(exited.status).toBe(3);
-  const { status } = await runScript(`
+  const { status } = await realScript(`
     const classifier = await createClassifier(${OPTIONS});
     void classifier.classify(${IMAGE});
     throw new Error("boom");
@@ -95,7 +106,16 @@ test("process.exit() in the middle of a call, and an uncaught exception, take th
   expect(status).toBe(1);
 });
 
-test.each(casesOf(MEMBERS))("a script ends by itself after %s, alone", async (_name, body) => {
+test("close() ends the worker", async () => {
+  const { status, stderr, stdout } = await realScript(`
+    const classifier = await createClassifier(${OPTIONS});
+    console.log((await classifier.classify(${IMAGE})).length);
+    await classifier.close();
+  `);
+  expect({ status, stderr, stdout }).toEqual({ status: 0, stderr: "", stdout: "5\n" });
+});
+
+test.concurrent.each(casesOf(MEMBERS))("a script ends by itself after %s, alone", async (_name, body) => {
   const { status, stderr, stdout } = await runScript(`
     const classifier = await createClassifier(${OPTIONS});
     ${body}
@@ -107,7 +127,7 @@ test.each(casesOf(MEMBERS))("a script ends by itself after %s, alone", async (_n
   expect(status).toBe(0);
 });
 
-test.each(casesOf(EXPORTS))("a script ends by itself after %s", async (_name, body) => {
+test.concurrent.each(casesOf(EXPORTS))("a script ends by itself after %s", async (_name, body) => {
   const { status, stderr, stdout } = await runScript(`${body}\nconsole.log("done");`);
   expect(stderr).toBe("");
   expect(stdout).toContain("done");

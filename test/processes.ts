@@ -1,4 +1,46 @@
+/** Processes that tests start, and those that they look for in `/proc`. */
+import { spawn } from "node:child_process";
+import type { ChildProcess, SpawnOptions } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, readdirSync } from "node:fs";
+import { onTestFinished } from "vitest";
+
+/** What a child ended with and what it printed, where that was a pipe. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Resolves when a child that was just started has ended and all that it printed has come. */
+export async function ended(child: ChildProcess): Promise<Ended> {
+  const said = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const)
+    child[name]?.setEncoding("utf8").on("data", (text: string) => (said[name] += text));
+  const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+  return { code, signal, ...said };
+}
+
+/** Runs a program to its end, with nothing on its stdin. */
+export function ran(file: string, args: readonly string[], options: SpawnOptions = {}): Promise<Ended> {
+  return ended(spawn(file, args, { stdio: ["ignore", "pipe", "pipe"], ...options }));
+}
+
+/** Ends a child and waits for it; one that has ended already, by itself or by a signal, is not waited for. */
+export async function end(child: ChildProcess, signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+  // A child that a signal ended has no exit code.
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, "exit");
+  child.kill(signal);
+  await gone;
+}
+
+/** A child that does not outlive its test, whatever becomes of that. */
+export function ofTest<T extends ChildProcess>(child: T): T {
+  onTestFinished(() => end(child));
+  return child;
+}
 
 interface Stat {
   readonly state: string;

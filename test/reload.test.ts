@@ -8,6 +8,7 @@ import { UNTRAINED } from "./checkpoint.ts";
 import { codeOf } from "./failure.ts";
 import { workerInfo } from "./info.ts";
 import { isRunning } from "./processes.ts";
+import { STANDIN } from "./standin.ts";
 
 const IMAGE = fileURLToPath(new URL("../examples/images/landscape.jpg", import.meta.url));
 
@@ -18,12 +19,12 @@ afterEach(async () => {
 });
 
 test("a reload that cannot work leaves the old worker at work", async () => {
-  classifier = await createClassifier(UNTRAINED);
+  classifier = await createClassifier(STANDIN);
   const { pid } = workerInfo(classifier);
   expect(await codeOf(classifier.reload({ weights: "/nowhere.pth" }))).toBe("WEIGHTS_NOT_FOUND");
   expect(await codeOf(classifier.reload({ labels: ["only one"] }))).toBe("BAD_LABELS");
   expect(workerInfo(classifier).pid).toBe(pid);
-  expect(await classifier.classify(IMAGE)).toHaveLength(5);
+  expect(await classifier.classify(IMAGE)).toHaveLength(1);
 });
 
 test("a reload under load loses no call, and every answer is the old or the new worker's", async () => {
@@ -49,8 +50,8 @@ test("a reload under load loses no call, and every answer is the old or the new 
   expect(answers.length).toBeGreaterThan(0);
   for (const answer of answers) expect([before, after]).toContainEqual(answer);
   // The old worker ends once it has answered its last call.
-  await expect.poll(() => isRunning(pid), { timeout: 60_000 }).toBe(false);
-  await expect.poll(() => phases, { timeout: 60_000 }).toContain("stopped");
+  await expect.poll(() => isRunning(pid)).toBe(false);
+  await expect.poll(() => phases).toContain("stopped");
   stop();
 
   expect(classifier.health()).toMatchObject({ phase: "ready", ready: true, waiting: 0, inFlight: 0 });
@@ -72,14 +73,14 @@ test("a call whose picture still comes when the worker is swapped is answered by
   const call = classifier.classify(slow);
   const { pid } = workerInfo(classifier);
   const reload = classifier.reload({ transforms: "IMAGENET1K_V2" });
-  await expect.poll(() => classifier && workerInfo(classifier).pid, { timeout: 120_000 }).not.toBe(pid);
+  await expect.poll(() => classifier && workerInfo(classifier).pid).not.toBe(pid);
   release();
   expect(await call).toEqual(before);
   await reload;
 });
 
 test("a closed classifier is not reloaded, and nothing is left", async () => {
-  const closed = await createClassifier(UNTRAINED);
+  const closed = await createClassifier(STANDIN);
   const reload = closed.reload({ transforms: "IMAGENET1K_V2" });
   await closed.close();
   await reload.catch(() => undefined);
@@ -89,7 +90,7 @@ test("a closed classifier is not reloaded, and nothing is left", async () => {
 });
 
 test("a picture that still arrives keeps the old worker, and not the reload", async () => {
-  classifier = await createClassifier(UNTRAINED);
+  classifier = await createClassifier(STANDIN);
   let release = (): void => undefined;
   const gate = new Promise<void>((resolve) => (release = resolve));
   const arriving = new ReadableStream<Uint8Array>({
@@ -104,22 +105,22 @@ test("a picture that still arrives keeps the old worker, and not the reload", as
   await classifier.reload({});
   expect(isRunning(pid)).toBe(true);
   release();
-  expect(await call).toHaveLength(5);
-  await expect.poll(() => isRunning(pid), { timeout: 60_000 }).toBe(false);
+  expect(await call).toHaveLength(1);
+  await expect.poll(() => isRunning(pid)).toBe(false);
 });
 
 test("the signal of the start, which has fired since, does not end a reload", async () => {
   const start = new AbortController();
-  classifier = await createClassifier({ ...UNTRAINED, signal: start.signal });
+  classifier = await createClassifier({ ...STANDIN, signal: start.signal });
   start.abort();
   await classifier.reload({});
-  expect(await classifier.classify(IMAGE)).toHaveLength(5);
+  expect(await classifier.classify(IMAGE)).toHaveLength(1);
   expect(await codeOf(classifier.reload({ signal: AbortSignal.abort() }))).toBe("ABORTED");
   await classifier.reload({});
 });
 
 test("a close ends the start of a reload", async () => {
-  classifier = await createClassifier(UNTRAINED);
+  classifier = await createClassifier(STANDIN);
   const reload = codeOf(classifier.reload({}));
   await classifier.close();
   expect(["CLOSED", "ABORTED"]).toContain(await reload);

@@ -1,6 +1,5 @@
 // One process that answers what Pillow and torchvision would: python/pillow_oracle.py.
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { PYTHON } from "./stub.mjs";
 
@@ -8,6 +7,8 @@ const SCRIPT = fileURLToPath(new URL("../../python/pillow_oracle.py", import.met
 
 export class Oracle {
   #child = spawn(PYTHON, ["-X", "utf8", "-u", SCRIPT], { stdio: ["pipe", "pipe", "ignore"] });
+  // Listened for from the start: one that a signal has ended has no exit code to tell it by.
+  #ended = new Promise((resolve) => this.#child.once("exit", resolve));
   #output = this.#child.stdout[Symbol.asyncIterator]();
   #held = Buffer.alloc(0);
 
@@ -27,7 +28,7 @@ export class Oracle {
 
   async close() {
     this.#child.stdin.end();
-    if (this.#child.exitCode === null) await once(this.#child, "close");
+    await this.#ended;
   }
 
   async #ask(request, payload) {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { requireNode } from "../../src/base/host.ts";
-import { ended, isotorch } from "../hosts/cli.ts";
+import { isotorch } from "../hosts/cli.ts";
+import { ran } from "../processes.ts";
 
 const node = { node: "22.0.0" };
 
@@ -34,7 +35,7 @@ describe.each(["bun", "deno"])("before any native library is loaded, %s is told 
       console.log(error?.name, error?.code, loaded.length);`;
     const preload = new URL(`../fixtures/hosts/as-${name}.mjs`, import.meta.url).href;
     const args = ["--import", preload, "--input-type=module", "-e", program];
-    const { stdout } = await ended(process.execPath, args, process.env);
+    const { stdout } = await ran(process.execPath, args);
     expect(stdout).toBe("IsotorchError ENVIRONMENT_BROKEN 0\n");
   });
 });

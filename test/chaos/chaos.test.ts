@@ -24,7 +24,7 @@ async function chaos(...args: readonly string[]): Promise<Run> {
 }
 
 // The ledger is about processes and descriptors, which only Linux tells this way.
-describe.skipIf(process.platform !== "linux")("the ledger holds", { timeout: 180_000 }, () => {
+describe.skipIf(process.platform !== "linux")("the ledger holds", () => {
   async function holds(name: string): Promise<void> {
     const { code, output } = await chaos("--only", name);
     expect(output.startsWith(`seed ${SEED}\n`)).toBe(true);

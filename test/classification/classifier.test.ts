@@ -22,6 +22,7 @@ import { failureOf } from "../failure.ts";
 import { workerInfo } from "../info.ts";
 import { CACHE_DIR, UNTRAINED } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
+import { STANDIN } from "../standin.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
 const PICTURES = readdirSync(EXAMPLES)
@@ -154,9 +155,9 @@ describe("a start that cannot work says why:", () => {
   }
 
   function otherNetwork(): string {
-    const path = join(scratch, "resnet18.pth");
+    const path = join(scratch, "other.pth");
     const script =
-      "import sys, torch, torchvision; torch.save(torchvision.models.resnet18().state_dict(), sys.argv[1])";
+      "import sys, torch; torch.save({'layer1.0.conv1.weight': torch.zeros(64, 64, 3, 3)}, sys.argv[1])";
     execFileSync(PYTHON, ["-c", script, path]);
     return path;
   }
@@ -172,10 +173,10 @@ describe("the same answer as plain PyTorch, bit for bit:", () => {
   });
 
   test.each<Handoff>(["tensor", "pixels", "encoded"])("handoff %s", async (handoff) => {
-    await using other = await createClassifier({ ...UNTRAINED, handoff });
     for (const [at, picture] of PICTURES.entries()) {
       const expected = plain[at];
-      const detailed = await other.classifyDetailed(picture, { include: { logits: true, tensor: true } });
+      const options = { handoff, include: { logits: true, tensor: true } };
+      const detailed = await classifier.classifyDetailed(picture, options);
       expect(sha256(detailed.logits), basename(picture)).toBe(expected?.logits_sha256);
       expect(sha256(detailed.tensor?.data), basename(picture)).toBe(expected?.tensor_sha256);
       const { top } = detailed;
@@ -214,6 +215,12 @@ describe("every kind of input gives the same answer:", () => {
     expect(a).toEqual((await classifier.classify(FIRST)).slice(0, 3));
     expect(b).toEqual((await classifier.classify(SECOND)).slice(0, 3));
     expect(await classifier.classify(FIRST, { topK: 0 })).toHaveLength(1000);
+  });
+
+  test("more classes than the network has are refused at once, and cost nobody anything", async () => {
+    expect(classifier.info().classes).toBe(1000);
+    expect(await codeOf(classifier.classify(FIRST, { topK: 1001, timeoutMs: 0 }))).toBe("INVALID_OPTION");
+    expect(await classifier.classify(FIRST, { topK: 1000 })).toHaveLength(1000);
   });
 
   test("a list with a failure fails as a whole, or settles one by one", async () => {
@@ -265,10 +272,11 @@ describe("every kind of input gives the same answer:", () => {
   });
 });
 
-test("labels can be a file, as the tutorial reads it", async () => {
-  const file = fileURLToPath(new URL("../../models/imagenet_classes.txt", import.meta.url));
-  await using other = await createClassifier({ ...UNTRAINED, labels: file });
+test("labels can be a file, as the tutorial reads it, and the handoff that of all calls", async () => {
+  const labels = fileURLToPath(new URL("../../models/imagenet_classes.txt", import.meta.url));
+  await using other = await createClassifier({ ...UNTRAINED, labels, handoff: "encoded" });
   expect(await other.classify(FIRST)).toEqual(await classifier.classify(FIRST));
+  expect(other.stats().preprocessed).toEqual({ node: 0, worker: 1 });
 });
 
 test("two workers give the bits of one, and both are in info()", async () => {
@@ -287,7 +295,7 @@ test("whether a file of one's own has learnt anything, nobody knows", async () =
 });
 
 test("a closed classifier refuses at once", async () => {
-  const other = await createClassifier(UNTRAINED);
+  const other = await createClassifier(STANDIN);
   await other.close();
   await other.close();
   expect(await codeOf(other.classify(FIRST))).toBe("CLOSED");

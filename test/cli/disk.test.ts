@@ -1,10 +1,12 @@
 /** A disk that is full, read-only or not there: an error with its code and hint, and nothing lost. */
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ran } from "../processes.ts";
+import type { Ended } from "../processes.ts";
 import { fakeServer } from "../remote/fake.ts";
 import { picturesIn } from "./pictures.ts";
 
@@ -19,25 +21,10 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(program: string, args: readonly string[]): Promise<Ended> {
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], cwd: folder });
-  const said = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const)
-    child[name].setEncoding("utf8").on("data", (text: string) => (said[name] += text));
-  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
-  return { code, ...said };
-}
-
 /** A script in which `iso` is the command; `more` are words that it finds as `$1` and so on. */
 function shell(script: string, ...more: readonly string[]): Promise<Ended> {
   const iso = `iso() { "${process.execPath}" "${MAIN}" "$@"; }\n`;
-  return run("sh", ["-c", iso + script, "sh", ...more]);
+  return ran("sh", ["-c", iso + script, "sh", ...more], { cwd: folder });
 }
 
 /** Whether a disk of one's own can be made here, with words that start a program on it. */
@@ -59,7 +46,7 @@ const DISK = process.platform === "linux" ? ownDisk() : undefined;
 function onSmallDisk(script: string, ...more: readonly string[]): Promise<Ended> {
   mkdirSync(join(folder, "disk"));
   const iso = `iso() { "${process.execPath}" "${MAIN}" "$@"; }\nmount -t tmpfs -o size=64k none disk\n`;
-  return run("unshare", [...(DISK ?? []), "sh", "-c", iso + script, "sh", ...more]);
+  return ran("unshare", [...(DISK ?? []), "sh", "-c", iso + script, "sh", ...more], { cwd: folder });
 }
 
 /** A code, a sentence and a hint, and no stack trace. */
@@ -84,7 +71,7 @@ describe.skipIf(DISK === undefined)("on a full disk", () => {
       .split("\n")
       .map((line) => (JSON.parse(line) as { input: string }).input);
     expect(inputs).toEqual(names);
-  }, 60_000);
+  });
 
   test("an array is typed, what was there before stays, and no half of it is left", async () => {
     writeFileSync(join(folder, "list"), "");
@@ -94,7 +81,7 @@ describe.skipIf(DISK === undefined)("on a full disk", () => {
     );
     expect(stderr).toMatch(FULL);
     expect(stdout).toBe("3\nbefore\na.npy\n");
-  }, 60_000);
+  });
 
   test("a lock for which there is no room is none", async () => {
     const server = await fakeServer();
@@ -106,7 +93,7 @@ describe.skipIf(DISK === undefined)("on a full disk", () => {
     );
     expect(stderr).toMatch(FULL);
     expect(stdout).toBe("3\nfull\n");
-  }, 60_000);
+  });
 
   test("a disk that can only be read is typed", async () => {
     const { stdout, stderr } = await onSmallDisk(
@@ -115,7 +102,7 @@ describe.skipIf(DISK === undefined)("on a full disk", () => {
     );
     expect(stdout).toBe("3\n");
     expect(stderr).toMatch(/OUTPUT_FAILED: .*read-only.*\n {2}Write to another disk/i);
-  }, 60_000);
+  });
 });
 
 describe.skipIf(process.platform !== "linux")("where nothing takes what is printed", () => {

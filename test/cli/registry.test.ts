@@ -67,28 +67,30 @@ describe("usage", () => {
 });
 
 describe("classify", () => {
-  test("prints one JSON object per input, in order, and exits with 1 when one failed", () => {
-    const missing = join(scratch, "missing.jpg");
-    const { status, stdout } = isotorch(["classify", IMAGE, missing, "-", "--json", ...NETWORK], {
+  const missing = (): string => join(scratch, "missing.jpg");
+  let run: Run;
+  let lines: Record<string, unknown>[];
+  beforeAll(() => {
+    run = isotorch(["classify", IMAGE, missing(), "-", "--json", "--include", "logits", ...NETWORK], {
       input: readFileSync(IMAGE),
     });
-    expect(status).toBe(1);
-    const [first, second, third] = stdout
+    lines = run.stdout
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line) as Record<string, unknown>);
+  });
+
+  test("prints one JSON object per input, in order, and exits with 1 when one failed", () => {
+    expect(run.status).toBe(1);
+    const [first, second, third] = lines;
     expect(first).toMatchObject({ input: IMAGE });
     expect(first?.["top"]).toHaveLength(5);
-    expect(second).toMatchObject({ input: missing, error: { code: "INPUT_NOT_FOUND" } });
+    expect(second).toMatchObject({ input: missing(), error: { code: "INPUT_NOT_FOUND" } });
     expect(third).toMatchObject({ input: "-", top: first?.["top"] });
   });
 
   test("its JSON has the digits of plain PyTorch", () => {
-    const args = ["--json", "--include", "logits", ...NETWORK];
-    const ours = JSON.parse(isotorch(["classify", IMAGE, ...args]).stdout) as {
-      top: { index: number; percent: number }[];
-      logits: number[];
-    };
+    const ours = lines[0] as { top: { index: number; percent: number }[]; logits: number[] };
     const checkpoint = join(CACHE_DIR, "resnet101-untrained-0.pth");
     const { stdout } = spawnSync(PYTHON, [PLAIN, "--checkpoint", checkpoint, "--threads", "2", IMAGE], {
       encoding: "utf8",
@@ -101,37 +103,17 @@ describe("classify", () => {
     );
   });
 
-  test("says that an untrained network is untrained", () => {
-    const { stderr, stdout } = isotorch(["classify", IMAGE, ...NETWORK]);
-    expect(stderr).toContain("untrained");
-    expect(stdout.split("\n")[0]).toBe(IMAGE);
-  });
-
-  test("reads labels as people have them, and says what it took for granted", () => {
+  test("reads labels as people have them, and says what it took for granted and that the network is untrained", () => {
     const labels = join(scratch, "labels.txt");
     const names = Array.from({ length: 1000 }, (_, at) => `${at}号金鱼`);
     writeFileSync(labels, encoded(names.join("\r\n"), "gb18030"));
-    const run = isotorch(["classify", IMAGE, ...NETWORK, "--labels", labels, "--json"]);
-    const { top } = JSON.parse(run.stdout) as { top: { label: string; index: number }[] };
-    for (const { label, index } of top) expect(label).toBe(`${index}号金鱼`);
-    expect(run.stderr).toMatch(/labels\.txt is not UTF-8 and is read as GBK/);
-
-    const tutorial = isotorch(["tutorial", IMAGE, ...NETWORK, "--labels", labels, "--check"]);
-    expect(tutorial.status, tutorial.stderr).toBe(0);
-    expect(tutorial.stdout).toContain("encoding='gb18030'");
-
-    writeFileSync(labels, `{${names.map((name, at) => `${at}: '${name}'`).join(",\n ")}}`);
-    const parity = isotorch(["parity", IMAGE, ...NETWORK, "--labels", labels]);
-    expect(parity.status, parity.stdout).toBe(0);
-    const lines = isotorch(["tutorial", IMAGE, ...NETWORK, "--labels", labels]);
-    expect(lines).toMatchObject({
-      status: 2,
-      stderr: expect.stringContaining("one label per line") as string,
-    });
-
-    writeFileSync(labels, ["background", ...names].join("\n"));
-    const background = isotorch(["classify", IMAGE, ...NETWORK, "--labels", labels]);
-    expect(background).toMatchObject({ status: 2, stderr: expect.stringContaining("TensorFlow") as string });
+    const { stdout, stderr } = isotorch(["classify", IMAGE, ...NETWORK, "--labels", labels]);
+    const [name, ...rows] = stdout.trimEnd().split("\n");
+    expect(name).toBe(IMAGE);
+    const { top } = lines[0] as { top: { index: number }[] };
+    expect(rows.map((row) => row.trim().split(" ")[0])).toEqual(top.map(({ index }) => names[index]));
+    expect(stderr).toMatch(/labels\.txt is not UTF-8 and is read as GBK/);
+    expect(stderr).toContain("untrained");
   });
 
   test("no environment is exit code 3, no device 4", () => {
@@ -160,42 +142,35 @@ describe("preprocess", () => {
 import sys, numpy
 from PIL import Image
 from torchvision import transforms
-size = int(sys.argv[1])
-steps = transforms.Compose([transforms.Resize(size), transforms.CenterCrop(224), transforms.ToTensor(),
-  transforms.Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])])
-for picture, array in zip(sys.argv[2::2], sys.argv[3::2]):
+for size, picture, array in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3]):
+  steps = transforms.Compose([transforms.Resize(int(size)), transforms.CenterCrop(224), transforms.ToTensor(),
+    transforms.Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])])
   expected = steps(Image.open(picture).convert("RGB")).unsqueeze(0).numpy()
   ours = numpy.load(array)
   assert ours.dtype == expected.dtype and ours.shape == expected.shape
-  print(picture, int((ours.view("u4") != expected.view("u4")).sum()))`;
+  print(size, int((ours.view("u4") != expected.view("u4")).sum()))`;
 
-  test.each([
-    ["IMAGENET1K_V1", "256"],
-    ["IMAGENET1K_V2", "232"],
-  ])("writes what numpy reads, equal to torchvision's in every bit: %s", (transforms, size) => {
-    const pairs = readdirSync(EXAMPLES).map(
-      (name) => [join(EXAMPLES, name), join(scratch, `${name}.npy`)] as const,
-    );
-    for (const [picture, out] of pairs) {
-      const run = isotorch(["preprocess", picture, "--out", out, "--transforms", transforms]);
-      expect(run.status, run.stderr).toBe(0);
-    }
-    const differing = python(TORCHVISION, size, ...pairs.flat()).split("\n");
-    expect(differing).toEqual(pairs.map(([picture]) => `${picture} 0`));
-  });
-
-  test("takes pictures that only Pillow reads, through the worker", () => {
+  test("writes what numpy reads, equal to torchvision's in every bit, also of what only Pillow reads", () => {
     const bmp = join(scratch, "x.bmp");
-    const out = join(scratch, "x.npy");
     python(
       "import sys; from PIL import Image; Image.open(sys.argv[1]).convert('RGB').save(sys.argv[2])",
       IMAGE,
       bmp,
     );
-    const run = isotorch(["preprocess", bmp, "--out", out, "--python", PYTHON, "--json"]);
-    expect(run.status, run.stderr).toBe(0);
-    expect(JSON.parse(run.stdout)).toMatchObject({ shape: [1, 3, 224, 224], dtype: "float32" });
-    expect(python(TORCHVISION, "256", bmp, out)).toBe(`${bmp} 0`);
+    const rows = [
+      [IMAGE, "IMAGENET1K_V1", "256"],
+      [IMAGE, "IMAGENET1K_V2", "232"],
+      [bmp, "IMAGENET1K_V1", "256"],
+    ] as const;
+    const arrays = rows.map(([picture, transforms, size], at) => {
+      const out = join(scratch, `${at}.npy`);
+      const args = ["--out", out, "--transforms", transforms, "--python", PYTHON, "--json"];
+      const run = isotorch(["preprocess", picture, ...args]);
+      expect(run.status, run.stderr).toBe(0);
+      expect(JSON.parse(run.stdout)).toMatchObject({ shape: [1, 3, 224, 224], dtype: "float32" });
+      return [size, picture, out];
+    });
+    expect(python(TORCHVISION, ...arrays.flat()).split("\n")).toEqual(rows.map(([, , size]) => `${size} 0`));
   });
 
   test("refuses what is no picture with exit code 1", () => {
@@ -214,34 +189,14 @@ describe("models", () => {
     expect(known[0]).toMatchObject({ here: false, path: join(scratch, "resnet101-63fe2227.pth") });
   });
 
-  test("makes a checkpoint that plain torchvision loads, with sane logits", () => {
+  test("makes a checkpoint, and says where and which", () => {
     const out = join(scratch, "made.pth");
-    const run = isotorch([
-      "models",
-      "make",
-      "--seed",
-      "1",
-      "--out",
-      out,
-      "--threads",
-      "2",
-      "--python",
-      PYTHON,
-      "--json",
-    ]);
+    const args = ["--seed", "1", "--out", out, "--threads", "2", "--python", PYTHON, "--json"];
+    const run = isotorch(["models", "make", ...args]);
     expect(run.status, run.stderr).toBe(0);
     const made = JSON.parse(run.stdout) as { path: string; sha256: string };
     expect(made.path).toBe(out);
     expect(made.sha256).toBe(createHash("sha256").update(readFileSync(out)).digest("hex"));
-    const largest = python(
-      `import sys, torch, torchvision
-torch.set_num_threads(2)
-network = torchvision.models.resnet101(); network.load_state_dict(torch.load(sys.argv[1])); network.eval()
-print(network(torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))).abs().max().item())`,
-      out,
-    );
-    expect(Number(largest)).toBeGreaterThan(0.1);
-    expect(Number(largest)).toBeLessThan(100);
   });
 });
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CACHE_DIR } from "../checkpoint.ts";
-import { processesWith } from "../processes.ts";
+import { ended, ofTest, processesWith } from "../processes.ts";
 import { PYTHON } from "../python.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -29,16 +29,16 @@ function classifyMany(): ChildProcess {
 function classify(...args: readonly string[]): ChildProcess {
   const weights = ["--weights", "untrained:0", "--cache-dir", CACHE_DIR];
   const network = [...weights, "--threads", "2", "--python", PYTHON];
-  return spawn(process.execPath, [MAIN, "classify", "--json", ...network, ...args], {
+  const child = spawn(process.execPath, [MAIN, "classify", "--json", ...network, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, TMPDIR: temporary },
   });
+  return ofTest(child);
 }
 
-/** Resolves with the first line that the command prints. */
-async function firstLine(child: ChildProcess): Promise<string> {
-  const [chunk] = (await once(child.stdout ?? child, "data")) as [Buffer];
-  return chunk.toString();
+/** Resolves once the command has printed an answer: it has long had its handlers. */
+async function firstLine(child: ChildProcess): Promise<void> {
+  await once(child.stdout ?? child, "data");
 }
 
 function leftOver(): unknown[] {
@@ -47,24 +47,24 @@ function leftOver(): unknown[] {
 
 test("the first Ctrl-C finishes the pictures in work, with whole lines, and takes the worker along", async () => {
   const child = classifyMany();
-  let printed = await firstLine(child);
-  child.stdout?.on("data", (chunk: Buffer) => (printed += chunk.toString()));
+  const ending = ended(child);
+  await firstLine(child);
   child.kill("SIGINT");
-  const [code] = (await once(child, "close")) as [number | null];
+  const { code, stdout } = await ending;
   expect(code).toBe(130);
-  const lines = printed.trim().split("\n");
+  const lines = stdout.trim().split("\n");
   expect(lines.length).toBeLessThan(100);
   for (const line of lines) expect(JSON.parse(line)).toMatchObject({ input: IMAGE, top: expect.any(Array) });
-  expect(leftOver()).toEqual([]);
+  await expect.poll(leftOver).toEqual([]);
 });
 
 test("the second ends it at once", async () => {
   const child = classifyMany();
+  const ending = ended(child);
   await firstLine(child);
   child.kill("SIGINT");
   child.kill("SIGTERM");
-  const [code] = (await once(child, "close")) as [number | null];
-  expect([130, 143]).toContain(code);
+  expect([130, 143]).toContain((await ending).code);
   await expect.poll(leftOver).toEqual([]);
 });
 
@@ -72,23 +72,21 @@ test("a reader that goes away, as `| head` does, is no failure", async () => {
   const child = classifyMany();
   await firstLine(child);
   child.stdout?.destroy();
-  const [code] = (await once(child, "close")) as [number | null];
-  expect(code).toBe(0);
+  expect((await ended(child)).code).toBe(0);
   await expect.poll(leftOver).toEqual([]);
 });
 
 test("Ctrl-C is how watching a folder ends: what had come is answered, nothing is left", async () => {
   const inbox = mkdtempSync(join(tmpdir(), "signals-inbox-"));
   const child = classify("--watch", inbox);
+  const ending = ended(child);
   await once(child.stderr ?? child, "data"); // that the network is untrained: by now the folder is watched
   copyFileSync(IMAGE, join(inbox, "come.webp"));
-  expect(JSON.parse(await firstLine(child))).toMatchObject({
-    input: join(inbox, "come.webp"),
-    top: expect.any(Array),
-  });
+  await firstLine(child);
   child.kill("SIGINT");
-  const [code] = (await once(child, "close")) as [number | null];
+  const { code, stdout } = await ending;
   expect(code).toBe(130);
+  expect(JSON.parse(stdout)).toMatchObject({ input: join(inbox, "come.webp"), top: expect.any(Array) });
   rmSync(inbox, { recursive: true });
-  expect(leftOver()).toEqual([]);
+  await expect.poll(leftOver).toEqual([]);
 });

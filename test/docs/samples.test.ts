@@ -12,12 +12,16 @@ import {
 } from "node:fs";
 import { once } from "node:events";
 import { dirname, join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BLOCKS, ROOT } from "./blocks.ts";
 import type { Block } from "./blocks.ts";
+import { ofTest } from "../processes.ts";
 
 const SAMPLES = BLOCKS.filter(({ language, notRun }) => language === "ts" && notRun === undefined);
 const PHOTO = readFileSync(join(ROOT, "examples/images/landscape.jpg"));
+
+/** For what never ends. */
+const GUARD_MS = 200_000;
 
 let project: string;
 let compiler: { readonly status: number | null; readonly stdout: string };
@@ -126,7 +130,7 @@ describe("the sample runs, and prints what its comments say:", () => {
         {
           cwd: folder,
           encoding: "utf8",
-          timeout: 20_000,
+          timeout: GUARD_MS,
         },
       );
       expect(run.status, run.stderr).toBe(0);
@@ -137,31 +141,24 @@ describe("the sample runs, and prints what its comments say:", () => {
 });
 
 describe("the recipe works:", () => {
-  let server: ChildProcess | undefined;
-  afterEach(async () => {
-    if (server === undefined || server.exitCode !== null) return;
-    server.kill();
-    await once(server, "exit");
-  });
-
-  /** Starts a server on a free port and answers with its address. */
-  async function start(title: string): Promise<string> {
-    const env = { ...process.env, PORT: "0" };
-    server = spawn(process.execPath, [compiledOf(`docs-recipes-md/${title}`)], {
-      env,
+  /** Starts a server on a free port, which ends with its test, and answers with it and its address. */
+  async function start(title: string): Promise<{ server: ChildProcess; address: string }> {
+    const server = spawn(process.execPath, [compiledOf(`docs-recipes-md/${title}`)], {
+      env: { ...process.env, PORT: "0" },
       stdio: ["ignore", "pipe", "inherit"],
     });
+    ofTest(server);
     let printed = "";
-    server.stdout?.on("data", (chunk: Buffer) => (printed += chunk.toString()));
-    await expect.poll(() => printed, { timeout: 10_000 }).toMatch(/http:\/\/127\.0\.0\.1:\d+/);
-    return /http:\/\/127\.0\.0\.1:\d+/.exec(printed)?.[0] ?? "";
+    server.stdout.on("data", (chunk: Buffer) => (printed += chunk.toString()));
+    await expect.poll(() => printed).toMatch(/http:\/\/127\.0\.0\.1:\d+\n/);
+    return { server, address: printed.trim() };
   }
 
   const post = (address: string, body: Uint8Array<ArrayBuffer>): Promise<Response> =>
     fetch(`${address}/classify`, { method: "POST", body, headers: { "content-type": "image/jpeg" } });
 
   test.each(["express.ts", "fastify.ts"])("%s", async (title) => {
-    const address = await start(title);
+    const { address } = await start(title);
     const good = await post(address, new Uint8Array(PHOTO));
     expect(good.status).toBe(200);
     expect(await good.json()).toMatchObject([
@@ -176,12 +173,15 @@ describe("the recipe works:", () => {
     expect(await bad.json()).toMatchObject({ code: "UNSUPPORTED_FORMAT" });
   });
 
-  test("a server ends by itself after SIGTERM, its classifier closed", async () => {
-    await start("fastify.ts");
-    server?.kill("SIGTERM");
-    const [code] = server === undefined ? [] : ((await once(server, "exit")) as [number | null]);
-    expect(code).toBe(0);
-  });
+  test.each(["express.ts", "fastify.ts"])(
+    "%s ends by itself after SIGTERM, its classifier closed, as soon as it has said where it is",
+    async (title) => {
+      const { server } = await start(title);
+      const exit = once(server, "exit");
+      server.kill("SIGTERM");
+      expect(await exit).toEqual([0, null]);
+    },
+  );
 
   test("app/classify/route.ts", async () => {
     const { POST } = (await import(compiledOf("docs-recipes-md/app/classify/route.ts"))) as {
@@ -200,7 +200,7 @@ describe("the recipe works:", () => {
     const run = spawnSync(process.execPath, [compiledOf("docs-recipes-md/main.ts")], {
       cwd: project,
       encoding: "utf8",
-      timeout: 20_000,
+      timeout: GUARD_MS,
     });
     expect(run.status, run.stderr).toBe(0);
     expect(run.stdout).toContain('classify answered [{"label":"golden retriever"');
@@ -216,7 +216,7 @@ describe("the recipe works:", () => {
       const run = spawnSync(
         process.execPath,
         [compiledOf("docs-recipes-md/million.ts"), "pictures", "answers.jsonl"],
-        { cwd: folder, encoding: "utf8", timeout: 20_000 },
+        { cwd: folder, encoding: "utf8", timeout: GUARD_MS },
       );
       expect(run.status, run.stderr).toBe(0);
       return readFileSync(join(folder, "answers.jsonl"), "utf8").trim().split("\n");

@@ -4,19 +4,12 @@ import { fileURLToPath } from "node:url";
 import type * as main from "../../src/index.ts";
 import type * as server from "../../src/server.ts";
 import type * as testing from "../../src/testing.ts";
-import { CACHE_DIR } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
 export const IMAGE: string = JSON.stringify(`${EXAMPLES}${readdirSync(EXAMPLES).toSorted()[0] ?? ""}`);
-export const OPTIONS: string = JSON.stringify({
-  weights: "untrained:0",
-  cacheDir: CACHE_DIR,
-  threads: 2,
-  device: "cpu",
-  // How a script ends is Node's side: `npm run test:nodes` puts a stub in the worker's place.
-  python: process.env["ISOTORCH_TEST_WORKER"] ?? PYTHON,
-});
+/** The name under which a script finds the options of its classifier. */
+export const OPTIONS = "OPTIONS";
 
 const TENSOR = "{ data: new Float32Array(3 * 224 * 224), shape: [1, 3, 224, 224] }";
 const NOT_AWAITED = `void classifier.classify(${IMAGE}).then(() => console.log("answered at", Date.now()));`;

@@ -22,14 +22,17 @@ type Taken = AST.Character | AST.CharacterSet | AST.CharacterClass | AST.Express
 /** The attacks that an expression's own loops suggest. */
 export function attacksOn(stepper: Stepper): Attack[] {
   const attacks = new Map<string, Attack>();
+  const alphabet = new Alphabet(stepper);
+  const suffixes = [...new Set(SUFFIXES.map((suffix) => alphabet.spell(suffix)))];
+  const wordsOf = (node: AST.Element): string[] => wordsOfNode(stepper, alphabet, node);
   const add = (prefix: string, pump: string): void => {
     if (pump === "") return;
-    for (const suffix of SUFFIXES)
+    for (const suffix of suffixes)
       attacks.set(JSON.stringify([prefix, pump, suffix]), { prefix, pump, suffix });
   };
   for (const loop of loopsOf(stepper.pattern)) {
-    const before = wordsBefore(stepper, loop);
-    const inside = wordsOf(stepper, loop.element);
+    const before = wordsBefore(wordsOf, loop);
+    const inside = wordsOf(loop.element);
     for (const prefix of before) {
       for (const word of inside) {
         add(prefix, word);
@@ -53,36 +56,35 @@ function loopsOf(pattern: AST.Pattern): AST.Quantifier[] {
 }
 
 /** Words that bring the engine to a loop. */
-function wordsBefore(stepper: Stepper, loop: AST.Element): string[] {
+function wordsBefore(wordsOf: (node: AST.Element) => string[], loop: AST.Element): string[] {
   const parent = loop.parent as AST.Node;
   if (parent.type === "Pattern" || parent.type === "RegExpLiteral") return [""];
-  if (parent.type !== "Alternative") return wordsBefore(stepper, parent as AST.Element);
+  if (parent.type !== "Alternative") return wordsBefore(wordsOf, parent as AST.Element);
   const before = parent.elements.slice(0, parent.elements.indexOf(loop));
-  const near = before.reduce<string[]>((words, element) => joined(words, wordsOf(stepper, element)), [""]);
-  const outside = parent.parent.type === "Pattern" ? [""] : wordsBefore(stepper, parent.parent);
+  const near = before.reduce<string[]>((words, element) => joined(words, wordsOf(element)), [""]);
+  const outside = parent.parent.type === "Pattern" ? [""] : wordsBefore(wordsOf, parent.parent);
   return joined(outside, near);
 }
 
 /** A few words that a node takes, each loop in it once or as rarely as it may. */
-function wordsOf(stepper: Stepper, node: AST.Element): string[] {
+function wordsOfNode(stepper: Stepper, alphabet: Alphabet, node: AST.Element): string[] {
+  const wordsOf = (inner: AST.Element): string[] => wordsOfNode(stepper, alphabet, inner);
   switch (node.type) {
     case "Character":
       return [String.fromCodePoint(node.value)];
     case "CharacterSet":
     case "CharacterClass":
     case "ExpressionCharacterClass":
-      return charactersFor(stepper.pattern)
-        .filter((character) => stepper.takes(node as Taken, character))
-        .slice(0, 40);
+      return alphabet.characters.filter((character) => stepper.takes(node, character)).slice(0, 40);
     case "Quantifier": {
-      const once = wordsOf(stepper, node.element).map((word) => word.repeat(Math.max(1, node.min)));
+      const once = wordsOf(node.element).map((word) => word.repeat(Math.max(1, node.min)));
       return node.min === 0 ? ["", ...once] : once;
     }
     case "Group":
     case "CapturingGroup":
       return node.alternatives
         .flatMap(({ elements }) =>
-          elements.reduce<string[]>((words, element) => joined(words, wordsOf(stepper, element)), [""]),
+          elements.reduce<string[]>((words, element) => joined(words, wordsOf(element)), [""]),
         )
         .slice(0, 40);
     case "Assertion":
@@ -100,11 +102,50 @@ function joined(left: readonly string[], right: readonly string[]): string[] {
   return [...new Set([...all.slice(0, WORDS * 2), ...spread])];
 }
 
-/** Those that stand in the expression come first: they decide what it does. */
-function charactersFor(pattern: AST.Pattern): string[] {
-  const own = new Set<string>();
-  visitRegExpAST(pattern, { onCharacterEnter: ({ value }) => void own.add(String.fromCodePoint(value)) });
-  return [...new Set([...own, ...CHARACTERS])];
+/**
+ * The characters that words are made of. Of those that every part of the expression takes alike, the steps are alike too: one
+ * of them stands for all. Those that stand in the expression come first, they decide what it does.
+ */
+class Alphabet {
+  readonly characters: readonly string[];
+  readonly #standIn: (character: string) => string;
+
+  constructor(stepper: Stepper) {
+    const own = new Set<string>();
+    const parts = new Map<string, Taken>();
+    let refersBack = false;
+    const part = (node: Taken): void => {
+      // What stands in a class is part of it.
+      if (node.parent.type === "Alternative" || node.parent.type === "Quantifier") parts.set(node.raw, node);
+    };
+    visitRegExpAST(stepper.pattern, {
+      onCharacterEnter: (node) => {
+        own.add(String.fromCodePoint(node.value));
+        part(node);
+      },
+      onCharacterSetEnter: part,
+      onCharacterClassEnter: part,
+      onExpressionCharacterClassEnter: part,
+      onBackreferenceEnter: () => (refersBack = true),
+    });
+    const first = new Map<string, string>();
+    // A reference compares characters with each other: there none stands for another.
+    const likenessOf = (character: string): string =>
+      refersBack
+        ? character
+        : [...parts.values()].map((node) => Number(stepper.takes(node, character))).join("") +
+          Number(/\w/.test(character)) +
+          Number(character === "\n");
+    this.#standIn = (character) => first.get(likenessOf(character)) ?? character;
+    for (const character of [...own, ...CHARACTERS])
+      if (!first.has(likenessOf(character))) first.set(likenessOf(character), character);
+    this.characters = [...first.values()];
+  }
+
+  /** A text in these characters, under which the expression does the same. */
+  spell(text: string): string {
+    return Array.from(text, this.#standIn).join("");
+  }
 }
 
 /** What was found to be more than linear. */

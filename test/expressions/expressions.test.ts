@@ -71,13 +71,13 @@ test("every expression of TypeScript and of the page is linear", () => {
   const { literal } = ofScripts(ROOT, "src");
   expect(literal.length).toBeGreaterThan(250);
   expect(remarks(literal)).toEqual([]);
-}, 900_000);
+});
 
 test("every expression of Python is linear", () => {
   const { literal } = ofPython(ROOT, "python/**/*.py");
   expect(literal.length).toBeGreaterThan(20);
   expect(remarks(literal)).toEqual([]);
-}, 900_000);
+});
 
 test("those that are put together while the program runs are on the list here, with what they are made of", () => {
   const { composed } = ofScripts(ROOT, "src");
@@ -87,4 +87,4 @@ test("those that are put together while the program runs are on the list here, w
   );
   for (const [text, made] of Object.entries(COMPOSED))
     for (const [source, flags] of made) expect(findAttack(source, flags), text).toBeUndefined();
-}, 60_000);
+});

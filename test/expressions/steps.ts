@@ -14,7 +14,8 @@ class OutOfSteps extends Error {}
 export class Stepper {
   readonly pattern: AST.Pattern;
   readonly #flags: string;
-  readonly #characters = new Map<string, RegExp>();
+  /** By what is written: whether it takes a character. */
+  readonly #taken = new Map<string, Map<string, boolean>>();
   #text = "";
   #steps = 0;
   #most = 0;
@@ -49,12 +50,14 @@ export class Stepper {
     node: AST.Character | AST.CharacterSet | AST.CharacterClass | AST.ExpressionCharacterClass,
     character: string,
   ): boolean {
-    let known = this.#characters.get(node.raw);
-    if (known === undefined) {
-      known = new RegExp(`^(?:${node.raw})$`, this.#flags.replaceAll(/[gymd]/g, ""));
-      this.#characters.set(node.raw, known);
+    let taken = this.#taken.get(node.raw);
+    if (taken === undefined) this.#taken.set(node.raw, (taken = new Map<string, boolean>()));
+    let does = taken.get(character);
+    if (does === undefined) {
+      does = new RegExp(`^(?:${node.raw})$`, this.#flags.replaceAll(/[gymd]/g, "")).test(character);
+      taken.set(character, does);
     }
-    return known.test(character);
+    return does;
   }
 
   #any(alternatives: readonly AST.Alternative[], at: number, next: Next): boolean {
@@ -124,9 +127,9 @@ export class Stepper {
         return this.#any(assertion.alternatives, at, () => true) !== assertion.negate;
       case "lookbehind": {
         // Only the short ones that there are: tried from every place a few characters before.
-        const found = Array.from({ length: Math.min(at, 4) + 1 }, (_, back) => at - back).some((start) =>
-          this.#any(assertion.alternatives, start, (end) => end === at),
-        );
+        let found = false;
+        for (let start = at; start >= Math.max(0, at - 4) && !found; start -= 1)
+          found = this.#any(assertion.alternatives, start, (end) => end === at);
         return found !== assertion.negate;
       }
     }

@@ -2,8 +2,9 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { CACHE_DIR } from "../checkpoint.ts";
+import { ran } from "../processes.ts";
 import { PYTHON } from "../python.ts";
-import { DOG, ended } from "./cli.ts";
+import { DOG } from "./cli.ts";
 
 const LIBRARY = new URL("../../dist/index.js", import.meta.url).href;
 const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -24,8 +25,8 @@ describe.runIf(process.platform === "linux" && process.arch === "x64")("with add
     "%i MB every call ends with a typed error",
     async (megabytes) => {
       const limited = `ulimit -v ${megabytes * 1000} && exec "$@"`;
-      const run = (...args: readonly string[]): ReturnType<typeof ended> =>
-        ended("/bin/sh", ["-c", limited, "sh", process.execPath, ...args], process.env);
+      const run = (...args: readonly string[]): ReturnType<typeof ran> =>
+        ran("/bin/sh", ["-c", limited, "sh", process.execPath, ...args]);
       const program = await run("--input-type=module", "-e", PROGRAM);
       expect(program).toMatchObject({ code: 0, stdout: "OUT_OF_MEMORY\n".repeat(3) });
       const command = await run(CLI, "classify", DOG, "--python", PYTHON, "--weights", "untrained:0");

@@ -10,8 +10,9 @@ import { readImageFolder } from "../../src/parity/eval/imagefolder.ts";
 import { findPictures } from "../../src/parity/eval/pictures.ts";
 import { filesUnder, PassedOver } from "../../src/parity/eval/walk.ts";
 import { CACHE_DIR } from "../checkpoint.ts";
+import { ran } from "../processes.ts";
 import { PYTHON } from "../python.ts";
-import { DOG, ended, isotorch } from "./cli.ts";
+import { DOG, isotorch } from "./cli.ts";
 
 const GBK = Buffer.from([0xb9, 0xb7]);
 const NAME = "\udcb9\udcb7";
@@ -115,11 +116,8 @@ describe.runIf(process.platform === "linux")("a folder from another computer", (
     const cli = new URL("../../dist/cli/main.js", import.meta.url).pathname;
     const script = `exec "$0" "$@" "$(printf '%s/\\271\\267.webp' "$DIR")"`;
     const env = { ...process.env, DIR: folder };
-    const named = await ended(
-      "/bin/sh",
-      ["-c", script, process.execPath, cli, "classify", ...options, "--csv"],
-      env,
-    );
+    const args = ["-c", script, process.execPath, cli, "classify", ...options, "--csv"];
+    const named = await ran("/bin/sh", args, { env });
     expect(named.stdout.split("\n")[1]).toMatch(/\/\\udcb9\\udcb7\.webp,1,/);
     expect(named.code).toBe(0);
   });

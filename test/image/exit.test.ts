@@ -1,11 +1,11 @@
 /** A decoder in the middle of a slow picture holds up nobody's end, and outlives nobody. */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
-import { isRunning, processesWith } from "../processes.ts";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { end, ended, isRunning, ofTest, processesWith, ran } from "../processes.ts";
 import { jpegOfScans } from "../security/parts.ts";
 import { file, jobOf } from "./job.ts";
 
@@ -50,36 +50,32 @@ test.each([
   ["giving it up and leaving", "giving.abort(); await leave(); console.log(await slow);", 0, "ABORTED\n"],
 ])("a program ends at once after %s", async (_, body, status, stdout) => {
   const started = performance.now();
-  const done = spawnSync(process.execPath, [program(body)], {
-    encoding: "utf8",
-    env: env(),
-    timeout: 60_000,
-  });
-  expect({ status: done.status, stdout: done.stdout }).toEqual({ status, stdout });
+  const done = await ran(process.execPath, [program(body)], { env: env() });
+  expect(done).toMatchObject({ code: status, stdout });
   expect(performance.now() - started).toBeLessThan(SOON_MS);
-  await expect.poll(() => processesWith(folder), { timeout: SOON_MS }).toEqual([]);
+  await expect.poll(() => processesWith(folder)).toEqual([]);
 });
 
 test("no decoder outlives a program that is killed", async () => {
-  const child = spawn(process.execPath, [program('console.log("busy"); await slow;')], {
-    env: env(),
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  onTestFinished(() => void child.kill("SIGKILL"));
+  const child = ofTest(
+    spawn(process.execPath, [program('console.log("busy"); await slow;')], {
+      env: env(),
+      stdio: ["ignore", "pipe", "inherit"],
+    }),
+  );
   await once(child.stdout, "data");
   expect(processesWith(folder).filter((pid) => pid !== child.pid)).toHaveLength(1);
-  child.kill("SIGKILL");
-  await once(child, "exit");
-  await expect.poll(() => processesWith(folder), { timeout: SOON_MS }).toEqual([]);
+  await end(child);
+  await expect.poll(() => processesWith(folder)).toEqual([]);
 });
 
 test("a decoder that is stopped is replaced like one that is slow, and Ctrl-C for its program does not end it", async () => {
   const body = `process.on("SIGINT", () => undefined); console.log("busy"); process.stdin.once("data", () => {
       giving.abort(); void slow.then(console.log); void leave().then(() => { console.log("left"); process.exit(); }); });`;
-  const child = spawn(process.execPath, [program(body)], { env: env(), stdio: ["pipe", "pipe", "inherit"] });
-  let said = "";
-  child.stdout.on("data", (chunk) => (said += String(chunk)));
-  onTestFinished(() => void child.kill("SIGKILL"));
+  const child = ofTest(
+    spawn(process.execPath, [program(body)], { env: env(), stdio: ["pipe", "pipe", "inherit"] }),
+  );
+  const ending = ended(child);
   await once(child.stdout, "data");
   const decoder = processesWith(folder).find((pid) => pid !== child.pid) ?? 0;
   process.kill(decoder, "SIGINT");
@@ -87,7 +83,6 @@ test("a decoder that is stopped is replaced like one that is slow, and Ctrl-C fo
   process.kill(decoder, "SIGSTOP");
   expect(isRunning(decoder)).toBe(true);
   child.stdin.write("now");
-  await once(child, "exit");
-  expect(said).toBe("busy\nABORTED\nleft\n");
+  expect((await ending).stdout).toBe("busy\nABORTED\nleft\n");
   expect(isRunning(decoder)).toBe(false);
 });

@@ -46,13 +46,13 @@ describe("a picture that", () => {
       expect(bad).toMatchObject({ status: "rejected", reason: { code: "DECODE_FAILED" } });
       expect(good.status).toBe("fulfilled");
       expect(performance.now() - started).toBeGreaterThan(390);
-      await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
+      await expect.poll(() => isRunning(pid)).toBe(false);
       expect(pool?.stats()).toMatchObject({ killed: 1, died: 0 });
     },
   );
 });
 
-test("answers stay with their pictures while two processes work", { timeout: 60_000 }, async () => {
+test("answers stay with their pictures while two processes work", async () => {
   start({ processes: 2 }).warm();
   const texts = Array.from({ length: 40 }, (_, at) => "x".repeat(at + 1));
   const pids = new Set<number>();
@@ -87,8 +87,8 @@ test("an aborted picture that waited is gone at once, and one that is being read
   expect(pool?.stats()).toMatchObject({ busy: 1, waiting: 0 });
   first.abort();
   expect(await codeOf(slow)).toBe("ABORTED");
-  await expect.poll(() => pool?.stats(), { timeout: 10_000 }).toMatchObject({ busy: 0, killed: 1 });
-  await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => pool?.stats()).toMatchObject({ busy: 0, killed: 1 });
+  await expect.poll(() => isRunning(pid)).toBe(false);
   expect((await decode("next")).first).toBe(4);
 });
 

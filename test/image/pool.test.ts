@@ -164,7 +164,7 @@ describe("a program", () => {
     const script = `import { preprocess } from ${index}; const image = ${JSON.stringify(DOG)}; ${body}`;
     const { status, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
       encoding: "utf8",
-      timeout: 30_000,
+      timeout: 200_000,
     });
     return { status, stdout };
   };

@@ -20,6 +20,10 @@ beforeAll(async () => {
     join(scratch, `r.${ending}`),
   ]);
   const golden = ["--save", join(scratch, "golden")];
+  // Plain PyTorch has no such file: it gets the labels that are in it.
+  const labels = join(scratch, "labels.txt");
+  const names = Array.from({ length: 1000 }, (_, at) => `${at}: '${at}号金鱼'`);
+  writeFileSync(labels, `{${names.join(",\n ")}}`);
   live = await printed([
     ...pictures,
     ...NETWORK,
@@ -27,6 +31,8 @@ beforeAll(async () => {
     PYTHON,
     "--handoff",
     "all",
+    "--labels",
+    labels,
     ...reports,
     ...golden,
   ]);
@@ -65,7 +71,7 @@ describe("the command line is refused when", () => {
 });
 
 describe("a run against plain PyTorch", () => {
-  test("finds no differing bit, by any handoff", () => {
+  test("finds no differing bit, by any handoff, with labels as people have them", () => {
     expect(live.text).toContain("2 pictures in 6 comparisons: 6 equal; against plain PyTorch (plain)");
     expect(live.text.match(/ {2}equal$/gm)).toHaveLength(6);
     expect(live.code).toBe(0);
@@ -116,7 +122,8 @@ describe("what was saved", () => {
   });
 
   test("is replayed with the network on request, as one object per line", async () => {
-    const argv = ["--load", join(scratch, "golden"), "--network", "--json", ...NETWORK, "--python", PYTHON];
+    const network = [...NETWORK, "--python", PYTHON, "--labels", join(scratch, "labels.txt")];
+    const argv = ["--load", join(scratch, "golden"), "--network", "--json", ...network];
     const { code, text } = await printed(argv);
     const lines = text.trim().split("\n");
     const [first, second, last] = lines.map((line) => JSON.parse(line));

@@ -10,6 +10,7 @@ import { findEnvironment, listCandidates } from "../../src/python/environment.ts
 import { isOlder } from "../../src/python/probe.ts";
 import { writeRecord } from "../../src/python/recorded.ts";
 import { configDirectory, surroundings } from "../../src/python/surroundings.ts";
+import { childrenMs } from "../cpu.ts";
 import { isRunning } from "../processes.ts";
 import { testMachine } from "../fixtures/environments/machine.ts";
 
@@ -68,7 +69,7 @@ describe.skipIf(process.platform === "win32")("what was asked for is never passe
     const started = Date.now();
     const [candidate] = await listCandidates({ python, probeTimeoutMs: 300, at: machine.at });
     expect(candidate).toMatchObject({ accepted: false, reason: "did not answer within 0.3 s" });
-    expect(Date.now() - started).toBeLessThan(2_500);
+    expect(Date.now() - started).toBeLessThan(20_000);
     const child = Number(readFileSync(`${python}.child`, "utf8"));
     await vi.waitFor(() => expect(isRunning(child)).toBe(false));
   });
@@ -259,12 +260,19 @@ const hasTorch = (): boolean => {
   }
 };
 
+/** What a Python computes that imports torch. */
+function importsMs(): number {
+  const before = childrenMs();
+  execFileSync(REAL, ["-c", "import torch"]);
+  return childrenMs() - before;
+}
+
 test.skipIf(!hasTorch())(
   "the distribution's own Python fits and is probed without importing torch",
   async () => {
-    const started = performance.now();
+    const before = childrenMs();
     const found = await findEnvironment({ python: REAL });
-    expect(performance.now() - started).toBeLessThan(3_000);
+    expect(childrenMs() - before).toBeLessThan(importsMs() / 2);
     expect(found).toMatchObject({ python: REAL, kind: "explicit", variables: {} });
     for (const name of ["python", "torch", "torchvision", "pillow", "pyzmq", "msgpack", "numpy"]) {
       expect(found.versions[name]).toMatch(/^\d+\.\d+/);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import pickle
@@ -241,12 +242,11 @@ def assert_same_logits(plain: nn.Module, ours: nn.Module) -> None:
         assert torch.equal(plain(batch), ours(batch))
 
 
-def test_a_channels_last_checkpoint_gives_the_bits_of_plain_pytorch(checkpoint, tmp_path):
-    scattered = torchvision.models.resnet101(weights=None)
-    scattered.load_state_dict(state_of(checkpoint))
+def test_a_channels_last_checkpoint_gives_the_bits_of_plain_pytorch(plain, tmp_path):
+    scattered = copy.deepcopy(plain)
     path = saved(scattered.to(memory_format=torch.channels_last).state_dict(), tmp_path / "last.pth")
     assert not state_of(path)["layer1.0.conv2.weight"].is_contiguous()
-    theirs = torchvision.models.resnet101(weights=None)
+    theirs = copy.deepcopy(plain)
     theirs.load_state_dict(state_of(path))
     ours = load_checkpoint(path, None, trust=True)
     assert [value.stride() for value in ours.parameters()] == [

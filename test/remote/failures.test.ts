@@ -150,7 +150,8 @@ describe("limits of a call", () => {
     const classifier = await remote(await fakeServer({ instead: at([2], () => undefined) }));
     const started = performance.now();
     expect(await codeOf(classifier.classify(tensor(1), { timeoutMs: 300 }))).toBe("DEADLINE_EXCEEDED");
-    expect(performance.now() - started).toBeLessThan(1_300);
+    // Without one it would wait for 30 s.
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 
   test("an abort ends the request at the server too", async () => {
@@ -171,26 +172,33 @@ describe("limits of a call", () => {
   test("a call that waits for a connection can be aborted, and never reaches the server", async () => {
     const server = await fakeServer({ instead: at([2], () => undefined) });
     const classifier = await remote(server, { connections: 1 });
-    const first = codeOf(classifier.classify(tensor(1), { timeoutMs: 1_500 }));
+    const leave = new AbortController();
+    const first = codeOf(classifier.classify(tensor(1), { signal: leave.signal }));
     await expect.poll(() => server.seen.length).toBe(1);
     const second = codeOf(classifier.classify(tensor(2), { timeoutMs: 200 }));
     expect(await second).toBe("DEADLINE_EXCEEDED");
-    expect(await first).toBe("DEADLINE_EXCEEDED");
+    leave.abort();
+    expect(await first).toBe("ABORTED");
     expect(server.seen).toHaveLength(1);
   });
 
   test("the queue has a limit", async () => {
     const server = await fakeServer({ instead: at([2, 3], () => undefined) });
     const classifier = await remote(server, { connections: 1 }, { queue: { maxRequests: 2 } });
-    const open = [1, 2].map((value) => codeOf(classifier.classify(tensor(value), { timeoutMs: 500 })));
+    const leave = new AbortController();
+    const { signal } = leave;
+    const open = [1, 2].map((value) => codeOf(classifier.classify(tensor(value), { signal })));
     await expect.poll(() => classifier.health().waiting).toBe(1);
     expect(await codeOf(classifier.classify(tensor(3)))).toBe("QUEUE_FULL");
-    expect(await Promise.all(open)).toEqual(["DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"]);
+    leave.abort();
+    expect(await Promise.all(open)).toEqual(["ABORTED", "ABORTED"]);
   });
 
   test("close() lets calls finish, refuses new ones, and then nothing is left", async () => {
+    let letGo = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (letGo = resolve));
     const instead = async (_: Seen, __: ServerResponse, count: number) => {
-      if (count > 1) await delay(300);
+      if (count > 1) await gate;
       return false;
     };
     const classifier = await remote(await fakeServer({ instead }));
@@ -198,6 +206,7 @@ describe("limits of a call", () => {
     await expect.poll(() => classifier.health().inFlight).toBe(1);
     const closed = classifier.close();
     expect(await codeOf(classifier.classify(tensor(2)))).toBe("CLOSED");
+    letGo();
     expect(await call).toHaveLength(5);
     await closed;
     expect(classifier.health()).toMatchObject({ phase: "stopped", ready: false });
@@ -237,9 +246,7 @@ describe("several servers", () => {
       answers.push(result.status === "fulfilled" ? result.value.top[0]?.index : undefined);
     await stopped;
     expect(answers).toEqual(values.map(bestOf));
-    await expect
-      .poll(() => classifier.health().workers.map(({ ready }) => ready), { timeout: 5_000 })
-      .toEqual([false, true]);
+    await expect.poll(() => classifier.health().workers.map(({ ready }) => ready)).toEqual([false, true]);
     expect(classifier.health()).toMatchObject({ phase: "ready", ready: true });
     expect(living.seen.length).toBeGreaterThan(60);
   });
@@ -267,7 +274,7 @@ describe("several servers", () => {
     const classifier = await remote([here, place], { connections: 2 });
     expect(classifier.health().workers.map(({ ready }) => ready)).toEqual([true, false]);
     const late = await fakeServer({ port });
-    await expect.poll(() => classifier.health().workers[1]?.ready, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => classifier.health().workers[1]?.ready).toBe(true);
     await Promise.all(Array.from({ length: 12 }, (_, value) => classifier.classify(tensor(value))));
     expect(late.seen.length).toBeGreaterThan(0);
   });
@@ -288,17 +295,17 @@ describe("several servers", () => {
 test("calls wait for a server that comes back, and no longer than it makes sense", async () => {
   const first = await fakeServer();
   const { port } = first;
-  const classifier = await remote(first, { probeMs: 200, patienceMs: 1_500 });
+  const classifier = await remote(first, { probeMs: 200, patienceMs: 5_000 });
   const phases: string[] = [];
   classifier.on("state", (phase) => phases.push(phase));
   await first[Symbol.asyncDispose]();
-  await expect.poll(() => classifier.health().ready, { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => classifier.health().ready).toBe(false);
   const call = classifier.classify(tensor(3));
   await delay(300);
   const again = await fakeServer({ port });
   expect((await call)[0]?.index).toBe(bestOf(3));
   await again[Symbol.asyncDispose]();
-  await expect.poll(() => classifier.health().phase, { timeout: 10_000 }).toBe("open");
+  await expect.poll(() => classifier.health().phase).toBe("open");
   const { code, retryAfterMs } = await failureOf(classifier.classify(tensor(4)));
   expect(code).toBe("CIRCUIT_OPEN");
   expect(retryAfterMs).toBeGreaterThan(0);
@@ -318,6 +325,6 @@ test("a script ends by itself after its last answer, and leaves no connection", 
     console.log(top.length);
   `;
   const argv = ["--input-type=module", "-e", script, PICTURE, server.url];
-  const { stdout } = await promisify(execFile)(process.execPath, argv, { timeout: 20_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, argv);
   expect(stdout).toBe("1\n");
-}, 30_000);
+});

@@ -8,7 +8,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { Admission } from "../../src/server/request/admission.ts";
 import { EventReader } from "../../src/server/routes/events.ts";
 import type { Server } from "../../src/server.ts";
-import { JPEG, TOKEN, closing, errorOf, fake, picture, send, serve } from "./serve.ts";
+import { JPEG, TOKEN, closing, errorOf, fake, gated, picture, send, serve } from "./serve.ts";
 
 const MISBEHAVES = new URL("../fixtures/decoders/misbehaves.mjs", import.meta.url);
 const full: unknown = expect.objectContaining({ code: "QUEUE_FULL" });
@@ -73,13 +73,13 @@ describe("room for bodies", () => {
     const upload = picture(server, { body: stuck, signal: leave.signal }).catch(() => undefined);
     const gauge = async (name: string): Promise<string | undefined> =>
       (await send(server, "/metrics")).body.toString().match(new RegExp(`^${name} (\\d+)$`, "m"))?.[1];
-    await expect.poll(() => gauge("isotorch_decoder_busy"), { timeout: 10_000 }).toBe("1");
+    await expect.poll(() => gauge("isotorch_decoder_busy")).toBe("1");
     leave.abort();
     await upload;
     // Its client has gone, its bytes have not.
     const refused = await picture(server, { body: stuck });
     expect([refused.status, errorOf(refused).code]).toEqual([503, "QUEUE_FULL"]);
-    await expect.poll(() => gauge("isotorch_http_requests_in_flight"), { timeout: 10_000 }).toBe("0");
+    await expect.poll(() => gauge("isotorch_http_requests_in_flight")).toBe("0");
     const late = await picture(server, {
       body: Buffer.from("wait"),
       headers: { "x-request-timeout-ms": "100" },
@@ -103,11 +103,12 @@ describe("connections that say nothing", () => {
   });
 
   test("never take the place of one that is being answered", async () => {
-    const classifier = closing(await fake({ latencyMs: 1_500 }));
+    const { classifier, letGo } = await gated();
     const server = await serve({ classifier, limits: { maxConnections: 3 } });
     const answer = picture(server);
-    await expect.poll(() => classifier.stats().submitted, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => classifier.stats().submitted).toBe(1);
     for (let at = 0; at < 20; at += 1) await connected(server);
+    letGo();
     expect((await answer).status).toBe(200);
   });
 
@@ -143,10 +144,8 @@ describe("readers that read nothing", () => {
     // So many answers that the system's own buffers cannot hold them.
     for (let at = 0; at < 12; at += 1) reader.write(Buffer.concat([Buffer.from(head), JPEG]));
     const metric = async (): Promise<string> => (await send(server, "/metrics")).body.toString();
-    await expect
-      .poll(metric, { timeout: 20_000 })
-      .toMatch(/route="\/classify",method="POST",status="499"\} [1-9]/);
-    await expect.poll(async () => (await picture(server)).status, { timeout: 20_000 }).toBe(200);
+    await expect.poll(metric).toMatch(/route="\/classify",method="POST",status="499"\} [1-9]/);
+    await expect.poll(async () => (await picture(server)).status).toBe(200);
   });
 
   test("of events cost one look at the status for a burst of changes, however many they are", async () => {
@@ -175,7 +174,7 @@ describe("readers that read nothing", () => {
     }
     looks = 0;
     for (let at = 0; at < 10_000; at += 1) for (const listener of hear) listener();
-    await expect.poll(() => looks, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => looks).toBeGreaterThan(0);
     expect([hear.size, looks < 100]).toEqual([1, true]);
   });
 

@@ -42,6 +42,16 @@ export function fake(options: FakeOptions = {}): Promise<Classifier> {
   return createFakeClassifier(answerOf, { readImages: true, ...options });
 }
 
+/** A fake classifier that answers nothing before it is let go; closed after the test. */
+export async function gated(): Promise<{ classifier: Classifier; letGo: () => void }> {
+  let letGo = (): void => undefined;
+  const gate = new Promise<void>((resolve) => (letGo = resolve));
+  const classifier = await createFakeClassifier((image) => gate.then(() => answerOf(image)), {
+    readImages: true,
+  });
+  return { classifier: closing(classifier), letGo };
+}
+
 /** A server on a free port, closed after the test. */
 export async function serve(options: Partial<ServerOptions> = {}): Promise<Server> {
   const classifier = options.classifier ?? closing(await fake());

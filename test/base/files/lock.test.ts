@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { STALE_LOCK_MS, tryLock } from "../../../src/base/files/lock.ts";
+import { end } from "../../processes.ts";
 import { PYTHON } from "../../python.ts";
 
 const PYTHON_FOLDER = fileURLToPath(new URL("../../../python", import.meta.url));
@@ -21,7 +22,7 @@ beforeEach(async () => {
   file = join(root, "a.lock");
 });
 afterEach(async () => {
-  for (const child of children.splice(0)) child.kill("SIGKILL");
+  await Promise.all(children.splice(0).map((child) => end(child)));
   await rm(root, { recursive: true, force: true });
 });
 
@@ -60,10 +61,10 @@ async function said(child: ChildProcess): Promise<string> {
   return String(line).trim();
 }
 
-async function end(child: ChildProcess, how: "released" | "killed"): Promise<void> {
+/** Lets the lock go: what the process does when its stdin ends. */
+async function release(child: ChildProcess): Promise<void> {
   const closed = once(child, "close");
-  if (how === "killed") child.kill("SIGKILL");
-  else child.stdin?.end();
+  child.stdin?.end();
   await closed;
 }
 
@@ -89,9 +90,9 @@ describe.skipIf(process.platform !== "linux").each(["node", "python"] as const)(
     await age(30);
     const second = TAKERS[taker]();
     expect(await said(second)).toBe("refused");
-    await end(second, "released");
+    await release(second);
     expect(existsSync(file)).toBe(true);
-    await end(owner, "released");
+    await release(owner);
     expect(existsSync(file)).toBe(false);
     const third = TAKERS[taker]();
     expect(await said(third)).toBe("taken");
@@ -100,7 +101,7 @@ describe.skipIf(process.platform !== "linux").each(["node", "python"] as const)(
   test.each(["node", "python"] as const)("%s sweeps it when its owner was killed", async (taker) => {
     const owner = TAKERS[holder]();
     expect(await said(owner)).toBe("taken");
-    await end(owner, "killed");
+    await end(owner);
     expect(existsSync(file)).toBe(true);
     expect(await said(TAKERS[taker]())).toBe("taken");
   });
@@ -112,7 +113,7 @@ describe.skipIf(process.platform !== "linux").each(["node", "python"] as const)(
     await age(STALE_LOCK_MS / 1000 + 1);
     expect(await said(TAKERS[taker]())).toBe("refused");
     owner.kill("SIGCONT");
-    await end(owner, "released");
+    await release(owner);
     expect(existsSync(file)).toBe(false);
   });
 
@@ -129,7 +130,7 @@ describe.skipIf(process.platform !== "linux").each(["node", "python"] as const)(
       const owner = TAKERS[holder]();
       expect(await said(owner)).toBe("taken");
       const before = await content();
-      await end(owner, "killed");
+      await end(owner);
       for (const elsewhere of [{ space: "pid:[1]" }, { boot: "another start of the machine" }]) {
         await write({ ...before, ...elsewhere });
         expect(await said(TAKERS[taker]())).toBe("refused");
@@ -164,7 +165,7 @@ test("what cannot be read or removed in its place is no lock for ever", async ()
 test("a process that is gone holds nothing", async () => {
   const gone = TAKERS.node();
   expect(await said(gone)).toBe("taken");
-  await end(gone, "killed");
+  await end(gone);
   expect(await tryLock(file)).toBeDefined();
 });
 

@@ -20,7 +20,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function shell(file: string, args: readonly string[]): string[] {
-  const run = spawnSync(file, args, { cwd: folder, encoding: "utf8", timeout: 20_000 });
+  const run = spawnSync(file, args, { cwd: folder, encoding: "utf8", timeout: 200_000 });
   expect(run.stderr, file).toBe("");
   return run.stdout.split("\n").filter((line) => line !== "");
 }

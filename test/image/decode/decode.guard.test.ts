@@ -20,7 +20,7 @@ function inDecoder(input: string): string {
     process.stdout.write(said, () => process.exit(0));`;
   return spawnSync(process.execPath, ["--input-type=module", "-e", source], {
     encoding: "utf8",
-    timeout: 60_000,
+    timeout: 200_000,
   }).stdout;
 }
 

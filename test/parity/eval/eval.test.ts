@@ -23,6 +23,7 @@ import { matchFolders, readImageFolder } from "../../../src/parity/eval/imagefol
 import { readManifest } from "../../../src/parity/golden/manifest.ts";
 import { CACHE_DIR, UNTRAINED } from "../../checkpoint.ts";
 import { PYTHON } from "../../python.ts";
+import { STANDIN } from "../../standin.ts";
 
 const REFERENCE = fileURLToPath(new URL("../../../python/eval_reference.py", import.meta.url));
 const LABELS = ["tench", "crane", "hen", "crane", "kite"];
@@ -179,10 +180,11 @@ describe("the file of a resumable run", () => {
 });
 
 describe("the figures", () => {
+  let pictures: { name: string; bytes: Uint8Array }[];
   let root: string;
   let flags: string[];
   beforeAll(async () => {
-    const pictures = await render();
+    pictures = await render();
     await using classifier = await createClassifier(UNTRAINED);
     const answers = await classifier.classify(
       pictures.map(({ bytes }) => bytes),
@@ -238,10 +240,13 @@ describe("the figures", () => {
   });
 
   test("are the same when the run was stopped in the middle, and no picture is answered twice", async () => {
+    // Of a stub, whose answer is class 7 alone: what is resumed is Node's affair.
+    const files = pictures.map(({ name, bytes }, at) => [`${7 + (at % 2)}/${name}`, bytes] as const);
+    const tree = treeOf({ ...Object.fromEntries(files), "7/cut.jpg": "no picture" });
     const resume = join(scratch, "run.jsonl");
     const stop = new AbortController();
-    const stopped = evaluate(root, {
-      classifier: UNTRAINED,
+    const stopped = evaluate(tree, {
+      classifier: STANDIN,
       resume,
       signal: stop.signal,
       onProgress: ({ evaluated }) => evaluated === 2 && stop.abort(),
@@ -250,8 +255,8 @@ describe("the figures", () => {
     const before = readFileSync(resume, "utf8").trim().split("\n").length - 1;
     appendFileSync(resume, '{"name":"7/cu');
 
-    const result = await evaluate(root, { classifier: UNTRAINED, resume });
-    expect(result).toMatchObject({ pictures: 7, resumed: before, correct1: 2, correct5: 4, failed: 1 });
+    const result = await evaluate(tree, { classifier: STANDIN, resume });
+    expect(result).toMatchObject({ pictures: 7, resumed: before, correct1: 3, correct5: 3, failed: 1 });
     expect(before).toBeGreaterThanOrEqual(2);
     const names = readFileSync(resume, "utf8")
       .trim()

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -20,9 +20,13 @@ import { runTutorial } from "../../../src/parity/tutorial/tutorial.ts";
 import type { Tutorial } from "../../../src/parity/tutorial/tutorial.ts";
 import { UNTRAINED } from "../../checkpoint.ts";
 import { PYTHON } from "../../python.ts";
+import { encoded } from "../../texts.ts";
 
 const PICTURE = fileURLToPath(new URL("../../../examples/images/balloons.jpg", import.meta.url));
 const PALETTE = fileURLToPath(new URL("../../../examples/images/fruit.png", import.meta.url));
+
+/** As people in China have them. */
+const LABELS = Array.from({ length: 1000 }, (_, at) => `${at}号金鱼`);
 
 let scratch: string;
 beforeAll(() => {
@@ -68,6 +72,16 @@ describe("refused, with the reason:", () => {
       expect((await failure(run(argv))).code).toBe("INVALID_OPTION");
     },
   );
+
+  test("labels that are not one per line, which the tutorial would not read", async () => {
+    const file = join(scratch, "labels.py");
+    writeFileSync(file, `{${LABELS.map((name, at) => `${at}: '${name}'`).join(",\n ")}}`);
+    const error = await failure(runTutorial(PICTURE, { labels: file }));
+    expect(error).toMatchObject({
+      code: "BAD_LABELS",
+      message: expect.stringContaining("one label per line"),
+    });
+  });
 
   test.each([
     ["no values", 0, [1, 0]],
@@ -129,7 +143,9 @@ describe("the tutorial, replayed:", () => {
   let tutorial: Tutorial;
   let answer: PythonAnswer;
   beforeAll(async () => {
-    tutorial = await runTutorial(PALETTE, UNTRAINED as object);
+    const labels = join(scratch, "labels.txt");
+    writeFileSync(labels, encoded(LABELS.join("\r\n"), "gb18030"));
+    tutorial = await runTutorial(PALETTE, { ...(UNTRAINED as object), labels });
     answer = await askPython(tutorial);
   });
 
@@ -159,7 +175,9 @@ describe("the tutorial, replayed:", () => {
     expect(check.steps.filter(({ same }) => !same)).toHaveLength(1);
   });
 
-  test("every output and every bit is plain Python's, of a palette picture too", () => {
+  test("every output and every bit is plain Python's, of a palette picture and of labels in GBK too", () => {
+    expect(tutorial.steps.map(({ python }) => python).join("\n")).toContain("encoding='gb18030'");
+    expect(tutorial.steps.at(-1)?.output).toContain("号金鱼");
     const check = compareWithPython(tutorial, answer);
     for (const [at, { python, output }] of tutorial.steps.entries()) {
       expect(check.steps[at]?.output, python).toBe(output);
