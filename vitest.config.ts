@@ -13,6 +13,7 @@ const config: ViteUserConfig = defineConfig({
     // Guards against what never ends; how long a test takes on a busy machine says nothing.
     testTimeout: 240_000,
     hookTimeout: 240_000,
+    maxConcurrency: 2,
     expect: { poll: { timeout: 120_000, interval: 20 } },
     projects: [
       {
@@ -32,7 +33,6 @@ const config: ViteUserConfig = defineConfig({
           name: "alone",
           include: ALONE,
           fileParallelism: false,
-          maxConcurrency: 2,
           sequence: { groupOrder: 1 },
         },
       },

@@ -1,5 +1,7 @@
 /** Which `Host` headers are answered, and which patterns are refused because they could do nothing. */
 import { describe, expect, test } from "vitest";
+import { resolveServerOptions } from "../../src/server/options.ts";
+import type { ServerOptions } from "../../src/server/options.ts";
 import { checkedHosts, hostCheck } from "../../src/server/security/hosts.ts";
 
 const check = (allowed: string[], { host = "0.0.0.0", port = 8_000, hasToken = true } = {}) =>
@@ -94,7 +96,12 @@ test("everybody's name needs a token", () => {
   for (const all of ["*", "*:8000"]) expect(() => check([all], { hasToken: false })).toThrow(/no token/);
 });
 
-test("what is no list is refused", () => {
-  expect(() => check("gpu.lan" as unknown as string[])).toThrow(/no list/);
-  expect(() => check([7] as unknown as string[])).toThrow(/no list/);
+test.each(["gpu.lan", [7]])("%j, which is no list of names, is refused", (given) => {
+  const options = { classifier: {}, allowHosts: given } as unknown as ServerOptions;
+  expect(() => resolveServerOptions(options)).toThrow(
+    expect.objectContaining({
+      code: "INVALID_OPTION",
+      message: expect.stringContaining("expected a list of host names") as string,
+    }),
+  );
 });
