@@ -83,7 +83,7 @@ export class Channel {
     try {
       await socket.bind(endpoint);
     } catch (cause) {
-      rmSync(directory, { recursive: true, force: true });
+      remove(directory);
       // The cause stays behind: it carries the endpoint, which no error and no log may show.
       throw new IsotorchError(
         "WORKER_START_FAILED",
@@ -135,7 +135,7 @@ export class Channel {
     this.#closed = true;
     this.#holds = 0;
     this.#socket.close();
-    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true });
+    if (this.#directory !== undefined) remove(this.#directory);
   }
 
   async #read(): Promise<void> {
@@ -211,6 +211,7 @@ function privateDirectory(): string {
   try {
     sweepLeftovers(base);
     directory = mkdtempSync(join(base, `${DIRECTORY_PREFIX}${process.pid}-`));
+    directories.add(directory);
   } catch (cause) {
     throw new IsotorchError(
       "WORKER_START_FAILED",
@@ -223,7 +224,7 @@ function privateDirectory(): string {
   }
   const bytes = Buffer.byteLength(join(directory, "w"));
   if (bytes > MAX_SOCKET_PATH_BYTES) {
-    rmSync(directory, { recursive: true, force: true });
+    remove(directory);
     throw new IsotorchError(
       "WORKER_START_FAILED",
       `The temporary directory's path is too long for a socket: ${bytes} bytes, at most ${MAX_SOCKET_PATH_BYTES} fit.`,
@@ -231,6 +232,17 @@ function privateDirectory(): string {
     );
   }
   return directory;
+}
+
+/** Those that are there; the end of the Node process itself, where nothing can be awaited, takes them along. */
+const directories = new Set<string>();
+process.on("exit", () => {
+  for (const directory of directories) remove(directory);
+});
+
+function remove(directory: string): void {
+  directories.delete(directory);
+  rmSync(directory, { recursive: true, force: true });
 }
 
 function sweepLeftovers(base: string): void {

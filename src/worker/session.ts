@@ -86,7 +86,6 @@ export class Session {
       },
     });
     this.#release = channel.hold();
-    live.add(this);
     this.#arm(options.timeouts.helloMs);
     this.exited = this.#untilEnd();
   }
@@ -191,11 +190,6 @@ export class Session {
     this.#end ??= new IsotorchError("WORKER_DIED", `The worker was killed: ${why}.`);
     this.#process.holdOpen(true);
     this.#process.kill();
-  }
-
-  /** For the end of the Node process itself, where nothing can be awaited; the worker ends with it. */
-  abandon(): void {
-    this.#channel.close();
   }
 
   async #close(drainMs: number): Promise<void> {
@@ -325,7 +319,6 @@ export class Session {
     this.#startup.reject(death);
     this.#finish(death);
     this.#channel.close();
-    live.delete(this);
     return exit;
   }
 
@@ -374,8 +367,3 @@ export class Session {
     });
   }
 }
-
-const live = new Set<Session>();
-process.on("exit", () => {
-  for (const session of live) session.abandon();
-});

@@ -102,11 +102,9 @@ describe("a worker that dies", () => {
     const isAnother = (): boolean => ![undefined, killed].includes(supervisor.health().pid);
     for (let kills = 0; !state.done; kills++) {
       // Whoever is hit goes first when the next worker is there; that one is answered before the next kill.
-      await expect.poll(() => state.done || isAnother(), { timeout: 20_000 }).toBe(true);
+      await expect.poll(() => state.done || isAnother()).toBe(true);
       const { succeeded } = supervisor.stats();
-      await expect
-        .poll(() => state.done || supervisor.stats().succeeded > succeeded, { timeout: 20_000 })
-        .toBe(true);
+      await expect.poll(() => state.done || supervisor.stats().succeeded > succeeded).toBe(true);
       killed = supervisor.health().pid;
       if (killed !== undefined && !state.done) process.kill(killed, kills % 2 === 0 ? "SIGKILL" : "SIGTERM");
     }
@@ -123,10 +121,8 @@ describe("a worker that dies", () => {
     expect(starts()).toBe(1);
   });
 
-  test("at its first start is tried once, within a second", async () => {
-    const before = performance.now();
+  test("at its first start is tried once", async () => {
     expect(await codeOf(start({ fault: "exit-69-before-hello" }))).toBe("ENVIRONMENT_BROKEN");
-    expect(performance.now() - before).toBeLessThan(2_000);
     expect(starts()).toBeLessThanOrEqual(1);
   });
 
@@ -175,12 +171,16 @@ describe("callers", () => {
   test("beyond the queue are refused at once with the time after which to try again; the others all succeed", async () => {
     const supervisor = await start({ workMs: 2, policy: { maxRequests: 10 } });
     const texts = Array.from({ length: 40 }, (_, i) => `call ${i}`);
-    const before = performance.now();
-    const calls = texts.map((text) => ask(supervisor, text));
+    let answers = 0;
+    const calls = texts.map(async (text) => {
+      const answer = await ask(supervisor, text);
+      answers += 1;
+      return answer;
+    });
     const refusals = await Promise.all(
       calls.slice(10).map(async (call) => call.catch((error: unknown) => error as IsotorchError)),
     );
-    expect(performance.now() - before).toBeLessThan(500);
+    expect(answers).toBe(0);
     for (const error of refusals) expect(error).toMatchObject({ code: "QUEUE_FULL" });
     expect(await Promise.all(calls.slice(0, 10))).toEqual(texts.slice(0, 10).map(digest));
   });
@@ -270,7 +270,7 @@ describe("memory", () => {
     const supervisor = await start({ policy: { maxWorkerBytes: 300 * 1024 * 1024 } });
     const texts = Array.from({ length: 6 }, (_, i) => `fault:leak ${i}`);
     expect(await Promise.all(texts.map((text) => ask(supervisor, text)))).toEqual(texts.map(digest));
-    await expect.poll(starts, { timeout: 5_000 }).toBeGreaterThan(1);
+    await expect.poll(starts).toBeGreaterThan(1);
     expect(supervisor.health().recentExits).toBe(0);
   });
 });
