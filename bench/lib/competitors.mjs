@@ -1,6 +1,6 @@
 // Starts those that take part: isotorch, plain PyTorch, onnxruntime-node; each in a process of its own.
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -125,6 +125,6 @@ export function withoutAttestation() {
   const own = join(root, "dist/image/attest/digests.js");
   writeFileSync(own, `export const ownDigests = async () => ${nothing};\n`);
   const theirs = join(root, "python/isotorch_worker/pictures/attest.py");
-  writeFileSync(theirs, "def attestation(*_):\n    return {}\n");
+  appendFileSync(theirs, "\n\ndef attestation(*_):\n    return {}\n");
   return root;
 }
