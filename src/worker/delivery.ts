@@ -17,11 +17,6 @@ export class Delivery {
     this.#write = write;
   }
 
-  /** Whether the caller has a part already. */
-  get hasBegun(): boolean {
-    return this.#digests.length > 0;
-  }
-
   /** The answer is made once more, from its first part. */
   restart(): void {
     this.#next = 0;
