@@ -51,7 +51,7 @@ def main(arguments: list[str], made: Callable[[], Registry] | None = None) -> in
             return _probe(options.device if options.imports else None)
         if options.command == "make":
             return _make(options.seed, options.out, options.threads)
-        return _serve(getattr(options, "ahead", False), made)
+        return _serve(getattr(options, "background_import", False), made)
     except WorkerError as error:
         hint = f" ({error.hint})" if error.hint else ""
         print(f"isotorch_worker: {error.message}{hint}", file=sys.stderr)
@@ -72,7 +72,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     serve = commands.add_parser(
         "serve", help="serve the controller that writes the start-up line to stdin (default)"
     )
-    serve.add_argument("--ahead", action="store_true", help="import PyTorch at once: a load will come")
+    serve.add_argument("--background-import", action="store_true", help="import PyTorch at once")
     make = commands.add_parser("make", help="make an untrained checkpoint")
     make.add_argument("--seed", type=int, required=True)
     make.add_argument("--out", type=Path, required=True)
@@ -86,7 +86,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def _serve(is_ahead: bool, made: Callable[[], Registry] | None) -> int:
+def _serve(imports_beside: bool, made: Callable[[], Registry] | None) -> int:
     lifetime.keep_stdout_away()
     lifetime.report_crashes()
     lifetime.die_with_parent()
@@ -98,7 +98,7 @@ def _serve(is_ahead: bool, made: Callable[[], Registry] | None) -> int:
     from isotorch_worker.tasks.registry import registry
 
     can = (made or registry)()
-    imports = BackgroundImport(can.imports) if is_ahead else None
+    imports = BackgroundImport(can.imports) if imports_beside else None
     return serve(parse_startup(_read_line()), can, imports)
 
 

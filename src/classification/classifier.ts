@@ -189,7 +189,7 @@ class BackendClassifier extends PictureByPicture implements Classifier {
     this.#leavePictures = leavePictures;
   }
 
-  protected override get ahead(): number {
+  protected override get prefetch(): number {
     return this.#worker.pool.prefetch;
   }
 

@@ -27,7 +27,7 @@ export abstract class PictureByPicture {
   }
 
   /** Pictures of a list that are open at a time: enough to keep the decoders and the network busy. */
-  protected get ahead(): number {
+  protected get prefetch(): number {
     return 4;
   }
 
@@ -111,7 +111,7 @@ export abstract class PictureByPicture {
     try {
       for (;;) {
         const isAborted = signal?.aborted === true;
-        if (!isEnded && !isAborted && running.length < this.ahead) taking ??= take();
+        if (!isEnded && !isAborted && running.length < this.prefetch) taking ??= take();
         const [oldest] = running;
         const next = isAborted ? [oldest] : [taking, oldest, aborted];
         if (oldest === undefined && (isAborted || taking === undefined)) break;

@@ -69,7 +69,7 @@ async function startIn(
     signal,
     start: ({ generation, signal: ended, onProgress: onStep, onExit }) =>
       startWorker({
-        command: commandFor(environment, "--ahead"),
+        command: commandFor(environment, "--background-import"),
         generation,
         signal: ended,
         onExit,

@@ -21,7 +21,9 @@ async function notingPython(machine: TestMachine, is?: string): Promise<string> 
 
 function runs(python: string): string[] {
   const notes = readFileSync(`${python}.runs`, "utf8").trim().split("\n");
-  return notes.filter(Boolean).map((line) => line.replace(" --ahead", "").split(" ").at(-1) ?? "");
+  return notes
+    .filter(Boolean)
+    .map((line) => line.replace(" --background-import", "").split(" ").at(-1) ?? "");
 }
 
 describe.skipIf(process.platform === "win32")("an interpreter that was asked before", () => {
