@@ -1,7 +1,8 @@
 // Takes each watchdog, fence and limit out, one at a time, in a scratch copy of the tree, and runs the tests that should notice.
 //
-//   node scripts/mutants.mjs [--only TEXT] [--markdown]
+//   node scripts/mutants.mjs [--only TEXT] [--part K/N] [--markdown]
 //
+// Each part takes every N-th of them: several run side by side.
 // Red: some test failed, as it must. Green: nobody noticed, a test is missing. Exits with 1 when any is green.
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -27,10 +28,16 @@ const COPIED = [
 ];
 
 const { values } = parseArgs({
-  options: { only: { type: "string", default: "" }, markdown: { type: "boolean", default: false } },
+  options: {
+    only: { type: "string", default: "" },
+    part: { type: "string", default: "1/1" },
+    markdown: { type: "boolean", default: false },
+  },
 });
-const chosen = MUTATIONS.filter(({ name }) => name.includes(values.only));
-if (chosen.length === 0) throw new Error(`No mutation has ${JSON.stringify(values.only)} in its name.`);
+const [part, parts] = values.part.split("/").map(Number);
+const chosen = MUTATIONS.filter(({ name }, at) => name.includes(values.only) && at % parts === part - 1);
+if (chosen.length === 0)
+  throw new Error(`No mutation has ${JSON.stringify(values.only)} in its name, in part ${values.part}.`);
 const root = fileURLToPath(new URL("..", import.meta.url));
 const copy = mkdtempSync(join(tmpdir(), "mutants-"));
 let green = 0;
