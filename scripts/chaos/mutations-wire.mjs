@@ -47,7 +47,7 @@ export const wire = [
   vitest(
     "socket directory removal",
     CHANNEL,
-    `if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true });`,
+    `if (this.#directory !== undefined) remove(this.#directory);`,
     "",
     SESSION_TEST,
   ),
