@@ -375,6 +375,12 @@ def test_a_lie_is_refused_in_a_moment_and_takes_no_memory(lie):
     assert peak < 100 * 2**20
 
 
+@pytest.mark.parametrize("what", ["an offset", "a size", "a stride"])
+def test_a_tensor_beyond_its_storage_is_refused_before_any_memory_is_looked_at(what):
+    with pytest.raises(CheckpointCorrupt):
+        read_contents(memoryview(LIES[f"{what} beyond the end"]()), checksums=False)
+
+
 def test_without_its_lie_such_an_archive_is_read():
     values = struct.pack("<4f", 1, 2, 3, 4)
     found = read(packed(program(tensor(offset=1, size=numbers(2, 2), stride=numbers(1, 1))), values))
