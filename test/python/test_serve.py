@@ -136,7 +136,7 @@ def test_sigterm_ends_the_worker_and_sigint_does_not(start):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the parent-death signal is Linux's")
 def test_a_worker_that_holds_the_gil_dies_with_its_parent():
-    # The parent starts a process that sleeps in C without letting go of the GIL. Nothing but the signal ends it.
+    # The parent starts a process that sleeps in C without letting go of the GIL. Only the signal can end it.
     child = (
         f"import sys; sys.path.insert(0, {str(MAIN.parent.parent)!r})\n"
         "import ctypes\n"
