@@ -34,8 +34,8 @@ const { values } = parseArgs({
     markdown: { type: "boolean", default: false },
   },
 });
-const [part, parts] = values.part.split("/").map(Number);
-const chosen = MUTATIONS.filter(({ name }, at) => name.includes(values.only) && at % parts === part - 1);
+const [share, shares] = values.part.split("/").map(Number);
+const chosen = MUTATIONS.filter(({ name }, at) => name.includes(values.only) && at % shares === share - 1);
 if (chosen.length === 0)
   throw new Error(`No mutation has ${JSON.stringify(values.only)} in its name, in part ${values.part}.`);
 const root = fileURLToPath(new URL("..", import.meta.url));
