@@ -11,6 +11,7 @@ import type { ImageInput } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
 import type { Logger, ResolvedClassifyOptions, TransformsName } from "./options.ts";
 import { specOf } from "../checkpoints/table.ts";
+import { lastOf, written } from "../base/async/written.ts";
 import { outgoing } from "../worker/outgoing.ts";
 import type { Session } from "../worker/session.ts";
 import { startDecoder } from "../worker/start.ts";
@@ -196,7 +197,7 @@ async function digestsOf(
 }
 
 /** The answer of a task that has one part. */
-async function answerOf<N extends TaskName>(
+function answerOf<N extends TaskName>(
   session: Session,
   task: N,
   input: InputOf<N>,
@@ -204,10 +205,6 @@ async function answerOf<N extends TaskName>(
   deadlineMs: number | null = null,
 ): Promise<PartOf<N>> {
   const { contentOf, partOf } = TASKS[task];
-  const parts: PartOf<N>[] = [];
   const request = outgoing(task, contentOf(input), deadlineMs, 0);
-  await session.request(request, id, (reply) => parts.push(partOf(reply)));
-  const [part] = parts;
-  if (part === undefined) throw new Error("an answer without parts");
-  return part;
+  return lastOf(written((write) => session.request(request, id, (reply) => write(partOf(reply)))));
 }

@@ -1,4 +1,5 @@
 /** A worker's process and the channel to it, joined: the process learns of the channel by its first line of stdin. */
+import { withResolvers } from "../base/async/resolvers.ts";
 import { Channel } from "./channel.ts";
 import { WorkerProcess } from "./process.ts";
 import type { WorkerCommand } from "./process.ts";
@@ -17,15 +18,14 @@ export interface WorkerStart extends SessionOptions {
  * @throws IsotorchError as `Session.start`. Nothing is left behind.
  */
 export async function startWorker({ command, generation, ...options }: WorkerStart): Promise<Session> {
-  let invite: (line: string) => void = () => undefined;
   // Python starts while the socket is opened; it learns of it as soon as there is one.
-  const startLine = new Promise<string>((resolve) => (invite = resolve));
-  const process = new WorkerProcess({ ...command, startLine });
+  const invitation = withResolvers<string>();
+  const process = new WorkerProcess({ ...command, startLine: invitation.promise });
   const channel = await Channel.open(generation).catch(async (error: unknown) => {
     process.kill();
     await process.exited;
     throw error;
   });
-  invite(JSON.stringify(channel.invitation));
+  invitation.resolve(JSON.stringify(channel.invitation));
   return Session.start(process, channel, options);
 }

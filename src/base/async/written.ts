@@ -33,8 +33,7 @@ export async function* written<T>(
   );
   try {
     for (;;) {
-      const [item] = items.splice(0, 1);
-      if (item !== undefined) yield item;
+      if (items.length > 0) yield items.shift() as T;
       else if (outcome === undefined) await new Promise<void>((resolve) => (wake = resolve));
       else if ("failure" in outcome) throw outcome.failure;
       else return;

@@ -18,6 +18,14 @@ test("what is written is read, in its order, before and after it is waited for",
   expect(await all(items)).toEqual([1, 2, 3]);
 });
 
+test("an item may be undefined", async () => {
+  const items = written<undefined>((write) => {
+    write(undefined);
+    return Promise.resolve();
+  });
+  expect(await all(items)).toEqual([undefined]);
+});
+
 test("it begins when the first item is asked for", async () => {
   let begun = false;
   const items = written<number>((write) => {
