@@ -50,7 +50,7 @@ def main(arguments: list[str], made: Callable[[], Registry] | None = None) -> in
         if options.command == "probe":
             return _probe(options.device if options.imports else None)
         if options.command == "make":
-            return _make(options.seed, options.out, options.threads)
+            return _make(options.seed, options.model, options.out, options.threads)
         return _serve(getattr(options, "background_import", False), made)
     except WorkerError as error:
         hint = f" ({error.hint})" if error.hint else ""
@@ -75,6 +75,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     serve.add_argument("--background-import", action="store_true", help="import PyTorch at once")
     make = commands.add_parser("make", help="make an untrained checkpoint")
     make.add_argument("--seed", type=int, required=True)
+    make.add_argument("--model", default="resnet101")
     make.add_argument("--out", type=Path, required=True)
     make.add_argument("--threads", type=int, default=0)
     probe = commands.add_parser("probe", help="print what this interpreter has, as JSON")
@@ -124,13 +125,13 @@ def _read_line() -> bytearray:
     return line
 
 
-def _make(seed: int, out: Path, threads: int) -> int:
-    from isotorch_worker.checkpoints.untrained import make_untrained
+def _make(seed: int, model: str, out: Path, threads: int) -> int:
     from isotorch_worker.runtime.threads import set_threads
+    from isotorch_worker.tasks.image_classification.untrained import make_untrained
 
     set_threads(threads)
-    sha256 = make_untrained(out, seed)
-    print(json.dumps({"path": str(out), "sha256": sha256, "seed": seed}))
+    sha256 = make_untrained(out, seed, model)
+    print(json.dumps({"path": str(out), "sha256": sha256, "seed": seed, "model": model}))
     return 0
 
 

@@ -6,7 +6,8 @@ export type Dtype = "<f4" | "<i8" | "|u1";
 
 export type Task = "image-classification";
 export type Handoff = "tensor" | "pixels" | "encoded";
-export type Include = "logits" | "probabilities";
+export type Include = "logits" | "probabilities" | "embedding";
+export type Activation = "softmax" | "sigmoid";
 export type Exif = "ignore" | "apply";
 export type Icc = "ignore" | "to-srgb";
 export type Mode = "convert-rgb" | "strict";
@@ -33,12 +34,13 @@ export interface FieldsByType {
   };
   load: {
     readonly task: Task;
-    readonly model: string;
+    readonly model: string | null;
     readonly checkpoint: string;
+    readonly checkpointKey: string | null;
     readonly sha256: string | null;
-    readonly trust: boolean;
     readonly seed: number | null;
-    readonly transforms: string;
+    readonly transforms: string | null;
+    readonly spec: WireSpec | null;
     readonly device: string;
     readonly precision: Precision;
     readonly threads: number;
@@ -56,7 +58,13 @@ export interface FieldsByType {
     readonly threads: number;
     readonly threadsReason: string;
     readonly precision: Precision;
+    readonly model: string;
+    readonly classes: number;
+    readonly embedding: number;
     readonly sha256: string;
+    readonly checkpointKey: string;
+    readonly prefix: string;
+    readonly transforms: string | null;
     readonly spec: WireSpec;
     readonly maxBatch: number;
     readonly warmupMs: number;
@@ -64,6 +72,7 @@ export interface FieldsByType {
   classify: {
     readonly handoff: Handoff;
     readonly topK: number;
+    readonly activation: Activation;
     readonly include: readonly Include[];
     readonly maxPixels: number;
     readonly deadlineMs: number | null;

@@ -48,8 +48,8 @@ export async function deploy(
   const load = {
     model: options.model,
     checkpoint: checkpoint.path,
+    checkpointKey: options.checkpointKey ?? null,
     sha256: checkpoint.sha256,
-    trust: checkpoint.trust,
     seed: checkpoint.seed,
     transforms: checkpoint.transforms,
     device: options.device,

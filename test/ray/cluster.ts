@@ -49,10 +49,11 @@ const SETTINGS = {
   load: {
     model: "resnet101",
     checkpoint: join(CACHE_DIR, "resnet101-untrained-0.pth"),
+    checkpointKey: null,
     sha256: null,
-    trust: false,
     seed: 0,
     transforms: "IMAGENET1K_V1",
+    spec: null,
     device: "cpu",
     precision: "exact",
     threads: 2,

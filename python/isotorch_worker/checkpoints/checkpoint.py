@@ -29,7 +29,7 @@ _CHUNK = 16 * 1024 * 1024
 class CheckpointReader:
     """Reads, hashes and parses one file on its own thread, so that importing torch can go on meanwhile."""
 
-    def __init__(self, path: Path, sha256: str | None, trust: bool) -> None:
+    def __init__(self, path: Path, sha256: str | None, trust: bool = True) -> None:
         self.fraction = 0.0
         self._outcome: tuple[Contents, str] | BaseException | None = None
         self._arguments = (path, sha256, trust)

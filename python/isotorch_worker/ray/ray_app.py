@@ -198,7 +198,7 @@ class Network:
         self._answered = time.monotonic()
         return results
 
-    def _finished(self, running: Running[infer.Ranking], counts: bool) -> list[dict[str, Any] | WorkerError]:
+    def _finished(self, running: Running[infer.Output], counts: bool) -> list[dict[str, Any] | WorkerError]:
         import torch
 
         try:
@@ -213,15 +213,15 @@ class Network:
         answers: list[dict[str, Any] | WorkerError] = []
         for row in range(running.count):
             one = slice(row, row + 1)
-            if not bool(torch.isfinite(computed.logits[one]).all()):
+            output = infer.Output(*(tensor[one] for tensor in computed.output))
+            if not bool(torch.isfinite(output.logits).all()):
                 answers.append(NonFiniteOutput("the logits are not finite"))
                 continue
-            ranking = computed.ranking.part(one, 0)
             answers.append(
                 {
-                    "logits": computed.logits[one].numpy().tobytes(),
-                    "probabilities": ranking.probabilities.numpy().tobytes(),
-                    "indices": ranking.indices.to(torch.int32).numpy().tobytes(),
+                    "logits": output.logits.numpy().tobytes(),
+                    "probabilities": output.softmax.numpy().tobytes(),
+                    "indices": output.indices.to(torch.int32).numpy().tobytes(),
                     "labels": self._labels,
                 }
             )

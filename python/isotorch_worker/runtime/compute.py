@@ -25,24 +25,23 @@ _PAUSE = 32
 _LONGER = 4
 
 Log = Callable[[str, str], None]
-# What is made of logits [k,n] on their device: a NamedTuple of tensors [k,…], in the order of the logits.
-Ranked = TypeVar("Ranked", bound="tuple[Tensor, ...]")
+# What is made of a pass [k,n] on its device: a NamedTuple of tensors [k,…], in the order of the pictures.
+Made = TypeVar("Made", bound="tuple[Tensor, ...]")
 
 
 @dataclass(frozen=True)
-class Computed(Generic[Ranked]):
-    """What came out for k pictures, on the CPU: logits float32 [k,n], their ranking, milliseconds."""
+class Computed(Generic[Made]):
+    """What came out for k pictures, on the CPU, and milliseconds."""
 
-    logits: Tensor
-    ranking: Ranked
+    output: Made
     forward: float
     rank: float
 
 
-class Running(Generic[Ranked]):
+class Running(Generic[Made]):
     """``count`` pictures that are being computed together, or that could not be."""
 
-    def __init__(self, count: int, started: float, finish: Callable[[], Computed[Ranked]]) -> None:
+    def __init__(self, count: int, started: float, finish: Callable[[], Computed[Made]]) -> None:
         self.count = count
         self.started = started
         """time.monotonic() before anything was done for them."""
@@ -50,8 +49,8 @@ class Running(Generic[Ranked]):
         """Waits; raises what torch raised, or OutOfMemory where one picture alone did not fit."""
 
 
-class Computer(Generic[Ranked]):
-    """The network on its device, with what was learnt about batches; ``rank`` makes of logits what is wanted.
+class Computer(Generic[Made]):
+    """The network on its device, with what was learnt about batches; ``make`` makes of a pass what is wanted.
 
     ``exact`` says that each picture must keep the bits that it has alone. ``together`` computes a batch where
     the network itself is not the best way to. With either, a size is computed together only after a trial on
@@ -61,7 +60,7 @@ class Computer(Generic[Ranked]):
     def __init__(
         self,
         network: nn.Module,
-        rank: Callable[[Tensor], Ranked],
+        make: Callable[[Tensor], Made],
         transfer: Transfer,
         most: int,
         exact: bool,
@@ -69,7 +68,7 @@ class Computer(Generic[Ranked]):
         together: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.network = network
-        self._rank = rank
+        self._make = make
         self._together = together or network
         self._tries = exact or together is not None
         self.transfer = transfer
@@ -102,7 +101,7 @@ class Computer(Generic[Ranked]):
             return
         self._log("info", f"{packed} of {of} convolutions are packed, with the same bits as before")
 
-    def run(self, rows: list[Tensor]) -> Iterator[Running[Ranked]]:
+    def run(self, rows: list[Tensor]) -> Iterator[Running[Made]]:
         """Start ``rows`` (each [1,…], of one shape and dtype) in their order, as many together as pays.
 
         Yields as each part is started; together the parts have all rows, each exactly once.
@@ -144,7 +143,7 @@ class Computer(Generic[Ranked]):
                 del self._left_out[key]
         return left > 0
 
-    def _start(self, rows: list[Tensor]) -> Callable[[], Computed[Ranked]]:
+    def _start(self, rows: list[Tensor]) -> Callable[[], Computed[Made]]:
         began = time.perf_counter()
         with torch.inference_mode():
             batch = self.transfer.to_device(rows)
@@ -156,9 +155,9 @@ class Computer(Generic[Ranked]):
             else:
                 logits = self._together(batch)
             computed = self.transfer.queue.mark()
-            ranked = self._rank(logits)
-            fetch = self.transfer.to_host([logits, *ranked])
-        made = cast("Callable[..., Ranked]", type(ranked))
+            output = self._make(logits)
+            fetch = self.transfer.to_host(list(output))
+        made = cast("Callable[..., Made]", type(output))
         return lambda: _finish(began, computed, fetch, made)
 
     def _trial(self, batch: Tensor, key: tuple[int, ...]) -> Tensor:
@@ -213,14 +212,14 @@ class Computer(Generic[Ranked]):
 
 def prepare(
     network: nn.Module,
-    rank: Callable[[Tensor], Ranked],
+    make: Callable[[Tensor], Made],
     device: torch.device,
     spec: Mapping[str, Any],
     precision: str,
     wanted: int,
     threads: int,
     log: Log,
-) -> Computer[Ranked]:
+) -> Computer[Made]:
     """A computer with the batch size that suits the device, at most ``wanted`` where that is not 0.
 
     On a CPU with several ``threads`` pictures go side by side instead of in one batch.
@@ -228,18 +227,18 @@ def prepare(
     most = largest_batch(device, spec["crop"])
     most = min(most, wanted) if wanted else most
     lanes = Lanes(network, threads, most) if device.type == "cpu" and threads > 1 and most > 1 else None
-    return Computer(network, rank, Transfer(device, spec), most, precision == "exact", log, lanes)
+    return Computer(network, make, Transfer(device, spec), most, precision == "exact", log, lanes)
 
 
 def _finish(
     began: float,
     computed: Callable[[], float],
     fetch: Callable[[], tuple[list[Tensor], float]],
-    made: Callable[..., Ranked],
-) -> Computed[Ranked]:
+    made: Callable[..., Made],
+) -> Computed[Made]:
     then = computed()
-    (logits, *ranking), ranked = fetch()
-    return Computed(logits, made(*ranking), (then - began) * 1000, (ranked - then) * 1000)
+    output, ranked = fetch()
+    return Computed(made(*output), (then - began) * 1000, (ranked - then) * 1000)
 
 
 def _raiser(error: Exception) -> Callable[[], Any]:

@@ -20,6 +20,7 @@ class PackedConv(nn.Module):
         padding: Any = conv.padding
         self._sizes = (list(padding), list(conv.stride), list(conv.dilation), conv.groups)
         self._shape = shape
+        self._bias = None if conv.bias is None else conv.bias.detach()
         # An attribute, not a buffer: state dicts and `to` know nothing of this layout.
         self._packed: Tensor = torch._C._nn.mkldnn_reorder_conv2d_weight(  # pyright: ignore
             conv.weight.detach().to_mkldnn(), *self._sizes
@@ -29,9 +30,9 @@ class PackedConv(nn.Module):
         padding, stride, dilation, groups = self._sizes
         if batch.shape[1:] != self._shape:
             return nn.functional.conv2d(
-                batch, self._packed.to_dense(), None, stride, padding, dilation, groups
+                batch, self._packed.to_dense(), self._bias, stride, padding, dilation, groups
             )
-        return torch.mkldnn_convolution(batch, self._packed, None, padding, stride, dilation, groups)
+        return torch.mkldnn_convolution(batch, self._packed, self._bias, padding, stride, dilation, groups)
 
     def holds(self, weight: Tensor) -> bool:
         """Whether ``weight`` can be had back from it, bit for bit."""
@@ -74,7 +75,7 @@ def pack(network: nn.Module, crop: int) -> tuple[int, int]:
 
 
 def _attempt(conv: nn.Conv2d, given: Tensor, output: Tensor) -> PackedConv | None:
-    plain = conv.bias is None and conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
+    plain = conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
     if not plain or given.device.type != "cpu" or given.dtype != torch.float32:
         return None
     try:

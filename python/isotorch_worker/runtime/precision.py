@@ -35,10 +35,12 @@ def apply_precision(
         return network.to(device)
     if precision == "fp16" and device.type == "cpu":
         raise InvalidOption("precision: fp16 needs a GPU", "use 'fused' on the CPU")
-    folded = _fold(copy.deepcopy(network))
-    _check_fits(folded, "float32 with BatchNorm folded")
+    noise = torch.randn(1, 3, crop, crop, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        wanted = network(noise)
+    folded = _folded(network, noise, wanted, tell)
     if precision == "fused":
-        faster = _fuse(folded, crop, tell) if device.type == "cpu" else folded.to(device)
+        faster = _fuse(folded, noise, wanted, tell) if device.type == "cpu" else folded.to(device)
     else:
         dtype = torch.bfloat16 if precision == "bf16" else torch.float16
         faster = _Lowered(folded, dtype, device)
@@ -71,28 +73,44 @@ class _Lowered(nn.Module):
         return self.network(batch.to(self.dtype, memory_format=self.layout)).float()
 
 
-def _fuse(folded: nn.Module, crop: int, tell: Log) -> nn.Module:
+def _folded(network: nn.Module, noise: Tensor, wanted: Tensor, tell: Log) -> nn.Module:
+    """A copy with each BatchNorm folded into its convolution, where that still gives what is ``wanted``."""
+    folded = _fold(copy.deepcopy(network))
+    _check_fits(folded, "float32 with BatchNorm folded")
+    with torch.no_grad():
+        difference = _difference(folded(noise), wanted)
+    if difference <= _CLOSE:
+        return folded
+    tell("warning", f"no BatchNorm is folded: the logits of noise were off by {difference} of the largest")
+    return copy.deepcopy(network)
+
+
+def _fuse(folded: nn.Module, noise: Tensor, wanted: Tensor, tell: Log) -> nn.Module:
     """Convolution, addition and ReLU in one oneDNN call each, by TorchScript's own passes.
 
     Method: trace, freeze, ``torch.jit.optimize_for_inference``. Where that fails or computes something else
-    the folded network is returned, which is fused less, and ``tell`` hears why.
+    than the original network, which gave ``wanted``, the folded network is returned, which is fused less, and
+    ``tell`` hears why.
     """
-    noise = torch.randn(1, 3, crop, crop, generator=torch.Generator().manual_seed(0))
     try:
         with torch.no_grad(), warnings.catch_warnings():
             # Newer versions call TorchScript deprecated; it is what has these passes without a compiler.
             warnings.simplefilter("ignore")
             traced = torch.jit.freeze(torch.jit.trace(folded, noise, check_trace=False))
             fused: nn.Module = torch.jit.optimize_for_inference(traced)
-            wanted = folded(noise)
-            difference = float((fused(noise) - wanted).abs().max())
-            if not difference <= _CLOSE * float(wanted.abs().max()):
+            difference = _difference(fused(noise), wanted)
+            if not difference <= _CLOSE:
                 raise RuntimeError(f"the logits of noise are off by {difference}")
             return fused
     except Exception as error:
         # Optimisers fail in ways of their own; whatever it was, the folded network computes the same.
         tell("warning", f"fused: only BatchNorm is folded, TorchScript failed: {str(error).splitlines()[:1]}")
         return folded
+
+
+def _difference(made: Tensor, wanted: Tensor) -> float:
+    """The largest difference, as a part of the largest value."""
+    return float((made - wanted).abs().max()) / float(wanted.abs().max())
 
 
 def _check_fits(network: nn.Module, kind: str) -> None:
@@ -115,7 +133,7 @@ def _cpu_flags() -> set[str] | None:
 
 
 def _fold(module: nn.Module) -> nn.Module:
-    """Fold in place. In torchvision's ResNet a BatchNorm follows its convolution among its siblings."""
+    """Fold in place each BatchNorm that follows its convolution among its siblings, as torchvision's do."""
     previous: tuple[str, nn.Module] | None = None
     for name, child in list(module.named_children()):
         if isinstance(child, nn.BatchNorm2d) and previous is not None and isinstance(previous[1], nn.Conv2d):

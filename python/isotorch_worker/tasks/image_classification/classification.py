@@ -15,7 +15,7 @@ from isotorch_worker.tasks.image_classification.session import Session
 
 if TYPE_CHECKING:
     from isotorch_worker.runtime.compute import Running
-    from isotorch_worker.tasks.image_classification.infer import Ranking
+    from isotorch_worker.tasks.image_classification.infer import Output
     from isotorch_worker.tasks.image_classification.job import Job, Row
 
 
@@ -56,7 +56,7 @@ class ImageClassification(Task):
 
 
 def _collected(
-    running: Running[Ranking], rows: Sequence[Row], session: Session
+    running: Running[Output], rows: Sequence[Row], session: Session
 ) -> Iterator[tuple[Request, Outcome]]:
     computed = running.finish()
     for number, row in enumerate(rows):

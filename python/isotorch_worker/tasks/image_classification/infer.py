@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,23 +12,31 @@ from torch import Tensor, nn
 from isotorch_worker.protocol.errors import BadTensor, NonFiniteOutput
 
 
+class Output(NamedTuple):
+    """What a pass gave for N pictures, on the device where it was made.
+
+    ``logits`` float32 [N,C]; ``embedding`` float32 [N,D]; ``indices`` int64 [N,C], the classes best first;
+    ``softmax`` and ``sigmoid`` of the logits, float32 [N,C] in 0..1, in class order.
+    """
+
+    logits: Tensor
+    embedding: Tensor
+    indices: Tensor
+    softmax: Tensor
+    sigmoid: Tensor
+
+
 class Ranking(NamedTuple):
-    """The classes of N pictures, best first.
+    """The best k classes of N pictures.
 
     ``indices`` int64 [N,k]; ``scores`` float32 [N,k] in 0..1; ``percentages`` float32 [N,k] in 0..100;
-    ``probabilities`` float32 [N,1000] in 0..1, in class order.
+    ``probabilities`` float32 [N,C] in 0..1, in class order.
     """
 
     indices: Tensor
     scores: Tensor
     percentages: Tensor
     probabilities: Tensor
-
-    def part(self, rows: slice, top_k: int) -> Ranking:
-        """The ``top_k`` best classes (0 = all) of some of the pictures."""
-        best = slice(top_k or None)
-        indices, scores, percentages = (self[n][rows, best].contiguous() for n in range(3))
-        return Ranking(indices, scores, percentages, self.probabilities[rows])
 
 
 def tensor_from_floats(data: bytearray, shape: tuple[int, ...]) -> Tensor:
@@ -50,7 +59,7 @@ def tensor_from_floats(data: bytearray, shape: tuple[int, ...]) -> Tensor:
 
 
 def forward(network: nn.Module, batch: Tensor, device: torch.device) -> Tensor:
-    """Logits, float32 [N,1000] on ``device``, of a batch [N,3,H,W].
+    """Logits, float32 [N,C] on ``device``, of a batch [N,3,H,W].
 
     Raises NonFiniteOutput, or whatever torch raises.
     """
@@ -61,7 +70,7 @@ def forward(network: nn.Module, batch: Tensor, device: torch.device) -> Tensor:
 
 
 def check_finite(logits: Tensor) -> None:
-    """Raises NonFiniteOutput naming the first picture whose logits, [N,1000], hold NaN or an infinity."""
+    """Raises NonFiniteOutput naming the first picture whose logits, [N,C], hold NaN or an infinity."""
     finite = torch.isfinite(logits)
     if bool(finite.all()):
         return
@@ -69,16 +78,35 @@ def check_finite(logits: Tensor) -> None:
     raise NonFiniteOutput(f"the logits of picture {first + 1} of {len(logits)} are not finite")
 
 
-def order(logits: Tensor) -> Ranking:
-    """All classes of logits [N,1000] ranked, on the device where the logits are.
+def output(classes: int) -> Callable[[Tensor], Output]:
+    """What makes an ``Output`` of logits and embedding in one, [N,C+D], with C ``classes``.
 
-    Method: the tutorial's lines, ``softmax(out, dim=1) * 100`` and ``torch.sort(out, descending=True)``, so
-    that bits and the order of ties are its own.
+    Method: the tutorial's lines, ``softmax(out, dim=1)`` and ``torch.sort(out, descending=True)``, so that
+    bits and the order of ties are its own.
     """
-    with torch.inference_mode():
-        probabilities = torch.nn.functional.softmax(logits, dim=1)
-        percentages = probabilities * 100
-        _, indices = torch.sort(logits, descending=True)
-        return Ranking(
-            indices, probabilities.gather(1, indices), percentages.gather(1, indices), probabilities
-        )
+
+    def of(both: Tensor) -> Output:
+        with torch.inference_mode():
+            logits = both[:, :classes].contiguous()
+            _, indices = torch.sort(logits, descending=True)
+            return Output(
+                logits,
+                both[:, classes:].contiguous(),
+                indices,
+                torch.nn.functional.softmax(logits, dim=1),
+                torch.sigmoid(logits),
+            )
+
+    return of
+
+
+def ranking(output: Output, activation: str, top_k: int) -> Ranking:
+    """The ``top_k`` best classes (0 = all) by ``activation``, of an output on the CPU.
+
+    Either keeps the order of the logits. Percentages are the tutorial's ``softmax(out, dim=1) * 100``.
+    """
+    probabilities = output.softmax if activation == "softmax" else output.sigmoid
+    indices = output.indices[:, : top_k or None].contiguous()
+    return Ranking(
+        indices, probabilities.gather(1, indices), (probabilities * 100).gather(1, indices), probabilities
+    )

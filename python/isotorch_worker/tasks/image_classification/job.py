@@ -19,7 +19,7 @@ from isotorch_worker.protocol.wire import Descriptor, Frames, Message, Payload
 from isotorch_worker.runtime.compute import Computed, Running
 from isotorch_worker.task import Outcome, Result
 from isotorch_worker.tasks.image_classification import infer
-from isotorch_worker.tasks.image_classification.infer import Ranking
+from isotorch_worker.tasks.image_classification.infer import Output
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Job:
         decoded = request.preparing.future.result() if isinstance(request.preparing, Decoding) else None
         pictures = _pictures(request.message) if decoded is None else _picture(decoded, spec)
         self.rows = [Row(self, picture) for picture in pictures.split(1)]
-        self._parts: list[tuple[Computed[Ranking], int]] = []
+        self._parts: list[tuple[Computed[Output], int]] = []
         self._batch = 0
         self._timings = {
             "queue": 0.0,
@@ -54,7 +54,7 @@ class Job:
             "rank": 0.0,
         }
 
-    def add(self, computed: Computed[Ranking], row: int, running: Running[Ranking]) -> bool:
+    def add(self, computed: Computed[Output], row: int, running: Running[Output]) -> bool:
         """Take row number ``row`` of what was computed; whether the answer is complete."""
         timings = self._timings
         if not self._parts:
@@ -75,18 +75,18 @@ class Job:
 
     def _result(self) -> Result:
         fields = self.request.message.fields
-        logits = _joined([computed.logits[row : row + 1] for computed, row in self._parts])
-        infer.check_finite(logits)
-        parts = [computed.ranking.part(slice(row, row + 1), fields["topK"]) for computed, row in self._parts]
-        ranking = Ranking(*(_joined(list(tensors)) for tensors in zip(*parts)))
-        tensors = ranking._asdict()
+        rows = [[tensor[row : row + 1] for tensor in computed.output] for computed, row in self._parts]
+        output = Output(*(_joined(list(tensors)) for tensors in zip(*rows)))
+        infer.check_finite(output.logits)
+        ranking = infer.ranking(output, fields["activation"], fields["topK"])
+        tensors = {**output._asdict(), **ranking._asdict()}
         wanted = [
             "indices",
             "scores",
             "percentages",
             *(name for name in INCLUDES if name in fields["include"]),
         ]
-        frames: Frames = {name: _frame(name, {**tensors, "logits": logits}[name]) for name in wanted}
+        frames: Frames = {name: _frame(name, tensors[name]) for name in wanted}
         return Result(self._timings, frames, self._batch)
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
 from isotorch_worker.background import BackgroundImport
+from isotorch_worker.base.told import brief
 from isotorch_worker.channel import Channel
 from isotorch_worker.checkpoints.checkpoint import CheckpointReader, made_digest
+from isotorch_worker.checkpoints.networks import Fit
+from isotorch_worker.protocol.errors import InvalidOption
 from isotorch_worker.protocol.wire import Message, byte_frame
 from isotorch_worker.runtime.load import Loading
 from isotorch_worker.tasks.image_classification.session import Session
@@ -26,9 +30,12 @@ IMPORTS = (
     "runtime.precision",
     "environment.probe",
     "runtime.threads",
-    "checkpoints.untrained",
+    "tasks.image_classification.embedding",
+    "tasks.image_classification.network",
+    "tasks.image_classification.untrained",
 )
 _SMALL = 32
+IMAGENET = 1000
 
 
 def load(
@@ -43,45 +50,62 @@ def load(
     seed: int | None = wanted["seed"]
     digest: str | None = wanted["sha256"] or (None if seed is None else made_digest(path))
     is_there = seed is None or digest is not None
-    reader = CheckpointReader(path, digest, wanted["trust"] and seed is None) if is_there else None
+    reader = CheckpointReader(path, digest) if is_there else None
     if imports is not None:
         imports.finish()
-    from isotorch_worker.checkpoints import untrained
     from isotorch_worker.environment import probe
     from isotorch_worker.pictures import attest
     from isotorch_worker.runtime import compute, model, precision
     from isotorch_worker.runtime import device as devices
+    from isotorch_worker.runtime.build import builder
     from isotorch_worker.runtime.threads import set_threads
-    from isotorch_worker.tasks.image_classification import infer
+    from isotorch_worker.tasks.image_classification import infer, network, untrained
+    from isotorch_worker.tasks.image_classification.embedding import with_embedding
 
     threads, threads_reason = set_threads(wanted["threads"])
-    spec = model.transforms_spec(wanted["transforms"], wanted["model"])
+    name: str | None = wanted["model"]
+    if name is not None:
+        # Before the file is read: whether this torchvision has it, and the weights.
+        builder(name)
+    preprocessing = None if name is None else _preprocessing(wanted, name, None)
     device, device_name, device_reason = devices.select_device(wanted["device"])
     if reader is None:
         # Only after the device: making takes seconds, a wrong device is found out at once.
         loading.progress("make")
-        made = untrained.ensure_untrained(path, cast("int", seed))
-        reader = CheckpointReader(path, made, trust=False)
+        made = untrained.ensure_untrained(path, cast("int", seed), cast("str", name))
+        reader = CheckpointReader(path, made)
     beside = ThreadPoolExecutor(1, "attest")
-    attested = beside.submit(attest.attestation, spec)
-    beside.shutdown(wait=False)
+    attested = None if preprocessing is None else beside.submit(attest.attestation, preprocessing[1])
     contents, sha256 = loading.read(reader)
     loading.progress("build")
-    network = model.build(wanted["model"])
+    filled = network.fill(contents.state_dict(), name)
     loading.progress("load")
-    model.load_state(network, contents.state_dict())
     # The network has its own copy: the file's bytes go back to the system here.
     del contents
-    network = precision.apply_precision(network, wanted["precision"], device, spec["crop"], loading.tell)
+    fit = filled.fit
+    transforms, spec = _preprocessing(wanted, fit.model, fit.image_size)
+    if attested is None or (transforms, spec) != preprocessing:
+        attested = beside.submit(attest.attestation, spec)
+    beside.shutdown(wait=False)
+    _check_size(fit, spec)
+    both, embedding = with_embedding(filled.network, fit.model)
+    computing = precision.apply_precision(both, wanted["precision"], device, spec["crop"], loading.tell)
     computer = compute.prepare(
-        network, infer.order, device, spec, wanted["precision"], wanted["maxBatch"], threads, channel.log
+        computing,
+        infer.output(fit.classes),
+        device,
+        spec,
+        wanted["precision"],
+        wanted["maxBatch"],
+        threads,
+        channel.log,
     )
     channel.make_room(computer.limit.most, 3 * spec["crop"] ** 2 * 4)
     if (warning := precision.caution(wanted["precision"], device)) is not None:
         loading.tell("warning", warning)
     loading.progress("warm-up")
-    session = Session(network, device, spec, computer)
-    warmup = _warm_up(session, wanted["precision"])
+    session = Session(computing, device, spec, computer)
+    warmup = _warm_up(session, wanted["precision"] == "exact" and wanted["spec"] is None)
     fields: dict[str, Any] = {
         "versions": probe.runtime_versions(),
         "device": str(device),
@@ -90,39 +114,86 @@ def load(
         "threads": threads,
         "threadsReason": threads_reason,
         "precision": wanted["precision"],
+        "model": fit.model,
+        "classes": fit.classes,
+        "embedding": embedding,
         "sha256": sha256,
+        "checkpointKey": "",
+        "prefix": "",
+        "transforms": transforms,
         "spec": spec,
         "maxBatch": computer.limit.most,
         "warmupMs": warmup,
     }
     frames = {
-        **byte_frame("categories", _json(model.categories(wanted["transforms"], wanted["model"]))),
+        **byte_frame("categories", _json(_categories(fit))),
         **byte_frame("models", _json(model.model_names())),
         **byte_frame("attestation", json.dumps(attested.result()).encode()),
+        **byte_frame("remarks", _json(filled.remarks)),
     }
     return session, Message("ready", message.id, channel.generation, fields, frames)
 
 
-def _warm_up(session: Session, precision: str) -> float:
+def _preprocessing(
+    wanted: dict[str, Any], name: str, image_size: int | None
+) -> tuple[str | None, dict[str, Any]]:
+    """What was asked for, or that of the network's own weights: the weights' name, if any, and the spec."""
+    from isotorch_worker.runtime.model import default_transforms, transforms_spec
+
+    if wanted["spec"] is not None:
+        return None, wanted["spec"]
+    transforms = wanted["transforms"] or default_transforms(name, image_size)
+    return transforms, transforms_spec(transforms, name)
+
+
+def _categories(fit: Fit) -> list[str]:
+    """ImageNet's names for a head of its thousand classes; for any other none but numbers."""
+    from isotorch_worker.runtime.model import categories, weights_names
+
+    if fit.classes != IMAGENET:
+        return [f"class {number}" for number in range(fit.classes)]
+    return categories(weights_names(fit.model)[0], fit.model)
+
+
+def _check_size(fit: Fit, spec: dict[str, Any]) -> None:
+    """Raises InvalidOption where a network of one size of pictures would be given others."""
+    if fit.image_size is not None and spec["crop"] != fit.image_size:
+        raise InvalidOption(
+            f"transforms: this {fit.model} takes pictures of {fit.image_size} x {fit.image_size} "
+            f"pixels, and the crop is {spec['crop']}",
+            "leave `transforms` out, or give a crop of that size",
+        )
+
+
+def _warm_up(session: Session, briefly: bool) -> float:
     """Make the device compute; returns the milliseconds that it took.
 
-    On the CPU, at ``exact``, that is one convolution of the network: a whole pass takes as long as a picture
-    and makes the first picture no faster.
+    On the CPU, ``briefly``, that is one convolution of the network: a whole pass takes as long as a picture
+    and makes the first picture no faster. Raises InvalidOption where the network cannot take its pictures.
     """
     import torch
 
+    from isotorch_worker.runtime.device import is_out_of_memory
     from isotorch_worker.tasks.image_classification import infer
 
     size: int = session.spec["crop"]
     started = time.perf_counter()
-    if session.device.type == "cpu" and precision == "exact":
+    if session.device.type == "cpu" and briefly:
         first = next(module for module in session.network.modules() if isinstance(module, torch.nn.Conv2d))
         with torch.inference_mode():
             first(torch.zeros(1, 3, _SMALL, _SMALL, dtype=first.weight.dtype)).sum().item()
-    else:
+        return (time.perf_counter() - started) * 1000
+    try:
         infer.forward(session.network, torch.zeros(1, 3, size, size), session.device).cpu()
+    except RuntimeError as error:
+        if is_out_of_memory(error) or session.is_broken():
+            raise
+        raise InvalidOption(
+            f"transforms: the network does not take pictures of {size} x {size} pixels: {brief(error)}",
+            "give a larger crop; torchvision's own preprocessing always fits",
+        ) from None
     return (time.perf_counter() - started) * 1000
 
 
-def _json(names: list[str]) -> bytes:
+def _json(names: Sequence[str]) -> bytes:
     return json.dumps(names, ensure_ascii=False, separators=(",", ":")).encode("utf-8")

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import torch
 
     from isotorch_worker.runtime.compute import Computer
-    from isotorch_worker.tasks.image_classification.infer import Ranking
+    from isotorch_worker.tasks.image_classification.infer import Output
 
 # A session that was asked for so many pictures will be asked for more: it pays to prepare for them.
 IMPROVE_AFTER = 3
@@ -22,7 +22,7 @@ class Session:
         network: torch.nn.Module,
         device: torch.device,
         spec: dict[str, Any],
-        computer: Computer[Ranking],
+        computer: Computer[Output],
     ) -> None:
         self.network = network
         self.device = device
