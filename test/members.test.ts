@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { createClassifier } from "../src/classification/classifier.ts";
 import type { Classifier } from "../src/classification/classifier.ts";
+import type { IsotorchError } from "../src/base/errors.ts";
 import { createFakeClassifier, recordCassette } from "../src/testing.ts";
 import { UNTRAINED } from "./checkpoint.ts";
 import { TRITON, fakeServer, remote } from "./remote/fake.ts";
@@ -38,6 +39,14 @@ const MEMBERS: Readonly<Record<keyof Classifier, Case>> = {
   models: [(classifier) => classifier.models(), expect.arrayContaining(["resnet101"])],
   on: [(classifier) => classifier.on("state", () => undefined)(), true],
   preprocess: [async (classifier) => (await classifier.preprocess(IMAGE)).shape, [1, 3, 224, 224]],
+  embed: [
+    (classifier) =>
+      classifier.embed(IMAGE).then(
+        ({ shape }) => shape.length,
+        (error: unknown) => (error as IsotorchError).code,
+      ),
+    expect.toBeOneOf([1, "INVALID_OPTION"]),
+  ],
   classify: [async (classifier) => (await classifier.classify([IMAGE], { topK: 1 })).length, 1],
   classifySettled: [
     async (classifier) => (await classifier.classifySettled([IMAGE])).map(({ status }) => status),

@@ -7,13 +7,14 @@ import { didYouMean } from "../base/options/suggest.ts";
 import { quoted } from "../python/command.ts";
 import type { ProgressEvent } from "../base/progress.ts";
 import { download, type DownloadTiming, hashFile, HUB } from "./download.ts";
+import type { WireSpec } from "../protocol/messages.ts";
 import { type KnownCheckpoint, knownCheckpoints } from "./table.ts";
 import { ANOTHER_DIRECTORY, checkpointDirectory, surroundings } from "../python/surroundings.ts";
 
 export { specOf } from "./table.ts";
 
 /** The weights whose preprocessing a checkpoint is used with, by torchvision's names. */
-export type TransformsName = "IMAGENET1K_V1" | "IMAGENET1K_V2";
+export type TransformsName = "IMAGENET1K_V1" | "IMAGENET1K_V2" | (string & {});
 
 /** A checkpoint file as the worker is told of it. */
 export interface Checkpoint {
@@ -27,7 +28,8 @@ export interface Checkpoint {
   readonly trust: boolean;
   /** The seed of `untrained:SEED`, else `null`. */
   readonly seed: number | null;
-  readonly transforms: TransformsName;
+  /** Null where preprocessing of one's own is given, or the file says which network's it is. */
+  readonly transforms: TransformsName | null;
   /** Whether the network has learnt anything: not for `untrained:SEED`; `null` for a file of one's own, of which nobody knows. */
   readonly trained: boolean | null;
 }
@@ -45,7 +47,7 @@ export interface CheckpointOptions {
   /** Load a file of one's own without a hash. @default false */
   readonly trustCheckpoint?: boolean;
   /** @default the weights' own; `IMAGENET1K_V1` for a path or `untrained:SEED` */
-  readonly transforms?: TransformsName;
+  readonly transforms?: TransformsName | WireSpec;
   readonly onProgress?: (event: ProgressEvent) => void;
   readonly signal?: AbortSignal;
   readonly timing?: Partial<DownloadTiming>;
@@ -98,7 +100,7 @@ function untrained(weights: string, options: CheckpointOptions): Checkpoint {
     );
   }
   const path = join(directory(options), `${MODEL}-untrained-${seed}.pth`);
-  const transforms = options.transforms ?? "IMAGENET1K_V1";
+  const transforms = transformsOf(options, "IMAGENET1K_V1");
   return { weights: `untrained:${seed}`, path, sha256: null, trust: false, seed, transforms, trained: false };
 }
 
@@ -130,7 +132,7 @@ async function custom(weights: string, options: CheckpointOptions): Promise<Chec
     sha256,
     trust,
     seed: null,
-    transforms: options.transforms ?? "IMAGENET1K_V1",
+    transforms: transformsOf(options, null),
     trained: null,
   };
 }
@@ -168,7 +170,7 @@ async function named(weights: string, options: CheckpointOptions): Promise<Check
   }
   const sha256 = asked ?? known.sha256 ?? (await hashWithPrefix(path, known, signal));
   onProgress?.({ status: "ready", name: weights, file });
-  const transforms = options.transforms ?? (weights === "IMAGENET1K_V2" ? weights : "IMAGENET1K_V1");
+  const transforms = transformsOf(options, weights);
   return { weights, path, sha256, trust: false, seed: null, transforms, trained: true };
 }
 
@@ -252,10 +254,18 @@ export function directory(options: Pick<CheckpointOptions, "cacheDir">): string 
   });
 }
 
-function isPath(weights: string): boolean {
+export function isPath(weights: string): boolean {
   return /[\\/]/.test(weights) || /\.pth?$/i.test(weights);
 }
 
 async function isThere(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isFile() ?? false;
+}
+
+/** The weights whose preprocessing was asked for, else those of `own`; null for preprocessing of one's own. */
+function transformsOf(
+  { transforms }: Pick<CheckpointOptions, "transforms">,
+  own: TransformsName | null,
+): TransformsName | null {
+  return typeof transforms === "object" ? null : (transforms ?? own);
 }

@@ -90,3 +90,10 @@ function checkedSpec(name: string, entry: unknown): KnownSpec {
 function isTriple(values: unknown): values is number[] {
   return Array.isArray(values) && values.length === 3 && values.every((value) => typeof value === "number");
 }
+
+export const DEFAULT_MODEL = "resnet101";
+
+/** What `pretrained=True` gave. */
+export function defaultWeights(_model: string): string {
+  return "IMAGENET1K_V1";
+}

@@ -20,12 +20,13 @@ import type { ClassifierInfo } from "./info.ts";
 import { chooseLabels, readLabels } from "./labels/labels.ts";
 import { PictureByPicture } from "./lists.ts";
 import { topOf } from "./result.ts";
-import type { Classification, DetailedResult } from "./result.ts";
+import type { Classification, DetailedResult, Embedding } from "./result.ts";
 import { Stopwatch } from "../base/time/stopwatch.ts";
-import { checkDrain, checkTopK, resolveClassifierOptions, resolveClassifyOptions } from "./options.ts";
+import { checkDrain, checkTopK, resolveClassifierOptions, resolveClassifyOptions } from "./resolved.ts";
 import type {
   ClassifierOptions,
   ClassifyOptions,
+  EmbedOptions,
   Handoff,
   ResolvedClassifierOptions,
   ResolvedClassifyOptions,
@@ -33,7 +34,7 @@ import type {
 import { startWorkers } from "../worker/start.ts";
 import { closedError } from "../worker/failure.ts";
 
-export type { Classification, DetailedResult } from "./result.ts";
+export type { Classification, DetailedResult, Embedding } from "./result.ts";
 
 /** Counts and times since the start. */
 export interface Stats extends WorkerStats {
@@ -64,7 +65,13 @@ export interface Classifier extends AsyncDisposable {
     options?: ClassifyOptions,
   ): AsyncIterable<PromiseSettledResult<DetailedResult>>;
   /**
-   * What the network would see: float32 [1,3,224,224], the same bits as torchvision's transforms.
+   * Embeddings: what the network's head is given, of each picture as many values as `info().embedding` says. The same bits as a
+   * forward hook on the head sees in plain PyTorch; of SqueezeNet, whose head is a convolution, the mean over the places.
+   */
+  embed(image: ImageInput, options?: EmbedOptions): Promise<Embedding>;
+  embed(images: readonly ImageInput[], options?: EmbedOptions): Promise<Embedding[]>;
+  /**
+   * What the network would see: float32 [1,3,H,W], the same bits as torchvision's transforms.
    *
    * @throws IsotorchError `UNSUPPORTED_FORMAT` for a file that only Pillow can prepare, where servers of `remote` answer: they
    * give back no pictures.
@@ -162,6 +169,8 @@ async function open(
   }
 }
 
+const INCLUDES = ["logits", "probabilities", "embedding"] as const;
+
 class BackendClassifier extends PictureByPicture implements Classifier {
   #worker: Opened;
   /** As they were given: what a `reload` leaves out stays. */
@@ -203,10 +212,10 @@ class BackendClassifier extends PictureByPicture implements Classifier {
       clock.lap("picture");
       const { picture, tensor, pixels, by } = payload;
       const wanted = call.include;
-      const include = (["logits", "probabilities"] as const).filter((name) => wanted[name] === true);
+      const include = INCLUDES.filter((name) => wanted[name] === true);
       const { pool, labels, limits } = worker;
-      const input = { picture, topK: call.topK, include, maxPixels: limits.pixels };
-      const { requestId, traceparent } = call;
+      const { topK, activation, requestId, traceparent } = call;
+      const input = { picture, topK, activation, include, maxPixels: limits.pixels };
       const deadlineMs = call.timeoutMs || null;
       const answer = await lastOf(
         pool.run("classify", input, { signal, deadlineMs, requestId, traceparent }),
@@ -215,11 +224,12 @@ class BackendClassifier extends PictureByPicture implements Classifier {
       const laps = { ...payload.laps, ...clock.laps, ...answer.timings };
       this.#times.record({ ...laps, total: clock.total });
       if (by !== undefined) this.#preprocessed[by] += 1;
-      const { logits, probabilities, batch } = answer;
+      const { logits, probabilities, embedding, batch } = answer;
       return {
-        top: topOf(answer, labels),
+        top: topOf(answer, labels, call.threshold),
         ...(logits && { logits }),
         ...(probabilities && { probabilities }),
+        ...(embedding && { embedding: { data: embedding, shape: [embedding.length] } }),
         ...(wanted.tensor === true && tensor && { tensor }),
         ...(wanted.pixels === true && pixels && { pixels }),
         ...(by && { preprocessedBy: by }),

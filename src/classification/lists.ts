@@ -6,9 +6,9 @@ import { looksLikeBase64 } from "../image/source/data-url.ts";
 import { keepFailure } from "../image/source/streams.ts";
 import type { ImageInput } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
-import { resolveClassifyOptions } from "./options.ts";
-import type { ClassifyOptions } from "./options.ts";
-import type { Classification, DetailedResult } from "./result.ts";
+import { checkEmbedOptions, resolveClassifyOptions } from "./resolved.ts";
+import type { ClassifyOptions, EmbedOptions } from "./options.ts";
+import type { Classification, DetailedResult, Embedding } from "./result.ts";
 
 /** Characters of a picture's name in the error of a list: the picture's own error has it too. */
 const MOST_OF_NAME = 80;
@@ -23,6 +23,7 @@ export abstract class PictureByPicture {
     this.classifyDetailed = this.classifyDetailed.bind(this);
     this.classifySettled = this.classifySettled.bind(this);
     this.classifyStream = this.classifyStream.bind(this);
+    this.embed = this.embed.bind(this);
     this.preprocess = this.preprocess.bind(this);
   }
 
@@ -48,11 +49,19 @@ export abstract class PictureByPicture {
     options?: ClassifyOptions,
   ): Promise<Classification[] | Classification[][]> {
     if (!isList(image)) return [...(await this.classifyDetailed(image, options)).top];
-    const results = await this.classifySettled(image, options);
-    return results.map((result, index) => {
-      if (result.status === "rejected") throw ofElement(result.reason, image, index);
-      return result.value;
-    });
+    return allOf(await this.classifySettled(image, options), image);
+  }
+
+  embed(image: ImageInput, options?: EmbedOptions): Promise<Embedding>;
+  embed(images: readonly ImageInput[], options?: EmbedOptions): Promise<Embedding[]>;
+  async embed(
+    image: ImageInput | readonly ImageInput[],
+    options?: EmbedOptions,
+  ): Promise<Embedding | Embedding[]> {
+    checkEmbedOptions(options);
+    const call = { ...options, topK: 1, include: { embedding: true } };
+    if (!isList(image)) return embeddingOf(await this.classifyDetailed(image, call));
+    return allOf(await this.#settled(image, call, embeddingOf), image);
   }
 
   async classifySettled(
@@ -65,17 +74,7 @@ export abstract class PictureByPicture {
         hint: "Give [picture], or call `classify(picture)`.",
       });
     }
-    images.forEach(keepFailure);
-    // The list is one call: a close meanwhile waits for all of it.
-    return this.calls.accept(async () => {
-      const results: PromiseSettledResult<Classification[]>[] = [];
-      for await (const result of this.#stream(images, (image) => this.answer(image, options))) {
-        results.push(
-          result.status === "fulfilled" ? { status: "fulfilled", value: [...result.value.top] } : result,
-        );
-      }
-      return results;
-    });
+    return this.#settled(images, options, ({ top }) => [...top]);
   }
 
   async *classifyStream(
@@ -84,6 +83,25 @@ export abstract class PictureByPicture {
   ): AsyncGenerator<PromiseSettledResult<DetailedResult>, void, undefined> {
     const { signal } = resolveClassifyOptions(options);
     yield* this.#stream(images, (image) => this.classifyDetailed(image, options), signal);
+  }
+
+  /** What `pick` takes of each picture's answer. */
+  async #settled<T>(
+    images: readonly ImageInput[],
+    options: ClassifyOptions | undefined,
+    pick: (result: DetailedResult) => T,
+  ): Promise<PromiseSettledResult<T>[]> {
+    images.forEach(keepFailure);
+    // The list is one call: a close meanwhile waits for all of it.
+    return this.calls.accept(async () => {
+      const results: PromiseSettledResult<T>[] = [];
+      for await (const result of this.#stream(images, (image) => this.answer(image, options))) {
+        results.push(
+          result.status === "fulfilled" ? { status: "fulfilled", value: pick(result.value) } : result,
+        );
+      }
+      return results;
+    });
   }
 
   /** @param signal ends the waiting for a source that gives nothing more. */
@@ -146,6 +164,22 @@ function abortOf(
   const aborted = new Promise<"aborted">((resolve) => (onAbort = () => resolve("aborted")));
   signal.addEventListener("abort", onAbort, { once: true });
   return [aborted, () => signal.removeEventListener("abort", onAbort)];
+}
+
+/** The values of a list, or the error of the first that failed. */
+function allOf<T>(results: readonly PromiseSettledResult<T>[], images: readonly ImageInput[]): T[] {
+  return results.map((result, index) => {
+    if (result.status === "rejected") throw ofElement(result.reason, images, index);
+    return result.value;
+  });
+}
+
+/** @throws IsotorchError `INVALID_OPTION` where whoever answers has none. */
+function embeddingOf({ embedding }: DetailedResult): Embedding {
+  if (embedding !== undefined) return embedding;
+  throw new IsotorchError("INVALID_OPTION", "Whoever answers here gives no embeddings.", {
+    hint: "Use a worker of this machine, or a server of isotorch's.",
+  });
 }
 
 /** The error of a list, which says whose it is; its code and all else are those of the picture's own. */

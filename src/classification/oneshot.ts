@@ -6,8 +6,10 @@ import { Decoder } from "./decoder.ts";
 import { keepFailure } from "../image/source/streams.ts";
 import type { ImageInput } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
-import { resolveClassifierOptions, resolveClassifyOptions, splitOptions } from "./options.ts";
-import type { ClassifierOptions, ClassifyOptions, TransformsName } from "./options.ts";
+import { resolveClassifierOptions, resolveClassifyOptions, splitOptions } from "./resolved.ts";
+import type { ClassifierOptions, ClassifyOptions } from "./options.ts";
+import { DEFAULT_MODEL, defaultWeights, specOf } from "../checkpoints/table.ts";
+import type { InputSpec } from "../image/resample/geometry.ts";
 
 const shared = new Map<string, Promise<Classifier>>();
 let watching = false;
@@ -66,18 +68,20 @@ function closeShared(): void {
  * does with its Pillow and torchvision; later calls share it. Where no Python is found at all, pictures are read and resized as
  * by Pillow 9 to 12 on libjpeg-turbo, which `logger` hears of.
  *
- * @returns float32 [1,3,224,224], the same bits as torchvision's transforms of these weights.
+ * @returns float32 [1,3,H,W], the same bits as torchvision's transforms of these weights.
  */
 export async function preprocess(
   image: ImageInput,
   options: ClassifyOptions & PreprocessOptions = {},
 ): Promise<Tensor> {
   const [ofClassifier, ofCall] = splitOptions(options);
-  const { transforms = "IMAGENET1K_V1", ...rest } = resolveClassifierOptions(ofClassifier);
+  const { model = DEFAULT_MODEL, transforms, ...rest } = resolveClassifierOptions(ofClassifier);
+  const spec =
+    typeof transforms === "object" ? transforms : specOf(transforms ?? defaultWeights(model), model);
   const call = resolveClassifyOptions(ofCall);
   keepFailure(image);
   return withinDeadline(call, async (signal) => {
-    const decoder = await sharedDecoder(transforms, rest);
+    const decoder = await sharedDecoder(spec, rest);
     const { tensor } = await decoder.tensorOf(image, call, signal);
     return tensor;
   });
@@ -86,17 +90,17 @@ export async function preprocess(
 /** What a call without a network can be told of its environment. */
 export type PreprocessOptions = Pick<
   ClassifierOptions,
-  "transforms" | "python" | "env" | "limits" | "logger"
+  "model" | "transforms" | "python" | "env" | "limits" | "logger"
 >;
 
 const decoders = new Map<string, Promise<Decoder>>();
 
-async function sharedDecoder(transforms: TransformsName, options: PreprocessOptions): Promise<Decoder> {
+async function sharedDecoder(spec: InputSpec, options: PreprocessOptions): Promise<Decoder> {
   const { python, env, limits } = options;
-  const key = JSON.stringify([transforms, python, env, limits]);
+  const key = JSON.stringify([spec, python, env, limits]);
   const known = await decoders.get(key);
   if (known !== undefined) return known;
-  const started = decoders.get(key) ?? Decoder.start(transforms, options);
+  const started = decoders.get(key) ?? Decoder.start(spec, options);
   closeAtExit();
   decoders.set(key, started);
   started.catch(() => decoders.delete(key));

@@ -1,39 +1,16 @@
-/** Every option, documented one by one; resolved once at the door and trusted inside. */
-import { isRecord } from "../base/files/json.ts";
+/** Every option, documented one by one; `resolved.ts` checks them at the door. */
 import type { Logger } from "../base/logger.ts";
-import type { TransformsName } from "../checkpoints/resolve.ts";
-import type { Handoff, Precision } from "../protocol/messages.ts";
-import { DEFAULT_LIMITS, type PartialLimits } from "../image/source/limits.ts";
-import {
-  type Check,
-  DRAIN,
-  FLAG,
-  FUNCTION,
-  POSITIVE,
-  SIGNAL,
-  TEXT,
-  WHOLE,
-  type Checks,
-  check,
-  either,
-  fits,
-  flags,
-  defined,
-  invalid,
-  listOf,
-  numbers,
-  oneOf,
-  whole,
-} from "../base/options/check.ts";
-import { WORKER_OPTIONS, isRemote } from "../remote/options.ts";
-import type { RemoteOptions } from "../remote/options.ts";
-import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
 import type { ProgressEvent } from "../base/progress.ts";
+import type { TransformsName } from "../checkpoints/resolve.ts";
+import type { InputSpec } from "../image/resample/geometry.ts";
+import type { PartialLimits } from "../image/source/limits.ts";
+import type { Activation, Handoff, Precision } from "../protocol/messages.ts";
+import type { RemoteOptions } from "../remote/options.ts";
 import type { SupervisionPolicy } from "../worker/supervision/policy.ts";
 
 export type { Logger } from "../base/logger.ts";
 export type { TransformsName } from "../checkpoints/resolve.ts";
-export type { Handoff, Precision } from "../protocol/messages.ts";
+export type { Activation, Handoff, Precision } from "../protocol/messages.ts";
 export type { ProgressEvent } from "../base/progress.ts";
 export type { RemoteOptions } from "../remote/options.ts";
 
@@ -48,27 +25,28 @@ export interface ClassifierOptions {
    */
   readonly remote?: string | readonly string[] | RemoteOptions;
   /**
-   * A checkpoint by torchvision's name, the path of a `.pth` state dict, or `untrained:SEED`.
-   * @default "IMAGENET1K_V1"
+   * A checkpoint by torchvision's name, the path of a file of one's own (`.pth`, `.pt`, `.bin`, `.ckpt`, `.safetensors`), or
+   * `untrained:SEED`. No code of a file runs.
+   * @default what `pretrained=True` gave, "IMAGENET1K_V1"; the two networks that never had it need a name
    */
   readonly weights?: "IMAGENET1K_V1" | "IMAGENET1K_V2" | `untrained:${number}` | (string & {});
   /**
-   * The network, as torchvision names it.
-   * @default "resnet101"
+   * One of torchvision's 80 classifiers, by its name there; `isotorch models` lists them. A file of one's own says by the names
+   * and shapes of its tensors which one it is; a `model` that is given must be that one.
+   * @default "resnet101"; for a file of one's own the one that it is
    */
-  readonly model?: "resnet101";
-  /** Full SHA-256 of a checkpoint given by path, 64 hex digits. Without it `trustCheckpoint` is needed. */
+  readonly model?: "resnet101" | "resnet50" | "vit_b_16" | (string & {});
+  /** Which of several state dicts in a file of one's own, as in "model_ema". @default the only one */
+  readonly checkpointKey?: string;
+  /** Full SHA-256 of a checkpoint given by path, 64 hex digits: another file is refused. @default any file */
   readonly sha256?: string;
-  /**
-   * Load a checkpoint given by path without knowing its hash.
-   * @default false
-   */
+  /** No longer needed, and without effect: no code of a checkpoint runs. */
   readonly trustCheckpoint?: boolean;
   /**
-   * Which weights' preprocessing goes with a checkpoint given by path: V2 resizes to 232 instead of 256.
-   * @default the weights' own; "IMAGENET1K_V1" for a path or `untrained:SEED`
+   * Preprocessing: that of the network's weights of this name, or one's own.
+   * @default the weights' own; for a path or `untrained:SEED` "IMAGENET1K_V1", or the first that the network has
    */
-  readonly transforms?: TransformsName;
+  readonly transforms?: TransformsName | InputSpec;
   /**
    * Where the network runs. `auto` takes the first CUDA device, and the CPU where there is none; which it was is
    * in `info()`. A device that is asked for by name and not there is an error. A list has one worker per entry.
@@ -175,10 +153,19 @@ export interface ClassifyOptions {
   readonly include?: {
     readonly logits?: boolean;
     readonly probabilities?: boolean;
+    readonly embedding?: boolean;
     readonly tensor?: boolean;
     readonly pixels?: boolean;
     readonly timings?: boolean;
   };
+  /**
+   * What makes scores of logits: `softmax`, which sum to 1, or `sigmoid`, each for itself, for networks whose pictures may have
+   * several labels. The order of the classes is the same.
+   * @default "softmax"
+   */
+  readonly activation?: Activation;
+  /** Leaves out classes with a lower score, 0 to 1; `topK: 0` with it gives all classes at or above. @default 0 */
+  readonly threshold?: number;
   /**
    * `ignore` leaves a photograph as it is stored, as Pillow does; `apply` turns it upright.
    * @default "ignore"
@@ -206,170 +193,14 @@ export interface ClassifyOptions {
   readonly traceparent?: string;
 }
 
+/** What `embed` can be told: all of a call but what is about classes. */
+export type EmbedOptions = Omit<ClassifyOptions, "topK" | "include" | "activation" | "threshold">;
+
 /** Options of the classifier after the door: defaults filled in, every value checked. */
 export type ResolvedClassifierOptions = Required<
-  Pick<
-    ClassifierOptions,
-    "weights" | "model" | "device" | "precision" | "threads" | "offline" | "trustCheckpoint"
-  >
+  Pick<ClassifierOptions, "weights" | "device" | "precision" | "threads" | "offline">
 > &
   ClassifierOptions;
 
 export type ResolvedClassifyOptions = Required<Omit<ClassifyOptions, Passed>> & Pick<ClassifyOptions, Passed>;
 type Passed = "signal" | "handoff" | "requestId" | "traceparent";
-
-/** Fills in the defaults. @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
-export function resolveClassifierOptions(options: ClassifierOptions = {}): ResolvedClassifierOptions {
-  check(options, CLASSIFIER_CHECKS);
-  refuseLocal(options);
-  return {
-    weights: "IMAGENET1K_V1",
-    model: "resnet101",
-    device: "auto",
-    precision: "exact",
-    threads: 0,
-    trustCheckpoint: false,
-    ...defined(options),
-    offline: options.offline ?? process.env["ISOTORCH_OFFLINE"] === "1",
-  };
-}
-
-/** A server has chosen these already: to ignore them would be to promise what does not hold. */
-function refuseLocal(options: ClassifierOptions): void {
-  if (options.remote === undefined) return;
-  const local = WORKER_OPTIONS.find((name) => options[name] !== undefined);
-  if (local === undefined) return;
-  throw invalid(
-    `Option "${local}" belongs to a worker of this machine, and "remote" asks for a server.`,
-    "Leave one of them out; a server is given such options where it is started.",
-  );
-}
-
-/** @throws IsotorchError `INVALID_OPTION` for more classes than the network has. The default takes what there is. */
-export function checkTopK(topK: number | undefined, classes: number): void {
-  if (topK !== undefined && topK > classes)
-    throw invalid(
-      `Option "topK" is ${topK}, and the network has ${classes} classes.`,
-      "Give at most as many, or 0 for all.",
-    );
-}
-
-/** @throws IsotorchError `INVALID_OPTION` for what is no time to wait. */
-export function checkDrain(drainMs: unknown): void {
-  check({ drainMs }, { drainMs: DRAIN });
-}
-
-/** Fills in the defaults. @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
-export function resolveClassifyOptions(options: ClassifyOptions = {}): ResolvedClassifyOptions {
-  check(options, CLASSIFY_CHECKS);
-  return {
-    topK: 5,
-    timeoutMs: 30_000,
-    include: {},
-    exif: "ignore",
-    icc: "ignore",
-    mode: "convert-rgb",
-    ...defined(options),
-  };
-}
-
-/** Parts the options of the one-call `classify()` into those of the classifier and those of the call. */
-export function splitOptions(
-  options: ClassifyOptions & ClassifierOptions,
-): [ClassifierOptions, ClassifyOptions] {
-  check(options, { ...CLASSIFIER_CHECKS, ...CLASSIFY_CHECKS });
-  const entries = Object.entries(options);
-  const ofCall = entries.filter(([name]) => Object.hasOwn(CLASSIFY_CHECKS, name));
-  const ofClassifier = entries.filter(([name]) => !Object.hasOwn(CLASSIFY_CHECKS, name));
-  return [Object.fromEntries(ofClassifier), Object.fromEntries(ofCall)];
-}
-
-const MAX_WORKERS = 64;
-/** The largest number that the wire has. */
-const MAX_COUNT = 2 ** 32 - 1;
-
-/** Numbers of the policy whose zero says something: never, at once, none. */
-const ZERO_MEANS: readonly string[] = ["steadyMs", "maxExits", "idleShutdownMs", "maxWorkerBytes"];
-
-const LIMITS: Readonly<Record<string, Check>> = {
-  ...Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, whole(1, MAX_COUNT)])),
-  bytes: whole(1, DEFAULT_LIMITS.bytes),
-};
-const POLICY: Readonly<Record<string, Check>> = {
-  ...Object.fromEntries(
-    Object.keys(DEFAULT_POLICY).map((name) => [name, ZERO_MEANS.includes(name) ? WHOLE : POSITIVE]),
-  ),
-  restartDelaysMs: listOf(WHOLE, "a list of milliseconds", 1),
-  redelivery: oneOf("once", "never"),
-};
-const DEVICE: Check = [
-  '"auto", "cpu", "cuda", "cuda:N"',
-  (value) => typeof value === "string" && /^(?:auto|cpu|cuda(?::\d+)?)$/.test(value),
-];
-const STRING: Check = ["a string", (value) => typeof value === "string"];
-
-const CLASSIFIER_CHECKS: Checks<ClassifierOptions> = {
-  // The address of a server may come with a token.
-  remote: [
-    "an address, a list of addresses, or { url, token, model, version, connections, … }",
-    isRemote,
-    "secret",
-  ],
-  weights: TEXT,
-  model: oneOf("resnet101"),
-  sha256: ["64 hex digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value)],
-  trustCheckpoint: FLAG,
-  transforms: oneOf("IMAGENET1K_V1", "IMAGENET1K_V2"),
-  device: either(DEVICE, listOf(DEVICE, "a list of them", 1)),
-  workers: whole(1, MAX_WORKERS),
-  precision: oneOf("exact", "fused", "bf16", "fp16"),
-  handoff: oneOf("tensor", "pixels", "encoded"),
-  // 0, the default, is PyTorch's own choice.
-  threads: ["a whole number from 1 to 1024", whole(0, 1024)[1]],
-  batch: numbers("maxSize", "maxDelayMs"),
-  python: TEXT,
-  env: TEXT,
-  labels: either(["a path", TEXT[1]], listOf(STRING, "a list of strings")),
-  cacheDir: TEXT,
-  offline: FLAG,
-  mirror: TEXT,
-  onProgress: FUNCTION,
-  logger: [
-    "an object with debug, info, warn and error",
-    (value) =>
-      isRecord(value) &&
-      ["debug", "info", "warn", "error"].every((name) => typeof value[name] === "function"),
-  ],
-  limits: [
-    `an object with pixels, side, scans and chunks from 1 to ${MAX_COUNT} and bytes from 1 to ${DEFAULT_LIMITS.bytes}, whole numbers`,
-    (value) => fits(value, LIMITS),
-  ],
-  queue: [
-    "an object with maxRequests and maxBytes as whole numbers from 1",
-    (value) => fits(value, { maxRequests: POSITIVE, maxBytes: POSITIVE }),
-  ],
-  supervision: [
-    `an object with names of SupervisionPolicy as whole numbers, from 1 but for ${ZERO_MEANS.join(", ")}`,
-    (value) => fits(value, POLICY),
-  ],
-  signal: SIGNAL,
-};
-
-const CLASSIFY_CHECKS: Checks<ClassifyOptions> = {
-  topK: WHOLE,
-  signal: SIGNAL,
-  timeoutMs: WHOLE,
-  include: flags("logits", "probabilities", "tensor", "pixels", "timings"),
-  exif: oneOf("ignore", "apply"),
-  icc: oneOf("ignore", "to-srgb"),
-  mode: oneOf("convert-rgb", "strict"),
-  handoff: oneOf("tensor", "pixels", "encoded"),
-  requestId: [
-    "1 to 128 letters, digits, dots, colons, dashes or underscores",
-    (value) => typeof value === "string" && /^[\w.:-]{1,128}$/.test(value),
-  ],
-  traceparent: [
-    "a traceparent of W3C trace context",
-    (value) => typeof value === "string" && /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(value),
-  ],
-};

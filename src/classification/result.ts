@@ -6,12 +6,19 @@ import type { Ranking } from "../tasks/classify.ts";
 /** One class with its probability. */
 export interface Classification {
   readonly label: string;
-  /** Position in the network's output, 0 to 999. */
+  /** Position in the network's output, from 0. */
   readonly index: number;
-  /** Softmax, float32, 0 to 1. */
+  /** Softmax, or sigmoid with `activation: "sigmoid"`, float32, 0 to 1. */
   readonly score: number;
-  /** Softmax times 100 in float32, computed by torch: the number that the tutorial prints. */
+  /** The score times 100 in float32, computed by torch: the number that the tutorial prints. */
   readonly percent: number;
+}
+
+/** What a network makes of a picture before its last layer tells classes apart: near for what looks alike. */
+export interface Embedding {
+  readonly data: Float32Array;
+  /** `[D]`, as `info().embedding` says. */
+  readonly shape: readonly number[];
 }
 
 export interface DetailedResult {
@@ -19,9 +26,11 @@ export interface DetailedResult {
   readonly top: readonly Classification[];
   /** Float32, one per class, with `include.logits`. */
   readonly logits?: Float32Array;
-  /** Float32 softmax, one per class, with `include.probabilities`. */
+  /** Float32 softmax or sigmoid, one per class, with `include.probabilities`. */
   readonly probabilities?: Float32Array;
-  /** What the network saw, float32 [1,3,224,224], with `include.tensor`. */
+  /** What the network's head was given, float32, with `include.embedding`. */
+  readonly embedding?: Embedding;
+  /** What the network saw, float32 [1,3,H,W], with `include.tensor`. */
   readonly tensor?: Tensor;
   /** The decoded picture before any resizing, uint8 RGB, with `include.pixels`. */
   readonly pixels?: Pixels;
@@ -36,15 +45,17 @@ export interface DetailedResult {
   readonly batch?: number;
 }
 
-/** A ranking with its labels, best first. */
+/** A ranking with its labels, best first. @param threshold the score that a class has at least. */
 export function topOf(
   { indices, scores, percentages }: Ranking,
   labels: readonly string[],
+  threshold: number,
 ): Classification[] {
-  return indices.map((index, rank) => ({
+  const ranked = indices.map((index, rank) => ({
     label: labels[index] ?? "",
     index,
     score: scores[rank] ?? Number.NaN,
     percent: percentages[rank] ?? Number.NaN,
   }));
+  return threshold === 0 ? ranked : ranked.filter(({ score }) => score >= threshold);
 }

@@ -3,7 +3,7 @@ import { gather } from "./findings.ts";
 import { type Problem, problemsIn } from "./rules.ts";
 import { type Attestation, attest } from "../image/attest/attestation.ts";
 import { pictures } from "../image/pool.ts";
-import { resolveClassifierOptions } from "../classification/options.ts";
+import { resolveClassifierOptions } from "../classification/resolved.ts";
 import type { ClassifierOptions } from "../classification/options.ts";
 import type { Candidate } from "../python/environment.ts";
 import { specOf } from "../checkpoints/table.ts";

@@ -28,7 +28,7 @@ export interface ReferenceOptions {
   /** Lower-case hex; the file is refused when it has another hash. */
   readonly sha256?: string;
   /** @default "IMAGENET1K_V1" */
-  readonly transforms?: TransformsName;
+  readonly transforms?: TransformsName | undefined;
   /** @default "cpu" */
   readonly device?: string;
   /** @default PyTorch's own choice */

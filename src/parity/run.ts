@@ -65,7 +65,7 @@ export interface Side {
 export interface ParityWeights {
   readonly name: string;
   readonly sha256: string;
-  readonly transforms: string;
+  readonly transforms: string | null;
   readonly spec: InputSpec;
   /** What our side did itself, and how. */
   readonly attestation?: Attestation;
@@ -191,7 +191,7 @@ async function startReference(info: WorkerInfo, options: ParityOptions): Promise
       ...(await resolveAgainst(against, info, signal)),
       checkpoint: weights.path,
       sha256: weights.sha256,
-      transforms: weights.transforms,
+      transforms: weights.transforms ?? undefined,
       threads,
       ...(labels !== undefined && { labels: labels.file }),
       ...(signal && { signal }),

@@ -6,9 +6,10 @@ import { Child } from "../base/child.ts";
 import { IsotorchError, abortError, messageOf } from "../base/errors.ts";
 import { lastWords } from "../base/status.ts";
 import { excerpt, shown } from "../base/text/shown.ts";
-import { resolveClassifierOptions } from "../classification/options.ts";
+import { resolveClassifierOptions } from "../classification/resolved.ts";
 import type { ClassifierOptions } from "../classification/options.ts";
 import { resolveCheckpoint } from "../checkpoints/resolve.ts";
+import { networkLoad } from "../worker/options.ts";
 import { recordIn } from "../python/answer.ts";
 import { runCommand } from "../python/command.ts";
 import { UTF8_FOR_ALL } from "../python/script.ts";
@@ -46,14 +47,8 @@ export async function deploy(
   const options = resolveClassifierOptions(given);
   const checkpoint = await resolveCheckpoint(options.weights, options);
   const load = {
-    model: options.model,
-    checkpoint: checkpoint.path,
-    checkpointKey: options.checkpointKey ?? null,
-    sha256: checkpoint.sha256,
-    seed: checkpoint.seed,
-    transforms: checkpoint.transforms,
+    ...networkLoad(checkpoint, options),
     device: options.device,
-    precision: options.precision,
     // Ray sets OMP_NUM_THREADS to what it reserves, 1 by itself, of which nobody said that it is meant for PyTorch.
     threads: options.threads === 0 ? Math.max(LEAST_THREADS, Math.ceil(ray.cpus)) : options.threads,
     maxBatch: 0,

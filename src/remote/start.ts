@@ -4,7 +4,7 @@ import { IsotorchError, abortError } from "../base/errors.ts";
 import { referenceDigests } from "../image/attest/built-in.ts";
 import type { Logger } from "../base/logger.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
-import type { Handoff } from "../protocol/messages.ts";
+import type { Handoff, WireSpec } from "../protocol/messages.ts";
 import type { WorkerOptions } from "../worker/options.ts";
 import { specOf } from "../checkpoints/table.ts";
 import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
@@ -23,7 +23,7 @@ const LABELS = new URL("../../models/imagenet_classes.txt", import.meta.url);
 /** What of a classifier's options belongs to servers elsewhere. */
 export interface RemoteStart extends Pick<WorkerOptions, "queue" | "signal"> {
   readonly remote?: string | readonly string[] | RemoteOptions;
-  readonly transforms?: TransformsName;
+  readonly transforms?: TransformsName | WireSpec;
   readonly handoff?: Handoff;
   readonly logger?: Logger;
 }
@@ -40,7 +40,9 @@ export async function startRemote(
   onPhase: (phase: Phase) => void,
 ): Promise<StartedRemote> {
   const settings = remoteSettings(options.remote ?? []);
-  const { transforms, handoff = "tensor", logger } = options;
+  const { handoff = "tensor", logger } = options;
+  if (typeof options.transforms === "object") throw ownPreprocessing();
+  const { transforms } = options;
   let reference: { readonly model: ServedModel; readonly url: string } | undefined;
   let pool: RemotePool | undefined;
   const endpoints = settings.urls.map(
@@ -136,4 +138,14 @@ async function packageLabels(): Promise<readonly string[]> {
 
 function unseen(): never {
   throw new Error("a server was looked at without being compared");
+}
+
+function ownPreprocessing(): IsotorchError {
+  return new IsotorchError(
+    "INVALID_OPTION",
+    "A server has preprocessing of its own, by a name of torchvision's.",
+    {
+      hint: "Leave `transforms` out: the server says which it is.",
+    },
+  );
 }

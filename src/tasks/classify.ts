@@ -1,16 +1,16 @@
 /** Image classification: a picture as it goes to the network, and the classes that come back. */
 import type { Pixels } from "../image/resample/geometry.ts";
 import type { Tensor } from "../image/tensor.ts";
-import type { Include } from "../protocol/messages.ts";
+import type { Activation, Include } from "../protocol/messages.ts";
 import { encodedFrame, floatsOf, frameOf, integersOf } from "../protocol/frames.ts";
 import type { Frame } from "../protocol/wire.ts";
 import type { Task } from "./task.ts";
 
 /** What the network gets, in the form in which it travels. */
 export type Picture =
-  /** float32 [1,3,crop,crop], normalised. */
+  /** float32 [1,3,H,W], normalised. */
   | { readonly handoff: "tensor"; readonly tensor: Tensor }
-  /** uint8 [1,crop,crop,3]; normalised where the network is. */
+  /** uint8 [1,H,W,3]; normalised where the network is. */
   | { readonly handoff: "pixels"; readonly pixels: Pixels }
   /** A file, read and preprocessed where the network is. */
   | { readonly handoff: "encoded"; readonly bytes: Uint8Array };
@@ -19,6 +19,7 @@ export interface ToClassify {
   readonly picture: Picture;
   /** Best classes that are wanted, 0 = all. */
   readonly topK: number;
+  readonly activation: Activation;
   readonly include: readonly Include[];
   /** Of an encoded picture at most. */
   readonly maxPixels: number;
@@ -27,13 +28,15 @@ export interface ToClassify {
 /** The classes of one picture, best first. */
 export interface Ranking {
   readonly indices: readonly number[];
-  /** Softmax, float32, 0 to 1. */
+  /** Softmax, or sigmoid where that was asked for, float32, 0 to 1. */
   readonly scores: Float32Array;
-  /** Softmax times 100 in float32. */
+  /** Scores times 100 in float32. */
   readonly percentages: Float32Array;
   /** One value per class, in class order, where they were asked for. */
   readonly logits?: Float32Array;
   readonly probabilities?: Float32Array;
+  /** What the network's head was given, where it was asked for. */
+  readonly embedding?: Float32Array;
   /** Milliseconds by stage. */
   readonly timings: Readonly<Record<string, number>>;
   /** Pictures that were computed together; undefined where nobody says it. */
@@ -42,8 +45,8 @@ export interface Ranking {
 
 export const classify: Task<"classify", ToClassify, Ranking> = {
   isReplayable: true,
-  contentOf: ({ picture, topK, include, maxPixels }) => ({
-    fields: { handoff: picture.handoff, topK, include, maxPixels },
+  contentOf: ({ picture, topK, activation, include, maxPixels }) => ({
+    fields: { handoff: picture.handoff, topK, activation, include, maxPixels },
     frames: [pictureFrame(picture)],
     apart: picture.handoff === "encoded",
   }),
@@ -55,6 +58,7 @@ export const classify: Task<"classify", ToClassify, Ranking> = {
       percentages: floatsOf(frameOf(reply, "percentages")),
       ...(has("logits") && { logits: floatsOf(frameOf(reply, "logits")) }),
       ...(has("probabilities") && { probabilities: floatsOf(frameOf(reply, "probabilities")) }),
+      ...(has("embedding") && { embedding: floatsOf(frameOf(reply, "embedding")) }),
       ...(reply.type === "result" ? reply.fields : { timings: {} }),
     };
   },

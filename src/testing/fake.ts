@@ -1,3 +1,4 @@
+import { DEFAULT_MODEL } from "../checkpoints/table.ts";
 import { DRAIN_MS } from "../classification/accepted.ts";
 import { guardedCall } from "../base/callbacks.ts";
 import type { Classification, Classifier, DetailedResult, Stats } from "../classification/classifier.ts";
@@ -15,9 +16,10 @@ import {
   checkTopK,
   resolveClassifierOptions,
   resolveClassifyOptions,
-} from "../classification/options.ts";
+} from "../classification/resolved.ts";
 import type {
   ClassifierOptions,
+  TransformsName,
   ClassifyOptions,
   ResolvedClassifyOptions,
 } from "../classification/options.ts";
@@ -131,7 +133,7 @@ class FakeClassifier extends PictureByPicture implements Classifier {
   }
 
   models(): Promise<string[]> {
-    return Promise.resolve([this.#settings.model]);
+    return Promise.resolve([this.#settings.model ?? DEFAULT_MODEL]);
   }
 
   info(): WorkerInfo {
@@ -265,9 +267,13 @@ class FakeClassifier extends PictureByPicture implements Classifier {
     }
   }
 
-  #transforms(): "IMAGENET1K_V1" | "IMAGENET1K_V2" {
+  #transforms(): TransformsName {
     const { transforms, weights } = this.#settings;
-    return transforms ?? (weights === "IMAGENET1K_V2" ? "IMAGENET1K_V2" : "IMAGENET1K_V1");
+    return typeof transforms === "string"
+      ? transforms
+      : weights === "IMAGENET1K_V2"
+        ? "IMAGENET1K_V2"
+        : "IMAGENET1K_V1";
   }
 
   #enter(phase: Phase): void {

@@ -5,7 +5,7 @@ import { withinDeadline } from "../base/time/deadline.ts";
 import { asInput, loadImage } from "../image/source/source.ts";
 import type { ImageInput, LoadedImage } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
-import { checkDrain, resolveClassifyOptions } from "../classification/options.ts";
+import { checkDrain, resolveClassifyOptions } from "../classification/resolved.ts";
 import type {
   ClassifierOptions,
   ClassifyOptions,

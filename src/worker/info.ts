@@ -39,13 +39,22 @@ export interface WorkerInfo {
     readonly sha256: string;
     /** False for `untrained:SEED`: its answers mean nothing. Null for a custom file, of which nobody knows. */
     readonly trained: boolean | null;
-    readonly transforms: TransformsName;
+    /** The weights whose preprocessing it is; null for one's own. */
+    readonly transforms: TransformsName | null;
+    /** Where in the file the state dict was, if not at the top. */
+    readonly checkpointKey?: string;
+    /** What was stripped from the front of each name, as `module.`, if anything. */
+    readonly prefix?: string;
+    /** What was decided of the file where it leaves something open, each a sentence. */
+    readonly remarks: readonly string[];
   };
   readonly spec: WireSpec;
   /** Pictures that a worker takes at once at most. */
   readonly maxBatch: number;
   /** Classes of the network. */
   readonly classes: number;
+  /** Values of an embedding. */
+  readonly embedding: number;
   readonly warmupMs: number;
   /** Which kinds of pictures and steps Node does, byte for byte as this environment does them, and which it leaves to it. */
   readonly attestation: AttestedEnvironment;
@@ -66,12 +75,12 @@ export function describe(
   members: readonly WorkerReady[],
   environment: Environment,
   checkpoint: Checkpoint,
-  { model, handoff, threads: wanted }: WorkerOptions,
+  { handoff, threads: wanted }: WorkerOptions,
 ): Omit<WorkerInfo, "attestation"> {
   const [ready] = members;
   if (ready === undefined) throw new IsotorchError("WORKER_ERROR", "No worker was ready yet.");
   const { hello, versions, device, deviceName, deviceReason, threads, threadsReason } = ready;
-  const { precision, sha256, spec } = ready;
+  const { precision, sha256, spec, model, transforms, checkpointKey, prefix, remarks } = ready;
   return {
     package: hello.package,
     protocol: PROTOCOL_VERSION,
@@ -99,11 +108,15 @@ export function describe(
       path: checkpoint.path,
       sha256,
       trained: checkpoint.trained,
-      transforms: checkpoint.transforms,
+      transforms,
+      ...(checkpointKey !== "" && { checkpointKey }),
+      ...(prefix !== "" && { prefix }),
+      remarks,
     },
     spec,
     maxBatch: ready.maxBatch,
-    classes: ready.categories.length,
+    classes: ready.classes,
+    embedding: ready.embedding,
     warmupMs: ready.warmupMs,
     workers: members.map((member) => ({
       pid: member.hello.pid,

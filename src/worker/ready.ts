@@ -7,6 +7,8 @@ import type { Fields, MessageOf } from "../protocol/wire.ts";
 export interface WorkerReady extends Fields<"ready"> {
   readonly hello: Fields<"hello">;
   readonly categories: readonly string[];
+  /** What was decided of the checkpoint where it leaves something open, each a sentence. */
+  readonly remarks: readonly string[];
   /** The tutorial's `dir(models)`. */
   readonly models: readonly string[];
   readonly attestation: { readonly source: "worker"; readonly digests: Digests };
@@ -19,6 +21,7 @@ export function readyOf(hello: Fields<"hello">, message: MessageOf<"ready">): Wo
     hello,
     categories: stringsOf(frameOf(message, "categories")),
     models: stringsOf(frameOf(message, "models")),
+    remarks: stringsOf(frameOf(message, "remarks")),
     attestation: { source: "worker", digests: textsOf(frameOf(message, "attestation")) },
   };
 }

@@ -1,6 +1,7 @@
 /** From resolved options to a worker that is ready: environment, checkpoint, session. */
 import { isDeepStrictEqual } from "node:util";
 import { IsotorchError } from "../base/errors.ts";
+import { networkLoad } from "./options.ts";
 import type { WorkerOptions } from "./options.ts";
 import { resolveCheckpoint } from "../checkpoints/resolve.ts";
 import { findEnvironment, forgetEnvironment } from "../python/environment.ts";
@@ -74,15 +75,8 @@ async function startIn(
         signal: ended,
         onExit,
         load: {
-          task: "image-classification",
-          model: options.model,
-          checkpoint: checkpoint.path,
-          sha256: checkpoint.sha256,
-          trust: checkpoint.trust,
-          seed: checkpoint.seed,
-          transforms: checkpoint.transforms,
+          ...networkLoad(checkpoint, options),
           device,
-          precision: options.precision,
           threads,
           maxBatch: maxSize,
         },

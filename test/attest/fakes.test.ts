@@ -73,7 +73,7 @@ describe.each([
       variables: {},
       checkpoint: weights.path,
       sha256: weights.sha256,
-      transforms: weights.transforms,
+      transforms: weights.transforms ?? undefined,
       device: "cpu",
       threads,
     });

@@ -2,12 +2,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { Decoder } from "../../src/classification/decoder.ts";
-import { resolveClassifyOptions } from "../../src/classification/options.ts";
+import { resolveClassifyOptions } from "../../src/classification/resolved.ts";
 import { codeOf } from "../failure.ts";
 import { BMP } from "../image/bmp.ts";
 import { PYTHON } from "../python.ts";
+import { specOf } from "../../src/checkpoints/table.ts";
 
-const decoder = await Decoder.start("IMAGENET1K_V1", { python: PYTHON });
+const decoder = await Decoder.start(specOf("IMAGENET1K_V1"), { python: PYTHON });
 afterAll(() => decoder.close());
 const call = resolveClassifyOptions({ timeoutMs: 0 });
 const made = (signal: AbortSignal = new AbortController().signal) => decoder.tensorOf(BMP, call, signal);

@@ -48,6 +48,10 @@ export const MEMBERS: Readonly<Record<keyof main.Classifier, Cases>> = {
     "classifyStream(), left": `for await (const _ of classifier.classifyStream([${IMAGE}, ${IMAGE}])) break;`,
     "classifyStream(), never read": `classifier.classifyStream([${IMAGE}]);`,
   },
+  embed: {
+    "embed()": `await classifier.embed(${IMAGE});`,
+    "embed(list)": `await classifier.embed([${IMAGE}]);`,
+  },
   preprocess: {
     "preprocess()": `await classifier.preprocess(${IMAGE});`,
     "preprocess() of what is not there": 'await classifier.preprocess("missing.jpg").catch(() => undefined);',

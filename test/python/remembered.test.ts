@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { mkdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { resolveClassifierOptions } from "../../src/classification/options.ts";
+import { resolveClassifierOptions } from "../../src/classification/resolved.ts";
 import { findEnvironment, listCandidates } from "../../src/python/environment.ts";
 import { writeRecord } from "../../src/python/recorded.ts";
 import { memoryFile } from "../../src/python/remembered.ts";

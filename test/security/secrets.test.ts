@@ -193,6 +193,7 @@ describe("what happens later shows nothing either:", () => {
       const fields = {
         handoff: "encoded" as const,
         topK: 1,
+        activation: "softmax" as const,
         include: [],
         maxPixels: 1,
         deadlineMs: null,

@@ -21,12 +21,19 @@ export const READY: WorkerReady = {
   threads: 1,
   threadsReason: "fake",
   precision: "exact",
+  model: "resnet101",
+  classes: 1_000,
+  embedding: 2_048,
   sha256: "0".repeat(64),
+  checkpointKey: "",
+  prefix: "",
+  transforms: "IMAGENET1K_V1",
   spec: { resize: 256, crop: 224, mean: [0, 0, 0], std: [1, 1, 1], interpolation: "bilinear" },
   maxBatch: 1,
   warmupMs: 0,
   categories: [],
   models: [],
+  remarks: [],
   attestation: { source: "worker", digests: {} },
 };
 
@@ -40,7 +47,7 @@ export const CRASHED: WorkerExit = {
 
 /** A call that is answered token by token; nobody looks at what it asks for. */
 export function streamed(text: string, isReplayable = true): Call {
-  const fields = { handoff: "encoded", topK: 1, include: [], maxPixels: 1 } as const;
+  const fields = { handoff: "encoded", topK: 1, activation: "softmax", include: [], maxPixels: 1 } as const;
   return { task: "classify", isReplayable, fields, frames: [encodedFrame(Buffer.from(text))], apart: true };
 }
 

@@ -51,17 +51,23 @@ function tensor(): Promise<unknown> {
 
 async function classified(picture: Picture, asked: Asked = {}): Promise<Reply[]> {
   const replies: Reply[] = [];
-  const call = callOf({ picture, topK: 1, include: [], maxPixels: 1_000 });
+  const call = callOf({ picture, topK: 1, activation: "softmax", include: [], maxPixels: 1_000 });
   await supervisor.run(call, (reply) => replies.push(reply), asked);
   return replies;
 }
 
 test("more classes than the network has, sent past every check, cost that call alone", async () => {
-  const input = { picture: GREY, topK: 1_001, include: [], maxPixels: 1_000 };
+  const input = {
+    picture: GREY,
+    topK: 1_000_001,
+    activation: "softmax" as const,
+    include: [],
+    maxPixels: 1_000,
+  };
   const beside = [tensor(), tensor()];
   const error = await failureOf(supervisor.run(callOf(input), () => undefined));
   expect(error.code).toBe("PROTOCOL_ERROR");
-  expect(error.message).toContain("1001");
+  expect(error.message).toContain("1000001");
   await Promise.all([...beside, tensor()]);
   expect(supervisor.health().starts).toBe(1);
 });

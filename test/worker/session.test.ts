@@ -31,6 +31,7 @@ async function infer(session: Session, text: string): Promise<number | undefined
   const fields = {
     handoff: "encoded" as const,
     topK: 1,
+    activation: "softmax" as const,
     include: [],
     maxPixels: 1,
     deadlineMs: null,

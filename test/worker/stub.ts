@@ -81,7 +81,13 @@ export function pixelsOf(text: string): Buffer {
 export function asPicture(text: string): ToClassify {
   const data = pixelsOf(text);
   const pixels = { data, width: data.byteLength / 3, height: 1 };
-  return { picture: { handoff: "pixels", pixels }, topK: 1, include: [], maxPixels: 1 };
+  return {
+    picture: { handoff: "pixels", pixels },
+    topK: 1,
+    activation: "softmax",
+    include: [],
+    maxPixels: 1,
+  };
 }
 
 /** A call of a supervisor. */

@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { createClassifier } from "../../classification/classifier.ts";
 import type { Classifier } from "../../classification/classifier.ts";
 import { IsotorchError } from "../../base/errors.ts";
-import { checkTopK } from "../../classification/options.ts";
+import { checkTopK } from "../../classification/resolved.ts";
 import type { ClassifyOptions } from "../../classification/options.ts";
 import { csv, jsonl, table, tsv } from "../job/answers.ts";
 import type { Answer, Look, Writer } from "../job/answers.ts";

@@ -206,11 +206,13 @@ class Tally {
 
 /** A condition that a server does not say. */
 const UNSAID = "unknown";
+/** Preprocessing that no weights have. */
+const OWN = "own";
 
 function conditionsOf(info: ClassifierInfo, image: NonNullable<EvalOptions["image"]>): EvalConditions {
   return {
     weights: info.weights.sha256 ?? UNSAID,
-    transforms: info.weights.transforms,
+    transforms: info.weights.transforms ?? OWN,
     torch: info.versions["torch"] ?? UNSAID,
     device: info.device ?? UNSAID,
     threads: String(info.threads ?? UNSAID),

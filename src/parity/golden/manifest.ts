@@ -34,7 +34,7 @@ export interface Manifest {
   readonly weights: {
     readonly name?: string | undefined;
     readonly sha256?: string | undefined;
-    readonly transforms: string;
+    readonly transforms: string | null;
   };
   /** The Python side: python, torch, torchvision, pillow, libjpeg, onednn, cuda and the like. */
   readonly versions: Readonly<Record<string, string>>;

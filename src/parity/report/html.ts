@@ -61,7 +61,7 @@ ${table(
   [
     ["weights", weights.name],
     ["SHA-256", weights.sha256],
-    ["transforms", weights.transforms],
+    ["transforms", weights.transforms ?? "own"],
     ["tolerated", asked],
     ["reference", source === "live" ? "run beside it" : "golden files"],
     ...Object.entries(summary.handoffs).map(([name, counts]) => [`handoff ${name}`, countsText(counts)]),

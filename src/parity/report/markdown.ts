@@ -15,7 +15,7 @@ export function markdownReport(report: ParityReport): string {
     "",
     `${summaryText(summary)}.`,
     "",
-    `Weights ${cell(weights.name)} (SHA-256 \`${weights.sha256}\`), transforms ${cell(weights.transforms)}. Tolerated: ${asked}.`,
+    `Weights ${cell(weights.name)} (SHA-256 \`${weights.sha256}\`), transforms ${cell(weights.transforms ?? "own")}. Tolerated: ${asked}.`,
     "",
     "## Stages",
     "",

@@ -126,7 +126,7 @@ export class Comparer {
           ...where,
           checkpoint: path,
           sha256,
-          transforms,
+          transforms: transforms ?? undefined,
           threads: info.threads,
           signal: end.signal,
         }),

@@ -37,6 +37,7 @@ const INFO: WorkerInfo = {
     sha256: "a".repeat(64),
     trained: false,
     transforms: "IMAGENET1K_V1",
+    remarks: [],
   },
   spec: {
     resize: 256,
@@ -47,6 +48,7 @@ const INFO: WorkerInfo = {
   },
   handoff: "tensor",
   maxBatch: 1,
+  embedding: 2_048,
   classes: 1000,
   warmupMs: 100,
   attestation: { source: "worker", node: ["jpeg-444"], worker: ["jpeg-420"], resize: {}, digests: {} },

@@ -1,0 +1,204 @@
+/** Options at the door: every name and value checked once, defaults filled in, trusted inside. */
+import { isRecord } from "../base/files/json.ts";
+import { isPath } from "../checkpoints/resolve.ts";
+import { DEFAULT_MODEL, defaultWeights } from "../checkpoints/table.ts";
+import { DEFAULT_LIMITS } from "../image/source/limits.ts";
+import {
+  type Check,
+  DRAIN,
+  FLAG,
+  FUNCTION,
+  POSITIVE,
+  SIGNAL,
+  TEXT,
+  WHOLE,
+  type Checks,
+  check,
+  either,
+  fits,
+  flags,
+  defined,
+  invalid,
+  listOf,
+  numbers,
+  oneOf,
+  whole,
+} from "../base/options/check.ts";
+import { WORKER_OPTIONS, isRemote } from "../remote/options.ts";
+import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
+import type {
+  ClassifierOptions,
+  ClassifyOptions,
+  EmbedOptions,
+  ResolvedClassifierOptions,
+  ResolvedClassifyOptions,
+} from "./options.ts";
+
+/** Fills in the defaults. @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
+export function resolveClassifierOptions(options: ClassifierOptions = {}): ResolvedClassifierOptions {
+  check(options, CLASSIFIER_CHECKS);
+  refuseLocal(options);
+  const weights = options.weights ?? defaultWeights(options.model ?? DEFAULT_MODEL);
+  return {
+    device: "auto",
+    precision: "exact",
+    threads: 0,
+    ...defined(options),
+    weights,
+    // A file says itself which network it is of.
+    ...(options.model === undefined && !isPath(weights) && { model: DEFAULT_MODEL }),
+    offline: options.offline ?? process.env["ISOTORCH_OFFLINE"] === "1",
+  };
+}
+
+/** A server has chosen these already: to ignore them would be to promise what does not hold. */
+function refuseLocal(options: ClassifierOptions): void {
+  if (options.remote === undefined) return;
+  const local = WORKER_OPTIONS.find((name) => options[name] !== undefined);
+  if (local === undefined) return;
+  throw invalid(
+    `Option "${local}" belongs to a worker of this machine, and "remote" asks for a server.`,
+    "Leave one of them out; a server is given such options where it is started.",
+  );
+}
+
+/** @throws IsotorchError `INVALID_OPTION` for more classes than the network has. The default takes what there is. */
+export function checkTopK(topK: number | undefined, classes: number): void {
+  if (topK !== undefined && topK > classes)
+    throw invalid(
+      `Option "topK" is ${topK}, and the network has ${classes} classes.`,
+      "Give at most as many, or 0 for all.",
+    );
+}
+
+/** @throws IsotorchError `INVALID_OPTION` for what is no time to wait. */
+export function checkDrain(drainMs: unknown): void {
+  check({ drainMs }, { drainMs: DRAIN });
+}
+
+/** Fills in the defaults. @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
+export function resolveClassifyOptions(options: ClassifyOptions = {}): ResolvedClassifyOptions {
+  check(options, CLASSIFY_CHECKS);
+  return {
+    topK: 5,
+    timeoutMs: 30_000,
+    include: {},
+    activation: "softmax",
+    threshold: 0,
+    exif: "ignore",
+    icc: "ignore",
+    mode: "convert-rgb",
+    ...defined(options),
+  };
+}
+
+/** @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
+export function checkEmbedOptions(options: EmbedOptions = {}): void {
+  const { topK: _, include: __, activation: ___, threshold: ____, ...checks } = CLASSIFY_CHECKS;
+  check(options, checks);
+}
+
+/** Parts the options of the one-call `classify()` into those of the classifier and those of the call. */
+export function splitOptions(
+  options: ClassifyOptions & ClassifierOptions,
+): [ClassifierOptions, ClassifyOptions] {
+  check(options, { ...CLASSIFIER_CHECKS, ...CLASSIFY_CHECKS });
+  const entries = Object.entries(options);
+  const ofCall = entries.filter(([name]) => Object.hasOwn(CLASSIFY_CHECKS, name));
+  const ofClassifier = entries.filter(([name]) => !Object.hasOwn(CLASSIFY_CHECKS, name));
+  return [Object.fromEntries(ofClassifier), Object.fromEntries(ofCall)];
+}
+
+const MAX_WORKERS = 64;
+/** The largest number that the wire has. */
+const MAX_COUNT = 2 ** 32 - 1;
+
+/** Numbers of the policy whose zero says something: never, at once, none. */
+const ZERO_MEANS: readonly string[] = ["steadyMs", "maxExits", "idleShutdownMs", "maxWorkerBytes"];
+
+const LIMITS: Readonly<Record<string, Check>> = {
+  ...Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, whole(1, MAX_COUNT)])),
+  bytes: whole(1, DEFAULT_LIMITS.bytes),
+};
+const POLICY: Readonly<Record<string, Check>> = {
+  ...Object.fromEntries(
+    Object.keys(DEFAULT_POLICY).map((name) => [name, ZERO_MEANS.includes(name) ? WHOLE : POSITIVE]),
+  ),
+  restartDelaysMs: listOf(WHOLE, "a list of milliseconds", 1),
+  redelivery: oneOf("once", "never"),
+};
+const DEVICE: Check = [
+  '"auto", "cpu", "cuda", "cuda:N"',
+  (value) => typeof value === "string" && /^(?:auto|cpu|cuda(?::\d+)?)$/.test(value),
+];
+const STRING: Check = ["a string", (value) => typeof value === "string"];
+
+const CLASSIFIER_CHECKS: Checks<ClassifierOptions> = {
+  // The address of a server may come with a token.
+  remote: [
+    "an address, a list of addresses, or { url, token, model, version, connections, … }",
+    isRemote,
+    "secret",
+  ],
+  weights: TEXT,
+  // Which names there are, the table says, and the environment.
+  model: TEXT,
+  checkpointKey: TEXT,
+  sha256: ["64 hex digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value)],
+  trustCheckpoint: FLAG,
+  transforms: oneOf("IMAGENET1K_V1", "IMAGENET1K_V2"),
+  device: either(DEVICE, listOf(DEVICE, "a list of them", 1)),
+  workers: whole(1, MAX_WORKERS),
+  precision: oneOf("exact", "fused", "bf16", "fp16"),
+  handoff: oneOf("tensor", "pixels", "encoded"),
+  // 0, the default, is PyTorch's own choice.
+  threads: ["a whole number from 1 to 1024", whole(0, 1024)[1]],
+  batch: numbers("maxSize", "maxDelayMs"),
+  python: TEXT,
+  env: TEXT,
+  labels: either(["a path", TEXT[1]], listOf(STRING, "a list of strings")),
+  cacheDir: TEXT,
+  offline: FLAG,
+  mirror: TEXT,
+  onProgress: FUNCTION,
+  logger: [
+    "an object with debug, info, warn and error",
+    (value) =>
+      isRecord(value) &&
+      ["debug", "info", "warn", "error"].every((name) => typeof value[name] === "function"),
+  ],
+  limits: [
+    `an object with pixels, side, scans and chunks from 1 to ${MAX_COUNT} and bytes from 1 to ${DEFAULT_LIMITS.bytes}, whole numbers`,
+    (value) => fits(value, LIMITS),
+  ],
+  queue: [
+    "an object with maxRequests and maxBytes as whole numbers from 1",
+    (value) => fits(value, { maxRequests: POSITIVE, maxBytes: POSITIVE }),
+  ],
+  supervision: [
+    `an object with names of SupervisionPolicy as whole numbers, from 1 but for ${ZERO_MEANS.join(", ")}`,
+    (value) => fits(value, POLICY),
+  ],
+  signal: SIGNAL,
+};
+
+const CLASSIFY_CHECKS: Checks<ClassifyOptions> = {
+  topK: WHOLE,
+  signal: SIGNAL,
+  timeoutMs: WHOLE,
+  include: flags("logits", "probabilities", "embedding", "tensor", "pixels", "timings"),
+  activation: oneOf("softmax", "sigmoid"),
+  threshold: ["a number from 0 to 1", (value) => typeof value === "number" && value >= 0 && value <= 1],
+  exif: oneOf("ignore", "apply"),
+  icc: oneOf("ignore", "to-srgb"),
+  mode: oneOf("convert-rgb", "strict"),
+  handoff: oneOf("tensor", "pixels", "encoded"),
+  requestId: [
+    "1 to 128 letters, digits, dots, colons, dashes or underscores",
+    (value) => typeof value === "string" && /^[\w.:-]{1,128}$/.test(value),
+  ],
+  traceparent: [
+    "a traceparent of W3C trace context",
+    (value) => typeof value === "string" && /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(value),
+  ],
+};
