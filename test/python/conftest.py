@@ -23,8 +23,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained checkpoint of seed 7, made once per run."""
     import torch
 
-    from isotorch_worker.checkpoints.untrained import make_untrained
     from isotorch_worker.runtime.threads import set_threads
+    from isotorch_worker.tasks.image_classification.untrained import make_untrained
 
     set_threads(2)
     path = tmp_path_factory.mktemp("checkpoints") / "untrained-7.pth"

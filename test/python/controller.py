@@ -126,6 +126,7 @@ class Controller:
         fields = {
             "handoff": handoff,
             "topK": 5,
+            "activation": "softmax",
             "include": include or [],
             "maxPixels": 178_956_970,
             "deadlineMs": None,

@@ -187,8 +187,9 @@ def test_something_else_than_a_state_dict_is_refused(tmp_path):
 
 
 def test_an_unknown_model_and_unknown_weights_are_named():
-    with pytest.raises(InvalidOption, match="resnet101"):
+    with pytest.raises(InvalidOption, match="resnet5000") as raised:
         build("resnet5000")
+    assert "did you mean resnet50?" in str(raised.value.hint)
     with pytest.raises(InvalidOption, match="IMAGENET1K_V1, IMAGENET1K_V2"):
         model.transforms_spec("DEFAULT")
 
@@ -209,7 +210,7 @@ def test_building_draws_no_random_numbers_and_leaves_no_patch_behind():
 def test_a_failing_constructor_leaves_no_patch_behind(monkeypatch):
     original = nn.init.kaiming_uniform_
 
-    def broken(weights):
+    def broken(weights, num_classes):
         assert nn.init.kaiming_uniform_ is not original
         raise RuntimeError("broken")
 

@@ -23,6 +23,7 @@ from isotorch_worker.tasks.image_classification import infer
 
 CPU = torch.device("cpu")
 SPEC = {**transforms_spec("IMAGENET1K_V1"), "crop": 8}
+CLASSES = 1000
 
 
 class Tiny(nn.Module):
@@ -101,14 +102,14 @@ def pictures(count: int, seed: int = 1) -> list[Tensor]:
 
 
 def computer(network: nn.Module, most: int = 8, exact: bool = False, queue=None, log=None) -> Computer:
-    made = Computer(network, infer.order, Transfer(CPU, SPEC, queue), most, exact, log)
+    made = Computer(network, infer.output(CLASSES), Transfer(CPU, SPEC, queue), most, exact, log)
     # There is nothing to pack in these networks; from here on batches are tried.
     made.improve()
     return made
 
 
 def answers(made: Computer, rows: list[Tensor]) -> list[Tensor]:
-    logits = torch.cat([running.finish().logits for running in made.run(rows)])
+    logits = torch.cat([running.finish().output.logits for running in made.run(rows)])
     return list(logits.split(1))
 
 
@@ -124,10 +125,10 @@ def test_pictures_are_computed_in_powers_of_two_and_in_their_order():
 def test_the_ranking_of_each_row_is_the_one_that_it_has_alone():
     rows = pictures(4)
     (running,) = computer(Tiny()).run(rows)
-    computed = running.finish()
+    output = running.finish().output
     for number, row in enumerate(rows):
-        alone = infer.order(Tiny()(row))
-        part = computed.ranking.part(slice(number, number + 1), 7)
+        alone = infer.ranking(infer.output(CLASSES)(Tiny()(row)), "softmax", 0)
+        part = infer.ranking(infer.Output(*(tensor[number : number + 1] for tensor in output)), "softmax", 7)
         assert part.indices.shape == (1, 7)
         assert torch.equal(part.indices, alone.indices[:, :7])
         assert torch.equal(part.percentages, alone.percentages[:, :7])
@@ -179,7 +180,7 @@ def test_exact_computes_one_by_one_where_a_batch_wins_nothing_and_asks_again_lat
 
 def test_exact_on_a_cpu_waits_with_trials_until_it_was_improved():
     network = SlowAlone()
-    made = Computer(network, infer.order, Transfer(CPU, SPEC), 4, exact=True)
+    made = Computer(network, infer.output(CLASSES), Transfer(CPU, SPEC), 4, exact=True)
     answers(made, pictures(4))
     assert network.sizes == [1, 1, 1, 1]
 
@@ -234,7 +235,9 @@ def test_an_error_in_a_lane_comes_when_all_lanes_are_done():
 def test_on_a_cpu_with_threads_pictures_go_side_by_side_where_a_trial_was_won():
     said: list[str] = []
     spec = transforms_spec("IMAGENET1K_V1")
-    made = prepare(SlowAlone(), infer.order, CPU, spec, "fused", 0, 2, lambda _level, text: said.append(text))
+    made = prepare(
+        SlowAlone(), infer.output(CLASSES), CPU, spec, "fused", 0, 2, lambda _level, text: said.append(text)
+    )
     rows = [torch.zeros(1, 3, 224, 224) for _ in range(4)]
     network = made.network
     answers(made, rows)
@@ -244,7 +247,7 @@ def test_on_a_cpu_with_threads_pictures_go_side_by_side_where_a_trial_was_won():
     answers(made, rows)
     assert network.sizes == [1] * 4
     single = SlowAlone()
-    answers(prepare(single, infer.order, CPU, spec, "fused", 0, 1, print), rows)
+    answers(prepare(single, infer.output(CLASSES), CPU, spec, "fused", 0, 1, print), rows)
     assert single.sizes == [4], "one thread has no lanes"
 
 
@@ -296,7 +299,7 @@ def test_an_error_of_one_picture_leaves_its_neighbours_alone():
     outcomes = []
     for running in computer(Picky()).run(rows):
         try:
-            outcomes.append(len(running.finish().logits))
+            outcomes.append(len(running.finish().output.logits))
         except ValueError as error:
             outcomes.append(str(error))
     assert outcomes == [1, 1, "I do not like sevens", 1]
@@ -309,7 +312,7 @@ def test_two_batches_can_be_under_way_and_each_is_waited_for():
     first, second = pictures(4, 1), pictures(4, 2)
     under_way = [*made.run(first), *made.run(second)]
     assert (queue.joined, queue.waited) == (2, 0)
-    results = [running.finish().logits for running in under_way]
+    results = [running.finish().output.logits for running in under_way]
     assert queue.waited == 4
     for rows, logits in zip((first, second), results):
         assert torch.equal(logits, torch.cat([Tiny()(row) for row in rows]))

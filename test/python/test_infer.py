@@ -176,8 +176,9 @@ def test_all_three_handoffs_give_the_tutorials_bits(network, jpeg):
         assert torch.equal(tensor, batch)
     logits = infer.forward(network, tensors[1], CPU)
     assert torch.equal(logits, out)
+    output = infer.output(1000)(logits)
     for count in (0, 1, 5, 1000):
-        ranking = infer.order(logits).part(slice(0, 1), count)
+        ranking = infer.ranking(output, "softmax", count)
         assert torch.equal(ranking.indices[0], indices[0][: count or 1000])
         assert torch.equal(ranking.percentages[0], percentage[ranking.indices[0]])
         assert torch.equal(ranking.scores * 100, ranking.percentages)
@@ -186,11 +187,20 @@ def test_all_three_handoffs_give_the_tutorials_bits(network, jpeg):
 def test_ties_are_ordered_as_the_tutorial_orders_them_in_every_row():
     generator = torch.Generator().manual_seed(4)
     logits = torch.randint(0, 5, (6, 1000), generator=generator).float()
-    ranking = infer.order(logits)
+    ranking = infer.ranking(infer.output(1000)(logits), "softmax", 0)
     for row in range(6):
         out = logits[row : row + 1]
         assert torch.equal(ranking.indices[row], torch.sort(out, descending=True)[1][0])
         assert torch.equal(ranking.probabilities[row], torch.nn.functional.softmax(out, dim=1)[0])
+
+
+def test_sigmoid_is_torchs_in_the_order_of_the_logits():
+    logits = torch.randn(3, 7, generator=torch.Generator().manual_seed(4)) * 4
+    ranking = infer.ranking(infer.output(7)(logits), "sigmoid", 2)
+    assert torch.equal(ranking.probabilities, torch.sigmoid(logits))
+    assert torch.equal(ranking.indices, torch.sort(logits, descending=True)[1][:, :2])
+    assert torch.equal(ranking.scores, torch.sigmoid(logits).gather(1, ranking.indices))
+    assert torch.equal(ranking.percentages, ranking.scores * 100)
 
 
 def test_every_pixel_value_is_normalised_to_torchvisions_bits():

@@ -55,7 +55,7 @@ def replica(monkeypatch):
     from isotorch_worker.ray import ray_app
 
     made = object.__new__(ray_app.Network)
-    computer = Computer(Tiny(), infer.order, Transfer(torch.device("cpu"), SPEC), 4, exact=False)
+    computer = Computer(Tiny(), infer.output(1000), Transfer(torch.device("cpu"), SPEC), 4, exact=False)
     made._session = SimpleNamespace(spec=SPEC, computer=computer)
     made._thread = ray_app.ThreadPoolExecutor(1)
     made._pictures = Pictures(2)

@@ -13,8 +13,8 @@ import torchvision
 
 from controller import MAIN
 from isotorch_worker.base.lock import try_lock
-from isotorch_worker.checkpoints.untrained import ensure_untrained, make_untrained
 from isotorch_worker.protocol.errors import CheckpointCorrupt, WeightsNotFound
+from isotorch_worker.tasks.image_classification.untrained import ensure_untrained, make_untrained
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
@@ -35,7 +35,7 @@ def test_two_processes_that_make_the_same_file_leave_one_good_file(tmp_path):
     script = (
         f"import sys; sys.path.insert(0, {str(MAIN.parent.parent)!r})\n"
         "from pathlib import Path\n"
-        "from isotorch_worker.checkpoints.untrained import ensure_untrained\n"
+        "from isotorch_worker.tasks.image_classification.untrained import ensure_untrained\n"
         f"print(ensure_untrained(Path({str(path)!r}), 3))"
     )
     both = [

@@ -66,9 +66,8 @@ def test_a_message_that_breaks_the_protocol_is_not_sent():
         encode(Message("decode", 1, 1, {}, {"encoded": (Descriptor("encoded", "|u1", (3,)), b"ab")}))
     versions = {f"package{i}": "x" * 1000 for i in range(5)}
     ready = {**next(g["fields"] for g in GOLDEN if g["type"] == "ready"), "versions": versions}
-    frames = {
-        name: (Descriptor(name, "|u1", (2,)), b"[]") for name in ("categories", "models", "attestation")
-    }
+    names = ("categories", "models", "attestation", "remarks")
+    frames = {name: (Descriptor(name, "|u1", (2,)), b"[]") for name in names}
     with pytest.raises(ProtocolError, match=str(MAX_HEADER_BYTES)):
         encode(Message("ready", 1, 1, ready, frames))
 

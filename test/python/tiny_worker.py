@@ -39,7 +39,7 @@ def load(channel, message, imports=None):
     spec = {"resize": 8, "crop": 8, "mean": [0.0] * 3, "std": [1.0] * 3, "interpolation": "bilinear"}
     wanted = message.fields["maxBatch"]
     computer = compute.prepare(
-        Tiny(), infer.order, device, spec, message.fields["precision"], wanted, 1, channel.log
+        Tiny(), infer.output(1000), device, spec, message.fields["precision"], wanted, 1, channel.log
     )
     channel.make_room(computer.limit.most, 8 * 8 * 3 * 4)
     fields = {
@@ -50,7 +50,13 @@ def load(channel, message, imports=None):
         "threads": 1,
         "threadsReason": "asked for",
         "precision": message.fields["precision"],
+        "model": "tiny",
+        "classes": 1000,
+        "embedding": 1,
         "sha256": "0" * 64,
+        "checkpointKey": "",
+        "prefix": "",
+        "transforms": None,
         "spec": spec,
         "maxBatch": computer.limit.most,
         "warmupMs": 0.0,
@@ -59,6 +65,7 @@ def load(channel, message, imports=None):
         **byte_frame("categories", b"[]"),
         **byte_frame("models", b"[]"),
         **byte_frame("attestation", b"{}"),
+        **byte_frame("remarks", b"[]"),
     }
     ready = Message("ready", message.id, channel.generation, fields, frames)
     return Session(Tiny(), device, spec, computer), ready

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any
 
 import torchvision
 import torchvision.models
 from torch import Tensor, nn
 
+from isotorch_worker.base.told import brief
 from isotorch_worker.checkpoints.networks import NETWORKS
 from isotorch_worker.protocol.errors import InvalidOption
 
@@ -58,7 +60,11 @@ def build(
 def builder(name: str) -> Any:
     """torchvision's function for ``name``. Raises InvalidOption as ``build``."""
     if name not in NETWORKS:
-        raise InvalidOption(f"model: torchvision has no classifier {name}", "`isotorch models` lists all 80")
+        near = get_close_matches(name, NETWORKS, 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise InvalidOption(
+            f"model: torchvision has no classifier {brief(name)}", f"{meant}`isotorch models` lists all 80"
+        )
     found = getattr(torchvision.models, name, None)
     if found is None:
         raise InvalidOption(
