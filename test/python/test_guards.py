@@ -79,12 +79,13 @@ def test_the_workers_own_queue_is_limited(start):
 def test_a_header_that_is_valid_but_too_long_is_refused():
     fields = {
         "task": "image-classification",
-        "model": "m" * 1900,
+        "model": "m" * 1850,
         "checkpoint": "c" * 2000,
+        "checkpointKey": None,
         "sha256": None,
-        "trust": True,
         "seed": None,
         "transforms": "t",
+        "spec": None,
         "device": "cpu",
         "precision": "exact",
         "threads": 1,

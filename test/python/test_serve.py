@@ -73,11 +73,10 @@ def test_a_bad_command_line_ends_with_64():
     ("changes", "code", "exit_code"),
     [
         ({"checkpoint": "/nowhere.pth"}, "WEIGHTS_NOT_FOUND", 66),
-        ({"trust": False}, "CHECKPOINT_UNTRUSTED", 65),
         ({"sha256": "0" * 64}, "CHECKPOINT_CORRUPT", 65),
         ({"device": "cuda:7"}, "DEVICE_UNAVAILABLE", 78),
         ({"device": "toaster"}, "INVALID_OPTION", 78),
-        ({"model": "vgg16"}, "INVALID_OPTION", 78),
+        ({"model": "vgg17"}, "INVALID_OPTION", 78),
         ({"transforms": "DEFAULT"}, "INVALID_OPTION", 78),
     ],
 )
@@ -280,7 +279,7 @@ def test_from_load_to_stop(start, checkpoint, jpeg):
     worker = start()
     worker.hello()
     sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-    worker.load(checkpoint, sha256=sha256, trust=False, device="auto")
+    worker.load(checkpoint, sha256=sha256, device="auto")
     phases = []
     while (message := worker.receive()).type == "progress":
         phases.append(message.fields["phase"])
@@ -389,7 +388,7 @@ def too_many_requests_are_refused(worker):
 def test_a_missing_untrained_checkpoint_is_made_the_same_from_its_seed(start, checkpoint, tmp_path):
     worker = start()
     path = tmp_path / "cache" / "untrained.pth"
-    ready = worker.ready(path, seed=7, trust=False)
+    ready = worker.ready(path, seed=7)
     assert path.read_bytes() == checkpoint.read_bytes()
     assert ready.fields["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
