@@ -20,6 +20,7 @@ import type {
   ClassifierOptions,
   ClassifyOptions,
   ResolvedClassifyOptions,
+  TransformsName,
 } from "../classification/options.ts";
 import { Stopwatch } from "../base/time/stopwatch.ts";
 import { closedError } from "../worker/failure.ts";
@@ -265,7 +266,7 @@ class FakeClassifier extends PictureByPicture implements Classifier {
     }
   }
 
-  #transforms(): "IMAGENET1K_V1" | "IMAGENET1K_V2" {
+  #transforms(): TransformsName {
     const { transforms, weights } = this.#settings;
     return transforms ?? (weights === "IMAGENET1K_V2" ? "IMAGENET1K_V2" : "IMAGENET1K_V1");
   }
