@@ -2,8 +2,8 @@
 
 python3 scripts/models/read_table.py
 
-`scripts/write-models.mjs` makes models/torchvision.json of it. What this torchvision does not say is null: the size of
-files before 0.15, a network that came later.
+`scripts/write-models.mjs` makes models/torchvision.json of it. What this torchvision does not say is null:
+sizes of files and GFLOPs before 0.15.
 """
 
 from __future__ import annotations
@@ -61,16 +61,15 @@ def classifiers() -> dict[str, Any]:
 
 
 def is_classifier(weights: Any) -> bool:
-    """Whether weights have the 1,000 classes: not vgg16's IMAGENET1K_FEATURES, whose last layer is no trained one."""
+    """Whether weights have the 1,000 classes: vgg16's IMAGENET1K_FEATURES have not."""
     return len(weights.meta.get("categories") or ()) == CLASSES
 
 
 def checkpoint(weights: Any) -> dict[str, Any]:
-    """One entry of the table: MiB as torchvision rounds them, accuracies in percent, GFLOPs of one picture."""
+    """One entry of the table: MiB as torchvision rounds them, accuracies in percent, GFLOPs of a picture."""
     preset: Any = weights.transforms()
     meta = weights.meta
-    # From 0.13 to 0.13.1 the accuracies lay elsewhere.
-    metrics = meta["_metrics"][_DATASET] if "_metrics" in meta else meta["metrics"]
+    metrics = meta["_metrics"][_DATASET]
     prefix = re.search(r"-([0-9a-f]{8,64})\.pth$", weights.url)
     if prefix is None:
         raise ValueError(f"{weights.url} has no hash in its name")

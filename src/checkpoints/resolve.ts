@@ -24,7 +24,11 @@ import { ANOTHER_DIRECTORY, checkpointDirectory, surroundings } from "../python/
 export { specOf } from "./table.ts";
 
 /** The weights whose preprocessing a checkpoint is used with, by torchvision's names. */
-export type TransformsName = WeightsName;
+export type TransformsName =
+  | "IMAGENET1K_V1"
+  | "IMAGENET1K_V2"
+  | "IMAGENET1K_SWAG_E2E_V1"
+  | "IMAGENET1K_SWAG_LINEAR_V1";
 
 /** A checkpoint file as the worker is told of it. */
 export interface Checkpoint {

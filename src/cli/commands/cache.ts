@@ -105,9 +105,13 @@ function refuseSeveral(entries: readonly CacheEntry[], names: readonly string[])
   for (const name of names) {
     const models = [...new Set(entries.filter((entry) => entry.name === name).map(({ model }) => model))];
     if (models.length < 2) continue;
-    throw new IsotorchError("INVALID_OPTION", `${shown(name)} is there of ${models.join(", ")}.`, {
-      hint: `Say which with --model, as in \`isotorch cache clear ${name} --model ${models[0]}\``,
-    });
+    throw new IsotorchError(
+      "INVALID_OPTION",
+      `The cache has ${shown(name)} of several models: ${models.join(", ")}.`,
+      {
+        hint: `Say which with --model, as in \`isotorch cache clear ${name} --model ${models[0]}\``,
+      },
+    );
   }
 }
 
