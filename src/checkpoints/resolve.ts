@@ -21,8 +21,6 @@ import {
 import { mirrored } from "./mirror.ts";
 import { ANOTHER_DIRECTORY, checkpointDirectory, surroundings } from "../python/surroundings.ts";
 
-export { specOf } from "./table.ts";
-
 /** The weights whose preprocessing a checkpoint is used with, by torchvision's names. */
 export type TransformsName =
   | "IMAGENET1K_V1"

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Checkpoint, resolveCheckpoint } from "../../src/checkpoints/resolve.ts";
+import type * as Table from "../../src/checkpoints/table.ts";
 import { knownCheckpoints } from "../../src/checkpoints/table.ts";
 
 // The digits in its name are all that is known of it; here they are those of a file that is made.
@@ -12,7 +13,7 @@ const CONTENT = "weights";
 const SHA256 = createHash("sha256").update(CONTENT).digest("hex");
 const table = vi.hoisted(() => ({ prefix: "" }));
 vi.mock("../../src/checkpoints/table.ts", async (original) => {
-  const real = await original<typeof import("../../src/checkpoints/table.ts")>();
+  const real = await original<typeof Table>();
   const changed = (weights: string, model: string): object => ({
     ...real.knownCheckpoint(weights, model),
     sha256: null,
