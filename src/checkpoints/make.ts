@@ -4,6 +4,7 @@ import { runCommand } from "../python/command.ts";
 import type { Environment } from "../python/environment.ts";
 import { lastWords } from "../base/status.ts";
 import { printedRecord } from "../python/answer.ts";
+import { DEFAULT_MODEL } from "./table.ts";
 import { scriptArguments, WORKER_SCRIPT } from "../python/script.ts";
 
 export interface MadeCheckpoint {
@@ -13,6 +14,8 @@ export interface MadeCheckpoint {
 }
 
 export interface MakeOptions {
+  /** The network, as torchvision names it. @default "resnet101" */
+  readonly model?: string;
   /** PyTorch's threads. @default 0, which means automatic */
   readonly threads?: number | undefined;
   /** Ends it; what it had begun is swept by the next one. */
@@ -29,9 +32,10 @@ export async function makeUntrained(
   { python, variables }: Environment,
   seed: number,
   path: string,
-  { threads = 0, signal }: MakeOptions = {},
+  { model = DEFAULT_MODEL, threads = 0, signal }: MakeOptions = {},
 ): Promise<MadeCheckpoint> {
   const words = ["make", "--seed", `${seed}`, "--out", path, "--threads", `${threads}`];
+  if (model !== DEFAULT_MODEL) words.push("--model", model);
   const args = scriptArguments(WORKER_SCRIPT, ...words);
   const { code, bytes, stderr } = await runCommand(python, args, {
     env: { ...process.env, ...variables },

@@ -1,41 +1,60 @@
-import { withoutEnd } from "../base/text/trim.ts";
 import { shown, shownValue } from "../base/text/shown.ts";
 import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { IsotorchError } from "../base/errors.ts";
-import { didYouMean } from "../base/options/suggest.ts";
+import type { Logger } from "../base/logger.ts";
 import { quoted } from "../python/command.ts";
 import type { ProgressEvent } from "../base/progress.ts";
-import { download, type DownloadTiming, hashFile, HUB } from "./download.ts";
+import { download, type DownloadTiming, hashFile } from "./download.ts";
 import type { WireSpec } from "../protocol/messages.ts";
-import { type KnownCheckpoint, knownCheckpoints } from "./table.ts";
+import { type Integrity, NOTE, integrityOf, noteHash, notedHash } from "./integrity.ts";
+import {
+  DEFAULT_MODEL,
+  type KnownCheckpoint,
+  type Licence,
+  type WeightsName,
+  defaultTransforms,
+  isWeightsOf,
+  knownCheckpoint,
+  knownModel,
+  unknownWeights,
+} from "./table.ts";
+import { mirrored } from "./mirror.ts";
 import { ANOTHER_DIRECTORY, checkpointDirectory, surroundings } from "../python/surroundings.ts";
 
-export { specOf } from "./table.ts";
-
 /** The weights whose preprocessing a checkpoint is used with, by torchvision's names. */
-export type TransformsName = "IMAGENET1K_V1" | "IMAGENET1K_V2" | (string & {});
+export type TransformsName =
+  | "IMAGENET1K_V1"
+  | "IMAGENET1K_V2"
+  | "IMAGENET1K_SWAG_E2E_V1"
+  | "IMAGENET1K_SWAG_LINEAR_V1";
 
 /** A checkpoint file as the worker is told of it. */
 export interface Checkpoint {
+  /** The network that it is for, as torchvision names it. */
+  readonly model: string | null;
   /** As it was asked for: `IMAGENET1K_V1`, `untrained:0`, a path. */
   readonly weights: string;
   /** Absolute path. It exists already, except for `untrained:SEED`, which the worker makes. */
   readonly path: string;
   /** Lower-case hex of the whole file; the worker checks it at each load. `null` where none is known. */
   readonly sha256: string | null;
-  /** Whether the caller vouches for a file without a hash. */
-  readonly trust: boolean;
+  /** How surely the file is the one that is meant. */
+  readonly integrity: Integrity;
   /** The seed of `untrained:SEED`, else `null`. */
   readonly seed: number | null;
   /** Null where preprocessing of one's own is given, or the file says which network's it is. */
   readonly transforms: TransformsName | null;
   /** Whether the network has learnt anything: not for `untrained:SEED`; `null` for a file of one's own, of which nobody knows. */
   readonly trained: boolean | null;
+  /** The terms of weights that have their own, else `null`; also for a file of one's own, of which nobody knows. */
+  readonly licence: Licence | null;
 }
 
 /** What resolving a checkpoint is told. */
 export interface CheckpointOptions {
+  /** The network, as torchvision names it. @default "resnet101" */
+  readonly model?: string;
   /** The directory of downloaded and made checkpoints. @default torchvision's, under TORCH_HOME or ~/.cache/torch */
   readonly cacheDir?: string;
   /** Never download. @default whether ISOTORCH_OFFLINE is 1 */
@@ -44,25 +63,30 @@ export interface CheckpointOptions {
   readonly mirror?: string;
   /** Full SHA-256 of the checkpoint, 64 hex digits. */
   readonly sha256?: string;
-  /** Load a file of one's own without a hash. @default false */
+  /** Does nothing any more: a file of one's own is read without running anything of it. */
   readonly trustCheckpoint?: boolean;
-  /** @default the weights' own; `IMAGENET1K_V1` for a path or `untrained:SEED` */
+  /**
+   * @default the weights' own; for a path or `untrained:SEED` the model's IMAGENET1K_V1, or IMAGENET1K_SWAG_LINEAR_V1
+   * where it has no V1
+   */
   readonly transforms?: TransformsName | WireSpec;
   readonly onProgress?: (event: ProgressEvent) => void;
+  /** Is warned of a licence before the weights that have it are downloaded. */
+  readonly logger?: Pick<Logger, "warn">;
   readonly signal?: AbortSignal;
   readonly timing?: Partial<DownloadTiming>;
 }
 
-const MODEL = "resnet101";
 const LARGEST_SEED = 2 ** 32 - 1;
+/** How files of checkpoints end. */
+const FILES = [".pth", ".pt", ".bin", ".ckpt", ".safetensors"];
 
 /**
- * The checkpoint file for `weights`: a name from the table (downloaded when the cache has none), `untrained:SEED`,
- * or the path of a `.pth`.
+ * The checkpoint file for a model's `weights`: a name from the table (downloaded when the cache has none),
+ * `untrained:SEED`, or the path of a file of one's own.
  *
  * Rejects with `INVALID_OPTION` (unknown name, bad seed or hash), `WEIGHTS_NOT_FOUND` (no such file, or not there
- * while offline), `CHECKPOINT_UNTRUSTED` (a file of one's own with neither hash nor trust), `CHECKPOINT_CORRUPT`,
- * `DOWNLOAD_FAILED` or `ABORTED`.
+ * while offline), `CHECKPOINT_CORRUPT`, `DOWNLOAD_FAILED` or `ABORTED`.
  */
 export async function resolveCheckpoint(
   weights: string,
@@ -77,17 +101,25 @@ export async function resolveCheckpoint(
       },
     );
   }
-  if (/^untrained\b/.test(weights) && !isPath(weights)) return untrained(weights, options);
+  const isFile = isPath(weights);
+  // A file says itself which model it is of.
+  const asked = options.model ?? (isFile ? undefined : DEFAULT_MODEL);
+  const model = asked === undefined ? undefined : knownModel(asked).name;
+  const { transforms } = options;
+  if (model !== undefined && typeof transforms === "string" && !isWeightsOf(model, transforms))
+    throw unknownWeights("transforms", transforms, model);
+  if (isFile || model === undefined) return custom(weights, model, options);
+  if (/^untrained\b/.test(weights)) return untrained(weights, model, options);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(weights)) {
     throw new IsotorchError("INVALID_OPTION", "`weights` is a URL, expected a name or a path.", {
       hint: `Download it yourself and give its path: curl -LO ${weights}`,
     });
   }
-  return isPath(weights) ? custom(weights, options) : named(weights, options);
+  return named(weights, model, options);
 }
 
 /** The seed in `untrained:SEED`; any other text is refused. */
-function untrained(weights: string, options: CheckpointOptions): Checkpoint {
+function untrained(weights: string, model: string, options: CheckpointOptions): Checkpoint {
   const digits = /^untrained:(\d{1,10})$/.exec(weights)?.[1];
   const seed = Number(digits);
   if (digits === undefined || seed > LARGEST_SEED) {
@@ -99,54 +131,55 @@ function untrained(weights: string, options: CheckpointOptions): Checkpoint {
       },
     );
   }
-  const path = join(directory(options), `${MODEL}-untrained-${seed}.pth`);
-  const transforms = transformsOf(options, "IMAGENET1K_V1");
-  return { weights: `untrained:${seed}`, path, sha256: null, trust: false, seed, transforms, trained: false };
+  return {
+    model,
+    weights: `untrained:${seed}`,
+    path: join(directory(options), `${model}-untrained-${seed}.pth`),
+    // Its maker notes the hash beside it, and the worker compares.
+    sha256: null,
+    integrity: "first use",
+    seed,
+    transforms: transformsOf(options, defaultTransforms(model)),
+    trained: false,
+    licence: null,
+  };
 }
 
-async function custom(weights: string, options: CheckpointOptions): Promise<Checkpoint> {
+async function custom(
+  weights: string,
+  model: string | undefined,
+  options: CheckpointOptions,
+): Promise<Checkpoint> {
   const path = resolve(weights);
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile()) {
     const what = found ? "is not a regular file" : "does not exist";
     throw new IsotorchError("WEIGHTS_NOT_FOUND", `The checkpoint ${shown(path)} ${what}.`, {
-      hint: "Give the path of a .pth state dict, or a name such as IMAGENET1K_V1",
+      hint: `Give the path of a state dict (${FILES.join(", ")}), or a name such as IMAGENET1K_V1`,
     });
   }
   const sha256 = options.sha256?.toLowerCase() ?? null;
-  const trust = options.trustCheckpoint === true;
-  if (sha256 === null && !trust) {
-    const tool =
-      process.platform === "win32" ? `certutil -hashfile "${path}" SHA256` : `sha256sum ${quoted(path)}`;
-    throw new IsotorchError(
-      "CHECKPOINT_UNTRUSTED",
-      `Loading ${shown(path)} may run code that is hidden in it.`,
-      {
-        hint: `Give its hash with \`sha256\` (\`${tool}\` prints it), or set \`trustCheckpoint: true\` if you made it`,
-      },
-    );
-  }
   return {
+    model: model ?? null,
     weights,
     path,
     sha256,
-    trust,
+    integrity: sha256 === null ? "unpinned" : "pinned",
     seed: null,
     transforms: transformsOf(options, null),
     trained: null,
+    licence: null,
   };
 }
 
-async function named(weights: string, options: CheckpointOptions): Promise<Checkpoint> {
-  const table = knownCheckpoints(MODEL);
-  const known = Object.hasOwn(table, weights) ? table[weights] : undefined;
-  if (!known) throw unknownName(weights, Object.keys(table));
+async function named(weights: string, model: string, options: CheckpointOptions): Promise<Checkpoint> {
+  const known = knownCheckpoint(weights, model);
   const asked = options.sha256?.toLowerCase();
-  const pinned = known.sha256 ?? known.sha256Prefix ?? "";
-  if (asked !== undefined && !asked.startsWith(pinned)) {
+  const digits = known.sha256 ?? known.sha256Prefix;
+  if (asked !== undefined && !asked.startsWith(digits)) {
     throw new IsotorchError(
       "INVALID_OPTION",
-      `\`sha256\` is not that of ${shown(weights)}, which is ${pinned}.`,
+      `\`sha256\` is not that of ${shown(weights)}, which is ${digits}.`,
       {
         hint: "Leave `sha256` away for weights that are given by name",
       },
@@ -154,30 +187,81 @@ async function named(weights: string, options: CheckpointOptions): Promise<Check
   }
   const path = cachePath(known.url, options);
   const file = basename(path);
-  const { onProgress, signal, timing } = options;
-  if (!(await isThere(path))) {
-    if (options.offline ?? process.env["ISOTORCH_OFFLINE"] === "1") throw notThere(weights, path, known.url);
+  const pinned = asked ?? known.sha256;
+  const noted = pinned === null ? await notedHash(path) : null;
+  if (noted !== null && !noted.startsWith(known.sha256Prefix)) throw otherNote(path, noted, known);
+  const { onProgress, signal } = options;
+  if (!(await isThere(path))) await fetchNamed(weights, model, known, path, pinned ?? noted, options);
+  let sha256 = pinned ?? noted;
+  if (sha256 === null) {
+    sha256 = await hashWithPrefix(path, known, signal);
+    await noteHash(path, sha256);
+  }
+  onProgress?.({ status: "ready", name: weights, file });
+  return {
+    model: model ?? null,
+    weights,
+    path,
+    sha256,
+    integrity: asked === undefined ? integrityOf(known, noted) : "pinned",
+    seed: null,
+    transforms: transformsOf(options, weights as WeightsName),
+    trained: true,
+    licence: known.licence,
+  };
+}
+
+/** Downloads weights, whose licence is told first where they have their own. */
+async function fetchNamed(
+  weights: string,
+  model: string,
+  known: KnownCheckpoint,
+  path: string,
+  sha256: string | null,
+  { offline, mirror, onProgress, logger, signal, timing }: CheckpointOptions,
+): Promise<void> {
+  if (offline ?? process.env["ISOTORCH_OFFLINE"] === "1") throw notThere(weights, path, known.url);
+  const url = mirrored(known.url, basename(path), mirror);
+  if (known.licence !== null)
+    logger?.warn(
+      `${model}'s ${weights} has a licence of its own, ${known.licence.name}: ${known.licence.url}`,
+    );
+  try {
     await download({
       ...known,
       name: weights,
-      url: mirrored(known.url, file, options.mirror),
+      url,
       target: path,
-      sha256: asked ?? known.sha256,
+      sha256,
       ...(onProgress && { onProgress }),
       ...(signal && { signal }),
       ...(timing && { timing }),
     });
+  } catch (error) {
+    const isNoted = sha256 !== null && known.sha256 === null;
+    if (!isNoted || !(error instanceof IsotorchError) || error.code !== "CHECKPOINT_CORRUPT") throw error;
+    throw new IsotorchError("CHECKPOINT_CORRUPT", error.message, {
+      hint: `${error.hint}. The expected hash was noted at an earlier load, in ${path}${NOTE}`,
+      cause: error,
+    });
   }
-  const sha256 = asked ?? known.sha256 ?? (await hashWithPrefix(path, known, signal));
-  onProgress?.({ status: "ready", name: weights, file });
-  const transforms = transformsOf(options, weights);
-  return { weights, path, sha256, trust: false, seed: null, transforms, trained: true };
+}
+
+/** A note that does not belong to weights of this name. */
+function otherNote(path: string, noted: string, { sha256Prefix }: KnownCheckpoint): IsotorchError {
+  return new IsotorchError(
+    "CHECKPOINT_CORRUPT",
+    `${shown(`${path}${NOTE}`)} notes the SHA-256 ${noted}, expected ${sha256Prefix}….`,
+    {
+      hint: `Remove both, and the next start downloads again: rm ${quoted(path)} ${quoted(`${path}${NOTE}`)}`,
+    },
+  );
 }
 
 /** Where only the first digits are known, the whole hash is taken here, so that the worker loads this very file. */
 async function hashWithPrefix(path: string, known: KnownCheckpoint, signal?: AbortSignal): Promise<string> {
   const actual = await hashFile(path, signal);
-  if (actual.startsWith(known.sha256Prefix ?? "")) return actual;
+  if (actual.startsWith(known.sha256Prefix)) return actual;
   throw new IsotorchError(
     "CHECKPOINT_CORRUPT",
     `${shown(path)} has SHA-256 ${actual}, expected ${known.sha256Prefix}….`,
@@ -185,18 +269,6 @@ async function hashWithPrefix(path: string, known: KnownCheckpoint, signal?: Abo
       hint: `Remove it, and the next start downloads it again: rm ${quoted(path)}`,
     },
   );
-}
-
-function unknownName(weights: string, known: readonly string[]): IsotorchError {
-  const names = [...known, "untrained:SEED"].join(", ");
-  const message =
-    weights === "DEFAULT"
-      ? "`weights` is DEFAULT, which means other weights in other versions of torchvision."
-      : `\`weights\` is ${JSON.stringify(weights)}, which is not known.`;
-  const lead =
-    weights === "DEFAULT" ? "Say IMAGENET1K_V2 for the newest." : didYouMean(weights, known, (name) => name);
-  const hint = `${lead === undefined ? "" : `${lead} `}Known are ${names}, and the path of a .pth file`;
-  return new IsotorchError("INVALID_OPTION", message, { hint });
 }
 
 function notThere(weights: string, path: string, url: string): IsotorchError {
@@ -207,34 +279,6 @@ function notThere(weights: string, path: string, url: string): IsotorchError {
       hint: `Put ${url} at ${path}, unset ISOTORCH_OFFLINE (or \`offline\`), or use --weights untrained:0`,
     },
   );
-}
-
-/** The same file at the mirror that the option or `ISOTORCH_WEIGHTS_URL` names, where either does. */
-function mirrored(url: string, file: string, mirror: string | undefined): string {
-  const base = mirror ?? process.env["ISOTORCH_WEIGHTS_URL"];
-  if (!base) return url;
-  const whole = `${withoutEnd(base, "/")}/${file}`;
-  if (isHttp(whole)) return byHubMirror(whole);
-  const name = mirror === undefined ? "ISOTORCH_WEIGHTS_URL" : "`mirror`";
-  throw new IsotorchError("INVALID_OPTION", `${shown(name)} is ${shownValue(base)}, expected an http URL.`, {
-    hint: "As in https://mirror.example/models, below which the file has torchvision's name",
-  });
-}
-
-/** An address of the Hugging Face hub at the mirror of it that `HF_ENDPOINT` names, as its own tools take it. */
-function byHubMirror(url: string): string {
-  const endpoint = process.env["HF_ENDPOINT"];
-  const { hostname, pathname, search } = new URL(url);
-  if (!endpoint || hostname !== HUB) return url;
-  const whole = `${withoutEnd(endpoint, "/")}${pathname}${search}`;
-  if (isHttp(whole)) return whole;
-  throw new IsotorchError("INVALID_OPTION", `HF_ENDPOINT is ${shownValue(endpoint)}, expected an http URL.`, {
-    hint: "As in HF_ENDPOINT=https://hf-mirror.com",
-  });
-}
-
-function isHttp(address: string): boolean {
-  return URL.canParse(address) && /^https?:/.test(address);
 }
 
 function cachePath(url: string, options: Pick<CheckpointOptions, "cacheDir">): string {
@@ -254,8 +298,9 @@ export function directory(options: Pick<CheckpointOptions, "cacheDir">): string 
   });
 }
 
+/** Whether weights name a file: by a slash, or by how files of checkpoints end. */
 export function isPath(weights: string): boolean {
-  return /[\\/]/.test(weights) || /\.pth?$/i.test(weights);
+  return /[\\/]/.test(weights) || FILES.some((ending) => weights.toLowerCase().endsWith(ending));
 }
 
 async function isThere(path: string): Promise<boolean> {

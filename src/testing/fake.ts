@@ -19,9 +19,9 @@ import {
 } from "../classification/resolved.ts";
 import type {
   ClassifierOptions,
-  TransformsName,
   ClassifyOptions,
   ResolvedClassifyOptions,
+  TransformsName,
 } from "../classification/options.ts";
 import { Stopwatch } from "../base/time/stopwatch.ts";
 import { closedError } from "../worker/failure.ts";

@@ -1,5 +1,7 @@
 /** What is known of workers of this machine. */
 import { IsotorchError } from "../base/errors.ts";
+import type { Integrity } from "../checkpoints/integrity.ts";
+import { isWeightsName } from "../checkpoints/table.ts";
 import type { Checkpoint, TransformsName } from "../checkpoints/resolve.ts";
 import type { AttestedEnvironment } from "../image/attest/attestation.ts";
 import type { Handoff, WireSpec } from "../protocol/messages.ts";
@@ -37,6 +39,8 @@ export interface WorkerInfo {
     readonly name: string;
     readonly path: string;
     readonly sha256: string;
+    /** How surely the file is the one that is meant. */
+    readonly integrity: Integrity;
     /** False for `untrained:SEED`: its answers mean nothing. Null for a custom file, of which nobody knows. */
     readonly trained: boolean | null;
     /** The weights whose preprocessing it is; null for one's own. */
@@ -107,8 +111,9 @@ export function describe(
       name: checkpoint.weights,
       path: checkpoint.path,
       sha256,
+      integrity: checkpoint.integrity,
       trained: checkpoint.trained,
-      transforms,
+      transforms: transforms !== null && isWeightsName(transforms) ? transforms : null,
       ...(checkpointKey !== "" && { checkpointKey }),
       ...(prefix !== "" && { prefix }),
       remarks,

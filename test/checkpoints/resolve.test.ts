@@ -5,12 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { suggest } from "../../src/base/options/suggest.ts";
-import { knownCheckpoints } from "../../src/checkpoints/table.ts";
-import { resolveCheckpoint, specOf } from "../../src/checkpoints/resolve.ts";
+import { resolveCheckpoint } from "../../src/checkpoints/resolve.ts";
 import type { ProgressEvent } from "../../src/base/progress.ts";
 
 const V1 = "resnet101-63fe2227.pth";
 const V1_SHA256 = "63fe2227b86e8f1f2063f43a75c84d195911b6a0eace650907dd3dc62dd49a0a";
+
+const sha256Of = (bytes: string): string => createHash("sha256").update(bytes).digest("hex");
 
 let root: string;
 let cacheDir: string;
@@ -36,6 +37,7 @@ describe("weights that mean nothing are refused", () => {
     ["DEFAULT", "Say IMAGENET1K_V2 for the newest."],
     ["pretrained", "Known are IMAGENET1K_V1, IMAGENET1K_V2, untrained:SEED"],
     ["constructor", "Known are IMAGENET1K_V1"],
+    ["IMAGENET1K_SWAG_E2E_V1", "Known are IMAGENET1K_V1, IMAGENET1K_V2, untrained:SEED"],
     ["untrained", "as in untrained:0"],
     ["untrained:-1", "as in untrained:0"],
     ["untrained:4294967296", "as in untrained:0"],
@@ -44,6 +46,28 @@ describe("weights that mean nothing are refused", () => {
     await expect(resolveCheckpoint(weights, { cacheDir })).rejects.toMatchObject({
       code: "INVALID_OPTION",
       hint: expect.stringContaining(hint),
+    });
+  });
+
+  test("and so are those of another model, and a model that is none", async () => {
+    const swag = { model: "vit_b_16", cacheDir };
+    await expect(resolveCheckpoint("IMAGENET1K_V2", swag)).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: '`weights` is "IMAGENET1K_V2", which vit_b_16 does not have.',
+      hint: expect.stringContaining("IMAGENET1K_SWAG_LINEAR_V1"),
+    });
+    await expect(resolveCheckpoint("untrained:0", { model: "resnet100", cacheDir })).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      hint: expect.stringContaining('Did you mean "resnet101"?'),
+    });
+  });
+
+  test("and so is the preprocessing of weights that the model does not have", async () => {
+    const options = { model: "resnet18", cacheDir, transforms: "IMAGENET1K_V2" } as const;
+    await expect(resolveCheckpoint("untrained:0", options)).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: '`transforms` is "IMAGENET1K_V2", which resnet18 does not have.',
+      hint: "Did you mean IMAGENET1K_V1? Known are IMAGENET1K_V1",
     });
   });
 
@@ -72,36 +96,56 @@ describe("a file of one's own", () => {
     });
   });
 
-  test("without hash or trust is CHECKPOINT_UNTRUSTED and told how to get the hash", async () => {
+  test("needs no hash and nobody's word: nothing of it is run", async () => {
     const file = join(root, "it's mine.pth");
     await writeFile(file, "bytes");
-    await expect(resolveCheckpoint(file)).rejects.toMatchObject({
-      code: "CHECKPOINT_UNTRUSTED",
-      hint: expect.stringContaining(
-        process.platform === "win32" ? "certutil" : `sha256sum '${root}/it'\\''s mine.pth'`,
-      ),
-    });
-  });
-
-  test("is taken with its hash, or with trust", async () => {
-    const file = join(root, "mine.pth");
-    await writeFile(file, "bytes");
-    const sha256 = createHash("sha256").update("bytes").digest("hex");
-    expect(
-      await resolveCheckpoint(file, { sha256: sha256.toUpperCase(), transforms: "IMAGENET1K_V2" }),
-    ).toEqual({
+    expect(await resolveCheckpoint(file)).toEqual({
+      model: "resnet101",
       weights: file,
       path: file,
-      sha256,
-      trust: false,
+      sha256: null,
+      integrity: "unpinned",
+      trust: true,
       seed: null,
+      transforms: "IMAGENET1K_V1",
+      trained: null,
+      licence: null,
+    });
+    expect(await resolveCheckpoint(file, { trustCheckpoint: false })).toMatchObject({ trust: true });
+  });
+
+  test("is pinned by its hash", async () => {
+    const file = join(root, "mine.pth");
+    await writeFile(file, "bytes");
+    const sha256 = sha256Of("bytes");
+    expect(
+      await resolveCheckpoint(file, { sha256: sha256.toUpperCase(), transforms: "IMAGENET1K_V2" }),
+    ).toMatchObject({
+      sha256,
+      integrity: "pinned",
+      trust: false,
       transforms: "IMAGENET1K_V2",
       trained: null,
     });
-    expect(await resolveCheckpoint(file, { trustCheckpoint: true })).toMatchObject({
-      sha256: null,
-      trust: true,
-    });
+  });
+
+  test.each(["best.ckpt", "model.safetensors", "pytorch_model.bin", "mine.PT", "mine.pth"])(
+    "is known by how it ends: %s",
+    async (weights) => {
+      await expect(resolveCheckpoint(weights, { cacheDir })).rejects.toMatchObject({
+        code: "WEIGHTS_NOT_FOUND",
+        message: `The checkpoint ${join(process.cwd(), weights)} does not exist.`,
+      });
+    },
+  );
+
+  test("leaves its preprocessing to the worker, which sees whose file it is", async () => {
+    const file = join(root, "mine.pth");
+    await writeFile(file, "bytes");
+    const found = await resolveCheckpoint(file, {});
+    expect([found.model, found.transforms]).toEqual([null, null]);
+    const told = await resolveCheckpoint(file, { model: "vit_h_14", transforms: "IMAGENET1K_SWAG_E2E_V1" });
+    expect([told.model, told.transforms]).toEqual(["vit_h_14", "IMAGENET1K_SWAG_E2E_V1"]);
   });
 });
 
@@ -156,27 +200,21 @@ describe("weights by name", () => {
     await mkdir(torchvisions, { recursive: true });
     await writeFile(join(torchvisions, V1), "not looked into here");
     expect(await resolveCheckpoint("IMAGENET1K_V1", { offline: true })).toEqual({
+      model: "resnet101",
       weights: "IMAGENET1K_V1",
       path: join(torchvisions, V1),
       sha256: V1_SHA256,
+      integrity: "pinned",
       trust: false,
       seed: null,
       transforms: "IMAGENET1K_V1",
       trained: true,
+      licence: null,
     });
     vi.stubEnv("TORCH_HOME", join(root, "torch"));
     await expect(resolveCheckpoint("IMAGENET1K_V1", { offline: true })).rejects.toMatchObject({
       hint: expect.stringContaining(join(root, "torch/hub/checkpoints", V1)),
     });
-  });
-
-  test("are known by their full SHA-256 and by how large they can be", () => {
-    for (const [name, { sha256, sha256Prefix, maxBytes }] of Object.entries(knownCheckpoints("resnet101"))) {
-      expect(sha256, name).toMatch(/^[0-9a-f]{64}$/);
-      expect(sha256, name).toMatch(new RegExp(`^${sha256Prefix}`));
-      expect(maxBytes, name).toBeGreaterThan(178_700_000);
-      expect(maxBytes, name).toBeLessThan(178_900_000);
-    }
   });
 
   test("of the Hugging Face hub come from the mirror of it that HF_ENDPOINT names", async () => {
@@ -216,28 +254,27 @@ describe("weights by name", () => {
   });
 });
 
-test("untrained:SEED names a file that the worker makes, and says that it is untrained", async () => {
-  expect(await resolveCheckpoint("untrained:7", { cacheDir, offline: true })).toEqual({
-    weights: "untrained:7",
-    path: join(cacheDir, "resnet101-untrained-7.pth"),
-    sha256: null,
-    trust: false,
-    seed: 7,
-    transforms: "IMAGENET1K_V1",
-    trained: false,
-  });
-});
-
-test("the preprocessing of known weights is told without a worker: V2 resizes to 232", () => {
-  expect(specOf("IMAGENET1K_V1")).toEqual({
-    resize: 256,
-    crop: 224,
-    mean: [0.485, 0.456, 0.406],
-    std: [0.229, 0.224, 0.225],
-    interpolation: "bilinear",
-  });
-  expect(specOf("IMAGENET1K_V2")).toMatchObject({ resize: 232, crop: 224 });
-});
+test.each([
+  ["resnet101", "resnet101-untrained-7.pth", "IMAGENET1K_V1"],
+  ["vit_b_16", "vit_b_16-untrained-7.pth", "IMAGENET1K_V1"],
+  ["regnet_y_128gf", "regnet_y_128gf-untrained-7.pth", "IMAGENET1K_SWAG_LINEAR_V1"],
+])(
+  "untrained:SEED of %s names a file that the worker makes, and says that it is untrained",
+  async (model, file, transforms) => {
+    expect(await resolveCheckpoint("untrained:7", { model, cacheDir, offline: true })).toEqual({
+      model,
+      weights: "untrained:7",
+      path: join(cacheDir, file),
+      sha256: null,
+      integrity: "first use",
+      trust: false,
+      seed: 7,
+      transforms,
+      trained: false,
+      licence: null,
+    });
+  },
+);
 
 test("the nearest name bears case and a typing slip, and is none where nothing is near", () => {
   expect(suggest("topk", ["topK", "signal"])).toBe("topK");

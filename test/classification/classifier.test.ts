@@ -129,10 +129,9 @@ describe("a start that cannot work says why:", () => {
     ["an empty list of devices", () => ({ device: [] }), "INVALID_OPTION"],
     ["an unknown part of a batch", () => ({ batch: { size: 3 } }), "INVALID_OPTION"],
     ["weights that do not exist", () => ({ weights: join(scratch, "none.pth") }), "WEIGHTS_NOT_FOUND"],
-    ["a checkpoint that nobody vouches for", () => ({ weights: CHECKPOINT }), "CHECKPOINT_UNTRUSTED"],
     ["another hash", () => ({ weights: CHECKPOINT, sha256: "0".repeat(64) }), "CHECKPOINT_CORRUPT"],
-    ["a truncated checkpoint", () => ({ weights: damaged(), trustCheckpoint: true }), "CHECKPOINT_CORRUPT"],
-    ["another network", () => ({ weights: otherNetwork(), trustCheckpoint: true }), "CHECKPOINT_MISMATCH"],
+    ["a truncated checkpoint", () => ({ weights: damaged() }), "CHECKPOINT_CORRUPT"],
+    ["another network", () => ({ weights: otherNetwork() }), "CHECKPOINT_MISMATCH"],
     ["no CUDA here", () => ({ device: "cuda" }), "DEVICE_UNAVAILABLE"],
     ["an interpreter that is none", () => ({ python: "/bin/false" }), "ENVIRONMENT_BROKEN"],
     ["labels of another number", () => ({ labels: ["only one"] }), "BAD_LABELS"],
@@ -289,7 +288,7 @@ test("two workers give the bits of one, and both are in info()", async () => {
 });
 
 test("whether a file of one's own has learnt anything, nobody knows", async () => {
-  await using own = await createClassifier({ ...UNTRAINED, weights: CHECKPOINT, trustCheckpoint: true });
+  await using own = await createClassifier({ ...UNTRAINED, weights: CHECKPOINT });
   const { weights } = workerInfo(own);
   expect(weights).toMatchObject({ name: CHECKPOINT, path: CHECKPOINT, trained: null });
 });

@@ -64,7 +64,7 @@ void test("it is as small as the README says, with nothing in it that is not nee
     "env.yml",
     "env.specs.txt",
     "python/isotorch_worker/__main__.py",
-    "models/checkpoints.json",
+    "models/torchvision.json",
   ])
     assert.ok(files.includes(needed), needed);
 });

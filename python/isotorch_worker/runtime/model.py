@@ -46,8 +46,9 @@ def transforms_spec(weights_name: str, name: str = "resnet101") -> dict[str, Any
 def default_transforms(name: str, image_size: int | None = None) -> str:
     """The name of the weights whose preprocessing goes with a file of one's own for the network ``name``.
 
-    IMAGENET1K_V1 where there is one, else the first that torchvision lists; of networks whose weights belong
-    to a size of pictures the first with this ``image_size``. Raises InvalidOption where there is none.
+    IMAGENET1K_V1 where there is one, else that of SWAG's with 224 pixels, for which torchvision builds its
+    networks; of networks whose weights belong to a size of pictures one with this ``image_size``. Raises
+    InvalidOption where there is none.
     """
     known = _weights(name)
     fitting = [one for one in known if image_size is None or _spec(known[one])["crop"] == image_size]
@@ -56,7 +57,7 @@ def default_transforms(name: str, image_size: int | None = None) -> str:
             f"transforms: {name} of pictures with {image_size} pixels has no preprocessing of torchvision's",
             "give it: transforms { resize, crop, interpolation, mean, std }",
         )
-    return FIRST if FIRST in fitting else fitting[0]
+    return FIRST if FIRST in fitting else fitting[-1]
 
 
 def categories(weights_name: str, name: str = "resnet101") -> list[str]:

@@ -10,6 +10,9 @@ import { CACHE_COMMAND } from "../describe/environment.ts";
 import { parserOf } from "../flags/description.ts";
 import { EXIT } from "../exit.ts";
 import { parseFlags } from "../flags/flags.ts";
+import { basename } from "node:path";
+import { knownModel } from "../../checkpoints/table.ts";
+import { inColumns } from "../terminal/columns.ts";
 
 const ACTIONS = ["ls", "verify", "clear"] as const;
 
@@ -30,12 +33,13 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   const json = values["json"] === true;
   const print = (value: object, lines: readonly string[]): void =>
     say(json ? `${JSON.stringify(value)}\n` : `${lines.join("\n")}\n`);
-  const named = chosen(listing.entries, names);
+  const model = typeof values["model"] === "string" ? knownModel(values["model"]).name : undefined;
+  const named = chosen(listing.entries, names, model);
   switch (action) {
     case "ls":
-      print(listing, [
+      print({ ...listing, entries: named }, [
         listing.directory,
-        ...named.map(lineOf),
+        ...linesOf(named),
         `${named.length === 0 ? "  nothing of isotorch's" : `  ${mebibytes(total(named))} in all`}; ${listing.others} other files`,
       ]);
       return EXIT.ok;
@@ -46,15 +50,16 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
         { directory: listing.directory, entries: verified },
         verified.length === 0
           ? ["Nothing to verify."]
-          : verified.map((entry) => `${lineOf(entry)}  ${entry.verdict}`),
+          : linesOf(verified).map((line, place) => `${line}  ${verified[place]?.verdict}`),
       );
       return verified.some(({ verdict }) => verdict === "damaged") ? EXIT.input : EXIT.ok;
     }
     case "clear": {
+      if (model === undefined) refuseSeveral(named, names);
       const isOnlyOurs = ({ kind }: CacheEntry): boolean => kind !== "checkpoint";
       const doomed = names.length > 0 || values["all"] === true ? named : named.filter(isOnlyOurs);
       if (doomed.length > 0) {
-        say(`To be removed from ${listing.directory}:\n${doomed.map(lineOf).join("\n")}\n`, process.stderr);
+        say(`To be removed from ${listing.directory}:\n${linesOf(doomed).join("\n")}\n`, process.stderr);
         if (values["yes"] !== true && !(await confirm("Remove them?", false, signal))) {
           throw new IsotorchError("INVALID_OPTION", "Nothing was removed.", {
             hint: "Add --yes to remove without being asked",
@@ -72,19 +77,54 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   }
 }
 
-function chosen(entries: readonly CacheEntry[], names: readonly string[]): readonly CacheEntry[] {
+/** What is meant by the names of models, weights or files; all without any. */
+function chosen(
+  entries: readonly CacheEntry[],
+  names: readonly string[],
+  model: string | undefined,
+): readonly CacheEntry[] {
+  const ofModel = entries.filter((entry) => model === undefined || entry.model === model);
   for (const name of names) {
-    if (entries.some((entry) => entry.name === name)) continue;
-    const known = [...new Set(entries.map((entry) => entry.name))];
+    if (ofModel.some((entry) => isCalled(entry, name))) continue;
+    const known = [...new Set(ofModel.flatMap((entry) => [entry.model, entry.name]))];
     throw new IsotorchError("WEIGHTS_NOT_FOUND", `The cache has no ${shown(name)}.`, {
       hint: known.length > 0 ? `It has ${known.join(", ")}` : "It has nothing of isotorch's",
     });
   }
-  return names.length === 0 ? entries : entries.filter(({ name }) => names.includes(name));
+  return names.length === 0
+    ? ofModel
+    : ofModel.filter((entry) => names.some((name) => isCalled(entry, name)));
 }
 
-function lineOf({ name, kind, path, bytes }: CacheEntry): string {
-  return `  ${name.padEnd(15)}${mebibytes(bytes).padStart(10)}  ${kind.padEnd(11)}${path}`;
+function isCalled({ model, name, path }: CacheEntry, asked: string): boolean {
+  return [model, name, basename(path)].includes(asked);
+}
+
+/** Weights are called alike in all models: what is not meant would be removed with what is. */
+function refuseSeveral(entries: readonly CacheEntry[], names: readonly string[]): void {
+  for (const name of names) {
+    const models = [...new Set(entries.filter((entry) => entry.name === name).map(({ model }) => model))];
+    if (models.length < 2) continue;
+    throw new IsotorchError(
+      "INVALID_OPTION",
+      `The cache has ${shown(name)} of several models: ${models.join(", ")}.`,
+      {
+        hint: `Say which with --model, as in \`isotorch cache clear ${name} --model ${models[0]}\``,
+      },
+    );
+  }
+}
+
+function linesOf(entries: readonly CacheEntry[]): string[] {
+  const [, ...lines] = inColumns(entries, [
+    { title: "", cell: ({ model }) => `  ${model}` },
+    { title: "", cell: ({ name }) => name },
+    { title: "", cell: ({ bytes }) => mebibytes(bytes), isNumber: true },
+    { title: "", cell: ({ kind }) => kind },
+    { title: "", cell: ({ integrity }) => integrity ?? "-" },
+    { title: "", cell: ({ path }) => path },
+  ]);
+  return lines;
 }
 
 function total(entries: readonly CacheEntry[]): number {

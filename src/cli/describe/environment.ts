@@ -69,20 +69,52 @@ stale record. Says what it does first; asks on a terminal, and does not ask else
 };
 
 export const MODELS: Description = {
-  summary: "the checkpoints that isotorch knows; fetch one, or make an untrained one",
-  usage: "[list|pull|make]",
+  summary: "torchvision's classifiers and their weights; fetch some, or make untrained ones",
+  usage: "[PATTERN…|pull NAME|make]",
   examples: [
-    "isotorch models",
-    "isotorch models pull IMAGENET1K_V1            # download and verify it",
+    "isotorch models                               # all, a line each",
+    "isotorch models 'resnet*' vit_b_16            # each of their weights",
+    "isotorch models --max-size 50MB --min-accuracy 75 --licence none",
+    "isotorch models pull resnet50                 # download and verify its IMAGENET1K_V1",
+    "isotorch models pull vit_b_16 --weights IMAGENET1K_SWAG_E2E_V1",
     "isotorch models make --seed 0 --out FILE.pth  # a real, untrained checkpoint, made offline",
   ],
+  text: `A pattern has *, ? and {a,b}, and is put in quotes. "integrity" says how surely a file is the one that is meant:
+pinned (its full SHA-256 is known), prefix (the 8 or 10 digits in its name are), first use (the full SHA-256 was noted when
+it was first loaded). docs/models.md says what that is worth.`,
   actions: ["list", "pull", "make"],
   groups: [
     {
+      title: "Which",
       flags: {
+        exclude: { value: "PATTERN", multiple: true, about: "but these models; may be given several times" },
+        weights: {
+          value: "NAME",
+          choices: ["IMAGENET1K_V1", "IMAGENET1K_V2", "IMAGENET1K_SWAG_E2E_V1", "IMAGENET1K_SWAG_LINEAR_V1"],
+          about: "weights of this name or pattern; of pull: these (default IMAGENET1K_V1)",
+        },
+        "max-size": { value: "SIZE", about: "files of at most this size, such as 100MB" },
+        "min-accuracy": { value: "N", about: "at least this accuracy (acc@1), percent" },
+        licence: {
+          value: "NAME",
+          choices: ["none", "CC-BY-NC-4.0"],
+          about: "weights with this licence of their own, or with none",
+        },
+        cached: { about: "those that are in the cache" },
+      },
+    },
+    {
+      title: "Pull and make",
+      flags: {
+        model: { value: "NAME", about: "the network (default resnet101)" },
         seed: { value: "N", about: "of the initialisation (default 0)" },
         out: { value: "FILE", about: "where to write it" },
         threads: { value: "N", about: "PyTorch's threads while making it" },
+      },
+    },
+    {
+      title: "Environment",
+      flags: {
         ...CACHE,
         ...PYTHON,
         offline: { about: "never download" },
@@ -91,6 +123,7 @@ export const MODELS: Description = {
       },
     },
   ],
+  end: "Exit codes: 1 when no weights are as they were asked for, 2 for a model that is not known.",
 };
 
 export const CACHE_COMMAND: Description = {
@@ -100,13 +133,14 @@ export const CACHE_COMMAND: Description = {
     "isotorch cache ls                     # what is there",
     "isotorch cache verify                 # reads every file and checks its SHA-256",
     "isotorch cache clear                  # half downloads, leftovers of killed runs, untrained checkpoints: isotorch's alone",
-    "isotorch cache clear IMAGENET1K_V1    # that one; PyTorch itself uses the same file",
+    "isotorch cache clear resnet50         # what there is of that model; PyTorch itself uses the same files",
     "isotorch cache clear --all            # all that isotorch knows, and nothing else in the directory",
   ],
   actions: ["ls", "verify", "clear"],
   groups: [
     {
       flags: {
+        model: { value: "NAME", about: "of this model alone" },
         all: { about: "everything that isotorch knows" },
         yes: { about: "do not ask; needed where there is no terminal to ask at" },
         ...CACHE,
@@ -114,5 +148,6 @@ export const CACHE_COMMAND: Description = {
       },
     },
   ],
+  text: "NAME is that of a model, of weights, or of a file. Weights of several models are cleared by --model alone.",
   end: "Exit code 1 when a file is damaged.",
 };

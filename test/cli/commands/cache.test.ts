@@ -10,7 +10,15 @@ const V1 = "resnet101-63fe2227.pth";
 const V2 = "resnet101-cd907fc2.pth";
 const MADE = "resnet101-untrained-7.pth";
 /** What torch.hub and people keep in the same directory. */
-const OTHERS = ["resnet50-0676ba61.pth", "mine.pth", "resnet101-untrained-x.pth", "notes.part"];
+const OTHERS = [
+  "deeplabv3_resnet50_coco-cd0a2569.pth",
+  "mine.pth",
+  "resnet101-untrained-x.pth",
+  "notes.part",
+];
+/** Of another model, pinned; and one of which only the digits in the name are known. */
+const R50 = "resnet50-0676ba61.pth";
+const VIT = "vit_b_16_swag-9ac1b537.pth";
 
 let folder: string;
 let printed: string;
@@ -91,15 +99,57 @@ describe("cache", () => {
     expect(JSON.parse(printed)).toMatchObject({
       directory: folder,
       entries: [
-        { name: "IMAGENET1K_V1", kind: "checkpoint", bytes: 18 },
-        { name: "IMAGENET1K_V2", kind: "partial", bytes: 4 },
-        { name: "untrained:7", kind: "untrained", bytes: 4 },
+        { model: "resnet101", name: "IMAGENET1K_V1", kind: "checkpoint", bytes: 18, integrity: "pinned" },
+        { model: "resnet101", name: "IMAGENET1K_V2", kind: "partial", bytes: 4, integrity: null },
+        { model: "resnet101", name: "untrained:7", kind: "untrained", bytes: 4, integrity: "first use" },
       ],
       others: 4,
     });
     await cache();
-    expect(printed).toContain(`IMAGENET1K_V1     0.0 MiB  checkpoint ${join(folder, V1)}`);
+    expect(printed).toContain(
+      `resnet101  IMAGENET1K_V1  0.0 MiB  checkpoint  pinned     ${join(folder, V1)}`,
+    );
     expect(printed).toContain("; 4 other files");
+  });
+
+  test("ls knows the files of every model, and what is noted beside them", async () => {
+    const sha256 = createHash("sha256").update("swag").digest("hex");
+    await writeFile(join(folder, R50), "not the checkpoint");
+    await writeFile(join(folder, VIT), "swag");
+    await writeFile(join(folder, "vit_l_32-untrained-3.pth"), "made");
+    await writeFile(join(folder, "vit_l_33-untrained-3.pth"), "of no model");
+    const entries = async (): Promise<unknown> => {
+      await cache("ls", "--json");
+      return (JSON.parse(printed) as { entries: unknown }).entries;
+    };
+    const vit = { model: "vit_b_16", name: "IMAGENET1K_SWAG_E2E_V1", kind: "checkpoint" };
+    expect(await entries()).toMatchObject([
+      { model: "resnet50", name: "IMAGENET1K_V1", integrity: "pinned" },
+      { ...vit, integrity: "prefix", sha256: "9ac1b537" },
+      { model: "vit_l_32", name: "untrained:3", kind: "untrained", integrity: "unpinned", sha256: null },
+    ]);
+    await writeFile(join(folder, `${VIT}.sha256`), `${sha256}  ${VIT}\n`);
+    expect(await entries()).toMatchObject([{}, { ...vit, integrity: "first use", sha256 }, {}]);
+    expect(await cache("verify", "vit_b_16")).toBe(0);
+    await cache("ls", "--model", "vit_b_16");
+    expect(printed.split("\n")).toHaveLength(4);
+    await cache("clear", "vit_b_16", "--yes");
+    expect(await left()).toEqual([R50, "vit_l_32-untrained-3.pth", "vit_l_33-untrained-3.pth"]);
+  });
+
+  test("clear asks which model is meant where several have weights of a name", async () => {
+    await fill();
+    await writeFile(join(folder, R50), "not the checkpoint");
+    await expect(cache("clear", "IMAGENET1K_V1", "--yes")).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      message: "The cache has IMAGENET1K_V1 of several models: resnet101, resnet50.",
+      hint: expect.stringContaining("--model resnet101"),
+    });
+    await cache("clear", "IMAGENET1K_V1", "--model", "resnet50", "--yes");
+    expect(await left()).toHaveLength(5);
+    await cache("clear", V1, "--yes");
+    expect(await left()).toHaveLength(4);
+    await expect(cache("ls", "--model", "resnet51")).rejects.toMatchObject({ code: "INVALID_OPTION" });
   });
 
   test("verify reads the files and exits with 1 for a damaged one", async () => {
@@ -128,6 +178,8 @@ describe("cache", () => {
   test("shows what killed runs have left, and clears it; what somebody is at work on is none of it", async () => {
     const begun = `.${MADE}.${"0".repeat(32)}`;
     const working = `.resnet101-untrained-8.pth.${"1".repeat(32)}`;
+    const noting = `${VIT}.sha256.4711-0a1b2c3d`;
+    await writeFile(join(folder, noting), "");
     await writeFile(join(folder, begun), "half a network");
     await writeFile(join(folder, working), "half a network");
     const lock = await tryLock(join(folder, "resnet101-untrained-8.pth.lock"));
@@ -142,11 +194,12 @@ describe("cache", () => {
         { name: "IMAGENET1K_V1", kind: "leftover" },
         { name: "IMAGENET1K_V2", kind: "leftover" },
         { name: "untrained:9", kind: "leftover" },
+        { model: "vit_b_16", kind: "leftover", path: join(folder, noting) },
       ],
       others: 4,
     });
     await cache("clear", "--yes");
-    expect(printed).toContain("Removed 4 files");
+    expect(printed).toContain("Removed 5 files");
     expect(await left()).toEqual([working, "resnet101-untrained-8.pth.lock"]);
     await lock?.release();
   });

@@ -38,6 +38,7 @@ const INFO: WorkerInfo = {
     trained: false,
     transforms: "IMAGENET1K_V1",
     remarks: [],
+    integrity: "first use",
   },
   spec: {
     resize: 256,
