@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from isotorch_worker.base.told import brief
-from isotorch_worker.checkpoints.reader import Contents, check_kind, read_contents
+from isotorch_worker.checkpoints.reader import Contents, is_checkpoint, read_contents
+from isotorch_worker.checkpoints.recognise import recognised
 from isotorch_worker.protocol.errors import (
     CheckpointCorrupt,
     CheckpointMismatch,
@@ -94,10 +95,11 @@ def read_checkpoint(
     CheckpointMismatch for a file that is no checkpoint.
     """
     data, digest = _read(path, report)
-    check_kind(data, str(path))
     if sha256 is not None and not digest.startswith(sha256):
+        found = None if is_checkpoint(data) else recognised(data)
         raise CheckpointCorrupt(
-            f"{brief(path)} has the SHA-256 {digest}, expected {brief(sha256)}",
+            f"{brief(path)} {f'is {found[0]}: it ' if found else ''}has the SHA-256 {digest}, "
+            f"expected {brief(sha256)}",
             "delete the file and let it be downloaded or made again",
         )
     # The full digest has covered every byte; a shorter one or none has not.

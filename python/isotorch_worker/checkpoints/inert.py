@@ -237,7 +237,7 @@ def _parameter(given: tuple[Any, ...]) -> Layout | OddTensor:
 
 
 def _typed(given: tuple[Any, ...]) -> Any:
-    """``_rebuild_from_type(function, class, arguments, state)``: a tensor with attributes, or of a subclass."""
+    """``_rebuild_from_type(function, class, arguments, state)``: with attributes, or of a subclass."""
     function, kind, arguments = given[:3]
     if not isinstance(kind, Name):
         raise ValueError("it has a tensor without a class")

@@ -20,7 +20,7 @@ from isotorch_worker.checkpoints.inert import ITEM_BYTES, Storage
 from isotorch_worker.checkpoints.pickles import unpickled
 from isotorch_worker.checkpoints.recognise import recognised
 from isotorch_worker.checkpoints.safetensors import is_safetensors, read_safetensors
-from isotorch_worker.protocol.errors import CheckpointCorrupt, CheckpointMismatch
+from isotorch_worker.protocol.errors import CheckpointCorrupt, CheckpointMismatch, WorkerError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,7 +95,8 @@ def read_contents(data: memoryview, checksums: bool = True, name: str = "the che
     for messages. Raises CheckpointCorrupt for what is damaged, and CheckpointMismatch for a file that is
     something else. Needs no torch.
     """
-    check_kind(data, name)
+    if not is_checkpoint(data):
+        raise _something_else(data, name)
     try:
         if is_archive(data):
             return _of_archive(data, checksums, name)
@@ -111,19 +112,9 @@ def read_contents(data: memoryview, checksums: bool = True, name: str = "the che
         raise CheckpointCorrupt(f"{brief(name)} is cut short or damaged: {reason}") from None
 
 
-def check_kind(data: memoryview, name: str) -> None:
-    """Raises CheckpointMismatch for a file that is something else than a checkpoint, which its message names,
-    and CheckpointCorrupt for one that is nothing known."""
-    if is_archive(data) or is_safetensors(data) or _is_legacy(data):
-        return
-    if len(data) == 0:
-        raise CheckpointMismatch(f"{brief(name)} is empty: it has 0 bytes", "download or save the file again")
-    found = recognised(data)
-    if found is not None:
-        raise CheckpointMismatch(f"{brief(name)} is {found[0]}", found[1])
-    raise CheckpointCorrupt(
-        f"{brief(name)} is not a PyTorch checkpoint", "expected what torch.save writes, or safetensors"
-    )
+def is_checkpoint(data: memoryview) -> bool:
+    """Whether it begins as one of the formats that are read."""
+    return is_archive(data) or is_safetensors(data) or _is_legacy(data)
 
 
 def _is_legacy(data: memoryview) -> bool:
@@ -172,3 +163,17 @@ def _of_legacy(data: memoryview) -> Contents:
         places[key] = record
         position += record.size
     return Contents(data, values[3], places, sys.byteorder != "little")
+
+
+def _something_else(data: memoryview, name: str) -> WorkerError:
+    """What to raise for a file that is in no format that is read."""
+    if len(data) == 0:
+        return CheckpointMismatch(
+            f"{brief(name)} is empty: it has 0 bytes", "download or save the file again"
+        )
+    found = recognised(data)
+    if found is not None:
+        return CheckpointMismatch(f"{brief(name)} is {found[0]}", found[1])
+    return CheckpointCorrupt(
+        f"{brief(name)} is not a PyTorch checkpoint", "expected what torch.save writes, or safetensors"
+    )
