@@ -77,8 +77,8 @@ def test_a_key_chooses_and_a_wrong_one_is_told_the_others():
 
 
 def test_what_is_no_tensor_is_kept_by_name():
-    chosen = choose({**state(), "epoch": 3, "note": "x", "more": {"lr": 0.1}})
-    assert chosen.beside == {"epoch": "a number", "note": "a text", "more": "a dict of 1"}
+    chosen = choose({**state(), "epoch": 3, "more": {"lr": 0.1}})
+    assert chosen.beside == {"epoch": "a number", "more": "a dict of 1"}
     assert chosen.names.keys() == state().keys()
 
 

@@ -105,7 +105,8 @@ def test_pickles_of_python_2_are_read():
 def test_keys_that_are_no_text_are_kept_and_never_hashed():
     made = value(pickle.dumps({1: "a", (2, 3): "b", None: "c", "d": 4}, 2))
     assert isinstance(made, dict)
-    assert [key.value if isinstance(key, OtherKey) else key for key in made] == [1, (2, 3), None, "d"]
+    assert [key.value for key in made if isinstance(key, OtherKey)] == [1, (2, 3), None]
+    assert list(made)[3:] == ["d"]
 
 
 def test_circles_are_read():

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from isotorch_worker.base.told import brief
-from isotorch_worker.checkpoints.inert import FLOATS, Dead, Layout, Names, OddTensor, OtherKey
+from isotorch_worker.checkpoints.inert import FLOATS, Dead, Layout, Name, Names, OddTensor, OtherKey
 from isotorch_worker.checkpoints.modules import ModuleWalk, is_module
 from isotorch_worker.checkpoints.recognise import SAVE_AGAIN
 from isotorch_worker.protocol.errors import CheckpointMismatch, InvalidOption
@@ -26,6 +26,13 @@ _BRIEF = 40
 # A buffer of torch.optim.swa_utils.AveragedModel, beside the network in it.
 _AVERAGED = "n_averaged"
 _NOTHING: dict[Any, Any] = {}
+_PLAIN: dict[type, str] = {
+    bool: "true or false",
+    bytes: "bytes",
+    float: "a number",
+    int: "a number",
+    str: "a text",
+}
 
 
 @dataclass(frozen=True)
@@ -238,7 +245,9 @@ def _kind(value: object) -> str:
         if _is_optimiser(table):
             return "the state of an optimiser"
         return f"a dict of {len(table)}"
-    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
-        return f"a {type(value).__name__} of {len(cast('list[Any]', value))}"
-    named = {str: "a text", bytes: "bytes", bool: "true or false", int: "a number", float: "a number"}
-    return named.get(type(value), "nothing" if value is None else "a name")
+    if isinstance(value, Name):
+        return "a name"
+    if isinstance(value, (list, tuple)):
+        kind = "list" if isinstance(value, list) else "tuple"
+        return f"a {kind} of {len(cast('list[Any]', value))}"
+    return _PLAIN.get(type(value), "nothing")

@@ -21,7 +21,7 @@ _PARTS = ("_parameters", "_buffers", "_modules")
 
 def is_module(value: object) -> bool:
     """Whether this is an ``nn.Module`` that was saved whole."""
-    state = cast("Any", value.state) if isinstance(value, Dead) else None
+    state = value.state if isinstance(value, Dead) else None
     return isinstance(state, dict) and all(
         isinstance(cast("dict[Any, Any]", state).get(part), dict) for part in _PARTS
     )

@@ -49,8 +49,8 @@ def operations(program: bytes) -> Iterator[tuple[str, Any, int]]:
 
 
 def _unknown(code: int) -> str:
-    operation = pickletools.code2op.get(chr(code))
-    return f"the operation {operation.name}" if operation else f"the byte {code}"
+    names = [operation.name for operation in pickletools.opcodes if ord(operation.code) == code]
+    return f"the operation {names[0]}" if names else f"the byte {code}"
 
 
 def _nothing(program: bytes, at: int) -> tuple[None, int]:  # noqa: ARG001
