@@ -32,6 +32,7 @@ export function fakeInfo(
       name: `fake (${weights})`,
       path: "",
       sha256: "0".repeat(64),
+      integrity: "unpinned",
       trained: false,
       transforms,
       remarks: [],

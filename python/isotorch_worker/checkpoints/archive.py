@@ -8,7 +8,8 @@ import zipfile
 from typing import NamedTuple
 
 from isotorch_worker.base.told import brief
-from isotorch_worker.protocol.errors import CheckpointCorrupt
+from isotorch_worker.checkpoints.recognise import SAVE_AGAIN, recognised_archive
+from isotorch_worker.protocol.errors import CheckpointCorrupt, CheckpointMismatch
 
 _MAGIC = b"PK\x03\x04"
 # An entry of the directory becomes an object ten times its size: room for some ten thousand tensors.
@@ -33,8 +34,8 @@ def is_archive(data: memoryview) -> bool:
 def records(data: memoryview, checksums: bool = True, title: str = "the checkpoint") -> dict[str, Record]:
     """The records of a checkpoint by name, without the leading folder; ``checksums`` compares these too.
 
-    Raises CheckpointCorrupt for an archive that is damaged, compressed or TorchScript's, and for one whose
-    records overlap, come twice or are not where its directory says.
+    Raises CheckpointCorrupt for an archive that is damaged, and for one whose records overlap, come twice or
+    are not where its directory says; CheckpointMismatch for one that is not torch.save's.
     """
     try:
         with zipfile.ZipFile(_Readable(data)) as archive:
@@ -50,11 +51,16 @@ def records(data: memoryview, checksums: bool = True, title: str = "the checkpoi
 
 
 def _check_kind(entries: list[zipfile.ZipInfo], title: str) -> None:
-    if any(entry.filename.endswith("constants.pkl") for entry in entries):
-        raise CheckpointCorrupt(f"{brief(title)} is a TorchScript archive", "save model.state_dict() instead")
-    # torch.save never compresses; an archive that does is no checkpoint and may be a bomb.
+    names = [entry.filename for entry in entries]
+    ends = {name.partition("/")[2] for name in names}
+    if "data.pkl" not in ends or "constants.pkl" in ends:
+        what, hint = recognised_archive(names)
+        raise CheckpointMismatch(f"{brief(title)} is {what}", hint)
+    # torch.save never compresses; an archive that does may be a bomb.
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-        raise CheckpointCorrupt(f"{brief(title)} is a compressed archive, expected what torch.save writes")
+        raise CheckpointMismatch(
+            f"{brief(title)} is a compressed archive, expected what torch.save writes", SAVE_AGAIN
+        )
 
 
 def _located(data: memoryview, entries: list[zipfile.ZipInfo]) -> dict[str, Record]:

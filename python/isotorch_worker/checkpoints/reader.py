@@ -1,29 +1,33 @@
-"""What torch.save wrote, read the same way for every version of torch: by none of torch's own readers.
+"""Checkpoints of every format and version of torch, read the same way: by none of torch's own readers.
 
-A first pass makes only descriptions of tensors (``inert``); a second makes the tensors that a state dict has,
-as views of the file's bytes.
+A first pass makes only descriptions of tensors; a second makes the tensors that one state dict has, as views
+of the file's bytes.
 """
 
 from __future__ import annotations
 
-import pickle
 import struct
 import sys
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from isotorch_worker.base.told import brief
 from isotorch_worker.checkpoints.archive import Record, is_archive, records
-from isotorch_worker.checkpoints.inert import STORAGES, Layout, Names, Storage, unpickled
-from isotorch_worker.protocol.errors import CheckpointCorrupt, CheckpointMismatch
+from isotorch_worker.checkpoints.candidates import Candidate, choose
+from isotorch_worker.checkpoints.inert import ITEM_BYTES, Storage
+from isotorch_worker.checkpoints.pickles import unpickled
+from isotorch_worker.checkpoints.recognise import recognised
+from isotorch_worker.checkpoints.safetensors import is_safetensors, read_safetensors
+from isotorch_worker.protocol.errors import CheckpointCorrupt, CheckpointMismatch, WorkerError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Protocol 2, then the first eleven bytes of the magic number that torch.save wrote before version 1.6.
-LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
-_HINT = "save it again with torch.save(model.state_dict(), path)"
+# The first of the five pickles that torch.save wrote before version 1.6.
+_LEGACY_NUMBER = 0x1950A86A20F9469CFC6C
+_LEGACY_NUMBER_BYTES = 64
 _COUNT = struct.Struct("<q")
 
 
@@ -33,43 +37,43 @@ class Contents:
 
     data: memoryview
     value: Any
+    """What the file holds: see ``candidates``."""
     places: Mapping[str, Record]
     is_swapped: bool
     """Whether the values have the other order of bytes than this machine."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What a safetensors file says of itself."""
 
-    def state_dict(self) -> Mapping[str, Tensor]:
+    def state_dict(self, candidate: Candidate | None = None) -> OrderedDict[str, Tensor]:
         """Names and tensors, on the CPU: views of the file's bytes, laid out as they were saved.
 
-        Raises CheckpointMismatch where the file holds something else than a flat state dict, and
+        ``candidate`` is one of this file's, by default the only one; its ``metadata`` becomes the state
+        dict's ``_metadata``, where it has some. Raises what ``choose`` raises without one, and
         CheckpointCorrupt where a record is not as large as its storage. Imports torch.
         """
         import torch
 
-        if not isinstance(self.value, dict) or not all(
-            isinstance(name, str) and isinstance(layout, Layout)
-            for name, layout in cast("dict[Any, Any]", self.value).items()
-        ):
-            raise CheckpointMismatch("the checkpoint is not a state dict (names to tensors)", _HINT)
+        candidate = choose(self.value) if candidate is None else candidate
         flat: dict[str, Tensor] = {}
-        state = Names()
-        for name, layout in cast("dict[str, Layout]", self.value).items():
+        state: OrderedDict[str, Tensor] = OrderedDict()
+        for name, layout in candidate.names.items():
             key = layout.storage.key
             if key not in flat:
                 flat[key] = self._flat(layout.storage)
-            # Seen before, of what the pickle says of its storages; here of the memory that there is.
+            # Seen before, of what the file says of its storages; here of the memory that there is.
             if layout.end() > flat[key].numel():
                 raise CheckpointCorrupt(f"the checkpoint is damaged: {brief(name)} reaches beyond its values")
-            state[name] = torch.as_strided(flat[key], layout.size, layout.stride, layout.offset)
-        if isinstance(self.value, Names):
-            state.__setstate__(vars(self.value))
+            state[name] = torch.as_strided(flat[key], layout.shape, layout.stride, layout.offset)
+        if candidate.metadata is not None:
+            vars(state)["_metadata"] = OrderedDict(candidate.metadata)
         return state
 
     def _flat(self, storage: Storage) -> Tensor:
         """The values of ``storage``, in one dimension."""
         import torch
 
-        kind, item = STORAGES[storage.kind]
-        dtype: torch.dtype = getattr(torch, kind)
+        dtype: torch.dtype = getattr(torch, storage.dtype)
+        item = ITEM_BYTES[storage.dtype]
         record = self.places.get(storage.key)
         if record is None or record.size != storage.items * item:
             raise CheckpointCorrupt(
@@ -85,21 +89,40 @@ class Contents:
 
 
 def read_contents(data: memoryview, checksums: bool = True, name: str = "the checkpoint") -> Contents:
-    """What the bytes of a ``.pth`` file say, as torch.save of any version wrote them. No code of it runs.
+    """What the bytes of a checkpoint say: as torch.save of any version wrote them, or safetensors.
 
-    ``checksums`` compares those of an archive; ``name`` is the file's, for messages. Raises CheckpointCorrupt
-    for what is damaged, and for what holds more than tensors and plain data. Needs no torch.
+    No code of it runs, whatever it holds. ``checksums`` compares those of an archive; ``name`` is the file's,
+    for messages. Raises CheckpointCorrupt for what is damaged, and CheckpointMismatch for a file that is
+    something else. Needs no torch.
     """
+    if not is_checkpoint(data):
+        raise _something_else(data, name)
     try:
-        return _of_archive(data, checksums, name) if is_archive(data) else _of_legacy(data)
-    except CheckpointCorrupt:
+        if is_archive(data):
+            return _of_archive(data, checksums, name)
+        if is_safetensors(data):
+            layouts, places, metadata = read_safetensors(data)
+            return Contents(data, layouts, places, sys.byteorder != "little", metadata)
+        return _of_legacy(data)
+    except (CheckpointCorrupt, CheckpointMismatch):
         raise
-    except pickle.UnpicklingError as error:
-        raise CheckpointCorrupt(f"{brief(name)} holds more than tensors: {brief(error)}", _HINT) from None
     except Exception as error:
         # Damaged bytes surface as any of a dozen exception types.
-        reason = brief(error) if type(error) is ValueError else f"{type(error).__name__}: {brief(error)}"
+        reason = brief(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {brief(error)}"
         raise CheckpointCorrupt(f"{brief(name)} is cut short or damaged: {reason}") from None
+
+
+def is_checkpoint(data: memoryview) -> bool:
+    """Whether it begins as one of the formats that are read."""
+    return is_archive(data) or is_safetensors(data) or _is_legacy(data)
+
+
+def _is_legacy(data: memoryview) -> bool:
+    """Whether torch.save wrote this before version 1.6, or was told to write as then; in any protocol."""
+    try:
+        return unpickled(data[:_LEGACY_NUMBER_BYTES])[0] == _LEGACY_NUMBER
+    except Exception:
+        return False
 
 
 def _of_archive(data: memoryview, checksums: bool, name: str) -> Contents:
@@ -127,13 +150,30 @@ def _of_legacy(data: memoryview) -> Contents:
         values.append(value)
         position += length
     places: dict[str, Record] = {}
-    for key in cast("list[str]", values[4]):
+    for key in cast("list[object]", values[4]):
+        # Anything else could take for ever to hash.
+        if not isinstance(key, str):
+            raise ValueError("it has a storage without a name")
         storage = storages[key]
         (count,) = _COUNT.unpack(data[position : position + _COUNT.size])
         position += _COUNT.size
-        record = Record(position, count * STORAGES[storage.kind][1])
+        record = Record(position, count * ITEM_BYTES[storage.dtype])
         if key in places or count != storage.items or position + record.size > len(data):
             raise ValueError(f"the storage {brief(key)} is not as large as it says")
         places[key] = record
         position += record.size
     return Contents(data, values[3], places, sys.byteorder != "little")
+
+
+def _something_else(data: memoryview, name: str) -> WorkerError:
+    """What to raise for a file that is in no format that is read."""
+    if len(data) == 0:
+        return CheckpointMismatch(
+            f"{brief(name)} is empty: it has 0 bytes", "download or save the file again"
+        )
+    found = recognised(data)
+    if found is not None:
+        return CheckpointMismatch(f"{brief(name)} is {found[0]}", found[1])
+    return CheckpointCorrupt(
+        f"{brief(name)} is not a PyTorch checkpoint", "expected what torch.save writes, or safetensors"
+    )

@@ -78,7 +78,7 @@ def load(
     attested = None if preprocessing is None else beside.submit(attest.attestation, preprocessing[1])
     contents, sha256 = loading.read(reader)
     loading.progress("build")
-    filled = network.fill(contents.state_dict(), name)
+    filled = network.fill(contents, name, wanted["checkpointKey"])
     loading.progress("load")
     # The network has its own copy: the file's bytes go back to the system here.
     del contents
@@ -118,8 +118,8 @@ def load(
         "classes": fit.classes,
         "embedding": embedding,
         "sha256": sha256,
-        "checkpointKey": "",
-        "prefix": "",
+        "checkpointKey": filled.key,
+        "prefix": filled.prefix,
         "transforms": transforms,
         "spec": spec,
         "maxBatch": computer.limit.most,

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from isotorch_worker.base.told import brief
+from isotorch_worker.checkpoints.candidates import Candidate, choose
 from isotorch_worker.checkpoints.networks import Fit, identify
+from isotorch_worker.checkpoints.prefixes import without_prefix
+from isotorch_worker.checkpoints.reader import Contents
 from isotorch_worker.protocol.errors import CheckpointMismatch
 from isotorch_worker.runtime.build import FOR_WEIGHTS, build
 from isotorch_worker.runtime.fill import load_state
@@ -32,19 +35,28 @@ class Filled:
 
     network: nn.Module
     fit: Fit
+    key: str
+    """Where in the file its state dict was; empty for the whole file."""
+    prefix: str
+    """What was stripped from the front of each name."""
     remarks: tuple[str, ...]
     """Sentences on what was decided, where the file leaves something open."""
 
 
-def fill(state: Mapping[str, Tensor], model: str | None = None) -> Filled:
-    """The network of ``state``, which is ``model`` where that is told. No random weight, none left over.
+def fill(contents: Contents, model: str | None = None, key: str | None = None) -> Filled:
+    """The network of a file's state dict, at ``key`` where it has several, filled with all of it.
 
-    Raises CheckpointMismatch that says whose the state dict is, and what ``build`` and ``load_state`` raise.
+    It must be ``model``'s, where that is told. A prefix of all names goes, where what is left is a network's,
+    completely. Raises CheckpointMismatch that says whose the state dict is, and what ``choose``,
+    ``without_prefix``, ``build`` and ``load_state`` raise.
     """
+    chosen = choose(contents.value, key)
+    prefix, candidate = without_prefix(chosen, lambda shapes: identify(shapes) is not None)
+    state = contents.state_dict(candidate)
     fit = _fit(state, model)
     network = build(fit.model, fit.classes, fit.image_size, fit.has_bias)
     load_state(network, {fit.names[name]: value for name, value in state.items() if name in fit.names})
-    return Filled(network, fit, tuple(_remarks(fit)))
+    return Filled(network, fit, chosen.key, prefix, tuple(_remarks(fit, candidate)))
 
 
 def _fit(state: Mapping[str, Tensor], model: str | None) -> Fit:
@@ -80,8 +92,12 @@ def _nobodys(state: Mapping[str, Tensor], model: str | None) -> CheckpointMismat
     )
 
 
-def _remarks(fit: Fit) -> list[str]:
+def _remarks(fit: Fit, candidate: Candidate) -> list[str]:
     remarks: list[str] = []
+    if candidate.beside:
+        names = [f"{brief(name)} ({brief(what)})" for name, what in list(candidate.beside.items())[:_NAMED]]
+        more = f" and {len(candidate.beside) - _NAMED} more" if len(candidate.beside) > _NAMED else ""
+        remarks.append(f"Beside the tensors stands what no network has: {', '.join(names)}{more}.")
     if fit.head:
         remarks.append(
             f"The head is {fit.head}: what stands beside it has no weights and is taken for Dropout."
