@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 warnings.simplefilter("ignore")
 
-FILTERS = {"bilinear": 2, "bicubic": 3}
+FILTERS = {"nearest": 0, "bilinear": 2, "bicubic": 3, "box": 4}
 
 
 def read_pixels(request: dict, payload: bytes) -> Image.Image:

@@ -31,7 +31,7 @@ describe("what an environment says is taken for what it is:", () => {
   });
 
   test("the axis that comes first is the one whose bytes are equal, shape by shape", () => {
-    const name = resizeName("bilinear", "tall");
+    const name = resizeName("bilinear", "tall", SPEC.resize);
     const tall = attest({ ...reference, [name]: own.resize.vertical[name]! }, own, SPEC, "worker");
     expect(tall.worker).toEqual([]);
     expect(firstAxis(tall, { width: 300, height: 700 }, SPEC)).toBe("vertical");

@@ -38,10 +38,10 @@ class PackedConv(nn.Module):
         return torch.equal(self._packed.to_dense(), weight)
 
 
-def pack(network: nn.Module, crop: int) -> tuple[int, int]:
+def pack(network: nn.Module, size: tuple[int, int]) -> tuple[int, int]:
     """Pack the convolutions of ``network`` in place; how many, and of how many.
 
-    One pass over noise compares each packed convolution with the ordinary one, on what that layer is given;
+    One pass over noise of ``size``, height and width, compares each packed convolution with the ordinary one, on what that layer is given;
     it is taken only where every bit is the same. The memory stays what it was, one layer's weights apart.
     """
     names = [name for name, module in network.named_modules() if type(module) is nn.Conv2d]
@@ -63,7 +63,7 @@ def pack(network: nn.Module, crop: int) -> tuple[int, int]:
         )
         for name in names
     ]
-    noise = torch.randn(1, 3, crop, crop, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
     try:
         with torch.inference_mode():
             network(noise)

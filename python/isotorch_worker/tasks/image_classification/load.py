@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, cast
 from isotorch_worker.background import BackgroundImport
 from isotorch_worker.channel import Channel
 from isotorch_worker.checkpoints.checkpoint import CheckpointReader, made_digest
+from isotorch_worker.pictures.spec import crop_size
 from isotorch_worker.protocol.wire import Message, byte_frame
 from isotorch_worker.runtime.load import Loading
 from isotorch_worker.tasks.image_classification.session import Session
@@ -72,11 +74,11 @@ def load(
     model.load_state(network, contents.state_dict())
     # The network has its own copy: the file's bytes go back to the system here.
     del contents
-    network = precision.apply_precision(network, wanted["precision"], device, spec["crop"], loading.tell)
+    network = precision.apply_precision(network, wanted["precision"], device, crop_size(spec), loading.tell)
     computer = compute.prepare(
         network, infer.order, device, spec, wanted["precision"], wanted["maxBatch"], threads, channel.log
     )
-    channel.make_room(computer.limit.most, 3 * spec["crop"] ** 2 * 4)
+    channel.make_room(computer.limit.most, 3 * math.prod(crop_size(spec)) * 4)
     if (warning := precision.caution(wanted["precision"], device)) is not None:
         loading.tell("warning", warning)
     loading.progress("warm-up")
@@ -113,14 +115,13 @@ def _warm_up(session: Session, precision: str) -> float:
 
     from isotorch_worker.tasks.image_classification import infer
 
-    size: int = session.spec["crop"]
     started = time.perf_counter()
     if session.device.type == "cpu" and precision == "exact":
         first = next(module for module in session.network.modules() if isinstance(module, torch.nn.Conv2d))
         with torch.inference_mode():
             first(torch.zeros(1, 3, _SMALL, _SMALL, dtype=first.weight.dtype)).sum().item()
     else:
-        infer.forward(session.network, torch.zeros(1, 3, size, size), session.device).cpu()
+        infer.forward(session.network, torch.zeros(1, 3, *crop_size(session.spec)), session.device).cpu()
     return (time.perf_counter() - started) * 1000
 
 
