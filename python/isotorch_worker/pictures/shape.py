@@ -29,8 +29,8 @@ FILTERS: Mapping[str, Any] = {
 def shaped(picture: Image.Image, resize: Sides, crop: Sides, interpolation: str) -> Image.Image:
     """The picture with its shorter side ``resize`` pixels long, and of it a square of ``crop`` in the middle.
 
-    Either may be ``[height, width]`` instead. What the crop lacks is black. Raises KeyError for an interpolation that is not in FILTERS, and whatever
-    Pillow raises where the resized picture is too large.
+    Either may be ``[height, width]`` instead. What the crop lacks is black. Raises KeyError for an
+    interpolation that is not in FILTERS, and whatever Pillow raises where the resized picture is too large.
     """
     size = resized_size(*picture.size, resize)
     resized = picture if picture.size == size else picture.resize(size, FILTERS[interpolation])
@@ -40,7 +40,10 @@ def shaped(picture: Image.Image, resize: Sides, crop: Sides, interpolation: str)
 
 
 def resized_size(width: int, height: int, size: Sides) -> tuple[int, int]:
-    """Width and height after ``Resize(size)``: of one length the longer side is ``int(size * long / short)``."""
+    """Width and height after ``Resize(size)``.
+
+    ``[height, width]`` is the size itself; of one length the longer side is ``int(size * long / short)``.
+    """
     if not isinstance(size, int):
         return size[1], size[0]
     if width <= height:

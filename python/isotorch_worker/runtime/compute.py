@@ -10,7 +10,6 @@ from typing import Any, Generic, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from isotorch_worker.pictures.spec import crop_size
 from isotorch_worker.protocol.errors import OutOfMemory
 from isotorch_worker.runtime.batch import MemoryLimit, power_of_two
 from isotorch_worker.runtime.copy import Transfer
@@ -96,7 +95,7 @@ class Computer(Generic[Ranked]):
             return
         self._improved = True
         try:
-            packed, of = pack(self.network, self.transfer.size)
+            packed, of = pack(self.network, self.transfer.crop)
         except Exception as error:
             # What was packed until then gave the same bits; the rest stays as it was.
             self._log("warning", f"packing the convolutions failed: {type(error).__name__}: {error}")
@@ -226,7 +225,7 @@ def prepare(
 
     On a CPU with several ``threads`` pictures go side by side instead of in one batch.
     """
-    most = largest_batch(device, crop_size(spec))
+    most = largest_batch(device, spec["crop"])
     most = min(most, wanted) if wanted else most
     lanes = Lanes(network, threads, most) if device.type == "cpu" and threads > 1 and most > 1 else None
     return Computer(network, rank, Transfer(device, spec), most, precision == "exact", log, lanes)

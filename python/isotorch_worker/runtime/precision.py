@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from isotorch_worker.pictures.spec import Sides, sides
 from isotorch_worker.protocol.errors import CheckpointMismatch, InvalidOption
 from isotorch_worker.runtime.graphs import CudaCapture, Graphed
 
@@ -21,14 +22,13 @@ Log = Callable[[str, str], None]
 
 
 def apply_precision(
-    network: nn.Module, precision: str, device: torch.device, size: tuple[int, int] = (224, 224), log: Log | None = None
+    network: nn.Module, precision: str, device: torch.device, crop: Sides = 224, log: Log | None = None
 ) -> nn.Module:
     """The network for ``precision`` on ``device``: ``exact`` is the network itself, the others are copies.
 
     ``fused`` folds each BatchNorm into its convolution and lets oneDNN fuse what follows it; ``bf16`` and
     ``fp16`` fold and lower the arithmetic. On a GPU the last two are ``channels_last``, and all three are
-    replayed as CUDA graphs where that is faster. Logits stay float32. ``size`` is the height and width of a
-    picture. ``log`` hears (level, text).
+    replayed as CUDA graphs where that is faster. Logits stay float32. ``log`` hears (level, text).
     Raises InvalidOption where the device cannot do it, CheckpointMismatch where a weight is too large for it.
     """
     tell = log or (lambda _level, _text: None)
@@ -39,7 +39,7 @@ def apply_precision(
     folded = _fold(copy.deepcopy(network))
     _check_fits(folded, "float32 with BatchNorm folded")
     if precision == "fused":
-        faster = _fuse(folded, size, tell) if device.type == "cpu" else folded.to(device)
+        faster = _fuse(folded, crop, tell) if device.type == "cpu" else folded.to(device)
     else:
         dtype = torch.bfloat16 if precision == "bf16" else torch.float16
         faster = _Lowered(folded, dtype, device)
@@ -72,13 +72,13 @@ class _Lowered(nn.Module):
         return self.network(batch.to(self.dtype, memory_format=self.layout)).float()
 
 
-def _fuse(folded: nn.Module, size: tuple[int, int], tell: Log) -> nn.Module:
+def _fuse(folded: nn.Module, crop: Sides, tell: Log) -> nn.Module:
     """Convolution, addition and ReLU in one oneDNN call each, by TorchScript's own passes.
 
     Method: trace, freeze, ``torch.jit.optimize_for_inference``. Where that fails or computes something else
     the folded network is returned, which is fused less, and ``tell`` hears why.
     """
-    noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(1, 3, *sides(crop), generator=torch.Generator().manual_seed(0))
     try:
         with torch.no_grad(), warnings.catch_warnings():
             # Newer versions call TorchScript deprecated; it is what has these passes without a compiler.

@@ -74,7 +74,7 @@ def load(
     model.load_state(network, contents.state_dict())
     # The network has its own copy: the file's bytes go back to the system here.
     del contents
-    network = precision.apply_precision(network, wanted["precision"], device, crop_size(spec), loading.tell)
+    network = precision.apply_precision(network, wanted["precision"], device, spec["crop"], loading.tell)
     computer = compute.prepare(
         network, infer.order, device, spec, wanted["precision"], wanted["maxBatch"], threads, channel.log
     )
