@@ -7,10 +7,10 @@ import { type Attestation, attest } from "../image/attest/attestation.ts";
 import { type Digests, referenceDigests } from "../image/attest/built-in.ts";
 import { type Limits, limitsOf, type PartialLimits } from "../image/source/limits.ts";
 import { pictures } from "../image/pool.ts";
+import type { InputSpec } from "../image/resample/geometry.ts";
 import type { ImageInput } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
-import type { Logger, ResolvedClassifyOptions, TransformsName } from "./options.ts";
-import { specOf } from "../checkpoints/table.ts";
+import type { Logger, ResolvedClassifyOptions } from "./options.ts";
 import { lastOf, written } from "../base/async/written.ts";
 import { outgoing } from "../worker/outgoing.ts";
 import type { Session } from "../worker/session.ts";
@@ -40,7 +40,7 @@ const GRACE_MS = 5_000;
 const MOST = 4;
 
 export class Decoder {
-  readonly #spec: ReturnType<typeof specOf>;
+  readonly #spec: InputSpec;
   readonly #options: DecoderOptions;
   readonly #limits: Limits;
   readonly #leavePictures: () => Promise<void>;
@@ -52,10 +52,9 @@ export class Decoder {
   #lastId = 1;
 
   /** @throws IsotorchError what is wrong with the environment, unless none was found and none was asked for. */
-  static async start(transforms: TransformsName, options: DecoderOptions): Promise<Decoder> {
+  static async start(spec: InputSpec, options: DecoderOptions): Promise<Decoder> {
     const leave = pictures.enter();
     try {
-      const spec = specOf(transforms);
       return new Decoder(spec, options, await ask(spec, options), leave);
     } catch (error) {
       await leave();
@@ -64,7 +63,7 @@ export class Decoder {
   }
 
   private constructor(
-    spec: ReturnType<typeof specOf>,
+    spec: InputSpec,
     options: DecoderOptions,
     asked: Asked,
     leavePictures: () => Promise<void>,
@@ -160,7 +159,7 @@ export class Decoder {
   }
 }
 
-async function ask(spec: ReturnType<typeof specOf>, options: DecoderOptions): Promise<Asked> {
+async function ask(spec: InputSpec, options: DecoderOptions): Promise<Asked> {
   const own = pictures.attest();
   own.catch(() => undefined);
   const { session, source, digests } = await digestsOf(spec, options);
@@ -176,7 +175,7 @@ async function ask(spec: ReturnType<typeof specOf>, options: DecoderOptions): Pr
 }
 
 async function digestsOf(
-  spec: ReturnType<typeof specOf>,
+  spec: InputSpec,
   options: DecoderOptions,
 ): Promise<{ session: Asked["session"]; source: Attestation["source"]; digests: Digests }> {
   const isFree = !options.python && !options.env && !process.env["ISOTORCH_PYTHON"];

@@ -3,6 +3,11 @@ import { createClassifier } from "./classifier.ts";
 import type { Classification, Classifier } from "./classifier.ts";
 import { withinDeadline } from "../base/time/deadline.ts";
 import { Decoder } from "./decoder.ts";
+import type { DecoderOptions } from "./decoder.ts";
+import { specOf } from "../checkpoints/table.ts";
+import type { InputSpec } from "../image/resample/geometry.ts";
+import { checkedSpec } from "../image/spec.ts";
+import type { Transforms } from "../image/spec.ts";
 import { keepFailure } from "../image/source/streams.ts";
 import type { ImageInput } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
@@ -66,37 +71,43 @@ function closeShared(): void {
  * does with its Pillow and torchvision; later calls share it. Where no Python is found at all, pictures are read and resized as
  * by Pillow 9 to 12 on libjpeg-turbo, which `logger` hears of.
  *
- * @returns float32 [1,3,224,224], the same bits as torchvision's transforms of these weights.
+ * @returns float32 [1,3,height,width], the same bits as torchvision's transforms.
  */
 export async function preprocess(
   image: ImageInput,
   options: ClassifyOptions & PreprocessOptions = {},
 ): Promise<Tensor> {
-  const [ofClassifier, ofCall] = splitOptions(options);
-  const { transforms = "IMAGENET1K_V1", ...rest } = resolveClassifierOptions(ofClassifier);
+  const { transforms = "IMAGENET1K_V1", ...others } = options;
+  const isNamed = typeof transforms === "string";
+  const [ofClassifier, ofCall] = splitOptions(isNamed ? { ...others, transforms } : others);
+  const ofDecoder = resolveClassifierOptions(ofClassifier);
+  const spec = isNamed ? specOf(transforms) : checkedSpec(transforms);
   const call = resolveClassifyOptions(ofCall);
   keepFailure(image);
   return withinDeadline(call, async (signal) => {
-    const decoder = await sharedDecoder(transforms, rest);
+    const decoder = await sharedDecoder(spec, ofDecoder);
     const { tensor } = await decoder.tensorOf(image, call, signal);
     return tensor;
   });
 }
 
-/** What a call without a network can be told of its environment. */
-export type PreprocessOptions = Pick<
-  ClassifierOptions,
-  "transforms" | "python" | "env" | "limits" | "logger"
->;
+/** What a call without a network can be told of the preprocessing, and of its environment. */
+export interface PreprocessOptions extends Pick<ClassifierOptions, "python" | "env" | "limits" | "logger"> {
+  /**
+   * Whose preprocessing it is, or what it is to be.
+   * @default "IMAGENET1K_V1"
+   */
+  readonly transforms?: TransformsName | Transforms;
+}
 
 const decoders = new Map<string, Promise<Decoder>>();
 
-async function sharedDecoder(transforms: TransformsName, options: PreprocessOptions): Promise<Decoder> {
+async function sharedDecoder(spec: InputSpec, options: DecoderOptions): Promise<Decoder> {
   const { python, env, limits } = options;
-  const key = JSON.stringify([transforms, python, env, limits]);
+  const key = JSON.stringify([spec, python, env, limits]);
   const known = await decoders.get(key);
   if (known !== undefined) return known;
-  const started = decoders.get(key) ?? Decoder.start(transforms, options);
+  const started = decoders.get(key) ?? Decoder.start(spec, options);
   closeAtExit();
   decoders.set(key, started);
   started.catch(() => decoders.delete(key));

@@ -65,7 +65,7 @@ export function checkedSpec(value: unknown, name = "transforms"): InputSpec {
     "an object with resize and crop, and mean, std and interpolation where they are not ImageNet's";
   if (!isRecord(value)) throw unexpected(`Option "${name}" is`, value, expected);
   check(value, CHECKS);
-  const { resize, crop, ...rest } = defined(value as Partial<InputSpec>);
+  const { resize, crop, ...others } = defined(value as Partial<InputSpec>);
   if (resize === undefined || crop === undefined) throw unexpected(`Option "${name}" is`, value, expected);
-  return { resize, crop, ...DEFAULTS, ...rest };
+  return structuredClone({ resize, crop, ...DEFAULTS, ...others });
 }

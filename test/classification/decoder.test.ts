@@ -1,13 +1,14 @@
 /** Pictures without a network, by one worker that many calls share. */
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
+import { specOf } from "../../src/checkpoints/table.ts";
 import { Decoder } from "../../src/classification/decoder.ts";
 import { resolveClassifyOptions } from "../../src/classification/options.ts";
 import { codeOf } from "../failure.ts";
 import { BMP } from "../image/bmp.ts";
 import { PYTHON } from "../python.ts";
 
-const decoder = await Decoder.start("IMAGENET1K_V1", { python: PYTHON });
+const decoder = await Decoder.start(specOf("IMAGENET1K_V1"), { python: PYTHON });
 afterAll(() => decoder.close());
 const call = resolveClassifyOptions({ timeoutMs: 0 });
 const made = (signal: AbortSignal = new AbortController().signal) => decoder.tensorOf(BMP, call, signal);

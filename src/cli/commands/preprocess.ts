@@ -2,13 +2,35 @@
 import { say } from "../terminal/terminal.ts";
 import { writeNpy } from "../../base/files/npy.ts";
 import { writeOutput } from "../../base/files/output.ts";
-import { IsotorchError } from "../../base/errors.ts";
+import { readFileSync } from "node:fs";
+import { IsotorchError, messageOf } from "../../base/errors.ts";
+import { parseJson } from "../../base/files/json.ts";
+import { shown } from "../../base/text/shown.ts";
+import type { TransformsName } from "../../classification/options.ts";
+import type { Transforms } from "../../image/spec.ts";
 import { preprocess } from "../../classification/oneshot.ts";
 import { PREPROCESS } from "../describe/preprocess.ts";
 import { parserOf } from "../flags/description.ts";
 import { classifierOptions, imageOptions, parseFlags } from "../flags/flags.ts";
 import { EXIT } from "../exit.ts";
 import { readStdin } from "../lists/stdin.ts";
+
+/** Weights by name, or what stands in a file. Either is checked where it is used. */
+function transformsOf(given: string): TransformsName | Transforms {
+  if (!given.endsWith(".json")) return given as TransformsName;
+  try {
+    return parseJson(readFileSync(given, "utf8")) as Transforms;
+  } catch (cause) {
+    throw new IsotorchError(
+      "INVALID_OPTION",
+      `--transforms ${shown(given)} cannot be read: ${messageOf(cause)}.`,
+      {
+        hint: 'It is JSON such as {"resize": 256, "crop": [224, 320], "interpolation": "bicubic"}.',
+        cause,
+      },
+    );
+  }
+}
 
 /** @returns 0. */
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
@@ -21,9 +43,11 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     });
   }
   const image = input === "-" ? readStdin() : input;
+  const { transforms, ...options } = values;
   const tensor = await preprocess(image, {
-    ...classifierOptions(values),
+    ...classifierOptions(options),
     ...imageOptions(values),
+    transforms: transforms === undefined ? "IMAGENET1K_V1" : transformsOf(String(transforms)),
     signal,
   });
   await writeOutput(out, writeNpy("<f4", tensor.shape, tensor.data), "The array");
