@@ -136,9 +136,7 @@ def attestation(request: dict, _payload: bytes) -> tuple[dict, bytes]:
     return {"digests": attest.attestation(request["spec"])}, b""
 
 
-OPERATIONS = {
-    f.__name__: f for f in (ping, decode, resize, geometry, stages, tensor, specs, attestation)
-}
+OPERATIONS = {f.__name__: f for f in (ping, decode, resize, geometry, stages, tensor, specs, attestation)}
 
 
 def main() -> None:

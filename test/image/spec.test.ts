@@ -7,13 +7,13 @@ const SIDES = "expected a whole number of pixels from 1 to 2048, or [height, wid
 const MEAN = "expected three finite numbers, as float32.";
 const STD = "expected three finite numbers, none of them 0 as float32.";
 
-function refusal(value: unknown): { message: string; hint: string | undefined } {
+function refusal(value: unknown): IsotorchError {
   try {
     checkedSpec(value);
   } catch (error) {
     if (!(error instanceof IsotorchError)) throw error;
     expect(error.code).toBe("INVALID_OPTION");
-    return { message: error.message, hint: error.hint };
+    return error;
   }
   throw new Error("it was taken");
 }
@@ -65,11 +65,11 @@ describe("a preprocessing that is asked for", () => {
       'Option "interpolation" is "lanczos", expected one of "nearest", "bilinear", "bicubic", "box".',
     ],
   ])("%j is refused with its name and what was expected", (odd, message) => {
-    expect(refusal({ resize: 256, crop: 224, ...odd })).toStrictEqual({ message, hint: undefined });
+    expect(refusal({ resize: 256, crop: 224, ...odd }).message).toBe(message);
   });
 
   test("a misspelt name is told the known one", () => {
-    expect(refusal({ resize: 256, crops: 224 })).toStrictEqual({
+    expect(refusal({ resize: 256, crops: 224 })).toMatchObject({
       message: 'There is no option "crops".',
       hint: 'Did you mean "crop"?',
     });

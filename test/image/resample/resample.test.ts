@@ -105,7 +105,7 @@ describe("heights and widths against torchvision", () => {
         kinds[typeof spec.crop === "number" ? "square" : "rectangle"]++;
         if (crop.width > width && crop.height > height) kinds.padded++;
         const want = await oracle.stages(pixels, spec);
-        const what = `case ${number}: ${pixels.width}x${pixels.height} -> ${spec.resize} -> ${spec.crop}`;
+        const what = `case ${number}: ${pixels.width}x${pixels.height} ${JSON.stringify(spec)}`;
         expect(differences(resizeAndCrop(pixels, spec).data, want.cropped), what).toBe(0);
         const resized = resize(pixels, { width, height }, by);
         expect(differences(resized.data, want.resized), what).toBe(0);
