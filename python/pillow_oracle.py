@@ -11,12 +11,13 @@ import io
 import json
 import sys
 import warnings
+from pathlib import Path
 
 from PIL import Image, ImageOps
 
 warnings.simplefilter("ignore")
 
-FILTERS = {"bilinear": 2, "bicubic": 3}
+FILTERS = {"nearest": 0, "bilinear": 2, "bicubic": 3, "box": 4}
 
 
 def read_pixels(request: dict, payload: bytes) -> Image.Image:
@@ -88,7 +89,54 @@ def stages(request: dict, payload: bytes) -> tuple[dict, bytes]:
     return {"lengths": lengths, "resizedSize": list(resized.size)}, b"".join(blobs.values())
 
 
-OPERATIONS = {f.__name__: f for f in (ping, decode, resize, geometry, stages)}
+def tensor(request: dict, payload: bytes) -> tuple[dict, bytes]:
+    """The same in one go: the tensor alone, little-endian float32 in CHW order."""
+    from torchvision import transforms
+    from torchvision.transforms import InterpolationMode
+
+    spec = request["spec"]
+    is_file = "width" not in request
+    image = Image.open(io.BytesIO(payload)).convert("RGB") if is_file else read_pixels(request, payload)
+    preprocess = transforms.Compose(
+        [
+            transforms.Resize(spec["resize"], InterpolationMode(spec["interpolation"])),
+            transforms.CenterCrop(spec["crop"]),
+            transforms.ToTensor(),
+            transforms.Normalize(spec["mean"], spec["std"]),
+        ]
+    )
+    made = preprocess(image)
+    return {"shape": list(made.shape)}, made.numpy().astype("<f4").tobytes()
+
+
+def specs(_request: dict, _payload: bytes) -> tuple[dict, bytes]:
+    """What the weights of every classifier of this torchvision want, each once, in a fixed order."""
+    from torchvision import models
+
+    found = {}
+    for name in dir(models):
+        for weights in getattr(models, name) if name.endswith("_Weights") else ():
+            preset = weights.transforms()
+            spec = {
+                "resize": preset.resize_size[0],
+                "crop": preset.crop_size[0],
+                "mean": list(preset.mean),
+                "std": list(preset.std),
+                "interpolation": preset.interpolation.value,
+            }
+            found[json.dumps(spec)] = spec
+    return {"specs": [found[key] for key in sorted(found)]}, b""
+
+
+def attestation(request: dict, _payload: bytes) -> tuple[dict, bytes]:
+    """What a worker in this environment would say of a spec."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    from isotorch_worker.pictures import attest
+
+    return {"digests": attest.attestation(request["spec"])}, b""
+
+
+OPERATIONS = {f.__name__: f for f in (ping, decode, resize, geometry, stages, tensor, specs, attestation)}
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ const UNTRAINED = `THE NETWORK IS UNTRAINED (untrained:0): its labels and percen
 const { classifier, trained } = await open();
 const { executable, versions, device, threads, weights, spec } = classifier.info();
 say(
-  `torch ${versions.torch}, torchvision ${versions.torchvision}, ${device}, ${threads} threads, resize ${spec.resize}`,
+  `torch ${versions.torch}, torchvision ${versions.torchvision}, ${device}, ${threads} threads, resize ${JSON.stringify(spec.resize)}`,
 );
 say(`weights ${weights.name}, sha256 ${weights.sha256}`);
 if (!trained) say(`\n${UNTRAINED}`);

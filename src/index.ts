@@ -14,7 +14,8 @@ export type {
   UploadedFile,
 } from "./image/source/source.ts";
 export type { Histogram } from "./base/time/histogram.ts";
-export type { InputSpec } from "./image/resample/geometry.ts";
+export type { InputSpec, Interpolation, Sides } from "./image/resample/geometry.ts";
+export type { Transforms } from "./image/spec.ts";
 export type { Tensor } from "./image/tensor.ts";
 export type {
   ClassifierOptions,

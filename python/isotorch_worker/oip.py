@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, cast
 
 from isotorch_worker import oip_json
 from isotorch_worker.oip_json import InvalidInput
+from isotorch_worker.pictures.spec import Sides, sides
 from isotorch_worker.protocol.errors import BadTensor, WorkerError
 
 MODEL = "resnet101"
@@ -71,11 +73,12 @@ class InferRequest:
     timeout_ms: float | None
 
 
-def inputs(crop: int) -> list[dict[str, Any]]:
-    """The tensors of which a request has one."""
+def inputs(crop: Sides) -> list[dict[str, Any]]:
+    """The tensors of which a request has one; ``crop`` is a spec's."""
+    height, width = sides(crop)
     return [
-        {"name": "input", "datatype": "FP32", "shape": [-1, 3, crop, crop]},
-        {"name": "pixels", "datatype": "UINT8", "shape": [-1, crop, crop, 3]},
+        {"name": "input", "datatype": "FP32", "shape": [-1, 3, height, width]},
+        {"name": "pixels", "datatype": "UINT8", "shape": [-1, height, width, 3]},
         {"name": "image", "datatype": "BYTES", "shape": [-1, 1]},
     ]
 
@@ -91,7 +94,7 @@ OUTPUTS = [
 EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration")
 
 
-def model_config(crop: int) -> dict[str, Any]:
+def model_config(crop: Sides) -> dict[str, Any]:
     """What ``GET /v2/models/resnet101/config`` answers, in the words of Triton's model configuration."""
 
     def tensor(of: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +114,7 @@ def model_config(crop: int) -> dict[str, Any]:
     }
 
 
-def model_metadata(crop: int, attestation: Mapping[str, str]) -> dict[str, Any]:
+def model_metadata(crop: Sides, attestation: Mapping[str, str]) -> dict[str, Any]:
     """What ``GET /v2/models/resnet101`` answers; ``attestation`` is that of attest.py, for clients."""
     return {
         "name": MODEL,
@@ -123,7 +126,7 @@ def model_metadata(crop: int, attestation: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def parse_infer(body: bytes, header: str | None, crop: int) -> InferRequest:
+def parse_infer(body: bytes, header: str | None, crop: Sides) -> InferRequest:
     """The request in a body whose JSON is ``header`` bytes long, with the tensor behind it.
 
     Without ``header`` it is all JSON. Raises InvalidInput, TooLarge or BadTensor.
@@ -135,7 +138,7 @@ def parse_infer(body: bytes, header: str | None, crop: int) -> InferRequest:
         raise InvalidInput(
             "Inference-Header-Content-Length is not the length of the JSON at the start of the body"
         )
-    parsed = oip_json.parse(body[:length], MAX_BATCH * 3 * crop**2 + _MOST_OTHERS)
+    parsed = oip_json.parse(body[:length], MAX_BATCH * 3 * math.prod(sides(crop)) + _MOST_OTHERS)
     request = _fields(parsed.request, "the request", _REQUEST)
     identifier = request.get("id")
     if identifier is not None and (not isinstance(identifier, str) or len(identifier) > 256):
@@ -164,7 +167,7 @@ _REQUEST = ("id", "inputs", "outputs", "parameters", "model_name", "model_versio
 _INPUT = ("name", "datatype", "shape", "data", "parameters")
 
 
-def _chosen(given: Any, binary: memoryview, crop: int) -> tuple[Any, memoryview]:
+def _chosen(given: Any, binary: memoryview, crop: Sides) -> tuple[Any, memoryview]:
     """The input that counts, with its binary data: the only one, or ``input`` where others come with it."""
     values = cast("list[Any]", given) if isinstance(given, list) else []
     if len(values) == 1:
@@ -189,7 +192,7 @@ def _chosen(given: Any, binary: memoryview, crop: int) -> tuple[Any, memoryview]
 
 
 def _input(
-    value: Any, binary: memoryview, crop: int, parsed: oip_json.Parsed, general: dict[str, Any]
+    value: Any, binary: memoryview, crop: Sides, parsed: oip_json.Parsed, general: dict[str, Any]
 ) -> list[Item]:
     given = _fields(value, "the input", _INPUT)
     known = {tensor["name"]: tensor for tensor in inputs(crop)}

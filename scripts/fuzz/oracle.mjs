@@ -10,20 +10,25 @@ export function startOracle(python) {
   const output = child.stdout[Symbol.asyncIterator]();
   let held = Buffer.alloc(0);
 
-  async function more() {
-    const { done, value } = await output.next();
-    if (done) throw new Error("the oracle ended early");
-    held = Buffer.concat([held, value]);
+  /** Waits until so many bytes are held; a reply may have megabytes, which are put together once. */
+  async function more(bytes) {
+    const chunks = [held];
+    for (let length = held.length; length < bytes; length += chunks.at(-1).length) {
+      const { done, value } = await output.next();
+      if (done) throw new Error("the oracle ended early");
+      chunks.push(value);
+    }
+    held = Buffer.concat(chunks);
   }
 
   async function ask(request, payload = Buffer.alloc(0)) {
     child.stdin.write(`${JSON.stringify({ ...request, bytes: payload.length })}\n`);
     child.stdin.write(payload);
-    while (!held.includes(10)) await more();
+    while (!held.includes(10)) await more(held.length + 1);
     const line = held.indexOf(10);
     const reply = JSON.parse(held.toString("utf8", 0, line));
     const end = line + 1 + reply.bytes;
-    while (held.length < end) await more();
+    await more(end);
     const data = held.subarray(line + 1, end);
     held = held.subarray(end);
     return { ...reply, data };

@@ -44,6 +44,8 @@ function typeOf(name, kinds) {
   if (kind.text) return "string";
   if (kind.oneOf) return kind.oneOf === "codes" ? "IsotorchErrorCode" : typeName(name);
   if (kind.listOf) return `readonly (${typeOf(kind.listOf, kinds)})[]`;
+  if (kind.pairOf) return `readonly [${typeOf(kind.pairOf, kinds)}, ${typeOf(kind.pairOf, kinds)}]`;
+  if (kind.either) return kind.either.map((one) => typeOf(one, kinds)).join(" | ");
   if (kind.mapOf) return `Readonly<Record<string, ${typeOf(kind.mapOf, kinds)}>>`;
   return recordName(name);
 }
@@ -131,6 +133,8 @@ function kindsTable({ kinds }) {
       const count = least === most ? `${least}` : `${least} to ${most}`;
       return `a list of ${count} × ${kind.listOf}${kind.distinct ? ", each once" : ""}`;
     }
+    if (kind.pairOf) return `a list of 2 × ${kind.pairOf}`;
+    if (kind.either) return kind.either.join(" or ");
     if (kind.mapOf) return `a map from name to ${kind.mapOf}`;
     return `a map with ${Object.entries(kind.record)
       .map(([name, inner]) => `${code(name)} ${inner}`)

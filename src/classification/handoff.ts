@@ -1,7 +1,7 @@
 /** What crosses to the network: from an input to a picture in the form in which it travels. */
 import { IsotorchError } from "../base/errors.ts";
 import type { Attestation } from "../image/attest/attestation.ts";
-import type { InputSpec } from "../image/resample/geometry.ts";
+import { cropSize, type InputSpec } from "../image/resample/geometry.ts";
 import type { Job, Prepared, Want } from "../image/prepare.ts";
 import { locateImage } from "../image/source/source.ts";
 import type { ImageInput, Limits, Located, Pixels } from "../image/source/source.ts";
@@ -127,9 +127,10 @@ export function toDecode(
   return { bytes, exif, icc, mode, maxPixels: limits.pixels, spec, picture };
 }
 
-/** @throws IsotorchError `BAD_TENSOR` unless the shape is `[1,3,crop,crop]`. */
-function checkedTensor(tensor: Tensor, { crop }: InputSpec): Tensor {
-  const expected = [1, 3, crop, crop];
+/** @throws IsotorchError `BAD_TENSOR` unless the shape is `[1,3,height,width]`. */
+function checkedTensor(tensor: Tensor, spec: InputSpec): Tensor {
+  const { width, height } = cropSize(spec);
+  const expected = [1, 3, height, width];
   if (tensor.shape.join() === expected.join()) return tensor;
   throw new IsotorchError(
     "BAD_TENSOR",

@@ -3,12 +3,13 @@ import { createClassifier } from "./classifier.ts";
 import type { Classification, Classifier } from "./classifier.ts";
 import { withinDeadline } from "../base/time/deadline.ts";
 import { Decoder } from "./decoder.ts";
+import type { DecoderOptions } from "./decoder.ts";
 import { keepFailure } from "../image/source/streams.ts";
 import type { ImageInput } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
 import { resolveClassifierOptions, resolveClassifyOptions, splitOptions } from "./resolved.ts";
 import type { ClassifierOptions, ClassifyOptions } from "./options.ts";
-import { DEFAULT_MODEL, defaultWeights, specOf } from "../checkpoints/table.ts";
+import { DEFAULT_MODEL, defaultTransforms, specOf } from "../checkpoints/table.ts";
 import type { InputSpec } from "../image/resample/geometry.ts";
 
 const shared = new Map<string, Promise<Classifier>>();
@@ -68,26 +69,26 @@ function closeShared(): void {
  * does with its Pillow and torchvision; later calls share it. Where no Python is found at all, pictures are read and resized as
  * by Pillow 9 to 12 on libjpeg-turbo, which `logger` hears of.
  *
- * @returns float32 [1,3,H,W], the same bits as torchvision's transforms of these weights.
+ * @returns float32 [1,3,height,width], the same bits as torchvision's transforms.
  */
 export async function preprocess(
   image: ImageInput,
   options: ClassifyOptions & PreprocessOptions = {},
 ): Promise<Tensor> {
   const [ofClassifier, ofCall] = splitOptions(options);
-  const { model = DEFAULT_MODEL, transforms, ...rest } = resolveClassifierOptions(ofClassifier);
+  const { model = DEFAULT_MODEL, transforms, ...ofDecoder } = resolveClassifierOptions(ofClassifier);
   const spec =
-    typeof transforms === "object" ? transforms : specOf(transforms ?? defaultWeights(model), model);
+    typeof transforms === "object" ? transforms : specOf(transforms ?? defaultTransforms(model), model);
   const call = resolveClassifyOptions(ofCall);
   keepFailure(image);
   return withinDeadline(call, async (signal) => {
-    const decoder = await sharedDecoder(spec, rest);
+    const decoder = await sharedDecoder(spec, ofDecoder);
     const { tensor } = await decoder.tensorOf(image, call, signal);
     return tensor;
   });
 }
 
-/** What a call without a network can be told of its environment. */
+/** What a call without a network can be told of the preprocessing, and of its environment. */
 export type PreprocessOptions = Pick<
   ClassifierOptions,
   "model" | "transforms" | "python" | "env" | "limits" | "logger"
@@ -95,7 +96,7 @@ export type PreprocessOptions = Pick<
 
 const decoders = new Map<string, Promise<Decoder>>();
 
-async function sharedDecoder(spec: InputSpec, options: PreprocessOptions): Promise<Decoder> {
+async function sharedDecoder(spec: InputSpec, options: DecoderOptions): Promise<Decoder> {
   const { python, env, limits } = options;
   const key = JSON.stringify([spec, python, env, limits]);
   const known = await decoders.get(key);

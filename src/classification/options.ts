@@ -3,6 +3,7 @@ import type { Logger } from "../base/logger.ts";
 import type { ProgressEvent } from "../base/progress.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
 import type { InputSpec } from "../image/resample/geometry.ts";
+import type { Transforms } from "../image/spec.ts";
 import type { PartialLimits } from "../image/source/limits.ts";
 import type { Activation, Handoff, Precision } from "../protocol/messages.ts";
 import type { RemoteOptions } from "../remote/options.ts";
@@ -46,7 +47,7 @@ export interface ClassifierOptions {
    * Preprocessing: that of the network's weights of this name, or one's own.
    * @default the weights' own; for a path or `untrained:SEED` "IMAGENET1K_V1", or the first that the network has
    */
-  readonly transforms?: TransformsName | InputSpec;
+  readonly transforms?: TransformsName | Transforms;
   /**
    * Where the network runs. `auto` takes the first CUDA device, and the CPU where there is none; which it was is
    * in `info()`. A device that is asked for by name and not there is an error. A list has one worker per entry.
@@ -200,7 +201,7 @@ export type EmbedOptions = Omit<ClassifyOptions, "topK" | "include" | "activatio
 export type ResolvedClassifierOptions = Required<
   Pick<ClassifierOptions, "weights" | "device" | "precision" | "threads" | "offline">
 > &
-  ClassifierOptions;
+  Omit<ClassifierOptions, "transforms"> & { readonly transforms?: TransformsName | InputSpec };
 
 export type ResolvedClassifyOptions = Required<Omit<ClassifyOptions, Passed>> & Pick<ClassifyOptions, Passed>;
 type Passed = "signal" | "handoff" | "requestId" | "traceparent";

@@ -1,7 +1,8 @@
 /** Options at the door: every name and value checked once, defaults filled in, trusted inside. */
 import { isRecord } from "../base/files/json.ts";
 import { isPath } from "../checkpoints/resolve.ts";
-import { DEFAULT_MODEL, defaultWeights } from "../checkpoints/table.ts";
+import { DEFAULT_MODEL, defaultWeights, isWeightsName } from "../checkpoints/table.ts";
+import { checkedSpec } from "../image/spec.ts";
 import { DEFAULT_LIMITS } from "../image/source/limits.ts";
 import {
   type Check,
@@ -38,13 +39,17 @@ import type {
 export function resolveClassifierOptions(options: ClassifierOptions = {}): ResolvedClassifierOptions {
   check(options, CLASSIFIER_CHECKS);
   refuseLocal(options);
+  const { transforms, ...given } = options;
   const weights = options.weights ?? defaultWeights(options.model ?? DEFAULT_MODEL);
   return {
     device: "auto",
     precision: "exact",
     threads: 0,
-    ...defined(options),
+    ...defined(given),
     weights,
+    ...(transforms !== undefined && {
+      transforms: typeof transforms === "string" ? transforms : checkedSpec(transforms),
+    }),
     // A file says itself which network it is of.
     ...(options.model === undefined && !isPath(weights) && { model: DEFAULT_MODEL }),
     offline: options.offline ?? process.env["ISOTORCH_OFFLINE"] === "1",
@@ -146,7 +151,10 @@ const CLASSIFIER_CHECKS: Checks<ClassifierOptions> = {
   checkpointKey: TEXT,
   sha256: ["64 hex digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value)],
   trustCheckpoint: FLAG,
-  transforms: oneOf("IMAGENET1K_V1", "IMAGENET1K_V2"),
+  transforms: [
+    "a name of weights, or { resize, crop, interpolation, mean, std }",
+    (value) => isRecord(value) || (typeof value === "string" && isWeightsName(value)),
+  ],
   device: either(DEVICE, listOf(DEVICE, "a list of them", 1)),
   workers: whole(1, MAX_WORKERS),
   precision: oneOf("exact", "fused", "bf16", "fp16"),

@@ -66,8 +66,10 @@ export async function applyFix(fix: Fix, options: ClassifierOptions, report: Fix
       }
       return;
     }
-    case "download":
-      await resolveCheckpoint(fix.weights, { ...options, signal: report.signal });
+    case "download": {
+      const { transforms: _, ...where } = options;
+      await resolveCheckpoint(fix.weights, { ...where, signal: report.signal });
+    }
   }
 }
 

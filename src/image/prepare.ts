@@ -2,6 +2,7 @@
 import { IsotorchError } from "../base/errors.ts";
 import { Stopwatch } from "../base/time/stopwatch.ts";
 import { type Attestation, firstAxis, leftOfKind } from "./attest/attestation.ts";
+import { cropName } from "./attest/built-in.ts";
 import { throwIfAborted } from "./source/bounded.ts";
 import { type DecodeOptions, decode } from "./decode/decode.ts";
 import { doubtOf, readHeader } from "./format.ts";
@@ -94,7 +95,7 @@ function leftOfSize({ attestation, spec, want }: Job, size: Size): string | unde
   if (!want.cropped && !want.tensor) return undefined;
   if (firstAxis(attestation, size, spec) === undefined) return "this Pillow resizes such a picture otherwise";
   const { node } = attestation;
-  if (!node.includes("crop")) return "this torchvision crops otherwise";
+  if (!node.includes(cropName(spec))) return "this torchvision crops otherwise";
   if (want.tensor && !node.includes("normalize")) return "this torchvision normalises otherwise";
   return want.cropped && !node.includes("normalize-pixels")
     ? "this PyTorch normalises pixels otherwise"

@@ -1,8 +1,8 @@
-import { type InputSpec, type Pixels, resizedSize } from "./resample/geometry.ts";
+import { cropSize, type InputSpec, type Pixels, resizedSize } from "./resample/geometry.ts";
 import { centerCrop, type Passes, resize, resizeAndCrop } from "./resample/resample.ts";
 import { normalize, pixelsToTensor, type Tensor, toTensor } from "./tensor.ts";
 
-/** The network's input, float32 `[1, 3, crop, crop]`: Resize, CenterCrop, ToTensor and Normalize, bit for bit. */
+/** The network's input, float32 `[1, 3, height, width]`: Resize, CenterCrop, ToTensor and Normalize, bit for bit. */
 export function preprocessPixels(pixels: Pixels, spec: InputSpec, passes: Passes = {}): Tensor {
   return pixelsToTensor(resizeAndCrop(pixels, spec, passes), spec);
 }
@@ -12,9 +12,9 @@ export interface Stages {
   readonly decoded: Pixels;
   readonly resized: Pixels;
   readonly cropped: Pixels;
-  /** float32 `[3, crop, crop]`, 0..1. */
+  /** float32 `[3, height, width]`, 0..1. */
   readonly toTensor: Tensor;
-  /** float32 `[3, crop, crop]`. */
+  /** float32 `[3, height, width]`. */
   readonly normalized: Tensor;
 }
 
@@ -25,7 +25,7 @@ export interface Stages {
 export function preprocessStages(decoded: Pixels, spec: InputSpec, passes: Passes = {}): Stages {
   const size = resizedSize(decoded.width, decoded.height, spec.resize);
   const resized = resize(decoded, size, spec.interpolation, passes);
-  const cropped = centerCrop(resized, spec.crop);
+  const cropped = centerCrop(resized, cropSize(spec));
   const floats = toTensor(cropped);
   return { decoded, resized, cropped, toTensor: floats, normalized: normalize(floats, spec) };
 }

@@ -14,11 +14,11 @@ export type Mode = "convert-rgb" | "strict";
 export type Precision = "exact" | "fused" | "bf16" | "fp16";
 export type Phase = "import" | "make" | "verify" | "build" | "load" | "warm-up";
 export type Level = "debug" | "info" | "warning" | "error";
-export type Interpolation = "bilinear" | "bicubic";
+export type Interpolation = "nearest" | "bilinear" | "bicubic" | "box";
 
 export interface WireSpec {
-  readonly resize: number;
-  readonly crop: number;
+  readonly resize: number | readonly [number, number];
+  readonly crop: number | readonly [number, number];
   readonly mean: readonly number[];
   readonly std: readonly number[];
   readonly interpolation: Interpolation;

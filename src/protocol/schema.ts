@@ -94,6 +94,11 @@ function checkOf(kind: Kind): Check {
       (kind.distinct !== true || new Set(value).size === value.length) &&
       value.every((item) => accepts(kind.listOf, item));
   }
+  if ("pairOf" in kind) {
+    return (value) =>
+      Array.isArray(value) && value.length === 2 && value.every((item) => accepts(kind.pairOf, item));
+  }
+  if ("either" in kind) return (value) => kind.either.some((one) => accepts(one, value));
   if ("mapOf" in kind) {
     return (value) =>
       isMap(value) &&

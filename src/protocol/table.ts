@@ -14,6 +14,8 @@ export type Kind =
       readonly items: readonly [least: number, most: number];
       readonly distinct?: boolean;
     }
+  | { readonly pairOf: string }
+  | { readonly either: readonly [first: string, second: string] }
   | { readonly mapOf: string }
   | { readonly record: Readonly<Record<string, string>> };
 

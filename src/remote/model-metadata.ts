@@ -3,6 +3,7 @@ import { excerpt } from "../base/text/shown.ts";
 import { IsotorchError } from "../base/errors.ts";
 import type { Handoff } from "../protocol/messages.ts";
 import { isRecord } from "../base/files/json.ts";
+import type { Size } from "../image/resample/geometry.ts";
 
 export const CLASSES = 1_000;
 
@@ -27,25 +28,29 @@ interface Tensor {
 /**
  * @param server the answer to `GET /v2`.
  * @param model the answer to `GET /v2/models/MODEL`.
- * @param crop side of the picture that the network sees.
+ * @param size of the picture that the network sees.
  * @throws IsotorchError `REMOTE_MISMATCH` with what was expected and what was found.
  */
 export function metadataOf(
   server: Readonly<Record<string, unknown>>,
   model: Readonly<Record<string, unknown>>,
-  crop: number,
+  { width, height }: Size,
 ): ModelMetadata {
   const name = textIn(server["name"]);
   const version = textIn(server["version"]);
   const isOurs = name === "isotorch";
   const inputs = tensorsOf(model["inputs"]);
   const outputs = tensorsOf(model["outputs"]);
-  const tensor = inputs.find(({ datatype, shape }) => datatype === "FP32" && fits(shape, [1, 3, crop, crop]));
+  const tensor = inputs.find(
+    ({ datatype, shape }) => datatype === "FP32" && fits(shape, [1, 3, height, width]),
+  );
   const known = isOurs ? inputs : [];
-  const pixels = known.find(({ datatype, shape }) => datatype === "UINT8" && fits(shape, [1, crop, crop, 3]));
+  const pixels = known.find(
+    ({ datatype, shape }) => datatype === "UINT8" && fits(shape, [1, height, width, 3]),
+  );
   const encoded = known.find(({ datatype, shape }) => datatype === "BYTES" && isColumn(shape));
   if (tensor === undefined) {
-    throw mismatch(`no input is FP32 [-1,3,${crop},${crop}]; there are ${described(inputs)}`);
+    throw mismatch(`no input is FP32 [-1,3,${height},${width}]; there are ${described(inputs)}`);
   }
   if (!isOurs && inputs.length > 1) {
     throw mismatch(`it wants ${inputs.length} inputs, ${described(inputs)}, and there is one picture`);

@@ -1,6 +1,7 @@
 /** What is known of a server's network: its metadata, one real answer, and what an isotorch server says besides. */
 import { IsotorchError } from "../base/errors.ts";
 import type { Digests } from "../image/attest/built-in.ts";
+import type { Size } from "../image/resample/geometry.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
 import { isRecord, parseRecord } from "../base/files/json.ts";
 import { specOf } from "../checkpoints/table.ts";
@@ -12,8 +13,8 @@ import type { Connections, Reply } from "./http.ts";
 import { decodeInfer, encodeInfer } from "./oip.ts";
 import type { RemoteSettings } from "./options.ts";
 
-/** Side of the picture that the network sees; every torchvision checkpoint of resnet101 has the same. */
-const CROP = 224;
+/** Of the picture that the network sees; every torchvision checkpoint of resnet101 has the same. */
+const SIZE: Size = { width: 224, height: 224 };
 
 export interface ServedModel {
   readonly metadata: ModelMetadata;
@@ -52,7 +53,7 @@ export function modelPath({ model, version }: RemoteSettings): string {
 export async function servedModelOf(look: Look): Promise<ServedModel> {
   const server = await json(look, "/v2");
   const model = await json(look, modelPath(look.settings));
-  const metadata = metadataOf(server, model, CROP);
+  const metadata = metadataOf(server, model, SIZE);
   const network = metadata.isOurs ? await statusOf(look) : {};
   const attestation = attestationIn(model);
   return {
@@ -98,8 +99,8 @@ async function oneAnswer(
     input: {
       name: metadata.inputs.tensor ?? "",
       datatype: "FP32",
-      shape: [1, 3, CROP, CROP],
-      data: new Uint8Array(3 * CROP * CROP * 4),
+      shape: [1, 3, SIZE.height, SIZE.width],
+      data: new Uint8Array(3 * SIZE.height * SIZE.width * 4),
     },
     outputs: [
       ...outputsFor(metadata, asked),

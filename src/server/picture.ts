@@ -1,4 +1,5 @@
 /** From the bytes of a picture, or a tensor, to its classes: decoding elsewhere, the network in the worker. */
+import { isDeepStrictEqual } from "node:util";
 import type { Classifier } from "../classification/classifier.ts";
 import { withinDeadline } from "../base/time/deadline.ts";
 import { IsotorchError } from "../base/errors.ts";
@@ -132,7 +133,7 @@ export class Pictures {
   /** A reload meanwhile must not mix one network's preprocessing with another one's answer. */
   #refuseOther(spec: InputSpec): void {
     const now = this.#classifier.info().spec;
-    if (now.resize === spec.resize && now.crop === spec.crop) return;
+    if (isDeepStrictEqual(now, spec)) return;
     throw new IsotorchError("QUEUE_FULL", "The weights were swapped while the picture was read.", {
       hint: "Send it again.",
       retryAfterMs: 1,

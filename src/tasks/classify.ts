@@ -8,9 +8,9 @@ import type { Task } from "./task.ts";
 
 /** What the network gets, in the form in which it travels. */
 export type Picture =
-  /** float32 [1,3,H,W], normalised. */
+  /** float32 [1,3,height,width], normalised. */
   | { readonly handoff: "tensor"; readonly tensor: Tensor }
-  /** uint8 [1,H,W,3]; normalised where the network is. */
+  /** uint8 [1,height,width,3]; normalised where the network is. */
   | { readonly handoff: "pixels"; readonly pixels: Pixels }
   /** A file, read and preprocessed where the network is. */
   | { readonly handoff: "encoded"; readonly bytes: Uint8Array };

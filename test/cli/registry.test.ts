@@ -139,12 +139,13 @@ describe("classify", () => {
 
 describe("preprocess", () => {
   const TORCHVISION = `
-import sys, numpy
+import json, sys, numpy
 from PIL import Image
 from torchvision import transforms
-for size, picture, array in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3]):
-  steps = transforms.Compose([transforms.Resize(int(size)), transforms.CenterCrop(224), transforms.ToTensor(),
-    transforms.Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])])
+for number in range(1, len(sys.argv), 4):
+  size, crop, picture, array = sys.argv[number:number + 4]
+  steps = transforms.Compose([transforms.Resize(json.loads(size)), transforms.CenterCrop(json.loads(crop)),
+    transforms.ToTensor(), transforms.Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])])
   expected = steps(Image.open(picture).convert("RGB")).unsqueeze(0).numpy()
   ours = numpy.load(array)
   assert ours.dtype == expected.dtype and ours.shape == expected.shape
@@ -157,20 +158,36 @@ for size, picture, array in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3]):
       IMAGE,
       bmp,
     );
+    const mine = join(scratch, "mine.json");
+    writeFileSync(mine, '{ "resize": [90, 300], "crop": [96, 210] }');
     const rows = [
-      [IMAGE, "IMAGENET1K_V1", "256"],
-      [IMAGE, "IMAGENET1K_V2", "232"],
-      [bmp, "IMAGENET1K_V1", "256"],
+      [IMAGE, "IMAGENET1K_V1", "256", "224"],
+      [IMAGE, "IMAGENET1K_V2", "232", "224"],
+      [bmp, "IMAGENET1K_V1", "256", "224"],
+      [IMAGE, mine, "[90,300]", "[96,210]"],
+      [bmp, mine, "[90,300]", "[96,210]"],
     ] as const;
-    const arrays = rows.map(([picture, transforms, size], at) => {
+    const arrays = rows.map(([picture, transforms, size, crop], at) => {
       const out = join(scratch, `${at}.npy`);
       const args = ["--out", out, "--transforms", transforms, "--python", PYTHON, "--json"];
       const run = isotorch(["preprocess", picture, ...args]);
       expect(run.status, run.stderr).toBe(0);
-      expect(JSON.parse(run.stdout)).toMatchObject({ shape: [1, 3, 224, 224], dtype: "float32" });
-      return [size, picture, out];
+      const shape = transforms === mine ? [1, 3, 96, 210] : [1, 3, 224, 224];
+      expect(JSON.parse(run.stdout)).toMatchObject({ shape, dtype: "float32" });
+      return [size, crop, picture, out];
     });
     expect(python(TORCHVISION, ...arrays.flat()).split("\n")).toEqual(rows.map(([, , size]) => `${size} 0`));
+  });
+
+  test.each([
+    ['{ "resize": 256, "corp": 224 }', 'Did you mean "crop"?'],
+    ['{ "resize": 256 }', 'Option "transforms" is'],
+    ['{ "resize": 256,', "cannot be read"],
+  ])("refuses the transforms %s with exit code 2", (text, sentence) => {
+    const file = join(scratch, "odd.json");
+    writeFileSync(file, text);
+    const run = isotorch(["preprocess", IMAGE, "--out", join(scratch, "y.npy"), "--transforms", file]);
+    expect(run).toMatchObject({ status: 2, stderr: expect.stringContaining(sentence) });
   });
 
   test("refuses what is no picture with exit code 1", () => {

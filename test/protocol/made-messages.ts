@@ -22,6 +22,12 @@ const ODD_LISTS: readonly unknown[] = [
   [],
   [1],
   [0.5, 0.5, 0.5],
+  [224, 224],
+  [0, 224],
+  [224, 2049],
+  [224.5, 224],
+  [224, 224, 224],
+  [[224, 224]],
   [1, 2, 3, 4],
   ["logits"],
   ["logits", "logits"],
@@ -103,6 +109,8 @@ function sound(kind: string, random: Random): unknown {
       return Array.from({ length: random.integer(least, most) }, () => sound(listOf, random));
     return [[], ["logits"], ["probabilities"], ["logits", "probabilities"]][random.integer(0, 3)];
   }
+  if ("pairOf" in of) return [sound(of.pairOf, random), sound(of.pairOf, random)];
+  if ("either" in of) return sound(of.either[random.integer(0, 1)]!, random);
   if ("mapOf" in of) return { total: sound(of.mapOf, random), "a.b-c": sound(of.mapOf, random) };
   return Object.fromEntries(Object.entries(of.record).map(([name, inner]) => [name, sound(inner, random)]));
 }
@@ -167,7 +175,7 @@ function spoil(
     case 5: {
       const value = map[key];
       if (typeof value === "object" && value !== null && !Array.isArray(value))
-        Object.assign(value, { [Object.keys(value)[0] ?? "a"]: odd });
+        Object.assign(value, { [Object.keys(value)[random.integer(0, 4)] ?? "a"]: odd });
       else if (Array.isArray(value)) value[random.integer(0, value.length)] = odd;
       return;
     }

@@ -18,6 +18,25 @@ SPEC = transforms_spec("IMAGENET1K_V1")
 STEPS = json.loads((attest.FOLDER / "steps.json").read_text("utf-8"))
 
 
+RECTANGLE = {**SPEC, "resize": [48, 80], "crop": [40, 90], "interpolation": "box"}
+STRETCHES = {f"stretch-box-{shape}" for shape in STEPS["stretch"]}
+
+
+def test_what_a_spec_has_beside_imagenets_has_digests_of_its_own():
+    usual = set(attest.attestation(SPEC))
+    assert set(attest.attestation(RECTANGLE)) - usual == {*STRETCHES, "crop-any"}
+    assert set(attest.attestation({**SPEC, "interpolation": "nearest"})) - usual == {
+        f"resize-nearest-{shape}" for shape in STEPS["resize"]
+    }
+    assert set(attest.attestation({**SPEC, "resize": 223})) - usual == {"crop-any"}
+    assert set(attest.attestation({**SPEC, "resize": 224, "interpolation": "bicubic"})) == usual
+
+
+def test_a_standard_deviation_of_zero_has_no_digest():
+    whole = set(attest.attestation(SPEC))
+    assert whole - set(attest.attestation({**SPEC, "std": [0.5, 0, 0.5]})) == {"normalize"}
+
+
 def test_without_the_pictures_nothing_is_said(tmp_path):
     assert attest.attestation(SPEC, tmp_path / "none") == {}
 
@@ -44,15 +63,19 @@ def test_one_changed_byte_of_a_picture_changes_its_digest_alone(tmp_path):
 @pytest.mark.parametrize(
     ("place", "name", "steps"),
     [
-        (transforms.Resize, "forward", {f"resize-{f}-{s}" for f in attest.FILTERS for s in STEPS["resize"]}),
-        (transforms.CenterCrop, "forward", {"crop"}),
+        (
+            transforms.Resize,
+            "forward",
+            {f"resize-{f}-{s}" for f in attest.FILTERS for s in STEPS["resize"]} | STRETCHES,
+        ),
+        (transforms.CenterCrop, "forward", {"crop", "crop-any"}),
         (transforms.Normalize, "forward", {"normalize"}),
     ],
 )
 def test_a_step_of_torchvision_that_does_something_else_changes_its_digest_alone(
     monkeypatch, place, name, steps
 ):
-    whole = attest.attestation(SPEC)
+    whole = attest.attestation(RECTANGLE)
     original = getattr(place, name)
 
     def other(self, picture):
@@ -60,7 +83,7 @@ def test_a_step_of_torchvision_that_does_something_else_changes_its_digest_alone
         return made + 1e-3 if isinstance(made, torch.Tensor) else made.point(lambda value: value ^ 1)
 
     monkeypatch.setattr(place, name, other)
-    changed = attest.attestation(SPEC)
+    changed = attest.attestation(RECTANGLE)
     assert {name for name in whole if whole[name] != changed.get(name)} == steps
 
 

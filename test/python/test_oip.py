@@ -58,6 +58,10 @@ def several(*inputs: tuple[dict[str, object], bytes]) -> tuple[bytes, str]:
     return head + b"".join(data for _, data in inputs), str(len(head))
 
 
+def test_a_spec_may_have_a_height_and_a_width():
+    assert [one["dims"] for one in oip.model_config([96, 320])["input"]] == [[3, 96, 320], [96, 320, 3], [1]]
+
+
 FLOATS = ({"name": "input", "datatype": "FP32", "shape": [1, 3, CROP, CROP]}, TENSOR)
 PIXELS = ({"name": "pixels", "datatype": "UINT8", "shape": [1, CROP, CROP, 3]}, bytes(48))
 PICTURE = ({"name": "image", "datatype": "BYTES", "shape": [1, 1]}, b"\x01\x00\x00\x00x")

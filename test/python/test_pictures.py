@@ -119,6 +119,14 @@ def test_a_picture_is_what_pillow_and_torchvision_make_of_it(plain, jpeg):
     assert (lean.pixels, lean.cropped) == (None, preprocess(expected, SPEC)[0].tobytes())
 
 
+@pytest.mark.parametrize(("resize", "crop"), [([64, 48], [40, 56]), (20, [33, 64]), ([9, 500], 224)])
+def test_heights_and_widths_arrive(plain, jpeg, resize, crop):
+    spec = {**SPEC, "resize": resize, "crop": crop, "interpolation": "nearest"}
+    found = read(plain, jpeg, spec=spec)
+    assert found.cropped == cropped(decode_picture(jpeg), spec).tobytes()
+    assert plain.remarks() == []
+
+
 def test_how_it_is_read_arrives(plain, jpeg):
     turned = io.BytesIO()
     exif = Image.Exif()

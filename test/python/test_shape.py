@@ -28,7 +28,16 @@ SIZES = [
     (90, 1),
     (1333, 1000),
 ]
-SPECS = [(256, 224), (232, 224), (224, 224), (96, 224), (97, 224), (225, 224), (20, 33), (256, 1)]
+SPECS = [
+    *[(256, 224), (232, 224), (224, 224), (96, 224), (97, 224), (225, 224), (20, 33), (256, 1)],
+    *[
+        ([120, 320], 96),
+        ([96, 97], [97, 96]),
+        (128, [100, 131]),
+        ([30, 40], [61, 63]),
+        ([375, 500], [375, 500]),
+    ],
+]
 
 
 def expected(picture, resize, crop, interpolation):
@@ -59,10 +68,12 @@ def test_sizes_drawn_at_random_have_torchvisions_bits():
     draw = random.Random(13)
     for _ in range(300):
         width, height = (round(2 ** draw.uniform(0, 9)) for _ in range(2))
-        resize, crop = draw.randint(1, 90), draw.randint(1, 90)
-        if max(width, height) / min(width, height) * resize > 4000:
+        resize, crop = (
+            draw.choice([draw.randint(1, 90), [draw.randint(1, 90), draw.randint(1, 90)]]) for _ in range(2)
+        )
+        if isinstance(resize, int) and max(width, height) / min(width, height) * resize > 4000:
             continue
-        interpolation = draw.choice(["bilinear", "bicubic", "nearest"])
+        interpolation = draw.choice(["bilinear", "bicubic", "nearest", "box"])
         assert is_equal(pattern(width, height), resize, crop, interpolation), (width, height, resize, crop)
 
 
@@ -79,3 +90,17 @@ def test_a_torchvision_that_does_something_else_is_noticed():
     assert not attest.shapes_agree({**spec, "resize": 65}, here)
     assert not attest.shapes_agree({**spec, "crop": 55}, here)
     assert not attest.shapes_agree(spec, lambda data: None)
+
+
+@pytest.mark.parametrize(("resize", "crop"), [([48, 80], [40, 90]), (20, 33), ([9, 64], 16)])
+def test_a_torchvision_that_does_something_else_with_heights_and_widths_is_noticed(resize, crop):
+    spec = {"resize": resize, "crop": crop, "interpolation": "bicubic"}
+
+    def here(data):
+        import io
+
+        return shape.shaped(Image.open(io.BytesIO(data)), resize, crop, "bicubic").tobytes()
+
+    assert attest.shapes_agree(spec, here)
+    assert not attest.shapes_agree({**spec, "resize": [48, 81]}, here)
+    assert not attest.shapes_agree({**spec, "crop": [crop, 7] if isinstance(crop, int) else crop[::-1]}, here)

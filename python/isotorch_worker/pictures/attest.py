@@ -1,7 +1,7 @@
 """What this environment's Pillow and torchvision make of the pictures in ``models/attestation``.
 
 The controller does the same by itself and compares: what is equal to the last byte it does in Node from then
-on, the rest is left to the worker. Twin of src/image/attest.ts; docs/architecture.md says how it is used.
+on, the rest is left to the worker. Twin of src/image/attest; docs/architecture.md says how it is used.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torchvision.transforms import InterpolationMode
 
 from isotorch_worker.pictures import transforms as ours
 from isotorch_worker.pictures.picture import decode_picture
+from isotorch_worker.pictures.spec import sides
 
 FOLDER = Path(__file__).resolve().parents[3] / "models" / "attestation"
 FILTERS = ("bilinear", "bicubic")
@@ -48,10 +49,11 @@ def attestation(spec: Mapping[str, Any], folder: Path = FOLDER) -> dict[str, str
         path.stem: partial(_decoded, [path], "ignore") for path in pictures if path not in turned
     }
     makers["orientation"] = partial(_decoded, turned, "apply")
-    for filter_name in FILTERS:
-        for shape, cases in steps["resize"].items():
-            makers[f"resize-{filter_name}-{shape}"] = partial(_resized, filter_name, cases)
-    makers["crop"] = partial(_cropped, steps["crop"])
+    for way, filter_name in _resizes(spec):
+        for shape, cases in steps[way].items():
+            makers[f"{way}-{filter_name}-{shape}"] = partial(_resized, filter_name, cases)
+    for crop in dict.fromkeys(["crop", _crop_name(spec)]):
+        makers[crop] = partial(_cropped, steps[crop])
     makers["normalize"] = partial(_normalized, spec)
     makers["normalize-pixels"] = partial(_normalized_pixels, spec)
     for name, make in makers.items():
@@ -61,18 +63,32 @@ def attestation(spec: Mapping[str, Any], folder: Path = FOLDER) -> dict[str, str
     return found
 
 
+def _resizes(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The resizes that are compared: those of ImageNet's networks, and the spec's own where it is another."""
+    usual = [("resize", filter_name) for filter_name in FILTERS]
+    own = ("resize" if isinstance(spec["resize"], int) else "stretch", spec["interpolation"])
+    return [*usual, *([] if own in usual else [own])]
+
+
+def _crop_name(spec: Mapping[str, Any]) -> str:
+    """``crop`` where a square is cut from what is as large, ``crop-any`` of everything else."""
+    resize, crop = spec["resize"], spec["crop"]
+    is_usual = isinstance(resize, int) and isinstance(crop, int) and crop <= resize
+    return "crop" if is_usual else "crop-any"
+
+
 def _decoded(paths: list[Path], exif: str) -> Iterator[bytes]:
     for path in paths:
         yield from _bytes_of(decode_picture(path.read_bytes(), exif=exif))
 
 
-def _resized(filter_name: str, cases: list[list[int]]) -> Iterator[bytes]:
+def _resized(filter_name: str, cases: list[list[Any]]) -> Iterator[bytes]:
     for width, height, size in cases:
         resize = transforms.Resize(size, interpolation=InterpolationMode(filter_name))
         yield from _bytes_of(cast("Image.Image", resize(pattern(width, height))))
 
 
-def _cropped(cases: list[list[int]]) -> Iterator[bytes]:
+def _cropped(cases: list[list[Any]]) -> Iterator[bytes]:
     for width, height, size in cases:
         yield from _bytes_of(cast("Image.Image", transforms.CenterCrop(size)(pattern(width, height))))
 
@@ -82,10 +98,16 @@ def shapes_agree(spec: Mapping[str, Any], cropped: Callable[[bytes], bytes | byt
 
     The pictures are noise: larger and smaller than ``spec`` asks for, of its size, tall and wide.
     """
-    size: int = spec["resize"]
-    less = max(size // 3, 1)
-    sizes = [(size + 57, size + 30), (2 * size + 1, size + 1), (less, 3 * less + 1), (size, size + 3), (1, 2)]
-    for width, height in [*sizes, (less + 1, less), (size, size)]:
+    down, across = sides(spec["resize"])
+    less = max(min(down, across) // 3, 1)
+    sizes = [
+        (across + 57, down + 30),
+        (2 * across + 1, down + 1),
+        (less, 3 * less + 1),
+        (across, down + 3),
+        (1, 2),
+    ]
+    for width, height in [*sizes, (less + 1, less), (across, down)]:
         picture = pattern(width, height)
         expected = ours.cropped(picture, spec)
         if cropped(b"P6 %d %d 255\n" % picture.size + picture.tobytes()) != expected.tobytes():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from isotorch_worker.pictures.picture_child import Child, Ended
+from isotorch_worker.pictures.spec import crop_size
 from isotorch_worker.protocol.errors import DecodeFailed, OutOfMemory, WorkerError
 
 # The controller takes a worker for stuck that answered nothing for 60 s: both together stay below that.
@@ -134,7 +136,7 @@ class Reader:
         """Whether the process may crop; it is tried once with pictures like noise."""
         if spec is None:
             return True
-        key = (spec["resize"], spec["crop"], spec["interpolation"])
+        key = (str(spec["resize"]), str(spec["crop"]), spec["interpolation"])
         if key not in self._agreed:
             from isotorch_worker.pictures.attest import shapes_agree
 
@@ -170,7 +172,7 @@ def _decoded(child: Child, encoded: Encoded, by_child: bool) -> Decoded:
         "shape": shape,
         "seconds": START_SECONDS + LIMIT_SECONDS + _MARGIN_SECONDS,
     }
-    crop = 0 if spec is None else 3 * spec["crop"] ** 2
+    crop = 0 if spec is None else 3 * math.prod(crop_size(spec))
     answer, payloads = child.ask(wanted, encoded.data, 3 * encoded.max_pixels + crop)
     try:
         width, height = int(answer["width"]), int(answer["height"])

@@ -11,6 +11,8 @@ from typing import Any
 
 from PIL import Image
 
+from isotorch_worker.pictures.spec import Sides, sides
+
 # Pillow 9.1 moved them; as torchvision maps the values of its InterpolationMode.
 _FILTERS: Any = getattr(Image, "Resampling", Image)
 FILTERS: Mapping[str, Any] = {
@@ -24,20 +26,26 @@ FILTERS: Mapping[str, Any] = {
 }
 
 
-def shaped(picture: Image.Image, resize: int, crop: int, interpolation: str) -> Image.Image:
+def shaped(picture: Image.Image, resize: Sides, crop: Sides, interpolation: str) -> Image.Image:
     """The picture with its shorter side ``resize`` pixels long, and of it a square of ``crop`` in the middle.
 
-    What the square lacks is black. Raises KeyError for an interpolation that is not in FILTERS, and whatever
-    Pillow raises where the resized picture is too large.
+    Either may be ``[height, width]`` instead. What the crop lacks is black. Raises KeyError for an
+    interpolation that is not in FILTERS, and whatever Pillow raises where the resized picture is too large.
     """
     size = resized_size(*picture.size, resize)
     resized = picture if picture.size == size else picture.resize(size, FILTERS[interpolation])
-    left, top = (_offset(length, crop) for length in size)
-    return resized.crop((left, top, left + crop, top + crop))
+    height, width = sides(crop)
+    left, top = _offset(size[0], width), _offset(size[1], height)
+    return resized.crop((left, top, left + width, top + height))
 
 
-def resized_size(width: int, height: int, size: int) -> tuple[int, int]:
-    """Width and height after ``Resize(size)``: the longer side becomes ``int(size * long / short)``."""
+def resized_size(width: int, height: int, size: Sides) -> tuple[int, int]:
+    """Width and height after ``Resize(size)``.
+
+    ``[height, width]`` is the size itself; of one length the longer side is ``int(size * long / short)``.
+    """
+    if not isinstance(size, int):
+        return size[1], size[0]
     if width <= height:
         return size, int(size * height / width)
     return int(size * width / height), size

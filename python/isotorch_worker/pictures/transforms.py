@@ -12,12 +12,13 @@ from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
 from isotorch_worker.pictures.picture import MAX_PIXELS, decode_picture
+from isotorch_worker.pictures.spec import crop_size
 
 
 def tensor_from_encoded(
     data: bytes | bytearray | memoryview, spec: Mapping[str, Any], max_pixels: int = MAX_PIXELS
 ) -> Tensor:
-    """float32 [1,3,crop,crop] from an encoded picture, by torchvision's own transforms, as in the tutorial.
+    """float32 [1,3,H,W] from an encoded picture, by torchvision's own transforms, as in the tutorial.
 
     Raises as ``decode_picture``.
     """
@@ -25,7 +26,7 @@ def tensor_from_encoded(
 
 
 def preprocess(picture: Image.Image, spec: Mapping[str, Any]) -> tuple[Image.Image, Tensor]:
-    """An RGB picture resized and cropped, and float32 [1,3,crop,crop] of it: torchvision's transforms."""
+    """An RGB picture resized and cropped, and float32 [1,3,H,W] of it: torchvision's transforms."""
     small = cropped(picture, spec)
     return small, normalized(small, spec)
 
@@ -51,7 +52,8 @@ def normalized(picture: Image.Image, spec: Mapping[str, Any]) -> Tensor:
 
 def normalized_bytes(data: bytes | bytearray, spec: Mapping[str, Any]) -> Tensor:
     """``normalized`` of the RGB bytes of a cropped picture."""
-    return normalized(Image.frombytes("RGB", (spec["crop"], spec["crop"]), bytes(data)), spec)
+    height, width = crop_size(spec)
+    return normalized(Image.frombytes("RGB", (width, height), bytes(data)), spec)
 
 
 def tensor_from_pixels(pixels: Tensor, spec: Mapping[str, Any]) -> Tensor:

@@ -217,6 +217,27 @@ def _list_of(of: str, kind: dict[str, Any]) -> Check:
     return check_list
 
 
+def _pair_of(of: str, _: dict[str, Any]) -> Check:
+    def check_pair(name: str, value: Any) -> Any:
+        if not isinstance(value, list) or len(cast("list[Any]", value)) != 2:
+            raise ProtocolError(f"{name}: expected a pair, received {shown(value)}")
+        return [check(of, name, item) for item in cast("list[Any]", value)]
+
+    return check_pair
+
+
+def _either(of: list[str], _: dict[str, Any]) -> Check:
+    first, second = of
+
+    def check_either(name: str, value: Any) -> Any:
+        try:
+            return check(first, name, value)
+        except ProtocolError:
+            return check(second, name, value)
+
+    return check_either
+
+
 def _map_of(of: str, _: dict[str, Any]) -> Check:
     def check_map(name: str, value: Any) -> Any:
         if not isinstance(value, dict):
@@ -243,6 +264,8 @@ _MAKERS: dict[str, Callable[[Any, dict[str, Any]], Check]] = {
     "text": _text,
     "oneOf": _one_of,
     "listOf": _list_of,
+    "pairOf": _pair_of,
+    "either": _either,
     "mapOf": _map_of,
     "record": _record,
 }

@@ -30,6 +30,7 @@ from isotorch_worker.oip_body import Body
 from isotorch_worker.pictures.picture import MAX_PIXELS
 from isotorch_worker.pictures.picture_pool import Pictures
 from isotorch_worker.pictures.picture_reader import Encoded
+from isotorch_worker.pictures.spec import crop_size
 from isotorch_worker.pictures.transforms import normalized_bytes, tensor_from_pixels
 from isotorch_worker.protocol.errors import DeadlineExceeded, NonFiniteOutput, WorkerError
 from isotorch_worker.protocol.wire import Message
@@ -77,8 +78,8 @@ class Network:
         """Raises unless the network answered a picture in the last seconds, or answers one now."""
         if time.monotonic() - self._answered < QUIET_S:
             return
-        crop = self._session.spec["crop"]
-        item = oip.Item("input", bytes(3 * crop * crop * 4), (1, 3, crop, crop))
+        height, width = crop_size(self._session.spec)
+        item = oip.Item("input", bytes(3 * height * width * 4), (1, 3, height, width))
         (answer,) = await asyncio.get_running_loop().run_in_executor(
             self._thread, self._compute, [(item, None)], False
         )

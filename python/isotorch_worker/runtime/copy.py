@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from isotorch_worker.pictures.spec import Sides
 from isotorch_worker.pictures.transforms import tensor_from_pixels
 
 
@@ -96,7 +97,7 @@ class Transfer:
     def __init__(self, device: torch.device, spec: Mapping[str, Any], queue: Queue | None = None) -> None:
         self.device = device
         self.queue = queue or (CudaQueue(device) if device.type == "cuda" else Immediate())
-        self.crop: int = spec["crop"]
+        self.crop: Sides = spec["crop"]
         self._spec = spec
         self._table = normal_table(spec).to(device)
         self._offsets = torch.tensor([0, 256, 512], device=device)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 
 import torch
 import torch.version
 
+from isotorch_worker.pictures.spec import Sides, sides
 from isotorch_worker.protocol.errors import DeviceUnavailable, InvalidOption
 
 CPU_BATCH = 4
@@ -39,8 +41,8 @@ def select_device(wanted: str) -> tuple[torch.device, str, str]:
     return device, name, "asked for"
 
 
-def largest_batch(device: torch.device, crop: int) -> int:
-    """How many pictures of ``crop`` x ``crop`` pixels at once are sensible; the weights are there already.
+def largest_batch(device: torch.device, crop: Sides) -> int:
+    """How many pictures of ``crop``, as a spec has it, at once are sensible; the weights are there already.
 
     On a CPU 4: more wins nothing, and each of them waits for all. On a GPU what fits into four fifths of the
     free memory, after 512 MiB for the libraries' own work space, at most 32: see docs/performance.md.
@@ -49,7 +51,7 @@ def largest_batch(device: torch.device, crop: int) -> int:
         return CPU_BATCH
     free, _ = torch.cuda.mem_get_info(device)
     room = int(free * 0.8) - _WORKSPACE_BYTES
-    return min(max(room // int(_PICTURE_BYTES * (crop / 224) ** 2), 1), GPU_BATCH)
+    return min(max(room // int(_PICTURE_BYTES * math.prod(sides(crop)) / 224**2), 1), GPU_BATCH)
 
 
 def is_broken(device: torch.device) -> bool:

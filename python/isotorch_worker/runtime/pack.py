@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from isotorch_worker.pictures.spec import Sides, sides
+
 
 class PackedConv(nn.Module):
     """A convolution for pictures of one shape [C,H,W], any number of them; others take the ordinary way."""
@@ -39,7 +41,7 @@ class PackedConv(nn.Module):
         return torch.equal(self._packed.to_dense(), weight)
 
 
-def pack(network: nn.Module, crop: int) -> tuple[int, int]:
+def pack(network: nn.Module, crop: Sides) -> tuple[int, int]:
     """Pack the convolutions of ``network`` in place; how many, and of how many.
 
     One pass over noise compares each packed convolution with the ordinary one, on what that layer is given;
@@ -64,7 +66,7 @@ def pack(network: nn.Module, crop: int) -> tuple[int, int]:
         )
         for name in names
     ]
-    noise = torch.randn(1, 3, crop, crop, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(1, 3, *sides(crop), generator=torch.Generator().manual_seed(0))
     try:
         with torch.inference_mode():
             network(noise)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from isotorch_worker.pictures.spec import Sides, sides
 from isotorch_worker.protocol.errors import CheckpointMismatch, InvalidOption
 from isotorch_worker.runtime.graphs import CudaCapture, Graphed
 
@@ -21,7 +22,7 @@ Log = Callable[[str, str], None]
 
 
 def apply_precision(
-    network: nn.Module, precision: str, device: torch.device, crop: int = 224, log: Log | None = None
+    network: nn.Module, precision: str, device: torch.device, crop: Sides = 224, log: Log | None = None
 ) -> nn.Module:
     """The network for ``precision`` on ``device``: ``exact`` is the network itself, the others are copies.
 
@@ -35,7 +36,7 @@ def apply_precision(
         return network.to(device)
     if precision == "fp16" and device.type == "cpu":
         raise InvalidOption("precision: fp16 needs a GPU", "use 'fused' on the CPU")
-    noise = torch.randn(1, 3, crop, crop, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(1, 3, *sides(crop), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         wanted = network(noise)
     folded = _folded(network, noise, wanted, tell)

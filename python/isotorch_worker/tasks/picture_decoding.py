@@ -10,6 +10,7 @@ from typing import Any
 from isotorch_worker.inbox import Request
 from isotorch_worker.pictures.picture_pool import Decoding, Pictures
 from isotorch_worker.pictures.picture_reader import Encoded
+from isotorch_worker.pictures.spec import crop_size
 from isotorch_worker.protocol.wire import Descriptor, Frames
 from isotorch_worker.task import Pieces, Result, Started, Task
 
@@ -49,7 +50,7 @@ def _decoded(request: Request) -> Iterator[tuple[Request, Result]]:
 
         began = time.perf_counter()
         tensor = normalized_bytes(decoded.cropped, spec)
-        shape = (spec["crop"], spec["crop"], 3)
+        shape = (*crop_size(spec), 3)
         frames["cropped"] = (Descriptor("cropped", "|u1", shape), decoded.cropped)
         frames["tensor"] = (Descriptor("tensor", "<f4", tuple(tensor.shape)), tensor.numpy().tobytes())
         timings["preprocess"] = decoded.shape + (time.perf_counter() - began) * 1000

@@ -17,7 +17,7 @@ import { parserOf } from "../flags/description.ts";
 import { modelLines, weightsLines } from "../lists/models.ts";
 import { EXIT } from "../exit.ts";
 
-type Options = ReturnType<typeof classifierOptions> & { readonly signal: AbortSignal };
+type Options = Omit<ReturnType<typeof classifierOptions>, "transforms"> & { readonly signal: AbortSignal };
 
 /** @returns 0, or 1 where no weights are as they were asked for. */
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {

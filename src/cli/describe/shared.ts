@@ -4,17 +4,28 @@ import type { FlagGroup } from "../flags/description.ts";
 export const NETWORK: FlagGroup = {
   title: "Network",
   flags: {
+    model: {
+      value: "NAME",
+      choices: ["resnet101", "resnet50", "vit_b_16"],
+      about:
+        "one of torchvision's classifiers, as `isotorch models` lists them: resnet101 (default);\na file of your own says which one it is",
+    },
     weights: {
       value: "NAME",
       choices: ["IMAGENET1K_V1", "IMAGENET1K_V2", "untrained:0"],
-      about: "IMAGENET1K_V1 (default), IMAGENET1K_V2, a .pth file, or untrained:SEED",
+      about: "IMAGENET1K_V1 (default), IMAGENET1K_V2, a checkpoint file, or untrained:SEED",
     },
-    sha256: { value: "HEX", about: "the full hash of a .pth file of your own" },
-    "trust-checkpoint": { about: "load a .pth file without knowing its hash" },
+    "checkpoint-key": {
+      value: "KEY",
+      about: "which of several state dicts in a file of your own, such as model_ema",
+    },
+    sha256: { value: "HEX", about: "the full hash of a file of your own: another one is refused" },
+    "trust-checkpoint": { about: "no longer needed, and without effect" },
     transforms: {
       value: "NAME",
       choices: ["IMAGENET1K_V1", "IMAGENET1K_V2"],
-      about: "whose preprocessing a .pth file takes: IMAGENET1K_V1 (default) or IMAGENET1K_V2",
+      about:
+        "whose preprocessing a file of your own takes, or a FILE.json with one of your own:\n{ resize, crop, interpolation, mean, std }",
     },
     device: {
       value: "D",

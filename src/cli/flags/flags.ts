@@ -7,6 +7,7 @@ import { DEFAULT_LIMITS, type Limits } from "../../image/source/limits.ts";
 import { WHOLE, defined, unexpected } from "../../base/options/check.ts";
 import { didYouMean } from "../../base/options/suggest.ts";
 import type { ClassifierOptions, ClassifyOptions, RemoteOptions } from "../../classification/options.ts";
+import { transformsOf } from "./transforms.ts";
 import { WARNINGS } from "../terminal/notes.ts";
 import { showProgress } from "../terminal/progress.ts";
 
@@ -39,10 +40,12 @@ export function parseFlags(
 export function classifierOptions(values: Values): ClassifierOptions {
   const options = {
     remote: remoteOf(values),
+    model: values["model"],
     weights: values["weights"],
+    checkpointKey: values["checkpoint-key"],
     sha256: values["sha256"],
     trustCheckpoint: values["trust-checkpoint"],
-    transforms: values["transforms"],
+    transforms: values["transforms"] === undefined ? undefined : transformsOf(String(values["transforms"])),
     device: devicesOf(values["device"]),
     workers: values["workers"] === undefined ? undefined : wholeNumber("workers", values["workers"]),
     batch: batchOf(values["batch"]),

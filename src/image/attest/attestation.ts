@@ -4,6 +4,7 @@ import { type Axis, type InputSpec, resizedSize, shapeOf, type Size } from "../r
 import type { HeaderFacts } from "../headers/facts.ts";
 import { normalizationTable } from "../tensor.ts";
 import { type Digests, type OwnDigests, referenceDigests, resizeName } from "./built-in.ts";
+import { furtherSteps } from "./steps.ts";
 
 /**
  * What was compared and how it came out, by the names of kinds of files (`jpeg-420`, `png-rgba8`, …) and of steps
@@ -25,21 +26,31 @@ export interface AttestedEnvironment extends Attestation {
   readonly digests: Digests;
 }
 
-/** Compares an environment's digests with those of Node. */
+/** Compares an environment's digests with those of Node, and what the spec asks for besides, which is made here. */
 export function attest(
   theirs: Digests,
   own: OwnDigests,
-  spec: Pick<InputSpec, "mean" | "std">,
+  spec: InputSpec,
   source: Attestation["source"],
 ): Attestation {
   const normalized = digestOfTable(spec);
-  const ours: Digests = { ...own.digests, normalize: normalized, "normalize-pixels": normalized };
-  const resize = Object.keys(own.resize.horizontal).flatMap((name): [string, Axis][] => {
-    const axis = (["horizontal", "vertical"] as const).find((one) => own.resize[one][name] === theirs[name]);
+  const further = furtherSteps(spec);
+  const ours: Digests = {
+    ...own.digests,
+    ...further.digests,
+    normalize: normalized,
+    "normalize-pixels": normalized,
+  };
+  const byAxis = {
+    horizontal: { ...own.resize.horizontal, ...further.resize.horizontal },
+    vertical: { ...own.resize.vertical, ...further.resize.vertical },
+  };
+  const resize = Object.keys(byAxis.horizontal).flatMap((name): [string, Axis][] => {
+    const axis = (["horizontal", "vertical"] as const).find((one) => byAxis[one][name] === theirs[name]);
     return axis === undefined ? [] : [[name, axis]];
   });
   const axes = Object.fromEntries(resize);
-  const names = [...Object.keys(ours), ...Object.keys(own.resize.horizontal)];
+  const names = [...Object.keys(ours), ...Object.keys(byAxis.horizontal)];
   const isEqual = (name: string): boolean =>
     Object.hasOwn(axes, name) || (ours[name] !== undefined && ours[name] === theirs[name]);
   return {
@@ -70,7 +81,7 @@ export function firstAxis(
 ): Axis | undefined {
   const to = resizedSize(size.width, size.height, spec.resize);
   const isKept = to.width === size.width && to.height === size.height;
-  return isKept ? "horizontal" : resize[resizeName(spec.interpolation, shapeOf(size, to))];
+  return isKept ? "horizontal" : resize[resizeName(spec.interpolation, shapeOf(size, to), spec.resize)];
 }
 
 /** Why a picture of this kind is not decoded here; undefined where it is. */

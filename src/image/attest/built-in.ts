@@ -1,7 +1,7 @@
 /** The pictures and steps of the attestation, as they lie in `models/attestation`. No decoder is loaded for them. */
 import { readFileSync } from "node:fs";
 import { IsotorchError } from "../../base/errors.ts";
-import type { Axis, Interpolation, Shape } from "../resample/geometry.ts";
+import type { Axis, InputSpec, Interpolation, Shape, Sides } from "../resample/geometry.ts";
 
 /** By name: a kind of file, a shape of resize, `crop`, `orientation`. 16 hex digits of a SHA-256. */
 export type Digests = Readonly<Record<string, string>>;
@@ -12,12 +12,19 @@ export interface OwnDigests {
   readonly resize: Readonly<Record<Axis, Digests>>;
 }
 
-/** Width, height, and the size that the shorter side gets, or that of the crop. */
-export type Case = readonly [width: number, height: number, size: number];
+/** Width, height, and what `Resize` or `CenterCrop` is given. */
+export type Case = readonly [width: number, height: number, size: Sides];
+export type Shapes = Readonly<Record<Shape, readonly Case[]>>;
 
 export interface Steps {
-  readonly resize: Readonly<Record<Shape, readonly Case[]>>;
+  /** To a length of the shorter side. */
+  readonly resize: Shapes;
+  /** To a height and a width. */
+  readonly stretch: Shapes;
+  /** Squares. */
   readonly crop: readonly Case[];
+  /** Rectangles, and black on every side. */
+  readonly "crop-any": readonly Case[];
 }
 
 /** Where they are. */
@@ -25,17 +32,27 @@ export const FOLDER: URL = new URL("../../../models/attestation/", import.meta.u
 const STEPS = "steps.json";
 const REFERENCE = "reference.json";
 
+/** The filters of ImageNet's networks: their resizes to a length are compared whatever the spec is. */
+export const USUAL: readonly Interpolation[] = ["bilinear", "bicubic"];
+
 /** The name of the digest of a resize. */
-export function resizeName(interpolation: Interpolation, shape: Shape): string {
-  return `resize-${interpolation}-${shape}`;
+export function resizeName(interpolation: Interpolation, shape: Shape, to: Sides): string {
+  return `${typeof to === "number" ? "resize" : "stretch"}-${interpolation}-${shape}`;
+}
+
+/** The name of the digest of a spec's crop: `crop` of a square from what is as large, `crop-any` of everything else. */
+export function cropName({ resize, crop }: Pick<InputSpec, "resize" | "crop">): "crop" | "crop-any" {
+  const isUsual = typeof resize === "number" && typeof crop === "number" && crop <= resize;
+  return isUsual ? "crop" : "crop-any";
 }
 
 /** The resizes and crops that are compared. */
 export function steps(): Steps {
   const found = parsed(STEPS) as Partial<Steps>;
-  const shapes = Object.values(found.resize ?? {});
-  const isWhole = shapes.length === 4 && [...shapes, found.crop ?? []].every((cases) => cases.length > 0);
-  if (!isWhole) throw damaged(`${STEPS} lacks some steps`);
+  const shapes = [...Object.values(found.resize ?? {}), ...Object.values(found.stretch ?? {})];
+  const lists = [...shapes, found.crop ?? [], found["crop-any"] ?? []];
+  if (shapes.length !== 8 || lists.some((cases) => cases.length === 0))
+    throw damaged(`${STEPS} lacks some steps`);
   return found as Steps;
 }
 

@@ -1,5 +1,8 @@
 import type { Interpolation } from "./geometry.ts";
 
+/** The filters that weigh; `nearest` takes one pixel as it is. */
+export type Filter = Exclude<Interpolation, "nearest">;
+
 /** Fractional bits of a weight: what Pillow leaves when an 8-bit value and the sum must fit 32 bits. */
 export const PRECISION_BITS = 22;
 
@@ -23,7 +26,7 @@ export type CoefficientSource = (
   outSize: number,
   from: number,
   count: number,
-  interpolation: Interpolation,
+  filter: Filter,
 ) => Coefficients;
 
 const bilinear = (x: number): number => Math.max(0, 1 - Math.abs(x));
@@ -37,14 +40,21 @@ function bicubic(distance: number): number {
   return 0;
 }
 
-const FILTERS = { bilinear: { support: 1, weigh: bilinear }, bicubic: { support: 2, weigh: bicubic } };
+const box = (x: number): number => (x > -0.5 && x <= 0.5 ? 1 : 0);
+
+// Pillow's `hamming` and `lanczos` need a sine, whose last bit is each C library's own.
+const FILTERS = {
+  bilinear: { support: 1, weigh: bilinear },
+  bicubic: { support: 2, weigh: bicubic },
+  box: { support: 0.5, weigh: box },
+} satisfies Record<Filter, unknown>;
 
 /**
  * Pillow's antialiasing weights: the filter is widened by the scale when shrinking, sampled at pixel centres, normalised
  * in double precision and rounded half away from zero to 22 fractional bits. Method: Pillow, `src/libImaging/Resample.c`.
  */
-export const pillowCoefficients: CoefficientSource = (inSize, outSize, from, count, interpolation) => {
-  const { support: radius, weigh } = FILTERS[interpolation];
+export const pillowCoefficients: CoefficientSource = (inSize, outSize, from, count, filter) => {
+  const { support: radius, weigh } = FILTERS[filter];
   const scale = inSize / outSize;
   const filterScale = Math.max(scale, 1);
   const support = radius * filterScale;

@@ -1,9 +1,9 @@
 /** What a set of weights asks of its input; the worker sends it, torchvision's weights object is its source. */
 export interface InputSpec {
-  /** Length of the shorter side after resizing, pixels. */
-  readonly resize: number;
-  /** Side of the square that is kept, pixels. */
-  readonly crop: number;
+  /** What torchvision's `Resize` takes: the length of the shorter side, or `[height, width]` for exactly that size; pixels. */
+  readonly resize: Sides;
+  /** What `CenterCrop` takes: the side of a square, or `[height, width]`; pixels. What the picture lacks is black. */
+  readonly crop: Sides;
   /** Mean per channel (R, G, B), on the 0..1 scale. */
   readonly mean: readonly number[];
   /** Standard deviation per channel (R, G, B), on the 0..1 scale. */
@@ -11,8 +11,17 @@ export interface InputSpec {
   readonly interpolation: Interpolation;
 }
 
+/** One length, or both sides in torchvision's order; pixels. */
+export type Sides = number | readonly [height: number, width: number];
+
 /** The filter of the resize, by torchvision's names. */
-export type Interpolation = "bilinear" | "bicubic";
+export type Interpolation = "nearest" | "bilinear" | "bicubic" | "box";
+
+/** The picture that the network sees: the tensor has the shape `[1, 3, height, width]`. */
+export function cropSize({ crop }: Pick<InputSpec, "crop">): Size {
+  const [height, width] = typeof crop === "number" ? [crop, crop] : crop;
+  return { width, height };
+}
 
 /** The direction of one of the two passes of a resize. */
 export type Axis = "horizontal" | "vertical";
@@ -32,10 +41,11 @@ export interface Size {
 }
 
 /**
- * The size that torchvision's `Resize(size)` gives: the shorter side becomes `size`, the longer one
- * `int(size * long / short)`.
+ * The size that torchvision's `Resize(size)` gives. Of one length, the shorter side becomes `size` and the longer one
+ * `int(size * long / short)`; a pair is the size itself.
  */
-export function resizedSize(width: number, height: number, size: number): Size {
+export function resizedSize(width: number, height: number, size: Sides): Size {
+  if (typeof size !== "number") return { width: size[1], height: size[0] };
   // One multiplication, one division, in this order: so Python computes it, and the rounding depends on it.
   return width <= height
     ? { width: size, height: Math.trunc((size * height) / width) }
@@ -45,7 +55,9 @@ export function resizedSize(width: number, height: number, size: number): Size {
 /** What a resize does to a picture's shape, as far as a Pillow may choose by it along which axis it goes first. */
 export type Shape = "up" | "down" | "tall" | "wide";
 
-/** `tall` shrinks in height by more than twice what it does in width, `wide` the other way round. */
+/**
+ * `tall` shrinks in height by more than twice what it does in width, also where it gets wider; `wide` the other way round.
+ */
 export function shapeOf(from: Size, to: Size): Shape {
   const [across, down] = [from.width - to.width, from.height - to.height];
   if (across <= 0 && down <= 0) return "up";
@@ -62,9 +74,4 @@ export function cropOffset(size: number, crop: number): number {
   if (excess < 0) return -Math.floor(-excess / 2);
   const half = Math.floor(excess / 2);
   return excess % 2 === 0 ? half : half + (half % 2);
-}
-
-/** {@link cropOffset} for both sides. */
-export function cropOffsets(width: number, height: number, crop: number): { left: number; top: number } {
-  return { left: cropOffset(width, crop), top: cropOffset(height, crop) };
 }

@@ -2,12 +2,14 @@ import { type CoefficientSource, pillowCoefficients } from "./coefficients.ts";
 import {
   type Axis,
   cropOffset,
+  cropSize,
   type InputSpec,
   type Interpolation,
   type Pixels,
   resizedSize,
   type Size,
 } from "./geometry.ts";
+import { nearest } from "./nearest.ts";
 import { horizontalFirst, verticalFirst } from "./passes.ts";
 
 /** Where a crop lies along one axis. */
@@ -41,17 +43,17 @@ export function resize(
   return resample(pixels, size, across, down, interpolation, passes);
 }
 
-/** The middle `crop` × `crop` pixels, as torchvision's `CenterCrop`: black where the picture is smaller. */
-export function centerCrop(pixels: Pixels, crop: number): Pixels {
-  const across = spanOf(pixels.width, crop);
-  const down = spanOf(pixels.height, crop);
-  const data = new Uint8Array(crop * crop * 3);
+/** The middle of a picture, as torchvision's `CenterCrop`: black where the picture is smaller. */
+export function centerCrop(pixels: Pixels, crop: Size): Pixels {
+  const across = spanOf(pixels.width, crop.width);
+  const down = spanOf(pixels.height, crop.height);
+  const data = new Uint8Array(crop.width * crop.height * 3);
   for (let y = 0; y < down.count; y++) {
     const source = ((down.from + y) * pixels.width + across.from) * 3;
     const row = pixels.data.subarray(source, source + across.count * 3);
-    data.set(row, ((down.pad + y) * crop + across.pad) * 3);
+    data.set(row, ((down.pad + y) * crop.width + across.pad) * 3);
   }
-  return { data, width: crop, height: crop };
+  return { data, width: crop.width, height: crop.height };
 }
 
 /**
@@ -64,23 +66,23 @@ export function resizeAndCrop(
   passes: Passes = {},
 ): Pixels {
   const size = resizedSize(pixels.width, pixels.height, spec.resize);
-  if (pixels.width === size.width && pixels.height === size.height) return centerCrop(pixels, spec.crop);
-  const across = spanOf(size.width, spec.crop);
-  const down = spanOf(size.height, spec.crop);
+  const crop = cropSize(spec);
+  if (pixels.width === size.width && pixels.height === size.height) return centerCrop(pixels, crop);
+  const across = spanOf(size.width, crop.width);
+  const down = spanOf(size.height, crop.height);
   const kept = resample(pixels, size, across, down, spec.interpolation, passes);
-  if (kept.width === spec.crop && kept.height === spec.crop) return kept;
-  return centerCrop(kept, spec.crop);
+  if (kept.width === crop.width && kept.height === crop.height) return kept;
+  return centerCrop(kept, crop);
 }
 
+/** Where torchvision's `CenterCrop` puts an odd pixel of black: behind the picture. */
 function spanOf(size: number, crop: number): Span {
   const offset = cropOffset(size, crop);
-  return offset < 0 || size < crop
-    ? { from: 0, count: size, pad: -offset }
-    : { from: offset, count: crop, pad: 0 };
+  return size < crop ? { from: 0, count: size, pad: -offset } : { from: offset, count: crop, pad: 0 };
 }
 
 /**
- * Pillow's integer resampler, 8 bits per channel: a pass along each axis, rounded to 8 bits between them.
+ * Pillow's resampler, 8 bits per channel: integer passes along each axis, rounded to 8 bits between them, or the nearest pixel.
  * Method: Pillow, `src/libImaging/Resample.c`.
  */
 function resample(
@@ -91,8 +93,13 @@ function resample(
   interpolation: Interpolation,
   { first = "horizontal", coefficients = pillowCoefficients }: Passes,
 ): Pixels {
+  const { count: width } = across;
+  const { count: height } = down;
+  if (interpolation === "nearest") {
+    return { data: nearest(pixels, size.width, size.height, across, down), width, height };
+  }
   const columns = coefficients(pixels.width, size.width, across.from, across.count, interpolation);
   const rows = coefficients(pixels.height, size.height, down.from, down.count, interpolation);
   const run = first === "horizontal" ? horizontalFirst : verticalFirst;
-  return { data: run(pixels, columns, rows), width: across.count, height: down.count };
+  return { data: run(pixels, columns, rows), width, height };
 }

@@ -96,7 +96,7 @@ export async function checkPublished(
   return { ...comparePublished(top, figures), figures };
 }
 
-async function present(options: ClassifierOptions): Promise<void> {
+async function present({ transforms: _, ...options }: ClassifierOptions): Promise<void> {
   try {
     await resolveCheckpoint(WEIGHTS, options);
   } catch (cause) {

@@ -1,4 +1,5 @@
 /** The tutorial's statements in its own order, each with what the prompt prints after it. */
+import { cropSize } from "../../image/resample/geometry.ts";
 import type { WireSpec } from "../../protocol/messages.ts";
 import { isOlder } from "../../python/probe.ts";
 import { pythonFloat } from "../compare/python-float.ts";
@@ -102,11 +103,14 @@ function network({ weights, asWritten }: TutorialFacts): TutorialStep[] {
   return asWritten ? made : [...made, step("resnet = resnet.eval()")];
 }
 
-function compose({ resize, crop, mean, std }: WireSpec): string {
+function compose({ resize, crop, mean, std, interpolation }: WireSpec): string {
+  // Bilinear is the default, and the tutorial names none.
+  const mode = `interpolation=transforms.InterpolationMode.${interpolation.toUpperCase()}`;
+  const filter = interpolation === "bilinear" ? "" : `, ${mode}`;
   return [
     "preprocess = transforms.Compose([",
-    `    transforms.Resize(${resize}),`,
-    `    transforms.CenterCrop(${crop}),`,
+    `    transforms.Resize(${sides(resize)}${filter}),`,
+    `    transforms.CenterCrop(${sides(crop)}),`,
     "    transforms.ToTensor(),",
     `    transforms.Normalize(mean=${floats(mean)}, std=${floats(std)})`,
     "])",
@@ -114,15 +118,21 @@ function compose({ resize, crop, mean, std }: WireSpec): string {
 }
 
 function composeRepr({ spec, torchvision }: TutorialFacts): string {
-  const { resize, crop, mean, std } = spec;
+  const { resize, mean, std, interpolation } = spec;
+  const { width, height } = cropSize(spec);
+  const rest = `interpolation=${interpolation}, max_size=None, antialias=${antialias(torchvision)}`;
   return [
     "Compose(",
-    `    Resize(size=${resize}, interpolation=bilinear, max_size=None, antialias=${antialias(torchvision)})`,
-    `    CenterCrop(size=(${crop}, ${crop}))`,
+    `    Resize(size=${sides(resize)}, ${rest})`,
+    `    CenterCrop(size=(${height}, ${width}))`,
     "    ToTensor()",
     `    Normalize(mean=${floats(mean)}, std=${floats(std)})`,
     ")",
   ].join("\n");
+}
+
+function sides(given: WireSpec["resize"]): string {
+  return typeof given === "number" ? `${given}` : reprTuple(given.map(String));
 }
 
 /** The default of `Resize(antialias=…)`, which pictures of Pillow never obey; it changed twice. */

@@ -1,6 +1,6 @@
 /** Names, types and shapes of the Open Inference Protocol, version 2, as this server speaks it. */
 import type { Digests } from "../../image/attest/built-in.ts";
-import type { InputSpec } from "../../image/resample/geometry.ts";
+import { cropSize, type InputSpec } from "../../image/resample/geometry.ts";
 import { PACKAGE_VERSION } from "../../base/version.ts";
 import { HttpProblem } from "../problem.ts";
 
@@ -22,10 +22,11 @@ export interface TensorMetadata {
 }
 
 /** A request has one of them. */
-export function inputsOf({ crop }: InputSpec): readonly TensorMetadata[] {
+export function inputsOf(spec: InputSpec): readonly TensorMetadata[] {
+  const { width, height } = cropSize(spec);
   return [
-    { name: "input", datatype: "FP32", shape: [-1, 3, crop, crop] },
-    { name: "pixels", datatype: "UINT8", shape: [-1, crop, crop, 3] },
+    { name: "input", datatype: "FP32", shape: [-1, 3, height, width] },
+    { name: "pixels", datatype: "UINT8", shape: [-1, height, width, 3] },
     { name: "image", datatype: "BYTES", shape: [-1, 1] },
   ];
 }

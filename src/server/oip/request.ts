@@ -1,6 +1,6 @@
 /** An inference request as it came, in JSON with or without binary data behind it, checked field by field. */
 import { IsotorchError } from "../../base/errors.ts";
-import type { InputSpec } from "../../image/resample/geometry.ts";
+import { cropSize, type InputSpec } from "../../image/resample/geometry.ts";
 import { didYouMean } from "../../base/options/suggest.ts";
 import { isRecord } from "../../base/files/json.ts";
 import { parseJson } from "./json.ts";
@@ -41,7 +41,8 @@ export async function parseInferRequest(
 ): Promise<InferRequest> {
   const [json, binary] = split(body, jsonBytes);
   if (json.length > largestJson) throw jsonTooLarge(largestJson);
-  const { request, dataOf } = await parseJson(json, MAX_BATCH * 3 * spec.crop ** 2 + MOST_OTHERS);
+  const { width, height } = cropSize(spec);
+  const { request, dataOf } = await parseJson(json, MAX_BATCH * 3 * width * height + MOST_OTHERS);
   const given = fields(request, "the request", [
     "id",
     "inputs",

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { cropOffset, cropOffsets, resizedSize } from "../../../src/image/resample/geometry.ts";
+import { cropOffset, cropSize, resizedSize } from "../../../src/image/resample/geometry.ts";
 import { Oracle } from "../oracle.ts";
 import { Random } from "../random.ts";
 
@@ -23,8 +23,9 @@ describe("where the crop starts", () => {
     expect(cropOffset(101, 224)).toBe(-61);
   });
 
-  it("is told for both sides", () => {
-    expect(cropOffsets(341, 256, 224)).toEqual({ left: 58, top: 16 });
+  it("belongs to a square or to a height and a width", () => {
+    expect(cropSize({ crop: 224 })).toEqual({ width: 224, height: 224 });
+    expect(cropSize({ crop: [96, 320] })).toEqual({ width: 320, height: 96 });
   });
 });
 
@@ -38,6 +39,10 @@ describe("the size after the resize", () => {
     const { longs } = await oracle.geometry({ resize, pairs });
     expect(pairs.map(([short, long]) => resizedSize(long, short, resize).width)).toEqual(longs);
     expect(pairs.map(([short, long]) => resizedSize(short, long, resize).height)).toEqual(longs);
+  });
+
+  it("is the height and the width, where both are given", () => {
+    expect(resizedSize(700, 33, [96, 320])).toEqual({ width: 320, height: 96 });
   });
 
   it("keeps a square a square", () => {

@@ -1,12 +1,21 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { type CoefficientSource, pillowCoefficients } from "../../../src/image/resample/coefficients.ts";
-import { type InputSpec, cropOffset, resizedSize } from "../../../src/image/resample/geometry.ts";
+import {
+  type InputSpec,
+  type Interpolation,
+  cropOffset,
+  cropSize,
+  resizedSize,
+  type Sides,
+} from "../../../src/image/resample/geometry.ts";
 import { centerCrop, resize, resizeAndCrop } from "../../../src/image/resample/resample.ts";
 import { Oracle } from "../oracle.ts";
 import { differences, Random, SPEC_V1 } from "../random.ts";
 
 const oracle = new Oracle();
 afterAll(() => oracle[Symbol.asyncDispose]());
+
+const FILTERS: readonly Interpolation[] = ["nearest", "bilinear", "bicubic", "box"];
 
 const wrong: CoefficientSource = (...request) => {
   const right = pillowCoefficients(...request);
@@ -34,7 +43,7 @@ describe("resize and crop against Pillow", () => {
       // Pillow makes the whole resized picture: keep that within reason.
       const most = Math.min(width, height) * 20;
       [width, height] = [Math.min(width, most), Math.min(height, most)];
-      const interpolation = random.pick(["bilinear", "bicubic"] as const);
+      const interpolation = random.pick(FILTERS);
       const to = random.pick([256, 232, 256, 224, random.integer(1, 300)]);
       const crop = random.pick([Math.min(224, to), random.integer(1, to)]);
       const pixels = random.pixels(width, height);
@@ -47,13 +56,13 @@ describe("resize and crop against Pillow", () => {
       const fused = resizeAndCrop(pixels, { resize: to, crop, interpolation });
       expect(differences(fused.data, want.data), what).toBe(0);
       if (number % 5 !== 0) continue;
-      const staged = centerCrop(resize(pixels, size, interpolation), crop);
+      const staged = centerCrop(resize(pixels, size, interpolation), cropSize({ crop }));
       expect(differences(staged.data, want.data), `${what}, staged`).toBe(0);
     }
   });
 
   it("give the same bytes when both sides change by ratios of their own", async () => {
-    for (const interpolation of ["bilinear", "bicubic"] as const) {
+    for (const interpolation of FILTERS) {
       for (let number = 0; number < 40; number++) {
         const pixels = random.pixels(random.integer(1, 90), random.integer(1, 90));
         const size = { width: random.integer(1, 120), height: random.integer(1, 120) };
@@ -79,6 +88,34 @@ describe("resize and crop against Pillow", () => {
   );
 });
 
+describe("heights and widths against torchvision", () => {
+  const random = new Random(31);
+  const sides = (): Sides =>
+    random.pick([random.integer(1, 70), [random.integer(1, 70), random.integer(1, 70)]]);
+
+  it.each(FILTERS)(
+    "give the same bytes in 60 random cases, with black around and without: %s",
+    async (by) => {
+      const kinds = { square: 0, rectangle: 0, padded: 0 };
+      for (let number = 0; number < 60; number++) {
+        const pixels = random.pixels(random.integer(1, 80), random.integer(1, 80));
+        const spec: InputSpec = { ...SPEC_V1, resize: sides(), crop: sides(), interpolation: by };
+        const { width, height } = resizedSize(pixels.width, pixels.height, spec.resize);
+        const crop = cropSize(spec);
+        kinds[typeof spec.crop === "number" ? "square" : "rectangle"]++;
+        if (crop.width > width && crop.height > height) kinds.padded++;
+        const want = await oracle.stages(pixels, spec);
+        const what = `case ${number}: ${pixels.width}x${pixels.height} ${JSON.stringify(spec)}`;
+        expect(differences(resizeAndCrop(pixels, spec).data, want.cropped), what).toBe(0);
+        const resized = resize(pixels, { width, height }, by);
+        expect(differences(resized.data, want.resized), what).toBe(0);
+        expect(differences(centerCrop(resized, crop).data, want.cropped), what).toBe(0);
+      }
+      for (const count of Object.values(kinds)) expect(count).toBeGreaterThan(4);
+    },
+  );
+});
+
 describe("sizes at the edge", () => {
   it.each([
     [1, 5000],
@@ -96,6 +133,6 @@ describe("sizes at the edge", () => {
   it("a picture of the right size is not touched", () => {
     const pixels = new Random(4).pixels(256, 300);
     expect(resize(pixels, { width: 256, height: 300 }, "bilinear")).toBe(pixels);
-    expect(resizeAndCrop(pixels, SPEC_V1)).toEqual(centerCrop(pixels, 224));
+    expect(resizeAndCrop(pixels, SPEC_V1)).toEqual(centerCrop(pixels, cropSize(SPEC_V1)));
   });
 });

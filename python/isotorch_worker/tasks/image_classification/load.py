@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from isotorch_worker.base.told import brief
 from isotorch_worker.channel import Channel
 from isotorch_worker.checkpoints.checkpoint import CheckpointReader, made_digest
 from isotorch_worker.checkpoints.networks import Fit
+from isotorch_worker.pictures.spec import crop_size
 from isotorch_worker.protocol.errors import InvalidOption
 from isotorch_worker.protocol.wire import Message, byte_frame
 from isotorch_worker.runtime.load import Loading
@@ -100,7 +102,7 @@ def load(
         threads,
         channel.log,
     )
-    channel.make_room(computer.limit.most, 3 * spec["crop"] ** 2 * 4)
+    channel.make_room(computer.limit.most, 3 * math.prod(crop_size(spec)) * 4)
     if (warning := precision.caution(wanted["precision"], device)) is not None:
         loading.tell("warning", warning)
     loading.progress("warm-up")
@@ -157,7 +159,7 @@ def _categories(fit: Fit) -> list[str]:
 
 def _check_size(fit: Fit, spec: dict[str, Any]) -> None:
     """Raises InvalidOption where a network of one size of pictures would be given others."""
-    if fit.image_size is not None and spec["crop"] != fit.image_size:
+    if fit.image_size is not None and crop_size(spec) != (fit.image_size, fit.image_size):
         raise InvalidOption(
             f"transforms: this {fit.model} takes pictures of {fit.image_size} x {fit.image_size} "
             f"pixels, and the crop is {spec['crop']}",
@@ -176,7 +178,6 @@ def _warm_up(session: Session, briefly: bool) -> float:
     from isotorch_worker.runtime.device import is_out_of_memory
     from isotorch_worker.tasks.image_classification import infer
 
-    size: int = session.spec["crop"]
     started = time.perf_counter()
     if session.device.type == "cpu" and briefly:
         first = next(module for module in session.network.modules() if isinstance(module, torch.nn.Conv2d))
@@ -184,12 +185,12 @@ def _warm_up(session: Session, briefly: bool) -> float:
             first(torch.zeros(1, 3, _SMALL, _SMALL, dtype=first.weight.dtype)).sum().item()
         return (time.perf_counter() - started) * 1000
     try:
-        infer.forward(session.network, torch.zeros(1, 3, size, size), session.device).cpu()
+        infer.forward(session.network, torch.zeros(1, 3, height, width), session.device).cpu()
     except RuntimeError as error:
         if is_out_of_memory(error) or session.is_broken():
             raise
         raise InvalidOption(
-            f"transforms: the network does not take pictures of {size} x {size} pixels: {brief(error)}",
+            f"transforms: the network does not take pictures of {height} x {width} pixels: {brief(error)}",
             "give a larger crop; torchvision's own preprocessing always fits",
         ) from None
     return (time.perf_counter() - started) * 1000
