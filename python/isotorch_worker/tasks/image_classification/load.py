@@ -184,6 +184,7 @@ def _warm_up(session: Session, briefly: bool) -> float:
         with torch.inference_mode():
             first(torch.zeros(1, 3, _SMALL, _SMALL, dtype=first.weight.dtype)).sum().item()
         return (time.perf_counter() - started) * 1000
+    height, width = crop_size(session.spec)
     try:
         infer.forward(session.network, torch.zeros(1, 3, height, width), session.device).cpu()
     except RuntimeError as error:
