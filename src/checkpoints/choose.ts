@@ -6,6 +6,9 @@ import { excerpt } from "../base/text/shown.ts";
 import type { ModelEntry } from "./list.ts";
 import { modelNames } from "./table.ts";
 
+/** Characters of a pattern: no name is as long. */
+const LONGEST = 300;
+
 /** What the weights must be; what is left out leaves all. */
 export interface Choice {
   /** Models that have none are left out. */
@@ -31,7 +34,7 @@ export function modelsMatching(include: readonly string[], exclude: readonly str
   const names = modelNames();
   const [taken, left] = [include, exclude].map((patterns) =>
     patterns.map((pattern) => {
-      const matches = picomatch(pattern, { nocase: true });
+      const matches = matcher(pattern);
       if (!names.some((name) => matches(name))) throw unmatched(pattern, names);
       return matches;
     }),
@@ -46,7 +49,7 @@ export function modelsMatching(include: readonly string[], exclude: readonly str
 /** The entries that are as they must be. */
 export function chosen(entries: readonly ModelEntry[], choice: Choice): ModelEntry[] {
   const { weights, maxBytes, minAccuracy, licence, cached } = choice;
-  const isNamed = weights === undefined ? () => true : picomatch(weights, { nocase: true });
+  const isNamed = matcher(weights ?? "*");
   return entries.filter((entry) => {
     const bytes = entry.bytes ?? (entry.mebibytes === null ? Infinity : entry.mebibytes * 2 ** 20);
     const terms = (entry.licence?.name ?? "none").toLowerCase();
@@ -60,10 +63,17 @@ export function chosen(entries: readonly ModelEntry[], choice: Choice): ModelEnt
   });
 }
 
+/** Whether a name is as a pattern says; none is where there is no pattern, or one too long to be meant. */
+function matcher(pattern: string): (name: string) => boolean {
+  if (pattern === "" || pattern.length > LONGEST) return () => false;
+  const matches = picomatch(pattern, { nocase: true });
+  return (name) => matches(name);
+}
+
 function unmatched(pattern: string, names: readonly string[]): Error {
   const part = `*${pattern}*`;
-  const isPart = picomatch(part, { nocase: true });
-  const hasPart = !picomatch.scan(pattern).isGlob && names.some((name) => isPart(name));
+  const isPart = matcher(part);
+  const hasPart = pattern !== "" && /^\w*$/.test(pattern) && names.some((name) => isPart(name));
   const wider = hasPart ? `\`isotorch models '${part}'\` shows those with it in their names` : undefined;
   const hint = didYouMean(pattern, names) ?? wider ?? "`isotorch models` lists all";
   return invalid(`No model of torchvision's is called "${excerpt(pattern)}".`, hint);

@@ -134,6 +134,8 @@ describe("models are chosen", () => {
       expect.objectContaining({ code: "INVALID_OPTION", hint: expect.stringContaining(hint) });
     expect(() => modelsMatching(["resnet51"])).toThrow(hinting('Did you mean "resnet50"?'));
     expect(() => modelsMatching(["shuffle"])).toThrow(hinting("`isotorch models '*shuffle*'`"));
+    for (const pattern of ["", "[", "(", "*".repeat(100_000)])
+      expect(() => modelsMatching([pattern]), pattern.slice(0, 9)).toThrow(hinting("lists all"));
     expect(() => modelsMatching(["resnet*"], ["xx*"])).toThrow(hinting("`isotorch models` lists all"));
   });
 
