@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 warnings.simplefilter("ignore")
 
-FILTERS = {"nearest": 0, "bilinear": 2, "bicubic": 3, "box": 4}
+FILTERS = {"nearest": 0, "bilinear": 2, "bicubic": 3}
 
 
 def read_pixels(request: dict, payload: bytes) -> Image.Image:

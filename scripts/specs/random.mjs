@@ -11,6 +11,6 @@ export function randomSpecs(seed, count) {
     crop: sides(),
     mean: [odd(), odd(), odd()],
     std: [odd() || 1, odd() || 1e-30, odd() || -3],
-    interpolation: random.pick(["nearest", "bilinear", "bicubic", "box"]),
+    interpolation: random.pick(["nearest", "bilinear", "bicubic"]),
   }));
 }

@@ -51,7 +51,7 @@ const CHECKS: Checks<Transforms> = {
   crop: SIDES,
   mean: triple("three finite numbers, as float32", () => true),
   std: triple("three finite numbers, none of them 0 as float32", (one) => Math.fround(one) !== 0),
-  interpolation: oneOf("nearest", "bilinear", "bicubic", "box"),
+  interpolation: oneOf("nearest", "bilinear", "bicubic"),
 };
 
 /**

@@ -14,7 +14,7 @@ export type Mode = "convert-rgb" | "strict";
 export type Precision = "exact" | "fused" | "bf16" | "fp16";
 export type Phase = "import" | "make" | "verify" | "build" | "load" | "warm-up";
 export type Level = "debug" | "info" | "warning" | "error";
-export type Interpolation = "nearest" | "bilinear" | "bicubic" | "box";
+export type Interpolation = "nearest" | "bilinear" | "bicubic";
 
 export interface WireSpec {
   readonly resize: number | readonly [number, number];

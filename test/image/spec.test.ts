@@ -30,7 +30,7 @@ describe("a preprocessing that is asked for", () => {
       crop: [96, 320],
       mean: [0, -1, 3e38],
       std: [-1, 1e-44, 255],
-      interpolation: "box",
+      interpolation: "nearest",
     } as const;
     expect(checkedSpec(spec)).toStrictEqual(spec);
   });
@@ -62,7 +62,7 @@ describe("a preprocessing that is asked for", () => {
     [{ std: [1, 1e-46, 1] }, `Option "std" is [1,1e-46,1], ${STD}`],
     [
       { interpolation: "lanczos" },
-      'Option "interpolation" is "lanczos", expected one of "nearest", "bilinear", "bicubic", "box".',
+      'Option "interpolation" is "lanczos", expected one of "nearest", "bilinear", "bicubic".',
     ],
   ])("%j is refused with its name and what was expected", (odd, message) => {
     expect(refusal({ resize: 256, crop: 224, ...odd }).message).toBe(message);

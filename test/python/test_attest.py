@@ -18,15 +18,18 @@ SPEC = transforms_spec("IMAGENET1K_V1")
 STEPS = json.loads((attest.FOLDER / "steps.json").read_text("utf-8"))
 
 
-RECTANGLE = {**SPEC, "resize": [48, 80], "crop": [40, 90], "interpolation": "box"}
-STRETCHES = {f"stretch-box-{shape}" for shape in STEPS["stretch"]}
+RECTANGLE = {**SPEC, "resize": [48, 80], "crop": [40, 90], "interpolation": "bicubic"}
+STRETCHES = {f"stretch-bicubic-{shape}" for shape in STEPS["stretch"]}
 
 
 def test_what_a_spec_has_beside_imagenets_has_digests_of_its_own():
     usual = set(attest.attestation(SPEC))
     assert set(attest.attestation(RECTANGLE)) - usual == {*STRETCHES, "crop-any"}
-    assert set(attest.attestation({**SPEC, "interpolation": "nearest"})) - usual == {
-        f"resize-nearest-{shape}" for shape in STEPS["resize"]
+    nearest = {**SPEC, "interpolation": "nearest"}
+    assert set(attest.attestation(nearest)) - usual == {"resize-nearest"}
+    assert set(attest.attestation({**nearest, "resize": [256, 256]})) - usual == {
+        "stretch-nearest",
+        "crop-any",
     }
     assert set(attest.attestation({**SPEC, "resize": 223})) - usual == {"crop-any"}
     assert set(attest.attestation({**SPEC, "resize": 224, "interpolation": "bicubic"})) == usual

@@ -50,7 +50,14 @@ def attestation(spec: Mapping[str, Any], folder: Path = FOLDER) -> dict[str, str
     }
     makers["orientation"] = partial(_decoded, turned, "apply")
     for way, filter_name in _resizes(spec):
-        for shape, cases in steps[way].items():
+        shapes: dict[str, list[list[Any]]] = steps[way]
+        if filter_name == "nearest":
+            # Found in one pass: no shape matters to it.
+            makers[f"{way}-nearest"] = partial(
+                _resized, filter_name, [case for cases in shapes.values() for case in cases]
+            )
+            continue
+        for shape, cases in shapes.items():
             makers[f"{way}-{filter_name}-{shape}"] = partial(_resized, filter_name, cases)
     for crop in dict.fromkeys(["crop", _crop_name(spec)]):
         makers[crop] = partial(_cropped, steps[crop])

@@ -35,9 +35,10 @@ const REFERENCE = "reference.json";
 /** The filters of ImageNet's networks: their resizes to a length are compared whatever the spec is. */
 export const USUAL: readonly Interpolation[] = ["bilinear", "bicubic"];
 
-/** The name of the digest of a resize. */
+/** The name of the digest of a resize. The nearest pixel is found in one pass: no shape matters to it. */
 export function resizeName(interpolation: Interpolation, shape: Shape, to: Sides): string {
-  return `${typeof to === "number" ? "resize" : "stretch"}-${interpolation}-${shape}`;
+  const way = typeof to === "number" ? "resize" : "stretch";
+  return interpolation === "nearest" ? `${way}-nearest` : `${way}-${interpolation}-${shape}`;
 }
 
 /** The name of the digest of a spec's crop: `crop` of a square from what is as large, `crop-any` of everything else. */

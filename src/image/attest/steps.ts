@@ -38,16 +38,17 @@ function both(make: (first: Axis) => Digests): OwnDigests["resize"] {
 
 function resized(way: "resize" | "stretch", filters: readonly Interpolation[], first: Axis): Digests {
   const shapes = Object.entries(steps()[way]) as [Shape, readonly Case[]][];
-  const found: Record<string, string> = {};
+  const found: Record<string, Pixels[]> = {};
   for (const interpolation of filters) {
     for (const [shape, cases] of shapes) {
-      const pictures = cases.map(([width, height, size]) =>
-        resize(pattern(width, height), resizedSize(width, height, size), interpolation, { first }),
-      );
-      found[resizeName(interpolation, shape, cases[0]![2])] = digestOf(pictures);
+      for (const [width, height, size] of cases) {
+        const to = resizedSize(width, height, size);
+        const made = resize(pattern(width, height), to, interpolation, { first });
+        (found[resizeName(interpolation, shape, size)] ??= []).push(made);
+      }
     }
   }
-  return found;
+  return Object.fromEntries(Object.entries(found).map(([name, pictures]) => [name, digestOf(pictures)]));
 }
 
 function cropped(name: "crop" | "crop-any"): string {

@@ -40,14 +40,7 @@ function bicubic(distance: number): number {
   return 0;
 }
 
-const box = (x: number): number => (x > -0.5 && x <= 0.5 ? 1 : 0);
-
-// Pillow's `hamming` and `lanczos` need a sine, whose last bit is each C library's own.
-const FILTERS = {
-  bilinear: { support: 1, weigh: bilinear },
-  bicubic: { support: 2, weigh: bicubic },
-  box: { support: 0.5, weigh: box },
-} satisfies Record<Filter, unknown>;
+const FILTERS = { bilinear: { support: 1, weigh: bilinear }, bicubic: { support: 2, weigh: bicubic } };
 
 /**
  * Pillow's antialiasing weights: the filter is widened by the scale when shrinking, sampled at pixel centres, normalised

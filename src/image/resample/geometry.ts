@@ -15,7 +15,7 @@ export interface InputSpec {
 export type Sides = number | readonly [height: number, width: number];
 
 /** The filter of the resize, by torchvision's names. */
-export type Interpolation = "nearest" | "bilinear" | "bicubic" | "box";
+export type Interpolation = "nearest" | "bilinear" | "bicubic";
 
 /** The picture that the network sees: the tensor has the shape `[1, 3, height, width]`. */
 export function cropSize({ crop }: Pick<InputSpec, "crop">): Size {
