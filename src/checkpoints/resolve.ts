@@ -101,6 +101,11 @@ export async function resolveCheckpoint(
       },
     );
   }
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(weights)) {
+    throw new IsotorchError("INVALID_OPTION", "`weights` is a URL, expected a name or a path.", {
+      hint: `Download it yourself and give its path: curl -LO ${weights}`,
+    });
+  }
   const isFile = isPath(weights);
   // A file says itself which model it is of.
   const asked = options.model ?? (isFile ? undefined : DEFAULT_MODEL);
@@ -110,11 +115,6 @@ export async function resolveCheckpoint(
     throw unknownWeights("transforms", transforms, model);
   if (isFile || model === undefined) return custom(weights, model, options);
   if (/^untrained\b/.test(weights)) return untrained(weights, model, options);
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(weights)) {
-    throw new IsotorchError("INVALID_OPTION", "`weights` is a URL, expected a name or a path.", {
-      hint: `Download it yourself and give its path: curl -LO ${weights}`,
-    });
-  }
   return named(weights, model, options);
 }
 

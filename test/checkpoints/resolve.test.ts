@@ -100,18 +100,18 @@ describe("a file of one's own", () => {
     const file = join(root, "it's mine.pth");
     await writeFile(file, "bytes");
     expect(await resolveCheckpoint(file)).toEqual({
-      model: "resnet101",
+      model: null,
       weights: file,
       path: file,
       sha256: null,
       integrity: "unpinned",
-      trust: true,
       seed: null,
-      transforms: "IMAGENET1K_V1",
+      transforms: null,
       trained: null,
       licence: null,
     });
-    expect(await resolveCheckpoint(file, { trustCheckpoint: false })).toMatchObject({ trust: true });
+    // An option of before says nothing any more.
+    expect(await resolveCheckpoint(file, { trustCheckpoint: false })).toMatchObject({ path: file });
   });
 
   test("is pinned by its hash", async () => {
@@ -123,7 +123,6 @@ describe("a file of one's own", () => {
     ).toMatchObject({
       sha256,
       integrity: "pinned",
-      trust: false,
       transforms: "IMAGENET1K_V2",
       trained: null,
     });
@@ -205,7 +204,6 @@ describe("weights by name", () => {
       path: join(torchvisions, V1),
       sha256: V1_SHA256,
       integrity: "pinned",
-      trust: false,
       seed: null,
       transforms: "IMAGENET1K_V1",
       trained: true,
@@ -267,7 +265,6 @@ test.each([
       path: join(cacheDir, file),
       sha256: null,
       integrity: "first use",
-      trust: false,
       seed: 7,
       transforms,
       trained: false,
