@@ -1,5 +1,5 @@
 import type { Description } from "../flags/description.ts";
-import { NETWORK, PICTURES, PYTHON } from "./shared.ts";
+import { PICTURES, PYTHON } from "./shared.ts";
 
 export const PREPROCESS: Description = {
   summary: "what the network sees, as .npy",
@@ -18,7 +18,6 @@ as by Pillow 9 to 12 on libjpeg-turbo, and stderr says so.`,
       flags: {
         out: { value: "FILE", about: "where the array goes" },
         transforms: {
-          ...NETWORK.flags["transforms"]!,
           value: "NAME|FILE",
           about:
             "IMAGENET1K_V1 (default, resize 256), IMAGENET1K_V2 (resize 232), or a .json file with resize, crop, mean,\n" +
