@@ -79,8 +79,8 @@ async function theirDigests() {
   const pictures = {};
   const { resize: lengths, stretch } = steps();
   for (const interpolation of FILTERS) {
-    for (const [shape, cases] of [...Object.entries(lengths), ...Object.entries(stretch)]) {
-      for (const [width, height, resize] of cases) {
+    for (const [shape, sizes] of [...Object.entries(lengths), ...Object.entries(stretch)]) {
+      for (const [width, height, resize] of sizes) {
         const size = resizedSize(width, height, resize);
         const request = { op: "resize", width, height, size: [size.width, size.height], interpolation };
         const data = await ask(request, pattern(width, height).data);
