@@ -76,20 +76,19 @@ const FILTERS = ["bilinear", "bicubic", "nearest"];
 
 /** What this Pillow makes of the resizes of the attestation, by name. */
 async function theirDigests() {
-  const found = {};
+  const pictures = {};
   const { resize: lengths, stretch } = steps();
   for (const interpolation of FILTERS) {
     for (const [shape, sizes] of [...Object.entries(lengths), ...Object.entries(stretch)]) {
-      const pictures = [];
       for (const [width, height, resize] of sizes) {
         const size = resizedSize(width, height, resize);
         const request = { op: "resize", width, height, size: [size.width, size.height], interpolation };
-        pictures.push({ ...size, data: await ask(request, pattern(width, height).data) });
+        const data = await ask(request, pattern(width, height).data);
+        (pictures[resizeName(interpolation, shape, resize)] ??= []).push({ ...size, data });
       }
-      found[resizeName(interpolation, shape, sizes[0][2])] = digestOf(pictures);
     }
   }
-  return found;
+  return Object.fromEntries(Object.entries(pictures).map(([name, made]) => [name, digestOf(made)]));
 }
 
 const [theirs, own] = [await theirDigests(), await ownDigests()];
