@@ -26,8 +26,15 @@ export interface PlainAnswer {
   readonly logits_sha256: string;
 }
 
-/** The same pictures by plain PyTorch, with the checkpoint and the threads of `UNTRAINED`. */
+let answers: readonly PlainAnswer[] | undefined;
+
+/** The same pictures by plain PyTorch, with the checkpoint and the threads of `UNTRAINED`: asked once in a file. */
 export function plainAnswers(): readonly PlainAnswer[] {
+  answers ??= askPlain();
+  return answers;
+}
+
+function askPlain(): readonly PlainAnswer[] {
   const checkpoint = join(CACHE_DIR, "resnet101-untrained-0.pth");
   const args = [PLAIN, "--checkpoint", checkpoint, "--threads", "2", ...PICTURES];
   const lines = execFileSync(PYTHON, args, { encoding: "utf8" }).trim().split("\n");
