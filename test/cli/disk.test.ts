@@ -49,7 +49,10 @@ const DISK = process.platform === "linux" ? ownDisk() : undefined;
 function onSmallDisk(script: string, ...more: readonly string[]): Promise<Ended> {
   mkdirSync(join(folder, "disk"));
   const iso = `iso() { "${process.execPath}" "${MAIN}" "$@"; }\nmount -t tmpfs -o size=64k none disk\n`;
-  return ran("unshare", [...(DISK ?? []), "sh", "-c", iso + script, "sh", ...more], { cwd: folder, env: ENV });
+  return ran("unshare", [...(DISK ?? []), "sh", "-c", iso + script, "sh", ...more], {
+    cwd: folder,
+    env: ENV,
+  });
 }
 
 /** A code, a sentence and a hint, and no stack trace. */

@@ -15,7 +15,16 @@ const PLAIN = fileURLToPath(new URL("../../python/plain.py", import.meta.url));
 const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
 const IMAGE = join(EXAMPLES, readdirSync(EXAMPLES).toSorted()[0] ?? "");
 /** Where the network itself is not what is looked at. */
-const STUB = ["--weights", "untrained:0", "--cache-dir", CACHE_DIR, "--device", "cpu", "--python", String(STANDIN.python)];
+const STUB = [
+  "--weights",
+  "untrained:0",
+  "--cache-dir",
+  CACHE_DIR,
+  "--device",
+  "cpu",
+  "--python",
+  String(STANDIN.python),
+];
 const NETWORK = ["--weights", "untrained:0", "--cache-dir", CACHE_DIR, "--threads", "2", "--python", PYTHON];
 
 let scratch: string;
@@ -182,7 +191,14 @@ for size, picture, array in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3]):
   test("refuses what is no picture with exit code 1", () => {
     const text = join(scratch, "text.png");
     writeFileSync(text, "hello");
-    const run = isotorch(["preprocess", text, "--out", join(scratch, "y.npy"), "--python", String(STANDIN.python)]);
+    const run = isotorch([
+      "preprocess",
+      text,
+      "--out",
+      join(scratch, "y.npy"),
+      "--python",
+      String(STANDIN.python),
+    ]);
     expect(run).toMatchObject({ status: 1, stderr: expect.stringContaining("UNSUPPORTED_FORMAT") });
   });
 });
