@@ -42,16 +42,6 @@ function isotorch(args: readonly string[], over: NodeJS.ProcessEnv = {}): Run {
   return spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8", env: environment(over) });
 }
 
-/** A virtual environment around the Python of the tests, without packages of its own. */
-function venv(): string {
-  const folder = join(scratch, "venv");
-  const made = spawnSync(PYTHON, ["-m", "venv", "--without-pip", "--system-site-packages", folder], {
-    encoding: "utf8",
-  });
-  expect(made.status, made.stderr).toBe(0);
-  return join(folder, "bin", "python");
-}
-
 /** An environment whose interpreter and worker are stubs. */
 function stub(name: string): string {
   return (standin as (folder: string) => string)(join(scratch, name));

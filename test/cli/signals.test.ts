@@ -29,7 +29,8 @@ function classifyMany(python: unknown = PYTHON): ChildProcess {
 
 function classify(python: unknown, ...args: readonly string[]): ChildProcess {
   const weights = ["--weights", "untrained:0", "--cache-dir", CACHE_DIR, "--device", "cpu"];
-  const network = [...weights, "--threads", "2", "--python", String(python)];
+  // However busy the machine is, what was begun is answered.
+  const network = [...weights, "--threads", "2", "--timeout", "0", "--python", String(python)];
   const child = spawn(process.execPath, [MAIN, "classify", "--json", ...network, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, TMPDIR: temporary },

@@ -23,7 +23,7 @@ describe.runIf(process.platform === "linux" && process.arch === "x64")("with add
   // Too few for WebAssembly; for sharp; for ZeroMQ. All of these are Node's; what the real worker says first is
   // looked at where it has enough for PyTorch, and where it has not.
   test.each([
-    [12_000, PYTHON],
+    [10_000, PYTHON],
     [4_000, STANDIN.python],
     [2_200, STANDIN.python],
     [2_000, STANDIN.python],
