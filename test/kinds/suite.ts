@@ -26,12 +26,12 @@ export interface PlainAnswer {
   readonly logits_sha256: string;
 }
 
-let answers: readonly PlainAnswer[] | undefined;
+let asked: readonly PlainAnswer[] | undefined;
 
 /** The same pictures by plain PyTorch, with the checkpoint and the threads of `UNTRAINED`: asked once in a file. */
 export function plainAnswers(): readonly PlainAnswer[] {
-  answers ??= askPlain();
-  return answers;
+  asked ??= askPlain();
+  return asked;
 }
 
 function askPlain(): readonly PlainAnswer[] {

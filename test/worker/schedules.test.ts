@@ -5,7 +5,6 @@ import type { Event } from "../../src/worker/supervision/state.ts";
 import { Random } from "../image/random.ts";
 import { Machine } from "./machine.ts";
 
-/** The mutations of `npm run mutants` show within 2,500. */
 const SCHEDULES = Number(process.env["ISOTORCH_SCHEDULES"] ?? 20_000);
 
 /** Runs one random schedule and throws at the first broken invariant. */

@@ -16,7 +16,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { withResolvers } from "../../../src/base/async/resolvers.ts";
 import { Meter } from "../../../src/cli/terminal/meter.ts";
 import { fakeServer, logitsOf, refuse, sumOf } from "../../remote/fake.ts";
 import type { FakeServer } from "../../remote/fake.ts";
@@ -56,21 +55,20 @@ function start(server: FakeServer, from: string, more: readonly string[] = []): 
 }
 
 /** A server that answers so many pictures, and holds the others until more may be answered. */
-async function holding(first: number): Promise<{ server: FakeServer; allow: (count: number) => void }> {
-  let allowed = first;
-  let changed = withResolvers<void>();
-  let answered = 0;
+async function holding(first: number): Promise<{ server: FakeServer; allow: (more: number) => void }> {
+  let room = first;
+  const held: (() => void)[] = [];
   const server = await fakeServer({
     instead: async () => {
-      while (answered >= allowed) await changed.promise;
-      answered += 1;
+      if (room > 0) room -= 1;
+      else await new Promise<void>((resolve) => held.push(resolve));
       return false;
     },
   });
-  const allow = (count: number): void => {
-    allowed = count;
-    changed.resolve();
-    changed = withResolvers<void>();
+  const allow = (more: number): void => {
+    const released = held.splice(0, more);
+    room += more - released.length;
+    for (const release of released) release();
   };
   return { server, allow };
 }
@@ -94,15 +92,15 @@ function countOfLines(): number {
 test("a job over 400 pictures that is killed twice ends with exactly 400 lines, each of its own picture", async () => {
   const { server, allow } = await holding(150);
   const { list, names, classes } = pictures(400);
-  for (const [enough, allowed] of [
-    [80, 300],
+  for (const [enough, more] of [
+    [80, 150],
     [180, Infinity],
   ] as const) {
     const child = start(server, list);
     await expect.poll(countOfLines).toBeGreaterThan(enough);
     await end(child);
     expect(countOfLines()).toBeLessThan(400);
-    allow(allowed);
+    allow(more);
     // What a kill in the middle of a write leaves behind.
     appendFileSync(join(folder, "out.jsonl"), '{"input":"half a li');
   }
