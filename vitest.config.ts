@@ -10,6 +10,8 @@ const ALONE = [
 const config: ViteUserConfig = defineConfig({
   test: {
     globalSetup: "test/build.ts",
+    // Plain PyTorch waits as the worker does: threads that spin at barriers take the cores from the tests beside it.
+    env: { OMP_WAIT_POLICY: "PASSIVE", GOMP_SPINCOUNT: "3000" },
     // Guards against what never ends; how long a test takes on a busy machine says nothing.
     testTimeout: 240_000,
     hookTimeout: 240_000,
@@ -22,7 +24,8 @@ const config: ViteUserConfig = defineConfig({
           name: "beside",
           include: ["test/**/*.test.ts"],
           exclude: ALONE,
-          maxWorkers: 2,
+          // One more than the cores of a small machine: many tests wait.
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
           typecheck: { enabled: true, include: ["test/**/*.test-d.ts"], tsconfig: "./tsconfig.json" },
         },

@@ -1,9 +1,9 @@
 /** What was accepted is finished, whatever the application does meanwhile. */
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createClassifier } from "../src/classification/classifier.ts";
 import type { Classifier } from "../src/classification/classifier.ts";
+import { arriving } from "./arriving.ts";
 import { UNTRAINED } from "./checkpoint.ts";
 import { codeOf } from "./failure.ts";
 import { STANDIN } from "./standin.ts";
@@ -16,24 +16,10 @@ afterEach(async () => {
   classifier = undefined;
 });
 
-/** A picture that arrives when it is told to. */
-function arriving(): { picture: ReadableStream<Uint8Array>; arrive: () => void } {
-  let arrive = (): void => undefined;
-  const gate = new Promise<void>((resolve) => (arrive = resolve));
-  const picture = new ReadableStream<Uint8Array>({
-    async start(stream) {
-      await gate;
-      stream.enqueue(readFileSync(IMAGE));
-      stream.close();
-    },
-  });
-  return { picture, arrive: () => arrive() };
-}
-
 test("a close finishes every call that was accepted, whatever stage it is in", async () => {
   classifier = await createClassifier(STANDIN);
   const [best] = await classifier.classify(IMAGE);
-  const { picture, arrive } = arriving();
+  const { picture, arrive } = arriving(IMAGE);
   const calls = [
     classifier.classify(picture),
     ...Array.from({ length: 6 }, () => classifier!.classify(IMAGE)),
@@ -52,7 +38,7 @@ test("a close finishes every call that was accepted, whatever stage it is in", a
 
 test("what is not finished after drainMs fails with CLOSED", async () => {
   classifier = await createClassifier(STANDIN);
-  const call = codeOf(classifier.classify(arriving().picture));
+  const call = codeOf(classifier.classify(arriving(IMAGE).picture));
   await classifier.close({ drainMs: 0 });
   expect(await call).toBe("CLOSED");
 });

@@ -70,7 +70,7 @@ test("a script that calls classify() once ends by itself within 2 s of its answe
 });
 
 test("so does one that forgets to close its classifier", async () => {
-  const { status, afterAnswerMs } = await realScript(`
+  const { status, afterAnswerMs } = await runScript(`
     const classifier = await createClassifier(${OPTIONS});
     await classifier.classify(${IMAGE});
     console.log("answered at", Date.now());
@@ -98,7 +98,7 @@ test("process.exit() in the middle of a call, and an uncaught exception, take th
     setTimeout(() => process.exit(3), 200);
   `);
   expect(exited.status).toBe(3);
-  const { status } = await realScript(`
+  const { status } = await runScript(`
     const classifier = await createClassifier(${OPTIONS});
     void classifier.classify(${IMAGE});
     throw new Error("boom");

@@ -8,8 +8,8 @@ import { createClassifier } from "../src/classification/classifier.ts";
 import type { Classifier } from "../src/classification/classifier.ts";
 import type { IsotorchError } from "../src/base/errors.ts";
 import { createFakeClassifier, recordCassette } from "../src/testing.ts";
-import { UNTRAINED } from "./checkpoint.ts";
 import { TRITON, fakeServer, remote } from "./remote/fake.ts";
+import { STANDIN } from "./standin.ts";
 
 const IMAGE = fileURLToPath(new URL("../examples/images/landscape.jpg", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "members-test-"));
@@ -18,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const fake = (): Promise<Classifier> => createFakeClassifier(() => [{ index: 207, score: 0.96 }]);
 
 const KINDS: Readonly<Record<string, () => Promise<Classifier>>> = {
-  "a worker of this machine": () => createClassifier(UNTRAINED),
+  "a worker of this machine": () => createClassifier(STANDIN),
   "an isotorch server": async () => remote(await fakeServer()),
   "a server of others": async () => remote(await fakeServer({ name: "triton", model: TRITON })),
   "a server that says nothing of itself": async () =>

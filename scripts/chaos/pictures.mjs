@@ -25,7 +25,7 @@ export const pictures = {
   name: "pictures",
   what: "damaged pictures through the real path, against Pillow and torchvision",
   full: { pictures: 2_000 },
-  short: { pictures: 40 },
+  short: { pictures: 20 },
   async run(ledger, random, options) {
     const bases = await basePictures();
     const oracle = new Oracle();

@@ -134,7 +134,7 @@ describe("a start that cannot work says why:", () => {
     ["another network", () => ({ weights: otherNetwork() }), "CHECKPOINT_MISMATCH"],
     ["no CUDA here", () => ({ device: "cuda" }), "DEVICE_UNAVAILABLE"],
     ["an interpreter that is none", () => ({ python: "/bin/false" }), "ENVIRONMENT_BROKEN"],
-    ["labels of another number", () => ({ labels: ["only one"] }), "BAD_LABELS"],
+    ["labels of another number", () => ({ ...STANDIN, labels: ["only one"] }), "BAD_LABELS"],
     [
       "weights that are not here, offline",
       () => ({ weights: "IMAGENET1K_V1", offline: true }),
@@ -271,25 +271,18 @@ describe("every kind of input gives the same answer:", () => {
   });
 });
 
-test("labels can be a file, as the tutorial reads it, and the handoff that of all calls", async () => {
+test("two workers with a checkpoint of one's own and labels of a file give the answers of one", async () => {
   const labels = fileURLToPath(new URL("../../models/imagenet_classes.txt", import.meta.url));
-  await using other = await createClassifier({ ...UNTRAINED, labels, handoff: "encoded" });
-  expect(await other.classify(FIRST)).toEqual(await classifier.classify(FIRST));
-  expect(other.stats().preprocessed).toEqual({ node: 0, worker: 1 });
-});
-
-test("two workers give the bits of one, and both are in info()", async () => {
-  await using two = await createClassifier({ ...UNTRAINED, workers: 2 });
+  const own = { weights: CHECKPOINT, trustCheckpoint: true, labels, handoff: "encoded" as const };
+  await using two = await createClassifier({ ...UNTRAINED, ...own, workers: 2 });
   expect(await two.classify(PICTURES)).toEqual(await classifier.classify(PICTURES));
-  const { workers } = workerInfo(two);
+  // The handoff is that of all calls.
+  expect(two.stats().preprocessed).toEqual({ node: 0, worker: PICTURES.length });
+  const { workers, weights } = workerInfo(two);
   expect(new Set(workers.map(({ pid }) => pid)).size).toBe(2);
   expect(workers.map(({ threads }) => threads)).toEqual([2, 2]);
   expect(two.health().workers.map(({ ready }) => ready)).toEqual([true, true]);
-});
-
-test("whether a file of one's own has learnt anything, nobody knows", async () => {
-  await using own = await createClassifier({ ...UNTRAINED, weights: CHECKPOINT });
-  const { weights } = workerInfo(own);
+  // Whether a file of one's own has learnt anything, nobody knows.
   expect(weights).toMatchObject({ name: CHECKPOINT, path: CHECKPOINT, trained: null });
 });
 

@@ -8,10 +8,13 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ran } from "../processes.ts";
 import type { Ended } from "../processes.ts";
 import { fakeServer } from "../remote/fake.ts";
+import { STANDIN } from "../standin.ts";
 import { picturesIn } from "./pictures.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const IMAGE = fileURLToPath(new URL("../../examples/images/dog.webp", import.meta.url));
+/** What is written, and where, is Node's affair: no real worker is needed. */
+const ENV = { ...process.env, ISOTORCH_PYTHON: STANDIN.python };
 
 let folder: string;
 beforeEach(() => {
@@ -24,7 +27,7 @@ afterEach(() => {
 /** A script in which `iso` is the command; `more` are words that it finds as `$1` and so on. */
 function shell(script: string, ...more: readonly string[]): Promise<Ended> {
   const iso = `iso() { "${process.execPath}" "${MAIN}" "$@"; }\n`;
-  return ran("sh", ["-c", iso + script, "sh", ...more], { cwd: folder });
+  return ran("sh", ["-c", iso + script, "sh", ...more], { cwd: folder, env: ENV });
 }
 
 /** Whether a disk of one's own can be made here, with words that start a program on it. */
@@ -46,7 +49,10 @@ const DISK = process.platform === "linux" ? ownDisk() : undefined;
 function onSmallDisk(script: string, ...more: readonly string[]): Promise<Ended> {
   mkdirSync(join(folder, "disk"));
   const iso = `iso() { "${process.execPath}" "${MAIN}" "$@"; }\nmount -t tmpfs -o size=64k none disk\n`;
-  return ran("unshare", [...(DISK ?? []), "sh", "-c", iso + script, "sh", ...more], { cwd: folder });
+  return ran("unshare", [...(DISK ?? []), "sh", "-c", iso + script, "sh", ...more], {
+    cwd: folder,
+    env: ENV,
+  });
 }
 
 /** A code, a sentence and a hint, and no stack trace. */

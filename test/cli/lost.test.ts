@@ -8,6 +8,8 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CACHE_DIR } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
+// @ts-expect-error -- a script without types
+import { standin } from "../../scripts/chaos/standin.mjs";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const USED = new URL("../../dist/python/used.js", import.meta.url).href;
@@ -40,19 +42,14 @@ function isotorch(args: readonly string[], over: NodeJS.ProcessEnv = {}): Run {
   return spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8", env: environment(over) });
 }
 
-/** A virtual environment around the Python of the tests, without packages of its own. */
-function venv(): string {
-  const folder = join(scratch, "venv");
-  const made = spawnSync(PYTHON, ["-m", "venv", "--without-pip", "--system-site-packages", folder], {
-    encoding: "utf8",
-  });
-  expect(made.status, made.stderr).toBe(0);
-  return join(folder, "bin", "python");
+/** An environment whose interpreter and worker are stubs. */
+function stub(name: string): string {
+  return (standin as (folder: string) => string)(join(scratch, name));
 }
 
 describe.skipIf(process.platform === "win32")("an environment that is gone", () => {
   test("and was recorded ends classify with exit code 3 and the sentence; doctor tells it; setup mends it", () => {
-    const python = venv();
+    const python = stub("venv");
     const recorded = isotorch(["setup", "--python", python]);
     expect(recorded.status, recorded.stderr).toBe(0);
     expect(isotorch(["classify", IMAGE, ...NETWORK])).toMatchObject({ status: 0 });
@@ -75,7 +72,7 @@ describe.skipIf(process.platform === "win32")("an environment that is gone", () 
   });
 
   test("and was used because it was active is missed too, and not by who names another one", () => {
-    const python = venv();
+    const python = stub("venv");
     const active = { CONDA_PREFIX: dirname(dirname(python)) };
     expect(isotorch(["classify", IMAGE, ...NETWORK], active)).toMatchObject({ status: 0 });
     expect(JSON.parse(readFileSync(join(scratch, "config", "used.json"), "utf8"))).toMatchObject({
@@ -88,7 +85,8 @@ describe.skipIf(process.platform === "win32")("an environment that is gone", () 
     const lost = isotorch(["classify", IMAGE, ...NETWORK], next);
     expect(lost).toMatchObject({ status: 3, stdout: "" });
     expect(lost.stderr).toContain("by CONDA_PREFIX) is gone: ");
-    expect(isotorch(["classify", IMAGE, "--python", PYTHON, ...NETWORK], next)).toMatchObject({ status: 0 });
+    const other = ["--python", stub("other")];
+    expect(isotorch(["classify", IMAGE, ...other, ...NETWORK], next)).toMatchObject({ status: 0 });
     expect(isotorch(["doctor", ...NETWORK.slice(0, 4)], next).stdout).toContain("[used-gone]");
   });
 });

@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import type * as main from "../../src/index.ts";
 import type * as server from "../../src/server.ts";
 import type * as testing from "../../src/testing.ts";
-import { PYTHON } from "../python.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
 export const IMAGE: string = JSON.stringify(`${EXAMPLES}${readdirSync(EXAMPLES).toSorted()[0] ?? ""}`);
@@ -96,8 +95,8 @@ export const EXPORTS: Readonly<
     "the function classify() of what is not there": `await classify("missing.jpg", ${OPTIONS}).catch(() => undefined);`,
   },
   preprocess: {
-    "the function preprocess()": `await preprocess(${IMAGE}, { python: ${JSON.stringify(PYTHON)} });`,
-    "the function preprocess() of what is not there": `await preprocess("missing.jpg", { python: ${JSON.stringify(PYTHON)} }).catch(() => undefined);`,
+    "the function preprocess()": `await preprocess(${IMAGE}, { python: ${OPTIONS}.python });`,
+    "the function preprocess() of what is not there": `await preprocess("missing.jpg", { python: ${OPTIONS}.python }).catch(() => undefined);`,
   },
   IsotorchError: { IsotorchError: 'new IsotorchError("CLOSED", "Mine.");' },
   ERROR_CODES: { ERROR_CODES: "ERROR_CODES.length;" },

@@ -7,10 +7,13 @@ import { checkpointDirectory, NO_HOME, surroundings, venvDirectory } from "../..
 import { noteUsed, usedFile } from "../../src/python/used.ts";
 import { CACHE_DIR } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
+import { STANDIN } from "../standin.ts";
 import { DOG, isotorch } from "./cli.ts";
 
 const NONE = "no-account.mjs";
 const UNTRAINED = ["--weights", "untrained:0"];
+/** For what ends before a network is needed. */
+const STUB = ["--python", String(STANDIN.python)];
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "isotorch-accounts-"));
@@ -28,7 +31,7 @@ describe("an account that the system does not know, without HOME,", () => {
   test.each([UNTRAINED, ["--weights", "IMAGENET1K_V1"]])(
     "is told where to put checkpoints: %s %s",
     async (...weights) => {
-      const { code, stderr } = await isotorch(["classify", DOG, "--python", PYTHON, ...weights], {}, NONE);
+      const { code, stderr } = await isotorch(["classify", DOG, ...STUB, ...weights], {}, NONE);
       expect(code).toBe(2);
       expect(stderr).toMatch(/^isotorch: INVALID_OPTION: This account has no home directory/m);
       expect(stderr).toMatch(/--cache-dir DIR.*TORCH_HOME/);
@@ -37,12 +40,12 @@ describe("an account that the system does not know, without HOME,", () => {
 
   test("finds a Python by itself, and uses checkpoints by TORCH_HOME", async () => {
     const environment = { TORCH_HOME: folder, ISOTORCH_OFFLINE: "1" };
-    const { code, stderr } = await isotorch(["classify", DOG, "--python", PYTHON], environment, NONE);
+    const { code, stderr } = await isotorch(["classify", DOG, ...STUB], environment, NONE);
     expect([code, stderr]).toEqual([3, expect.stringContaining(join(folder, "hub", "checkpoints"))]);
   });
 
   test("has doctor's advice", async () => {
-    const { stdout, stderr } = await isotorch(["doctor", "--python", PYTHON], {}, NONE);
+    const { stdout, stderr } = await isotorch(["doctor", ...STUB], {}, NONE);
     expect(stderr).toBe("");
     expect(stdout).toMatch(/no home directory.*\[no-home\]\n.*--cache-dir DIR/);
   });

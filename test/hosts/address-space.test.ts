@@ -4,14 +4,14 @@ import { describe, expect, test } from "vitest";
 import { CACHE_DIR } from "../checkpoint.ts";
 import { ran } from "../processes.ts";
 import { PYTHON } from "../python.ts";
+import { STANDIN } from "../standin.ts";
 import { DOG } from "./cli.ts";
 
 const LIBRARY = new URL("../../dist/index.js", import.meta.url).href;
 const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-const OPTIONS = { python: PYTHON, weights: "untrained:0", cacheDir: CACHE_DIR };
-const PROGRAM = `
+const programWith = (python: unknown): string => `
   const { classify, createClassifier, preprocess, IsotorchError } = await import(${JSON.stringify(LIBRARY)});
-  const options = ${JSON.stringify(OPTIONS)};
+  const options = ${JSON.stringify({ python, weights: "untrained:0", cacheDir: CACHE_DIR })};
   const picture = ${JSON.stringify(DOG)};
   const { weights: _, cacheDir: _1, ...here } = options;
   for (const call of [() => preprocess(picture, here), () => classify(picture, options), () => createClassifier(options)]) {
@@ -20,18 +20,22 @@ const PROGRAM = `
   }`;
 
 describe.runIf(process.platform === "linux" && process.arch === "x64")("with addresses limited to", () => {
-  // Too few for WebAssembly; for sharp; for ZeroMQ.
-  test.each([12_000, 4_000, 2_200, 2_000, 1_800])(
-    "%i MB every call ends with a typed error",
-    async (megabytes) => {
-      const limited = `ulimit -v ${megabytes * 1000} && exec "$@"`;
-      const run = (...args: readonly string[]): ReturnType<typeof ran> =>
-        ran("/bin/sh", ["-c", limited, "sh", process.execPath, ...args]);
-      const program = await run("--input-type=module", "-e", PROGRAM);
-      expect(program).toMatchObject({ code: 0, stdout: "OUT_OF_MEMORY\n".repeat(3) });
-      const command = await run(CLI, "classify", DOG, "--python", PYTHON, "--weights", "untrained:0");
-      expect(command.code).toBe(5);
-      expect(command.stderr).toMatch(/^isotorch: OUT_OF_MEMORY: .*\n {2}.*ulimit -v/m);
-    },
-  );
+  // Too few for WebAssembly; for sharp; for ZeroMQ. All of these are Node's; what the real worker says first is
+  // looked at where it has enough for PyTorch, and where it has not.
+  test.each([
+    [10_000, PYTHON],
+    [4_000, STANDIN.python],
+    [2_200, STANDIN.python],
+    [2_000, STANDIN.python],
+    [1_800, PYTHON],
+  ])("%i MB every call ends with a typed error", async (megabytes, python) => {
+    const limited = `ulimit -v ${megabytes * 1000} && exec "$@"`;
+    const run = (...args: readonly string[]): ReturnType<typeof ran> =>
+      ran("/bin/sh", ["-c", limited, "sh", process.execPath, ...args]);
+    const program = await run("--input-type=module", "-e", programWith(python));
+    expect(program).toMatchObject({ code: 0, stdout: "OUT_OF_MEMORY\n".repeat(3) });
+    const command = await run(CLI, "classify", DOG, "--python", String(python), "--weights", "untrained:0");
+    expect(command.code).toBe(5);
+    expect(command.stderr).toMatch(/^isotorch: OUT_OF_MEMORY: .*\n {2}.*ulimit -v/m);
+  });
 });

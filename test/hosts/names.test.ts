@@ -12,6 +12,7 @@ import { filesUnder, PassedOver } from "../../src/parity/eval/walk.ts";
 import { CACHE_DIR } from "../checkpoint.ts";
 import { ran } from "../processes.ts";
 import { PYTHON } from "../python.ts";
+import { STANDIN } from "../standin.ts";
 import { DOG, isotorch } from "./cli.ts";
 
 const GBK = Buffer.from([0xb9, 0xb7]);
@@ -94,17 +95,8 @@ describe.runIf(process.platform === "linux")("a folder from another computer", (
   });
 
   test("the command reads it as a folder and by its bytes, and writes names that can be read back", async () => {
-    const options = [
-      "--python",
-      PYTHON,
-      "--weights",
-      "untrained:0",
-      "--cache-dir",
-      CACHE_DIR,
-      "--top-k",
-      "1",
-    ];
-    const whole = await isotorch(["classify", folder, ...options, "--json"]);
+    const options = ["--weights", "untrained:0", "--cache-dir", CACHE_DIR, "--top-k", "1"];
+    const whole = await isotorch(["classify", folder, "--python", PYTHON, ...options, "--json"]);
     const lines = whole.stdout
       .trim()
       .split("\n")
@@ -116,7 +108,8 @@ describe.runIf(process.platform === "linux")("a folder from another computer", (
     const cli = new URL("../../dist/cli/main.js", import.meta.url).pathname;
     const script = `exec "$0" "$@" "$(printf '%s/\\271\\267.webp' "$DIR")"`;
     const env = { ...process.env, DIR: folder };
-    const args = ["-c", script, process.execPath, cli, "classify", ...options, "--csv"];
+    const python = ["--python", String(STANDIN.python), "--device", "cpu"];
+    const args = ["-c", script, process.execPath, cli, "classify", ...python, ...options, "--csv"];
     const named = await ran("/bin/sh", args, { env });
     expect(named.stdout.split("\n")[1]).toMatch(/\/\\udcb9\\udcb7\.webp,1,/);
     expect(named.code).toBe(0);

@@ -9,6 +9,7 @@ import { decode } from "../../src/image/decode/decode.ts";
 import { Pool } from "../../src/image/pool.ts";
 import type { Job } from "../../src/image/prepare.ts";
 import { preprocessPixels } from "../../src/image/preprocess.ts";
+import { STANDIN } from "../standin.ts";
 import { chunk, packedText, png, pngOfSize } from "../security/bombs.ts";
 import { BMP } from "./bmp.ts";
 import { encoded, file, jobOf } from "./job.ts";
@@ -164,6 +165,7 @@ describe("a program", () => {
     const script = `import { preprocess } from ${index}; const image = ${JSON.stringify(DOG)}; ${body}`;
     const { status, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
       encoding: "utf8",
+      env: { ...process.env, ISOTORCH_PYTHON: STANDIN.python },
       timeout: 200_000,
     });
     return { status, stdout };

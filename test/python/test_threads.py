@@ -70,10 +70,7 @@ def test_a_wish_beats_the_environment_and_the_quota(chosen, monkeypatch):
         ({"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "1"}, "MKL_NUM_THREADS"),
         ({"OMP_NUM_THREADS": " 4,2"}, "OMP_NUM_THREADS"),
         ({"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "no"}, "OMP_NUM_THREADS"),
-        ({"OMP_NUM_THREADS": "0"}, None),
-        ({"OMP_NUM_THREADS": "-1"}, None),
         ({"OMP_NUM_THREADS": "many"}, None),
-        ({"OMP_NUM_THREADS": ""}, None),
     ],
 )
 def test_the_environment_says_it_exactly_as_in_plain_pytorch(environment, variable):
@@ -96,6 +93,13 @@ def test_the_environment_says_it_exactly_as_in_plain_pytorch(environment, variab
         assert int(count) >= 2
     else:
         assert (count, reason) == (theirs, variable)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "many", ""])
+def test_a_value_that_says_no_number_of_threads_says_nothing(chosen, monkeypatch, value):
+    chosen(4, 8, None)
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert set_threads(0) == (4, "PyTorch's own choice")
 
 
 @LINUX

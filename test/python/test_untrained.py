@@ -14,6 +14,7 @@ import torchvision
 from controller import MAIN
 from isotorch_worker.base.lock import try_lock
 from isotorch_worker.protocol.errors import CheckpointCorrupt, WeightsNotFound
+from isotorch_worker.tasks.image_classification import untrained
 from isotorch_worker.tasks.image_classification.untrained import ensure_untrained, make_untrained
 
 
@@ -32,21 +33,31 @@ def test_a_file_without_its_hash_is_refused(tmp_path):
 
 def test_two_processes_that_make_the_same_file_leave_one_good_file(tmp_path):
     path = tmp_path / "u.pth"
+    # Each would make another one, and is at it until the other has come.
     script = (
         f"import sys; sys.path.insert(0, {str(MAIN.parent.parent)!r})\n"
+        "import os, time\n"
         "from pathlib import Path\n"
-        "from isotorch_worker.tasks.image_classification.untrained import ensure_untrained\n"
-        f"print(ensure_untrained(Path({str(path)!r}), 3))"
+        "from isotorch_worker.tasks.image_classification import untrained\n"
+        "def state(seed, model):\n"
+        f"    while len(list(Path({str(tmp_path)!r}).glob('*.here'))) < 2: time.sleep(0.01)\n"
+        "    time.sleep(0.2)\n"
+        "    return {'pid': os.getpid()}\n"
+        "untrained.untrained_state = state\n"
+        f"Path({str(tmp_path)!r}, f'{{os.getpid()}}.here').touch()\n"
+        f"print(untrained.ensure_untrained(Path({str(path)!r}), 3))"
     )
     both = [
         subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
     answers = {process.communicate(timeout=100)[0].strip() for process in both}
     assert answers == {hashlib.sha256(path.read_bytes()).hexdigest()}
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["u.pth", "u.pth.sha256"]
+    left = sorted(entry.name for entry in tmp_path.iterdir() if entry.suffix != ".here")
+    assert left == ["u.pth", "u.pth.sha256"]
 
 
-def test_what_a_killed_maker_had_begun_is_swept_by_the_next_one(tmp_path):
+def test_what_a_killed_maker_had_begun_is_swept_by_the_next_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(untrained, "untrained_state", lambda seed, _model: {"seed": seed})
     begun = [tmp_path / f".{name}.{'0' * 32}" for name in ("u.pth", "u.pth.sha256", "other.pth")]
     at_work = tmp_path / f".held.pth.{'1' * 32}"
     not_ours = tmp_path / ".u.pth.swp"

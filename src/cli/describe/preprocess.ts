@@ -1,5 +1,5 @@
 import type { Description } from "../flags/description.ts";
-import { PICTURES, PYTHON } from "./shared.ts";
+import { NETWORK, PICTURES, PYTHON } from "./shared.ts";
 
 export const PREPROCESS: Description = {
   summary: "what the network sees, as .npy",

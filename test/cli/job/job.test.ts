@@ -54,6 +54,25 @@ function start(server: FakeServer, from: string, more: readonly string[] = []): 
   );
 }
 
+/** A server that answers so many pictures, and holds the others until more may be answered. */
+async function holding(first: number): Promise<{ server: FakeServer; allow: (more: number) => void }> {
+  let room = first;
+  const held: (() => void)[] = [];
+  const server = await fakeServer({
+    instead: async () => {
+      if (room > 0) room -= 1;
+      else await new Promise<void>((resolve) => held.push(resolve));
+      return false;
+    },
+  });
+  const allow = (more: number): void => {
+    const released = held.splice(0, more);
+    room += more - released.length;
+    for (const release of released) release();
+  };
+  return { server, allow };
+}
+
 function lines(): { input: string; top?: { index: number }[]; error?: { code: string } }[] {
   const path = join(folder, "out.jsonl");
   if (!existsSync(path)) return [];
@@ -70,68 +89,75 @@ function countOfLines(): number {
   return existsSync(path) ? readFileSync(path, "utf8").split("\n").length - 1 : 0;
 }
 
-test("a job over 1,500 pictures that is killed twice ends with exactly 1,500 lines, each of its own picture", async () => {
-  const server = await fakeServer();
-  const { list, names, classes } = pictures(1_500);
-  for (const enough of [300, 700]) {
+test("a job over 400 pictures that is killed twice ends with exactly 400 lines, each of its own picture", async () => {
+  const { server, allow } = await holding(150);
+  const { list, names, classes } = pictures(400);
+  for (const [enough, more] of [
+    [80, 150],
+    [180, Infinity],
+  ] as const) {
     const child = start(server, list);
     await expect.poll(countOfLines).toBeGreaterThan(enough);
     await end(child);
-    expect(countOfLines()).toBeLessThan(1_500);
+    expect(countOfLines()).toBeLessThan(400);
+    allow(more);
     // What a kill in the middle of a write leaves behind.
     appendFileSync(join(folder, "out.jsonl"), '{"input":"half a li');
   }
   const before = server.seen.length;
   const { code, stderr } = await ended(start(server, list));
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "1500 lines\n" });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "400 lines\n" });
   const answers = lines();
   expect(answers.map(({ input }) => input)).toEqual(names);
   expect(answers.map(({ top }) => top?.[0]?.index)).toEqual(classes);
-  expect(server.seen.length - before).toBeLessThan(800);
+  expect(server.seen.length - before).toBeLessThan(220);
 });
 
 test("Ctrl-C ends a job in order, the same command goes on, and once more has nothing to do", async () => {
-  const server = await fakeServer();
-  const { names } = pictures(500);
+  const { server, allow } = await holding(60);
+  const { names } = pictures(120);
   const from = join(folder, "pictures");
   const child = start(server, from);
   const ending = ended(child);
-  await expect.poll(countOfLines).toBeGreaterThan(100);
+  await expect.poll(countOfLines).toBeGreaterThan(20);
   child.kill("SIGINT");
+  allow(Infinity);
   expect((await ending).code).toBe(130);
   expect(readFileSync(join(folder, "out.jsonl"), "utf8")).toMatch(/\n$/);
   expect((await ended(start(server, from))).code).toBe(0);
   expect(lines().map(({ input }) => input)).toEqual(names);
-  expect(server.seen).toHaveLength(500);
+  expect(server.seen).toHaveLength(120);
   expect((await ended(start(server, from))).code).toBe(0);
-  expect(server.seen).toHaveLength(500);
+  expect(server.seen).toHaveLength(120);
 });
 
 test("a job that is stopped for minutes keeps its file, and goes on when it is woken", async () => {
-  const server = await fakeServer();
-  const { list, names } = pictures(400);
+  const { server, allow } = await holding(60);
+  const { list, names } = pictures(120);
   const first = start(server, list);
   const ending = ended(first);
-  await expect.poll(countOfLines).toBeGreaterThan(50);
+  await expect.poll(countOfLines).toBeGreaterThan(20);
   first.kill("SIGSTOP");
   const then = new Date(Date.now() - 120_000);
   utimesSync(join(folder, "out.jsonl.lock"), then, then);
   const second = await ended(start(server, list));
   expect(second).toMatchObject({ code: 2, stderr: expect.stringMatching(/Another run writes/) as string });
+  allow(Infinity);
   first.kill("SIGCONT");
   expect((await ending).code).toBe(0);
   expect(lines().map(({ input }) => input)).toEqual(names);
 });
 
 test("a job that has lost its lock writes no further line, and says so", async () => {
-  const server = await fakeServer();
-  const { list, names } = pictures(400);
+  const { server, allow } = await holding(60);
+  const { list, names } = pictures(120);
   const first = start(server, list);
   const ending = ended(first);
-  await expect.poll(countOfLines).toBeGreaterThan(50);
+  await expect.poll(countOfLines).toBeGreaterThan(20);
   first.kill("SIGSTOP");
   // As a machine that shares the folder does, which cannot look at the process.
   rmSync(join(folder, "out.jsonl.lock"));
+  allow(Infinity);
   expect((await ended(start(server, list))).code).toBe(0);
   const whole = readFileSync(join(folder, "out.jsonl"), "utf8");
   first.kill("SIGCONT");

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { createClassifier } from "../../../src/classification/classifier.ts";
-import { UNTRAINED } from "../../checkpoint.ts";
+import { STANDIN } from "../../standin.ts";
 
 const IMAGE = fileURLToPath(new URL("../../../examples/images/landscape.jpg", import.meta.url));
 const WORK = new URL("../../../dist/image/process/work.js", import.meta.url).href;
@@ -58,7 +58,7 @@ test("an application's own sharp opens after a call what it opened before, with 
     simd: sharp.simd(),
   });
   const before = await opens();
-  const classifier = await createClassifier(UNTRAINED);
+  const classifier = await createClassifier(STANDIN);
   await classifier.classify(IMAGE);
   expect(await opens()).toEqual(before);
   await classifier.close();
