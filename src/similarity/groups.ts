@@ -43,7 +43,7 @@ export async function groupsOf(
     if (signal?.aborted === true) throw abortError(signal);
     for (let b = a + 1; b < vectors.length; b += 1) {
       const cosine = cosineOf(values, vectors[b]!.values, [squares[a]!, squares[b]!]);
-      if (cosine === undefined || cosine < threshold) continue;
+      if (cosine === undefined || !(cosine >= threshold)) continue;
       join(parents, a, b);
       best[a] = Math.max(best[a] ?? -1, cosine);
       best[b] = Math.max(best[b] ?? -1, cosine);

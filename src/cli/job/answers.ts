@@ -25,7 +25,10 @@ export interface Writer<Text extends string | Promise<string> = string | Promise
 }
 
 export const jsonl: Writer<string> = {
-  of: (answer) => `${JSON.stringify({ input: answer.name, ...asJson(answer) })}\n`,
+  of: (answer) => {
+    const line = JSON.stringify({ input: answer.name, ...asJson(answer) });
+    return `${"error" in answer ? line : withEmbedding(line, answer.result.embedding?.data)}\n`;
+  },
 };
 
 /** An embedding alone, or why there is none. */
@@ -33,9 +36,16 @@ export const vectors: Writer<string> = {
   of: (answer) => {
     const { name } = answer;
     if ("error" in answer) return `${JSON.stringify({ input: name, error: answer.error })}\n`;
-    return `${JSON.stringify({ input: name, embedding: [...embeddingOf(answer.result)] })}\n`;
+    return `${withEmbedding(JSON.stringify({ input: name }), embeddingOf(answer.result))}\n`;
   },
 };
+
+/** An object of JSON with one member more: `JSON.stringify` would make 0 of the -0 that some activations give. */
+function withEmbedding(json: string, values: Float32Array | undefined): string {
+  if (values === undefined) return json;
+  const numbers = Array.from(values, (value) => (Object.is(value, -0) ? "-0" : String(value)));
+  return `${json.slice(0, -1)},"embedding":[${numbers.join(",")}]}`;
+}
 
 /** @throws IsotorchError `WORKER_ERROR` where whoever answered left it out. */
 export function embeddingOf({ embedding }: DetailedResult): Float32Array {
@@ -45,12 +55,11 @@ export function embeddingOf({ embedding }: DetailedResult): Float32Array {
 
 function asJson(answer: Answer): object {
   if ("error" in answer) return { error: answer.error };
-  const { logits, probabilities, embedding, tensor, pixels: _, ...rest } = answer.result;
+  const { logits, probabilities, embedding: _, tensor, pixels: __, ...rest } = answer.result;
   return {
     ...rest,
     ...(logits && { logits: [...logits] }),
     ...(probabilities && { probabilities: [...probabilities] }),
-    ...(embedding && { embedding: [...embedding.data] }),
     ...(tensor && { tensor: { shape: tensor.shape, data: [...tensor.data] } }),
   };
 }

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { IsotorchError } from "../../../src/base/errors.ts";
+import { vectors } from "../../../src/cli/job/answers.ts";
 import { answerColumns, vectorColumns, writeParquet } from "../../../src/cli/job/parquet.ts";
 
 let folder: string;
@@ -74,10 +76,15 @@ test("has a column for each thing that was to be included", async () => {
 
 test("of vectors has a picture and its embedding in each row, or why there is none", async () => {
   const embedding = [Math.fround(0.1), 1e-45, -0];
-  give([
-    { input: "a.jpg", embedding },
-    { input: "b.jpg", error },
-  ]);
+  const result = { top: [], embedding: { data: Float32Array.from(embedding), shape: [3] } };
+  writeFileSync(
+    lines,
+    vectors.of({ name: "a.jpg", result }) +
+      vectors.of({
+        name: "b.jpg",
+        error: new IsotorchError("DECODE_FAILED", error.message, { hint: error.hint }),
+      }),
+  );
   await writeParquet(lines, path, vectorColumns(), NETWORK);
   const rows = await parquetReadObjects({ file: await asyncBufferFromFile(path) });
   expect(rows).toEqual([
