@@ -70,7 +70,11 @@ function checkIsotorch([name = "", ...args]: readonly string[]): void {
   const options = { ...parserOf(description), help: { type: "boolean" as const } };
   const { positionals } = parseArgs({ args, options, strict: true, allowPositionals: true });
   for (const [flag, { choices }] of Object.entries(flagsOf(description))) {
-    if (choices === undefined || ["weights", "device", "against", "include"].includes(flag)) continue;
+    if (
+      choices === undefined ||
+      ["model", "weights", "transforms", "device", "against", "include"].includes(flag)
+    )
+      continue;
     const at = args.indexOf(`--${flag}`);
     if (at !== -1) expect(choices, `--${flag}`).toContain(args[at + 1]);
   }

@@ -32,8 +32,8 @@ sorted by path.`,
           value: "FILE",
           about:
             "more pictures: a list with a path or URL per line; - reads it from stdin; or a folder. What is there\n" +
-            "is meant as it is written; else quotes, blanks, # comments and the columns of a table are thought of,\n" +
-            "and GBK and Big5 besides UTF-8 and UTF-16",
+            "is meant as it is written; else quotes, blanks, # comments and the columns of a table are thought\n" +
+            "of, and GBK and Big5 besides UTF-8 and UTF-16",
         },
         out: {
           value: "FILE",

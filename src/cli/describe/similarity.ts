@@ -14,8 +14,8 @@ const VECTORS = {
   about: "the vectors of a file that `embed --out` made, in place of DIR: nothing is embedded again",
 };
 
-const COSINE = `The cosine is (Σ aᵢbᵢ) / √(Σ aᵢ² · Σ bᵢ²) in float64, each sum from the first element to the last. A vector that is all zeros has
-no direction and is like nothing.`;
+const COSINE = `The cosine is (Σ aᵢbᵢ) / √(Σ aᵢ² · Σ bᵢ²) in float64, each sum from the first element to the last. A vector that is all
+zeros has no direction and is like nothing.`;
 
 export const EMBED: Description = {
   summary: "pictures as vectors: what the network's head is given",
@@ -63,8 +63,8 @@ export const SIMILAR: Description = {
     "isotorch similar dog.jpg holidays/",
     "isotorch similar dog.jpg --vectors vectors.npy --top-k 3 --json",
   ],
-  text: `QUERY is a picture; DIR is whatever \`classify\` takes. Printed is the cosine of the two embeddings, 1 for the same; of equals the
-first picture comes first. QUERY itself is left out.
+  text: `QUERY is a picture; DIR is whatever \`classify\` takes. Printed is the cosine of the two embeddings, 1 for the same; of equals
+the first picture comes first. QUERY itself is left out.
 ${COSINE}`,
   takes: "files",
   groups: [
@@ -72,7 +72,7 @@ ${COSINE}`,
       flags: {
         vectors: {
           ...VECTORS,
-          about: `${VECTORS.about}. QUERY is a\npicture of that file, by its name there, or another one, which is embedded`,
+          about: `${VECTORS.about}. QUERY is\na picture of that file, by its name there, or another one, which is embedded`,
         },
         "top-k": { value: "N", about: "how many pictures (default 10; 0 = all)" },
         json: {
@@ -96,16 +96,16 @@ export const DUPLICATES: Description = {
     "isotorch duplicates holidays/",
     "isotorch duplicates --vectors vectors.npy --threshold 0.99 --json",
   ],
-  text: `DIR is whatever \`classify\` takes. Two pictures belong together when the cosine of their embeddings is at least the threshold; a
-group is all that hang together so, also over others: its ends may be less alike. Printed is each picture's highest cosine
-with another one of its group, and which files are the same to the last byte.
+  text: `DIR is whatever \`classify\` takes. Two pictures belong together when the cosine of their embeddings is at least the
+threshold; a group is all that hang together so, also over others: its ends may be less alike. Printed is each
+picture's highest cosine with another one of its group, and which files are the same to the last byte.
 ${COSINE}`,
   takes: "files",
   groups: [
     {
       flags: {
         vectors: VECTORS,
-        threshold: { value: "X", about: "the least cosine, 0 to 1 (default 0.95); 1: the same vector" },
+        threshold: { value: "X", about: "the least cosine, 0 to 1 (default 0.95); 1: the same direction" },
         json: {
           about:
             'a line per group: {"group":[{"input","similarity","identicalTo"}]}, and one for each failure',
