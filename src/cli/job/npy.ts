@@ -5,7 +5,7 @@ import { npyHeader } from "../../base/files/npy.ts";
 import { unwritable } from "../../base/files/output.ts";
 import { shown } from "../../base/text/shown.ts";
 import { linesIn } from "../../similarity/read.ts";
-import { checked } from "../../similarity/vector.ts";
+import { checked, unreadable } from "../../similarity/vector.ts";
 import type { Conditions } from "./conditions.ts";
 
 /** Bytes of the header: room for every number of rows. */
@@ -34,6 +34,7 @@ export async function writeVectors(
           failed.push(name);
           continue;
         }
+        if (values.length !== size) throw unreadable(lines, `a row has ${values.length} values, not ${size}`);
         await file.write(new Uint8Array(values.buffer), 0, undefined, HEADER + inputs.length * size * 4);
         inputs.push(name);
       }
