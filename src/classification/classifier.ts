@@ -18,6 +18,7 @@ import { StageTimes } from "../base/time/histogram.ts";
 import type { Histogram } from "../base/time/histogram.ts";
 import type { ClassifierInfo } from "./info.ts";
 import { chooseLabels, readLabels } from "./labels/labels.ts";
+import { unlabelled } from "./labels/unlabelled.ts";
 import { PictureByPicture } from "./lists.ts";
 import { topOf } from "./result.ts";
 import type { Classification, DetailedResult, Embedding } from "./result.ts";
@@ -158,8 +159,10 @@ async function open(
   const worker = await start(options, onPhase);
   try {
     const attestation = attesting(worker.pool, await own, options.logger);
-    const info = (): ClassifierInfo => ({ ...worker.info(), attestation: attestation() });
-    const { handoff } = info();
+    const remarks = options.labels === undefined ? unlabelled(worker.info()) : [];
+    const info = (): ClassifierInfo => remarked({ ...worker.info(), attestation: attestation() }, remarks);
+    const { handoff, weights } = info();
+    if ("remarks" in weights) for (const remark of weights.remarks) options.logger?.warn(remark);
     const labels = chooseLabels(given, worker.pool.ready.categories);
     const limits = limitsOf(options.limits);
     return { pool: worker.pool, info, attestation, handoff, limits, labels, answering: new Set() };
@@ -167,6 +170,13 @@ async function open(
     await worker.pool.close(0);
     throw error;
   }
+}
+
+/** With what the labels leave open beside what the worker said of the file. */
+function remarked(info: ClassifierInfo, remarks: readonly string[]): ClassifierInfo {
+  if (info.environment === "remote") return info;
+  const { weights } = info;
+  return { ...info, weights: { ...weights, remarks: [...weights.remarks, ...remarks] } };
 }
 
 const INCLUDES = ["logits", "probabilities", "embedding"] as const;

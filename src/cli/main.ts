@@ -17,7 +17,7 @@ import { helpOf } from "./flags/description.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { STATUS } from "./terminal/status-line.ts";
 
-const USAGE = `isotorch: torchvision's resnet101 from TypeScript, with the same answer as PyTorch
+const USAGE = `isotorch: torchvision's own networks from TypeScript, with the same answer as PyTorch
 
   isotorch setup                    find or make the Python environment (once)
   isotorch classify dog.jpg         the five best classes, as the tutorial prints them

@@ -8,6 +8,7 @@ import { CACHE_COMMAND, DOCTOR, MODELS, SETUP } from "./describe/environment.ts"
 import { PREPROCESS } from "./describe/preprocess.ts";
 import { DOWN, UP } from "./describe/ray.ts";
 import { SERVE } from "./describe/serve.ts";
+import { DUPLICATES, EMBED, SIMILAR } from "./describe/similarity.ts";
 
 export interface Command {
   /**
@@ -25,6 +26,9 @@ export const COMMANDS: Readonly<Record<string, Registered>> = {
   setup: [SETUP, () => import("./commands/setup.ts")],
   doctor: [DOCTOR, () => import("./commands/doctor.ts")],
   classify: [CLASSIFY, () => import("./commands/classify.ts")],
+  embed: [EMBED, () => import("./commands/similarity/embed.ts")],
+  similar: [SIMILAR, () => import("./commands/similarity/similar.ts")],
+  duplicates: [DUPLICATES, () => import("./commands/similarity/duplicates.ts")],
   preprocess: [PREPROCESS, () => import("./commands/preprocess.ts")],
   tutorial: [TUTORIAL, () => import("./commands/tutorial.ts")],
   parity: [PARITY, () => import("./commands/parity.ts")],

@@ -49,7 +49,7 @@ export interface WorkerInfo {
     readonly checkpointKey?: string;
     /** What was stripped from the front of each name, as `module.`, if anything. */
     readonly prefix?: string;
-    /** What was decided of the file where it leaves something open, each a sentence. */
+    /** What was decided of the file where it leaves something open, as whose names its classes have, each a sentence. */
     readonly remarks: readonly string[];
   };
   readonly spec: WireSpec;

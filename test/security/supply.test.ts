@@ -44,10 +44,11 @@ test("without their scripts the native libraries load", () => {
   expect(load("msgpackr")).toHaveProperty("pack");
 });
 
-test("the direct dependencies are these nine", () => {
+test("the direct dependencies are these ten", () => {
   expect(Object.keys(dependencies).toSorted()).toEqual([
     "execa",
     "find-my-way",
+    "hyparquet",
     "hyparquet-writer",
     "msgpackr",
     "picomatch",

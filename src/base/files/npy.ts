@@ -16,14 +16,22 @@ export interface NpyFile {
 
 /** The file's bytes. */
 export function writeNpy(dtype: string, shape: readonly number[], data: ArrayBufferView): Uint8Array {
-  const description = `{'descr': '${dtype}', 'fortran_order': False, 'shape': ${pythonTuple(shape)}, }`;
-  const start = Math.ceil((PREAMBLE + description.length + 1) / 64) * 64;
-  const file = new Uint8Array(start + data.byteLength);
-  file.set(MAGIC);
-  new DataView(file.buffer).setUint16(8, start - PREAMBLE, true);
-  file.set(new TextEncoder().encode(`${description.padEnd(start - PREAMBLE - 1)}\n`), PREAMBLE);
-  file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), start);
+  const header = npyHeader(dtype, shape);
+  const file = new Uint8Array(header.length + data.byteLength);
+  file.set(header);
+  file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), header.length);
   return file;
+}
+
+/** What stands before the elements. @param least bytes that it has at least, a multiple of 64. */
+export function npyHeader(dtype: string, shape: readonly number[], least = 64): Uint8Array {
+  const description = `{'descr': '${dtype}', 'fortran_order': False, 'shape': ${pythonTuple(shape)}, }`;
+  const start = Math.max(least, Math.ceil((PREAMBLE + description.length + 1) / 64) * 64);
+  const header = new Uint8Array(start);
+  header.set(MAGIC);
+  new DataView(header.buffer).setUint16(8, start - PREAMBLE, true);
+  header.set(new TextEncoder().encode(`${description.padEnd(start - PREAMBLE - 1)}\n`), PREAMBLE);
+  return header;
 }
 
 /** @throws IsotorchError `INPUT_UNREADABLE` for another file. Whether the bytes fit the shape is for whoever knows the type. */

@@ -1,6 +1,5 @@
 /** `isotorch classify IMAGE…` */
 import { shownValue } from "../../base/text/shown.ts";
-import { stat } from "node:fs/promises";
 import { createClassifier } from "../../classification/classifier.ts";
 import type { Classifier } from "../../classification/classifier.ts";
 import { IsotorchError } from "../../base/errors.ts";
@@ -8,20 +7,19 @@ import { checkTopK } from "../../classification/resolved.ts";
 import type { ClassifyOptions } from "../../classification/options.ts";
 import { csv, jsonl, table, tsv } from "../job/answers.ts";
 import type { Answer, Look, Writer } from "../job/answers.ts";
+import type { Product } from "../job/run.ts";
 import { answerAll } from "../job/answering.ts";
-import { CLASSIFY, FORMATS, INCLUDABLE, OUT_ENDINGS, THUMBNAILS } from "../describe/classify.ts";
+import { ACTIVATIONS, CLASSIFY, FORMATS, INCLUDABLE, OUT_ENDINGS, THUMBNAILS } from "../describe/classify.ts";
 import { parserOf } from "../flags/description.ts";
-import { classifierOptions, imageOptions, oneOf, parseFlags, wholeNumber } from "../flags/flags.ts";
+import { classifierOptions, imageOptions, fraction, oneOf, parseFlags, wholeNumber } from "../flags/flags.ts";
 import type { Values } from "../flags/flags.ts";
 import { PassedOver } from "../../parity/eval/walk.ts";
-import { pathOf } from "../../base/text/names.ts";
 import { EXIT } from "../exit.ts";
-import { picturesOf } from "../lists/inputs.ts";
 import type { Named } from "../lists/inputs.ts";
-import { listed } from "../lists/list.ts";
+import { isRepeatable, picturesFrom } from "../lists/pictures.ts";
 import { STATUS } from "../terminal/status-line.ts";
-import { sayPassed } from "../terminal/notes.ts";
-import { isColoured, print, say, thumbnailsOf } from "../terminal/terminal.ts";
+import { sayNetwork, sayPassed } from "../terminal/notes.ts";
+import { isColoured, print, thumbnailsOf } from "../terminal/terminal.ts";
 import { watchFolder } from "../lists/watch.ts";
 
 const BYTE_ORDER_MARK = "\uFEFF";
@@ -29,8 +27,9 @@ const BYTE_ORDER_MARK = "\uFEFF";
 /** @returns 0, or 1 when some picture failed. */
 export async function run(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const { values, positionals } = parseFlags(argv, parserOf(CLASSIFY));
-  const { from, watch, manifest, out } = values;
+  const { watch, manifest, out } = values;
   refuseContradictions(positionals, values);
+  const given = { positionals, from: values["from"], isNul: values["null"] === true };
   const format = formatOf(values);
   if (values["bom"] === true && format !== "csv" && format !== "tsv")
     throw new IsotorchError(
@@ -41,6 +40,7 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   const writer: Writer = { table: table(look), jsonl, csv, tsv }[format];
   const options: ClassifyOptions = {
     ...imageOptions(values),
+    ...scoring(values),
     ...(values["top-k"] !== undefined && { topK: wholeNumber("top-k", values["top-k"]) }),
     ...(values["timeout"] !== undefined && { timeoutMs: wholeNumber("timeout", values["timeout"]) }),
     include: {
@@ -56,15 +56,15 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     await using classifier = await createClassifier({ ...classifierOptions(values), signal });
     STATUS.clear();
     checkTopK(options.topK, classifier.info().classes);
-    sayUntrained(classifier);
+    sayNetwork(classifier.info());
     let passed = new PassedOver();
     // A job counts the list first, and goes through it again.
     const list = (): AsyncGenerator<Named, void, undefined> =>
-      picturesFrom(positionals, from, values["null"] === true, signal, (passed = new PassedOver()));
+      picturesFrom(given, signal, (passed = new PassedOver()));
     if (typeof out === "string") {
       const { runJob } = await import("../job/run.ts");
-      const counted = isRepeatable(positionals, from) && process.stderr.isTTY ? list : undefined;
-      const code = await runJob(out, { classifier, options, list, counted, signal });
+      const counted = isRepeatable(given) && process.stderr.isTTY ? list : undefined;
+      const code = await runJob(out, answersOf(options), { classifier, options, list, counted, signal });
       sayPassed(passed);
       return code;
     }
@@ -90,6 +90,23 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
   }
 }
 
+/** The job whose lines are whole answers. */
+function answersOf({
+  topK = 5,
+  include = {},
+  activation = "softmax",
+  threshold = 0,
+}: ClassifyOptions): Product {
+  return {
+    line: (answer) => jsonl.of(answer),
+    conditions: { topK, include, activation, threshold },
+    finish: async (lines, path, network) => {
+      const { answerColumns, writeParquet } = await import("../job/parquet.ts");
+      await writeParquet(lines, path, answerColumns(include), network);
+    },
+  };
+}
+
 /** What cannot be read has no hash; its own error has said so. */
 function isGone(answer: Answer): boolean {
   return "error" in answer && /^INPUT_(?:NOT_FOUND|UNREADABLE)$/.test(answer.error.code);
@@ -108,33 +125,6 @@ async function writeManifestOf(
   );
   const info = classifier.info();
   await writeManifest(file, createManifest(info, { handoff: info.handoff, pictures }));
-}
-
-/** After a signal no more pictures are begun, and those in work are still answered. */
-async function* picturesFrom(
-  positionals: readonly string[],
-  from: unknown,
-  isNul: boolean,
-  signal: AbortSignal,
-  passed: PassedOver,
-): AsyncGenerator<Named, void, undefined> {
-  for (const argument of positionals) {
-    for await (const picture of picturesOf(argument, signal, passed)) {
-      if (signal.aborted) return;
-      yield picture;
-    }
-  }
-  if (typeof from !== "string") return;
-  const isFolder = from !== "-" && (await stat(pathOf(from)).catch(() => undefined))?.isDirectory() === true;
-  for await (const picture of isFolder ? picturesOf(from, signal, passed) : listed(from, { isNul, signal })) {
-    if (signal.aborted) return;
-    yield picture;
-  }
-}
-
-/** Whether the pictures can be counted first: what stands on stdin can be read only once. */
-function isRepeatable(positionals: readonly string[], from: unknown): boolean {
-  return from !== "-" && !positionals.includes("-");
 }
 
 function refuseContradictions(positionals: readonly string[], values: Values): void {
@@ -184,13 +174,15 @@ function lookOf(values: Values): Look {
   };
 }
 
+function scoring({ activation, threshold }: Values): Pick<ClassifyOptions, "activation" | "threshold"> {
+  return {
+    ...(activation !== undefined && { activation: oneOf("activation", activation, ACTIVATIONS) }),
+    ...(threshold !== undefined && { threshold: fraction("threshold", threshold) }),
+  };
+}
+
 function included(list: unknown): NonNullable<ClassifyOptions["include"]> {
   if (typeof list !== "string") return {};
   const names = list.split(",").map((name) => oneOf("include", name.trim(), INCLUDABLE));
   return Object.fromEntries(names.map((name) => [name, true]));
-}
-
-function sayUntrained(classifier: Classifier): void {
-  const { name = "The server's network", trained } = classifier.info().weights;
-  if (trained === false) say(`${name}: an untrained network, its labels mean nothing.\n`, process.stderr);
 }

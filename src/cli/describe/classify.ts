@@ -1,7 +1,8 @@
 import type { Description } from "../flags/description.ts";
 import { ENVIRONMENT, MANIFEST, NETWORK, PICTURES, REMOTE, TIMEOUT } from "./shared.ts";
 
-export const INCLUDABLE = ["logits", "probabilities", "tensor", "timings"] as const;
+export const INCLUDABLE = ["logits", "probabilities", "embedding", "tensor", "timings"] as const;
+export const ACTIVATIONS = ["softmax", "sigmoid"] as const;
 export const FORMATS = ["table", "jsonl", "csv", "tsv"] as const;
 /** What the file of `--out` may end with. */
 export const OUT_ENDINGS = [".jsonl", ".parquet"] as const;
@@ -17,6 +18,7 @@ export const CLASSIFY: Description = {
     "find . -name '*.jpg' -print0 | isotorch classify --from - --null --csv > answers.csv",
     "cat dog.jpg | isotorch classify -",
     "isotorch classify --watch inbox/ --json",
+    "isotorch classify photos/ --weights mine.pth --activation sigmoid --threshold 0.5 --top-k 0",
     "isotorch classify --remote http://gpu:8000 --from list.txt --out answers.jsonl",
   ],
   text: `IMAGE is a file, a pattern (* ? [a-z] {a,b} **), a folder, which is searched with all its folders, an http(s): or
@@ -30,8 +32,8 @@ sorted by path.`,
           value: "FILE",
           about:
             "more pictures: a list with a path or URL per line; - reads it from stdin; or a folder. What is there\n" +
-            "is meant as it is written; else quotes, blanks, # comments and the columns of a table are thought of,\n" +
-            "and GBK and Big5 besides UTF-8 and UTF-16",
+            "is meant as it is written; else quotes, blanks, # comments and the columns of a table are thought\n" +
+            "of, and GBK and Big5 besides UTF-8 and UTF-16",
         },
         out: {
           value: "FILE",
@@ -47,6 +49,16 @@ sorted by path.`,
             "then wait for pictures that come to this folder, each when it is written whole; Ctrl-C ends it",
         },
         "top-k": { value: "N", about: "how many classes (default 5; 0 = all)" },
+        activation: {
+          value: "KIND",
+          choices: ACTIVATIONS,
+          about:
+            "what makes scores of logits: softmax (default), or sigmoid for networks whose pictures may have\nseveral labels",
+        },
+        threshold: {
+          value: "X",
+          about: "leave out classes with a lower score, 0 to 1; with --top-k 0: all classes at or above",
+        },
         format: {
           value: "FORMAT",
           choices: FORMATS,

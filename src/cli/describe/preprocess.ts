@@ -19,10 +19,11 @@ as by Pillow 9 to 12 on libjpeg-turbo, and stderr says so.`,
         out: { value: "FILE", about: "where the array goes" },
         model: NETWORK.flags["model"]!,
         transforms: {
+          ...NETWORK.flags["transforms"]!,
           value: "NAME|FILE",
           about:
-            "IMAGENET1K_V1 (default, resize 256), IMAGENET1K_V2 (resize 232), or a .json file\n" +
-            "with resize, crop, mean, std and interpolation",
+            "IMAGENET1K_V1 (default, resize 256), IMAGENET1K_V2 (resize 232), or a .json file with\n" +
+            "resize, crop, mean, std and interpolation",
         },
         json: { about: '{"input","out","shape","dtype"}' },
         ...PYTHON,

@@ -114,6 +114,13 @@ export function numberFrom0(flag: string, value: unknown): number {
   throw unexpected(`--${flag} is`, value, "a number from 0");
 }
 
+/** The same from 0 to 1. */
+export function fraction(flag: string, value: unknown): number {
+  const number = numberFrom0(flag, value);
+  if (number <= 1) return number;
+  throw unexpected(`--${flag} is`, value, "a number from 0 to 1");
+}
+
 /** @throws IsotorchError `INVALID_OPTION`, suggesting a known value. */
 export function oneOf<T extends string>(flag: string, value: unknown, known: readonly T[]): T {
   const found = known.find((candidate) => candidate === value);

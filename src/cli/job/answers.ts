@@ -1,15 +1,18 @@
 /** Answers as text: lines of JSON, rows of CSV and TSV, and tables for people. */
 import { excerpt, visible } from "../../base/text/shown.ts";
 import type { Classification, DetailedResult } from "../../classification/classifier.ts";
-import type { IsotorchError } from "../../base/errors.ts";
+import { IsotorchError } from "../../base/errors.ts";
 import { shownName } from "../../base/text/names.ts";
 import { bar, styled } from "../terminal/terminal.ts";
 import type { ThumbnailKind } from "../terminal/terminal.ts";
 import { besideThumbnail, THUMBNAIL_WIDTH } from "../terminal/thumbnail.ts";
 
-export type Answer =
-  | { readonly name: string; readonly result: DetailedResult }
-  | { readonly name: string; readonly error: IsotorchError };
+export type Answer = { readonly name: string; readonly result: DetailedResult } | Failed;
+
+export interface Failed {
+  readonly name: string;
+  readonly error: IsotorchError;
+}
 
 /** How answers are written; only a picture among them has to be waited for. */
 export interface Writer<Text extends string | Promise<string> = string | Promise<string>> {
@@ -22,12 +25,37 @@ export interface Writer<Text extends string | Promise<string> = string | Promise
 }
 
 export const jsonl: Writer<string> = {
-  of: (answer) => `${JSON.stringify({ input: answer.name, ...asJson(answer) })}\n`,
+  of: (answer) => {
+    const line = JSON.stringify({ input: answer.name, ...asJson(answer) });
+    return `${"error" in answer ? line : withEmbedding(line, answer.result.embedding?.data)}\n`;
+  },
 };
+
+/** An embedding alone, or why there is none. */
+export const vectors: Writer<string> = {
+  of: (answer) => {
+    const { name } = answer;
+    if ("error" in answer) return `${JSON.stringify({ input: name, error: answer.error })}\n`;
+    return `${withEmbedding(JSON.stringify({ input: name }), embeddingOf(answer.result))}\n`;
+  },
+};
+
+/** An object of JSON with one member more: `JSON.stringify` would make 0 of the -0 that some activations give. */
+function withEmbedding(json: string, values: Float32Array | undefined): string {
+  if (values === undefined) return json;
+  const numbers = Array.from(values, (value) => (Object.is(value, -0) ? "-0" : String(value)));
+  return `${json.slice(0, -1)},"embedding":[${numbers.join(",")}]}`;
+}
+
+/** @throws IsotorchError `WORKER_ERROR` where whoever answered left it out. */
+export function embeddingOf({ embedding }: DetailedResult): Float32Array {
+  if (embedding !== undefined) return embedding.data;
+  throw new IsotorchError("WORKER_ERROR", "The answer has no embedding, which was asked for.");
+}
 
 function asJson(answer: Answer): object {
   if ("error" in answer) return { error: answer.error };
-  const { logits, probabilities, tensor, pixels: _, ...rest } = answer.result;
+  const { logits, probabilities, embedding: _, tensor, pixels: __, ...rest } = answer.result;
   return {
     ...rest,
     ...(logits && { logits: [...logits] }),
@@ -42,6 +70,8 @@ function rowsOf(answer: Answer, row: (fields: readonly unknown[]) => string): st
   const name = shownName(answer.name);
   if ("error" in answer) return row([name, "", "", "", "", "", answer.error.code, answer.error.message]);
   const { top } = answer.result;
+  // No class is as high as --threshold: the picture has its row all the same.
+  if (top.length === 0) return row([name, "", "", "", "", "", "", ""]);
   return top
     .map(({ index, label, score, percent }, at) => row([name, at + 1, index, label, score, percent, "", ""]))
     .join("");
@@ -82,12 +112,13 @@ export function table(look: Look): Writer {
       if (look.thumbnails === undefined || pixels === undefined) return `${lines.join("\n")}\n`;
       return besideThumbnail(pixels, lines, look.thumbnails);
     },
-    aside: (answer) => {
-      if (!("error" in answer)) return "";
-      const { code, message, hint } = answer.error;
-      return `${excerpt(answer.name)}\n  ${code}: ${message}\n  ${hint}\n`;
-    },
+    aside: (answer) => ("error" in answer ? failureText(answer) : ""),
   };
+}
+
+/** Why a picture has no answer, for people. */
+export function failureText({ name, error }: Failed): string {
+  return `${excerpt(name)}\n  ${error.code}: ${error.message}\n  ${error.hint}\n`;
 }
 
 /** A file's name or a label must not speak to the terminal. */
@@ -98,6 +129,7 @@ function spoken(name: string, { isTerminal }: Look): string {
 
 /** Label and percentage; every digit is shown, as Python prints a float32 as a float. */
 function linesOf(classes: readonly Classification[], look: Look): string[] {
+  if (classes.length === 0) return ["  no class reaches the threshold"];
   const top = classes.map((one) => ({ ...one, label: spoken(one.label, look) }));
   const width = Math.max(...top.map(({ label }) => widthOf(label)));
   const left = look.thumbnails === undefined ? 0 : THUMBNAIL_WIDTH;

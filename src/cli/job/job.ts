@@ -1,5 +1,5 @@
-/** The file of `classify --out`: a line per picture in the pictures' order, so that its length says what is done. */
-import { shown } from "../../base/text/shown.ts";
+/** The lines of a run with `--out`: a line per picture in the pictures' order, so that its length says what is done. */
+import { shown, shownValue } from "../../base/text/shown.ts";
 import { createReadStream } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { createInterface } from "node:readline";
@@ -10,10 +10,9 @@ import { readJson, writeJson } from "../../base/files/files.ts";
 import { isRecord, parseRecord } from "../../base/files/json.ts";
 import { LineFile } from "../../base/files/lines.ts";
 import { unwritable } from "../../base/files/output.ts";
+import { difference } from "./conditions.ts";
+import type { Conditions } from "./conditions.ts";
 import type { Named } from "../lists/inputs.ts";
-
-/** What the answers depend on, by name; lines made under others are not mixed with these. */
-export type Conditions = Readonly<Record<string, unknown>>;
 
 const CHUNK = 1024 * 1024;
 
@@ -124,14 +123,14 @@ async function checkConditions(path: string, conditions: Conditions, isBegun: bo
   }
   if (!isRecord(known))
     throw invalid(`${shown(path)} has lines that no run with --out began: ${shown(beside)} is missing.`);
-  for (const [name, value] of Object.entries(conditions)) {
-    const [before, now] = [JSON.stringify(known[name]), JSON.stringify(value)];
-    if (before !== now)
-      throw invalid(
-        `${shown(path)} was begun with ${shown(name)} ${before ?? "unset"}, and now it is ${now ?? "unset"}.`,
-      );
-  }
+  const name = difference(known, conditions);
+  if (name !== undefined)
+    throw invalid(
+      `${shown(path)} was begun with ${shown(name)} ${textOf(known[name])}, and now it is ${textOf(conditions[name])}.`,
+    );
 }
+
+const textOf = (value: unknown): string => (value === undefined ? "unset" : shownValue(value));
 
 /** Failures of a picture, which get a line; every other one ends the run, and the next one goes on from there. */
 const OF_PICTURES: ReadonlySet<IsotorchErrorCode> = new Set([...OF_THE_PICTURE, "INVALID_INPUT"]);

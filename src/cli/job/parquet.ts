@@ -5,6 +5,7 @@ import { rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileWriter, ParquetWriter } from "hyparquet-writer";
 import type { ClassifyOptions } from "../../classification/options.ts";
+import type { Conditions } from "./conditions.ts";
 import { PACKAGE_VERSION } from "../../base/version.ts";
 import { replaceFile } from "../../base/files/files.ts";
 import { unwritable } from "../../base/files/output.ts";
@@ -12,6 +13,8 @@ import { parseRecord } from "../../base/files/json.ts";
 
 type Element = ConstructorParameters<typeof ParquetWriter>[0]["schema"][number];
 type Row = Readonly<Record<string, unknown>>;
+/** A column with what it consists of, from the outside in, as Parquet writes nested types down. */
+type Column = [Element, ...Element[]];
 
 /** Rows are written in groups, and a group has to be in memory: so many at most, and so many characters of JSON. */
 const GROUP_ROWS = 10_000;
@@ -20,17 +23,15 @@ const GROUP_CHARACTERS = 32 * 1024 * 1024;
 /**
  * Makes the Parquet file at `path` of the lines of JSON in `lines`; what was at `path` is replaced once it is whole.
  *
- * Columns: `input` (string); `top`, a list of { `index` int32, `label` string, `score`, `percent` double }, and null for
- * a picture that failed; `error` { `code`, `message`, `hint` }, and null for one that did not; what `include` asks for:
- * `logits`, `probabilities` (lists of float), `tensor` { `shape`, `data` }, `timings` (a map of milliseconds), `batch`.
+ * @param columns those of {@link answerColumns} or {@link vectorColumns}; null where a line has nothing for one.
+ * @param network what the answers depend on, which the file's metadata has under the key `isotorch`.
  */
 export async function writeParquet(
   lines: string,
   path: string,
-  include: NonNullable<ClassifyOptions["include"]>,
-  network: Readonly<Record<string, unknown>>,
+  columns: readonly Column[],
+  network: Conditions,
 ): Promise<void> {
-  const columns = columnsOf(include);
   const names = columns.map(([{ name }]) => name);
   const whole = `${path}.new`;
   try {
@@ -72,19 +73,38 @@ async function* groupsOf(lines: string): AsyncGenerator<Row[], void, undefined> 
   if (rows.length > 0) yield rows;
 }
 
-/** Each column with what it consists of, from the outside in, as Parquet writes nested types down. */
-function columnsOf(include: NonNullable<ClassifyOptions["include"]>): [Element, ...Element[]][] {
-  const { logits = false, probabilities = false, tensor = false, timings = false } = include;
+/**
+ * Of answers: `input` (string); `top`, a list of { `index` int32, `label` string, `score`, `percent` double }, and null for
+ * a picture that failed; `error` { `code`, `message`, `hint` }, and null for one that did not; what `include` asks for:
+ * `logits`, `probabilities`, `embedding` (lists of float), `tensor` { `shape`, `data` }, `timings` (a map of milliseconds),
+ * `batch`.
+ */
+export function answerColumns(include: NonNullable<ClassifyOptions["include"]>): Column[] {
+  const {
+    logits = false,
+    probabilities = false,
+    embedding = false,
+    tensor = false,
+    timings = false,
+  } = include;
   return [
     [text("input")],
     listOf("top", struct("element", [int("index"), text("label"), double("score"), double("percent")])),
-    optional(struct("error", [text("code"), text("message"), text("hint")])),
+    failure(),
+    ...(embedding ? [listOf("embedding", [float("element")])] : []),
     ...(logits ? [listOf("logits", [float("element")])] : []),
     ...(probabilities ? [listOf("probabilities", [float("element")])] : []),
     ...(tensor ? [optional(tensorOf())] : []),
     ...(timings ? [mapOf("timings", double("value")), optional([int("batch")])] : []),
   ];
 }
+
+/** Of embeddings: `input` (string); `embedding`, a list of float; `error`. One of the two is null. */
+export function vectorColumns(): Column[] {
+  return [[text("input")], listOf("embedding", [float("element")]), failure()];
+}
+
+const failure = (): Column => optional(struct("error", [text("code"), text("message"), text("hint")]));
 
 const int = (name: string): Element => ({ name, type: "INT32", repetition_type: "REQUIRED" });
 const float = (name: string): Element => ({ name, type: "FLOAT", repetition_type: "REQUIRED" });
@@ -96,15 +116,15 @@ const text = (name: string): Element => ({
   repetition_type: "REQUIRED",
 });
 
-function struct(name: string, fields: readonly Element[]): [Element, ...Element[]] {
+function struct(name: string, fields: readonly Element[]): Column {
   return [{ name, repetition_type: "REQUIRED", num_children: fields.length }, ...fields];
 }
 
-function optional([outside, ...inside]: [Element, ...Element[]]): [Element, ...Element[]] {
+function optional([outside, ...inside]: Column): Column {
   return [{ ...outside, repetition_type: "OPTIONAL" }, ...inside];
 }
 
-function listOf(name: string, element: readonly Element[]): [Element, ...Element[]] {
+function listOf(name: string, element: readonly Element[]): Column {
   return [
     { name, repetition_type: "OPTIONAL", converted_type: "LIST", num_children: 1 },
     { name: "list", repetition_type: "REPEATED", num_children: 1 },
@@ -112,7 +132,7 @@ function listOf(name: string, element: readonly Element[]): [Element, ...Element
   ];
 }
 
-function mapOf(name: string, value: Element): [Element, ...Element[]] {
+function mapOf(name: string, value: Element): Column {
   return [
     { name, repetition_type: "OPTIONAL", converted_type: "MAP", num_children: 1 },
     { name: "key_value", repetition_type: "REPEATED", num_children: 2 },
@@ -121,7 +141,7 @@ function mapOf(name: string, value: Element): [Element, ...Element[]] {
   ];
 }
 
-function tensorOf(): [Element, ...Element[]] {
+function tensorOf(): Column {
   const children = [listOf("shape", [int("element")]), listOf("data", [float("element")])];
   return [{ name: "tensor", repetition_type: "OPTIONAL", num_children: children.length }, ...children.flat()];
 }

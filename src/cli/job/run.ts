@@ -1,13 +1,29 @@
-/** `isotorch classify … --out FILE.jsonl|FILE.parquet`: many pictures, by as many runs as it takes. */
+/** `--out FILE`: many pictures, by as many runs as it takes. */
 import type { Classifier } from "../../classification/classifier.ts";
 import type { ClassifyOptions } from "../../classification/options.ts";
 import { answerAll } from "./answering.ts";
-import { jsonl } from "./answers.ts";
+import type { Answer } from "./answers.ts";
 import { EXIT } from "../exit.ts";
 import type { Named } from "../lists/inputs.ts";
+import { conditionsOf } from "./conditions.ts";
 import { Job, isOfPicture } from "./job.ts";
+import type { Conditions } from "./conditions.ts";
 import { Meter } from "../terminal/meter.ts";
 import { STATUS } from "../terminal/status-line.ts";
+
+/** What a job writes. */
+export interface Product {
+  /** A line of an answer. */
+  readonly line: (answer: Answer) => string;
+  /** What the lines depend on besides the network and how pictures are read. */
+  readonly conditions?: Conditions;
+  /**
+   * Makes the file at `path` of the lines, where it is none of lines itself.
+   *
+   * @param network what the lines depend on, and whose weights they are.
+   */
+  readonly finish: (lines: string, path: string, network: Conditions) => Promise<void>;
+}
 
 export interface JobOptions {
   readonly classifier: Classifier;
@@ -24,15 +40,15 @@ export interface JobOptions {
  */
 export async function runJob(
   path: string,
+  { line, conditions = {}, finish }: Product,
   { classifier, options, list, counted, signal }: JobOptions,
 ): Promise<number> {
-  const { model, weights, precision } = classifier.info();
-  const { topK = 5, include = {}, exif = "ignore", icc = "ignore", mode = "convert-rgb" } = options;
-  const conditions = { model, sha256: weights.sha256, precision, topK, include, exif, icc, mode };
-  // A Parquet file cannot be appended to: it is made of the lines beside it, at the end.
-  const isParquet = path.endsWith(".parquet");
-  const lines = isParquet ? `${path}.jsonl` : path;
-  const job = await Job.open(lines, conditions);
+  const info = classifier.info();
+  const all = { ...conditionsOf(info, options), ...conditions };
+  // Such a file can be appended to; any other is made of the lines beside it, at the end.
+  const isLines = path.endsWith(".jsonl");
+  const lines = isLines ? path : `${path}.jsonl`;
+  const job = await Job.open(lines, all);
   let failed = false;
   let unclosed: unknown;
   const status = process.stderr.isTTY ? STATUS : undefined;
@@ -43,14 +59,13 @@ export async function runJob(
         if (!isOfPicture(answer.error)) throw answer.error;
         failed = true;
       }
-      job.append(jsonl.of(answer));
+      job.append(line(answer));
       meter.count();
     });
     // Still under the lock of the lines: two runs would write into each other's file.
-    if (isParquet && !signal.aborted) {
-      const { writeParquet } = await import("./parquet.ts");
-      const { name, trained } = weights;
-      await writeParquet(lines, path, include, { ...conditions, weights: name, trained });
+    if (!isLines && !signal.aborted) {
+      const { name, trained } = info.weights;
+      await finish(lines, path, { ...all, weights: name, trained });
     }
   } finally {
     meter.clear();

@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { writeParquet } from "../../../src/cli/job/parquet.ts";
+import { IsotorchError } from "../../../src/base/errors.ts";
+import { vectors } from "../../../src/cli/job/answers.ts";
+import { answerColumns, vectorColumns, writeParquet } from "../../../src/cli/job/parquet.ts";
 
 let folder: string;
 let lines: string;
@@ -38,7 +40,7 @@ test("has what the lines have, digit for digit, in their order, and null for wha
     { input: "b.jpg", error },
     { input: "c.jpg", top: [] },
   ]);
-  await writeParquet(lines, path, {}, NETWORK);
+  await writeParquet(lines, path, answerColumns({}), NETWORK);
   const rows = await parquetReadObjects({ file: await asyncBufferFromFile(path) });
   expect(rows).toEqual([
     { input: "a.jpg", top: [best, second], error: undefined },
@@ -52,6 +54,7 @@ test("has a column for each thing that was to be included", async () => {
   const included = {
     logits,
     probabilities: logits,
+    embedding: logits,
     tensor: { shape: [1, 3, 1, 1], data: logits },
     timings: { decode: 1.25, total: 3 },
     batch: 2,
@@ -63,7 +66,7 @@ test("has a column for each thing that was to be included", async () => {
   await writeParquet(
     lines,
     path,
-    { logits: true, probabilities: true, tensor: true, timings: true },
+    answerColumns({ logits: true, probabilities: true, embedding: true, tensor: true, timings: true }),
     NETWORK,
   );
   const [first, failed] = await parquetReadObjects({ file: await asyncBufferFromFile(path) });
@@ -71,11 +74,30 @@ test("has a column for each thing that was to be included", async () => {
   expect(failed).toEqual({ input: "b.jpg", error, batch: null });
 });
 
+test("of vectors has a picture and its embedding in each row, or why there is none", async () => {
+  const embedding = [Math.fround(0.1), 1e-45, -0];
+  const result = { top: [], embedding: { data: Float32Array.from(embedding), shape: [3] } };
+  writeFileSync(
+    lines,
+    vectors.of({ name: "a.jpg", result }) +
+      vectors.of({
+        name: "b.jpg",
+        error: new IsotorchError("DECODE_FAILED", error.message, { hint: error.hint }),
+      }),
+  );
+  await writeParquet(lines, path, vectorColumns(), NETWORK);
+  const rows = await parquetReadObjects({ file: await asyncBufferFromFile(path) });
+  expect(rows).toEqual([
+    { input: "a.jpg", embedding: embedding.map(Math.fround), error: undefined },
+    { input: "b.jpg", embedding: undefined, error },
+  ]);
+});
+
 test("is written in groups, so that it may be longer than memory, and says who answered", async () => {
   give(
     Array.from({ length: 25_000 }, (_, at) => ({ input: `${at}.jpg`, top: [{ ...best, index: at % 1000 }] })),
   );
-  await writeParquet(lines, path, {}, NETWORK);
+  await writeParquet(lines, path, answerColumns({}), NETWORK);
   const file = await asyncBufferFromFile(path);
   const { row_groups: groups, key_value_metadata: known } = await parquetMetadataAsync(file);
   expect(known).toEqual([{ key: "isotorch", value: JSON.stringify(NETWORK) }]);
@@ -88,14 +110,14 @@ test("is written in groups, so that it may be longer than memory, and says who a
 
 test("of no pictures is a file without rows", async () => {
   give([]);
-  await writeParquet(lines, path, {}, NETWORK);
+  await writeParquet(lines, path, answerColumns({}), NETWORK);
   expect(await parquetReadObjects({ file: await asyncBufferFromFile(path) })).toEqual([]);
 });
 
 test("that cannot be written leaves what was there, and says that the lines are whole", async () => {
   give([{ input: "a.jpg", top: [{ label: "no index" }] }]);
   writeFileSync(path, "before");
-  await expect(writeParquet(lines, path, {}, NETWORK)).rejects.toMatchObject({
+  await expect(writeParquet(lines, path, answerColumns({}), NETWORK)).rejects.toMatchObject({
     code: "INVALID_OPTION",
     hint: expect.stringContaining(lines) as string,
   });
