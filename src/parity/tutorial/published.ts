@@ -96,7 +96,8 @@ export async function checkPublished(
   return { ...comparePublished(top, figures), figures };
 }
 
-async function present({ transforms: _, ...options }: ClassifierOptions): Promise<void> {
+async function present(given: ClassifierOptions): Promise<void> {
+  const { transforms: _, ...options } = given;
   try {
     await resolveCheckpoint(WEIGHTS, options);
   } catch (cause) {
