@@ -31,7 +31,8 @@ const HINTS: Readonly<Record<IsotorchErrorCode, string>> = {
   DOWNLOAD_FAILED:
     "Check the network, name a mirror with ISOTORCH_WEIGHTS_URL, or put the file in its place by hand; `npx isotorch models` shows where.",
   CHECKPOINT_CORRUPT: "Remove the file and fetch it again.",
-  CHECKPOINT_MISMATCH: "Give a `state_dict` of torchvision's resnet101.",
+  CHECKPOINT_MISMATCH:
+    "Give the `state_dict` of one of torchvision's classifiers; `npx isotorch models` lists them.",
   CHECKPOINT_UNTRUSTED: "Give its `sha256`; only older versions ask for it.",
   BAD_LABELS: "Give one label per line, in the order of the classes.",
   WORKER_START_FAILED: "Run `npx isotorch doctor` to see what is wrong.",
