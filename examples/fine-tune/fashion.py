@@ -2,9 +2,9 @@
 
     python3 fashion.py OUT [--data DIR] [--most N]
 
-Writes the test pictures as `OUT/<class number>/<number>.png`, as torchvision's ImageFolder wants them. The data
-are those of Debian's package `dataset-fashion-mnist` (apt-get install dataset-fashion-mnist), or the four files
-of https://github.com/zalandoresearch/fashion-mnist in a directory of yours.
+Writes the test pictures as `OUT/<class number>/<number>.png`, as torchvision's ImageFolder wants them. The
+data are those of Debian's package (apt-get install dataset-fashion-mnist), or the four files of
+https://github.com/zalandoresearch/fashion-mnist in a directory of yours.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def write_pictures(pictures: np.ndarray, classes: np.ndarray, out: Path) -> None
 
 
 def _idx(file: Path, dimensions: int) -> np.ndarray:
-    """An array of bytes as MNIST's files have it: 0, 0, the type, dimensions, each size as big-endian int32."""
+    """Bytes as MNIST's files have them: 0, 0, the type, dimensions, each size as big-endian int32."""
     data = gzip.decompress(file.read_bytes())
     if data[:4] != bytes((0, 0, 8, dimensions)):
         raise ValueError(f"{file} is no IDX file of bytes in {dimensions} dimensions")

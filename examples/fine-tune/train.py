@@ -3,7 +3,7 @@
     python3 train.py OUT [--data DIR] [--epochs N] [--most N]
 
 Writes OUT/fashion.pth (its state dict), OUT/labels.txt (ten lines, in the order of the outputs) and
-OUT/transforms.json (the preprocessing that it learnt with). Seeded; one epoch takes about a minute on two cores.
+OUT/transforms.json (the preprocessing that it learnt with). Seeded.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
+from fashion import DATA, LABELS, read
 from PIL import Image
 from torch import Tensor, nn
-
-from fashion import DATA, LABELS, read
 
 SIDE = 64
 # Of the training pictures, on the 0..1 scale.
