@@ -1,5 +1,6 @@
 /** Rules about which Python is used, and what it is. */
 import { damagedSentence, lostSentence } from "../python/lost.ts";
+import { productText } from "../python/examine.ts";
 import { isOlder } from "../python/probe.ts";
 import { bySetup, type Rule } from "./rule.ts";
 
@@ -148,6 +149,24 @@ const registry: Rule = {
         },
 };
 
+const referenceBlas: Rule = {
+  id: "reference-blas",
+  area: "environment",
+  level: "warning",
+  looksAt:
+    "whether matrices are multiplied by the reference BLAS, which is many times slower than the others",
+  find: ({ examination }) => {
+    const blas = examination?.blas;
+    if (!blas?.library.startsWith("reference BLAS")) return undefined;
+    return {
+      sentence:
+        `PyTorch multiplies matrices with the ${blas.library} (${productText(blas)}): vision transformers take ` +
+        "many times longer than with OpenBLAS. The last bits of answers change with the library.",
+      mend: "sudo apt-get install libopenblas0-pthread",
+    };
+  },
+};
+
 export const ENVIRONMENT_RULES: readonly Rule[] = [
   noEnvironment,
   recordStale,
@@ -158,4 +177,5 @@ export const ENVIRONMENT_RULES: readonly Rule[] = [
   userSite,
   activationScript,
   registry,
+  referenceBlas,
 ];

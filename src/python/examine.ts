@@ -45,6 +45,18 @@ export interface Examination {
         readonly milliseconds: number;
       }
     | undefined;
+  /** What multiplies matrices on the CPU; `undefined` where it did not. */
+  readonly blas:
+    | {
+        /** Such as `reference BLAS: blas/libblas.so.3.11.0`. */
+        readonly library: string;
+        /** Rows, and columns, of the two float32 matrices that were multiplied. */
+        readonly size: number;
+        readonly milliseconds: number;
+        /** 1e9 operations a second. */
+        readonly gflops: number;
+      }
+    | undefined;
   /** What its Pillow and torchvision make of the attestation's pictures; `undefined` where they cannot be imported. */
   readonly digests: Readonly<Record<string, string>> | undefined;
 }
@@ -81,12 +93,14 @@ export function parseExamination(answer: Record<string, unknown>): Examination {
     userSite,
     torch,
     kernel,
+    product,
     pillow,
     attestation,
     watch: _,
     ...rest
   } = answer;
   const [computer, cuda, ran] = [record(machine), record(torch), record(kernel)];
+  const blas = blasOf(cuda["blas"], record(product));
   return {
     facts: {
       ...texts(rest),
@@ -94,6 +108,7 @@ export function parseExamination(answer: Record<string, unknown>): Examination {
       ...texts(computer),
       ...texts(cuda),
       ...(isRecord(torch) && cuda["cuda"] === null && { cuda: "none" }),
+      ...(blas && { product: productText(blas) }),
       ...texts(pillow),
       ...(isRecord(kernel) && {
         kernel: `${String(ran["device"])} (${String(ran["name"])}) in ${String(ran["milliseconds"])} ms: ${String(ran["reason"])}`,
@@ -126,8 +141,20 @@ export function parseExamination(answer: Record<string, unknown>): Examination {
           milliseconds: Number(ran["milliseconds"]),
         }
       : undefined,
+    blas,
     digests: isRecord(attestation) ? texts(attestation) : undefined,
   };
+}
+
+/** A product as one reads it: `256 x 256 float32 in 3.1 ms, 10.8 GFLOP/s`. */
+export function productText({ size, milliseconds, gflops }: NonNullable<Examination["blas"]>): string {
+  return `${size} x ${size} float32 in ${milliseconds} ms, ${gflops} GFLOP/s`;
+}
+
+function blasOf(library: unknown, product: Record<string, unknown>): Examination["blas"] {
+  const { size, milliseconds, gflops } = product;
+  if (typeof library !== "string" || typeof milliseconds !== "number") return undefined;
+  return { library, size: Number(size), milliseconds, gflops: Number(gflops) };
 }
 
 function record(value: unknown): Record<string, unknown> {

@@ -49,6 +49,14 @@ describe("each usual breakage is known by its rule, told once, and comes with th
   test.each<
     [rule: string, recorded: string, over: Partial<Findings>, sentence: RegExp, mend: string, level?: string]
   >([
+    [
+      "reference-blas",
+      "reference-blas",
+      {},
+      /the reference BLAS: blas\/libblas\.so\.3\.11\.0 \(256 x 256 float32 in 34\.1 ms, 0\.98 GFLOP\/s\)/,
+      "sudo apt-get install libopenblas0-pthread",
+      "warning",
+    ],
     ["no-environment", "debian-cpu", NOTHING, /^No Python here/, "npx isotorch setup"],
     [
       "record-stale",

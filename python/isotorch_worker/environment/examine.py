@@ -13,12 +13,15 @@ from collections.abc import Callable
 from typing import Any
 
 from isotorch_worker import lifetime
+from isotorch_worker.environment.libraries import math_libraries
 from isotorch_worker.environment.probe import PACKAGES, cpu_capability, onednn_version, probe
+from isotorch_worker.environment.product import time_product
 from isotorch_worker.imports import reason
 
 
 def examine(device: str) -> dict[str, Any]:
-    """What :func:`probe` says, what torch and Pillow were built with, and a convolution on the device.
+    """What :func:`probe` says, what torch and Pillow were built with, a convolution on the device, and how
+    long a product of matrices takes on the CPU.
 
     ``device`` is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. A failure is its message under ``errors``, by
     what was attempted; never an exception.
@@ -33,6 +36,7 @@ def examine(device: str) -> dict[str, Any]:
     if "torch" not in errors:
         found["torch"] = _torch_facts(errors)
         _attempt(errors, "numpyBridge", _numpy_bridge)
+        found["product"] = _attempt(errors, "product", time_product)
         found["kernel"] = _attempt(errors, "kernel", lambda: _run_kernel(device))
     found["pillow"] = _attempt(errors, "pillow", _pillow_facts)
     if not {"torch", "torchvision", "PIL", "numpy"} & set(errors):
@@ -64,6 +68,7 @@ def _torch_facts(errors: dict[str, str]) -> dict[str, Any]:
     facts: dict[str, Any] = _attempt(errors, "cuda", _cuda_facts) or {}
     facts["onednn"] = _attempt(errors, "onednn", onednn_version)
     facts["cpuCapability"] = _attempt(errors, "cpuCapability", cpu_capability)
+    facts["blas"] = _attempt(errors, "blas", _blas)
     facts["defaultThreads"] = _attempt(errors, "defaultThreads", _default_threads)
     return facts
 
@@ -86,6 +91,12 @@ def _cuda_facts() -> dict[str, Any]:
         "devices": names,
         "capabilities": capabilities,
     }
+
+
+def _blas() -> str:
+    import torch
+
+    return math_libraries(torch.__config__.show())["blas"]
 
 
 def _default_threads() -> int:

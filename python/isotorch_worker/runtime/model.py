@@ -96,11 +96,11 @@ def _named(name: str, weights_name: str) -> Any:
 def _weights(name: str) -> Mapping[str, Any]:
     """The weights of a classifier that classify, by their names."""
     builder(name)
-    wanted = f"{name}weights".replace("_", "")
+    # The underscores tell regnet_x_1_6gf from regnet_x_16gf.
     (found,) = (
         getattr(torchvision.models, one)
         for one in dir(torchvision.models)
-        if one.replace("_", "").lower() == wanted
+        if one.lower() == f"{name}_weights"
     )
     # DEFAULT is an alias that changes its meaning with the version; vgg16 has weights without a classifier.
     return {

@@ -1,0 +1,84 @@
+// One network in a real worker beside torchvision alone: logits and embeddings, by every handoff, one picture and several.
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { createClassifier } from "../../dist/index.js";
+import { knownModel } from "../../dist/checkpoints/table.js";
+
+const HANDOFFS = ["tensor", "pixels", "encoded"];
+const IMAGES = ["landscape.jpg", "balloons.jpg", "dog.webp", "fruit.png"].map((name) =>
+  fileURLToPath(new URL(`../../examples/images/${name}`, import.meta.url)),
+);
+const PLAIN = fileURLToPath(new URL("plain.py", import.meta.url));
+/** Where the BLAS library is the reference, each picture takes seconds: fewer of them show the same. */
+const TRANSFORMERS = /^(?:vit|swin|maxvit)/;
+const run = promisify(execFile);
+
+/**
+ * @param model torchvision's name.
+ * @param options `python`, `threads`, `cache` (a folder for its weights), `seconds` that it may take.
+ * @returns `answers` that were compared, `differing` ones of these, by name, and what the worker said of `packing` and of `batches`.
+ */
+export async function forward(model, { python, threads, cache, seconds }) {
+  const deadline = AbortSignal.timeout(seconds * 1000);
+  const images = TRANSFORMERS.test(model) ? IMAGES.slice(0, 2) : IMAGES;
+  const flags = ["--cache", cache, "--threads", String(threads), "--head", knownModel(model).head.name];
+  const plain = ["-X", "utf8", "-B", PLAIN, model, ...flags, ...images];
+  const { stdout } = await run(python, plain, { signal: deadline });
+  const { file, answers: expected } = JSON.parse(stdout);
+
+  const said = [];
+  const logger = (text) => void said.push(text);
+  const classifier = await createClassifier({
+    model,
+    weights: file,
+    python,
+    threads,
+    device: "cpu",
+    batch: { maxDelayMs: 200 },
+    logger: { debug: logger, info: logger, warn: logger, error: logger },
+    signal: deadline,
+  });
+  const compared = { answers: 0, differing: [] };
+  const ask = async (at, handoff, when) => {
+    const include = { logits: true, embedding: true };
+    const found = await classifier.classifyDetailed(images[at], {
+      handoff,
+      include,
+      timeoutMs: 0,
+      signal: deadline,
+    });
+    const { logits, embedding } = found;
+    for (const [what, value] of Object.entries({ logits, embedding: embedding.data })) {
+      compared.answers++;
+      if (sha256(value) !== expected[at][what])
+        compared.differing.push(`${what} of picture ${at} by ${handoff}, ${when}`);
+    }
+  };
+  const all = (handoff, when) => Promise.all(images.map((_, at) => ask(at, handoff, when)));
+
+  try {
+    // After three answers the worker packs the convolutions, and then tries a batch.
+    for (const handoff of HANDOFFS) await ask(0, handoff, "alone");
+    for (let round = 0; round < 4 && !said.some((text) => text.includes("together:")); round++)
+      await all("tensor", "in a trial");
+    for (const handoff of HANDOFFS) await all(handoff, `${images.length} together, after packing`);
+    await ask(1, "tensor", "alone, after packing");
+  } finally {
+    await classifier.close();
+  }
+  return {
+    ...compared,
+    packing: short(/(\d+ of \d+) convolutions are packed/, said),
+    batches: short(/from now on (.*)/, said),
+  };
+}
+
+function short(pattern, said) {
+  return said.map((text) => pattern.exec(text)?.[1]).find(Boolean) ?? "-";
+}
+
+function sha256({ buffer, byteOffset, byteLength }) {
+  return createHash("sha256").update(new Uint8Array(buffer, byteOffset, byteLength)).digest("hex");
+}
