@@ -1,6 +1,7 @@
 /** One server: its connections, its circuit, and what is known of it. */
 import type { IsotorchError } from "../base/errors.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
+import type { WireSpec } from "../protocol/messages.ts";
 import type { WorkerHealth } from "../backend.ts";
 import { newCircuit, nextCircuit } from "./circuit.ts";
 import type { Circuit, CircuitEvent } from "./circuit.ts";
@@ -23,7 +24,7 @@ const AGAIN_MS = 1_000;
 export interface EndpointOptions {
   readonly url: string;
   readonly settings: RemoteSettings;
-  readonly transforms: TransformsName | undefined;
+  readonly transforms: TransformsName | WireSpec | undefined;
   /** @throws IsotorchError when another server holds something else. */
   readonly compare: (model: ServedModel, url: string) => void;
   /** It came up or went down. */

@@ -1,6 +1,7 @@
 import { referenceAttestation } from "../image/attest/attestation.ts";
 import { referenceDigests } from "../image/attest/built-in.ts";
 import type { TransformsName } from "../classification/options.ts";
+import { LEAST_MS } from "../checkpoints/deadline.ts";
 import { specOf } from "../checkpoints/table.ts";
 import type { WorkerInfo } from "../worker/info.ts";
 
@@ -41,6 +42,7 @@ export function fakeInfo(
     maxBatch: 1,
     classes,
     embedding: 0,
+    timeoutMs: LEAST_MS,
     warmupMs: 0,
     attestation: { ...referenceAttestation(), digests: referenceDigests() },
     workers: [],

@@ -4,7 +4,7 @@ import type { ModelMetadata } from "../model-metadata.ts";
 import type { InferRequest, OutputTensor } from "../oip.ts";
 
 /** What of a request belongs to its task. */
-export type Asked = Pick<InferRequest, "input" | "outputs">;
+export type Asked = Pick<InferRequest, "input" | "outputs" | "parameters">;
 
 export interface RemoteTask<Input, Part> {
   readonly bytesOf: (input: Input) => number;
