@@ -4,14 +4,12 @@ import { shownValue } from "../base/text/shown.ts";
 import type { ClassifierInfo } from "../classification/info.ts";
 import { Comparer } from "./compare/comparer.ts";
 import { invalid } from "../base/options/check.ts";
+import { VERSION } from "./oip/metadata.ts";
 import { Statistics } from "./oip/statistics.ts";
 import type { ResolvedServerOptions } from "./options.ts";
 import { Pictures } from "./picture.ts";
 import type { Pool } from "../image/pool.ts";
 import { HttpProblem } from "./problem.ts";
-
-/** The only version of each. */
-export const VERSION = "1";
 
 export interface ServedModel {
   /** In addresses. */

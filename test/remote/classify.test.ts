@@ -204,6 +204,7 @@ describe("a server of others", () => {
       weights: { trained: null, transforms: "IMAGENET1K_V1" },
       spec: specOf("IMAGENET1K_V1"),
       classes: 1_000,
+      timeoutMs: 30_000,
       warmupMs: expect.any(Number),
       attestation: expect.objectContaining({ source: "reference" }),
       remote: {
