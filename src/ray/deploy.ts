@@ -80,7 +80,8 @@ export async function deploy(
   for await (const line of createInterface({ input: child.stdout.setEncoding("latin1") })) {
     const printed = recordIn(Buffer.from(line, "latin1"));
     const url = printed.record?.["url"];
-    if (typeof url === "string") return { name: options.model ?? checkpoint.weights, url, ended: child.closed.then(() => undefined) };
+    if (typeof url === "string")
+      return { name: options.model ?? checkpoint.weights, url, ended: child.closed.then(() => undefined) };
     finish();
     wrong = printed.record ? "it told no address" : printed.broken;
     break;

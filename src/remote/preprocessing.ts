@@ -1,6 +1,5 @@
 /** Whose preprocessing the pictures of a server get: what the server says, what the caller asks for, what is known by name. */
 import { isDeepStrictEqual } from "node:util";
-import { isRecord } from "../base/files/json.ts";
 import { IsotorchError } from "../base/errors.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
 import { DEFAULT_MODEL, isWeightsName, knownCheckpoints, modelNames, specOf } from "../checkpoints/table.ts";
@@ -93,7 +92,7 @@ function nameOf(spec: WireSpec, model: string): TransformsName | null {
 
 function wantedName(wanted: TransformsName | WireSpec | undefined): string {
   if (wanted === undefined) return "known here";
-  return isRecord(wanted) ? "that of `transforms`" : String(wanted);
+  return typeof wanted === "string" ? wanted : "that of `transforms`";
 }
 
 function shownSpec({ resize, crop }: Readonly<Record<string, unknown>> | WireSpec): string {

@@ -76,7 +76,7 @@ export class Models {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.all.map(({ comparer }) => comparer?.close()));
+    await Promise.all(this.all.map(async ({ comparer }) => comparer?.close()));
   }
 }
 
