@@ -12,6 +12,9 @@ import { admitPicture, onlyPost, pictureOf } from "./body.ts";
 import { queryOf } from "./query.ts";
 import type { Included } from "./query.ts";
 
+/** Classes of an answer where nobody says how many. */
+const FEW = 5;
+
 export function classifyRoutes(app: Routes, parts: Parts): void {
   const { pictureBytes } = parts.options.limits;
   const admit = admitPicture(parts.admission, pictureBytes);
@@ -24,11 +27,17 @@ export function classifyRoutes(app: Routes, parts: Parts): void {
 
 async function classified(
   request: HttpRequest,
-  { name, pictures, statistics }: ServedModel,
+  { name, classifier, pictures, statistics }: ServedModel,
   { metrics, options }: Parts,
 ): Promise<object> {
   const { started, signal, remainingMs } = callOf(request);
-  const { topK, include, reading, activation, threshold } = queryOf(request.query);
+  const {
+    topK = Math.min(FEW, classifier.info().classes),
+    include,
+    reading,
+    activation,
+    threshold,
+  } = queryOf(request.query);
   const body = pictureOf(request, options.limits.pictureBytes);
   const receive = performance.now() - started;
   const wanted = {

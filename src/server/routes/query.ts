@@ -17,7 +17,8 @@ const READINGS = {
 const ACTIVATIONS = ["softmax", "sigmoid"] as const;
 
 export interface Query {
-  readonly topK: number;
+  /** Undefined where nobody asks for any. */
+  readonly topK: number | undefined;
   readonly include: ReadonlySet<Included>;
   readonly reading: Reading;
   readonly activation: Activation;
@@ -33,8 +34,9 @@ export function queryOf(query: unknown): Query {
     if (typeof value !== "string") throw wrong(`The parameter ${shown(name)} is given twice.`);
   }
   const texts = new Map(given as [string, string][]);
-  const topK = texts.get("topK") ?? "5";
-  if (!/^\d{1,9}$/.test(topK)) throw wrong("topK is not a whole number from 0; 0 means all.");
+  const topK = texts.get("topK");
+  if (topK !== undefined && !/^\d{1,9}$/.test(topK))
+    throw wrong("topK is not a whole number from 0; 0 means all.");
   const threshold = texts.get("threshold") ?? "0";
   if (!/^(?:0|1|0?\.\d{1,17}|1\.0{1,17})$/.test(threshold))
     throw wrong("threshold is not a number from 0 to 1.");
@@ -50,7 +52,13 @@ export function queryOf(query: unknown): Query {
     mode: oneOf("mode", READINGS.mode, texts),
   };
   const activation = oneOf("activation", ACTIVATIONS, texts);
-  return { topK: Number(topK), include, reading, activation, threshold: Number(threshold) };
+  return {
+    topK: topK === undefined ? undefined : Number(topK),
+    include,
+    reading,
+    activation,
+    threshold: Number(threshold),
+  };
 }
 
 function oneOf<T extends string>(
