@@ -25,6 +25,8 @@ export interface EndpointOptions {
   readonly url: string;
   readonly settings: RemoteSettings;
   readonly transforms: TransformsName | WireSpec | undefined;
+  /** Whether the caller names the classes. */
+  readonly isLabelled: boolean;
   /** @throws IsotorchError when another server holds something else. */
   readonly compare: (model: ServedModel, url: string) => void;
   /** It came up or went down. */
@@ -131,8 +133,8 @@ export class Endpoint {
 
   /** Looks at it whole. @throws IsotorchError why it is not taken. */
   async look(signal: AbortSignal): Promise<void> {
-    const { settings, transforms, compare } = this.#options;
-    const look = { url: this.url, connections: this.#connections, settings, transforms, signal };
+    const { settings, transforms, isLabelled, compare } = this.#options;
+    const look = { url: this.url, connections: this.#connections, settings, transforms, isLabelled, signal };
     try {
       const model = await servedModelOf(look);
       compare(model, this.url);

@@ -8,7 +8,7 @@ import { defaultTransforms, specOf } from "../checkpoints/table.ts";
 import type { WireSpec } from "../protocol/messages.ts";
 import { labelsIn, outputsFor, rankingOf } from "./tasks/answer.ts";
 import { failureOfReply, malformed } from "./failure.ts";
-import { metadataOf, mismatch } from "./model-metadata.ts";
+import { CLASSES, metadataOf, mismatch } from "./model-metadata.ts";
 import type { ModelMetadata } from "./model-metadata.ts";
 import type { Connections, Reply } from "./http.ts";
 import { decodeInfer, encodeInfer } from "./oip.ts";
@@ -34,6 +34,8 @@ export interface Look {
   readonly settings: RemoteSettings;
   /** What the caller asks for; undefined leaves it to the server. */
   readonly transforms: TransformsName | WireSpec | undefined;
+  /** Whether the caller names the classes. */
+  readonly isLabelled: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -55,6 +57,7 @@ export async function servedModelOf(look: Look): Promise<ServedModel> {
   const named = torchvisionName(settings.model);
   const usual = wantedSpec(transforms, named) ?? specOf(defaultTransforms(named), named);
   const metadata = metadataOf(server, model, cropSize(usual));
+  checkLabels(metadata, look);
   const { spec: said, model: ofServer } = metadata.isOurs ? parametersOf(model) : {};
   const network: Readonly<Record<string, unknown>> = metadata.isOurs
     ? { model: ofServer, ...(await statusOf(look)) }
@@ -72,6 +75,13 @@ export async function servedModelOf(look: Look): Promise<ServedModel> {
     ...preprocessingOf(known, transforms),
     ...(await oneAnswer(look, metadata)),
   };
+}
+
+/** The names of classes that are not ImageNet's are nowhere but at a server of ours or with the caller. */
+function checkLabels({ classes, isOurs }: ModelMetadata, { isLabelled, url }: Look): void {
+  if (isLabelled || isOurs || classes === CLASSES) return;
+  const { message } = mismatch(`it has ${classes} classes, and nobody says their names`, url);
+  throw new IsotorchError("REMOTE_MISMATCH", message, { hint: `Give \`labels\`, ${classes} of them.` });
 }
 
 function parametersOf({ parameters }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

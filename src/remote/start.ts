@@ -52,9 +52,9 @@ export async function startRemote(
         url,
         settings,
         transforms,
+        isLabelled: options.labels !== undefined,
         compare: (model) => {
           checkHandoff(model, handoff, url);
-          checkLabels(model, options.labels, url);
           reference ??= { model, url };
           checkSame(reference, { model, url });
         },
@@ -101,14 +101,6 @@ function checkHandoff({ metadata }: ServedModel, handoff: Handoff, url: string):
     ? "it has no such input"
     : `${metadata.server.name ?? "that server"} may mean something else by it`;
   throw mismatch(`handoff is ${handoff}, and ${why}`, url);
-}
-
-/** The names of classes that are not ImageNet's are nowhere but at the server or with the caller. */
-function checkLabels({ labels, metadata }: ServedModel, given: unknown, url: string): void {
-  const { classes, isOurs } = metadata;
-  if (labels !== undefined || given !== undefined || classes === CLASSES || isOurs) return;
-  const { message } = mismatch(`it has ${classes} classes, and nobody says their names`, url);
-  throw new IsotorchError("REMOTE_MISMATCH", message, { hint: `Give \`labels\`: ${classes} of them.` });
 }
 
 /** Two networks behind one classifier would answer one picture in two ways. */
