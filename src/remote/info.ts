@@ -5,8 +5,8 @@ import type { TransformsName } from "../checkpoints/resolve.ts";
 import { defaultTimeoutMs } from "../checkpoints/deadline.ts";
 import type { AttestedEnvironment } from "../image/attest/attestation.ts";
 import type { Handoff, WireSpec } from "../protocol/messages.ts";
-import type { ServedModel } from "./served-model.ts";
-import { CLASSES } from "./model-metadata.ts";
+import type { ServedModel } from "./model/served.ts";
+import { CLASSES } from "./model/metadata.ts";
 import type { RemoteSettings } from "./options.ts";
 
 /** What runs at remote servers. What they do not say is absent: third-party servers say little of their network. */

@@ -32,8 +32,8 @@ async function flowers(options: FakeOptions = {}): Promise<Classifier> {
 
 /** As a worker says it: a fake knows its embedding from a cassette alone. */
 function embedding(classifier: Classifier): Classifier {
-  const { info } = classifier;
-  classifier.info = () => ({ ...info.call(classifier), embedding: 2 });
+  const info = classifier.info.bind(classifier);
+  classifier.info = () => ({ ...info(), embedding: 2 });
   return classifier;
 }
 
@@ -146,7 +146,7 @@ test("one alone has its network's name", async () => {
 test("a request has the time of its network, where neither it nor the server says one", async () => {
   const times: number[] = [];
   const noted = (classifier: Classifier): Classifier => {
-    const { classifyDetailed } = classifier;
+    const classifyDetailed = classifier.classifyDetailed.bind(classifier);
     classifier.classifyDetailed = (image, options) => {
       times.push(options?.timeoutMs ?? 0);
       return classifyDetailed(image, options);

@@ -14,9 +14,10 @@ const NETWORKS: FlagGroup = {
       value: "NAME[=WEIGHTS]",
       multiple: true,
       about:
-        "one of torchvision's classifiers, as `isotorch models` lists them: resnet101 (default); several with a flag\n" +
-        "each. WEIGHTS are its own: a name, or a file, which may have any NAME in addresses: flowers=./flowers.pth.\n" +
-        `${OF_ONE.map((name) => `--${name}`).join(", ")} also take NAME=VALUE for one of them`,
+        "one of torchvision's classifiers, as `isotorch models` lists them: resnet101 (default);\n" +
+        "several, each with this flag. WEIGHTS are its own: a name, or a file, which may have any\n" +
+        "NAME in addresses, as in flowers=./flowers.pth.\n" +
+        `${OF_ONE.map((name) => `--${name}`).join(", ")}: also NAME=VALUE, for one`,
     },
     ...Object.fromEntries(
       Object.entries(others).map(([name, flag]) =>

@@ -3,7 +3,7 @@ import { shown } from "../../base/text/shown.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import type { Ranking } from "../../tasks/classify.ts";
 import { malformed } from "../failure.ts";
-import type { ModelMetadata } from "../model-metadata.ts";
+import type { ModelMetadata } from "../model/metadata.ts";
 import type { OutputRequest, OutputTensor } from "../oip.ts";
 
 export interface Asked {

@@ -1,6 +1,6 @@
 /** What of a task a server can be asked for, in the terms of the Open Inference Protocol. */
 import type { IsotorchError } from "../../base/errors.ts";
-import type { ModelMetadata } from "../model-metadata.ts";
+import type { ModelMetadata } from "../model/metadata.ts";
 import type { InferRequest, OutputTensor } from "../oip.ts";
 
 /** What of a request belongs to its task. */

@@ -1,13 +1,19 @@
 /** Whose preprocessing the pictures of a server get: what the server says, what the caller asks for, what is known by name. */
 import { isDeepStrictEqual } from "node:util";
-import { IsotorchError } from "../base/errors.ts";
-import type { TransformsName } from "../checkpoints/resolve.ts";
-import { DEFAULT_MODEL, isWeightsName, knownCheckpoints, modelNames, specOf } from "../checkpoints/table.ts";
-import { checkedSpec } from "../image/spec.ts";
-import { cropSize } from "../image/resample/geometry.ts";
-import type { Size } from "../image/resample/geometry.ts";
-import type { WireSpec } from "../protocol/messages.ts";
-import { mismatch } from "./model-metadata.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import type { TransformsName } from "../../checkpoints/resolve.ts";
+import {
+  DEFAULT_MODEL,
+  isWeightsName,
+  knownCheckpoints,
+  modelNames,
+  specOf,
+} from "../../checkpoints/table.ts";
+import { checkedSpec } from "../../image/spec.ts";
+import { cropSize } from "../../image/resample/geometry.ts";
+import type { Size } from "../../image/resample/geometry.ts";
+import type { WireSpec } from "../../protocol/messages.ts";
+import { mismatch } from "./metadata.ts";
 
 export interface Preprocessing {
   readonly spec: WireSpec;

@@ -1,18 +1,18 @@
 /** What is known of a server's network: its metadata, one real answer, and what an isotorch server says besides. */
-import { IsotorchError } from "../base/errors.ts";
-import type { Digests } from "../image/attest/built-in.ts";
-import { cropSize } from "../image/resample/geometry.ts";
-import type { TransformsName } from "../checkpoints/resolve.ts";
-import { isRecord, parseRecord } from "../base/files/json.ts";
-import { defaultTransforms, specOf } from "../checkpoints/table.ts";
-import type { WireSpec } from "../protocol/messages.ts";
-import { labelsIn, outputsFor, rankingOf } from "./tasks/answer.ts";
-import { failureOfReply, malformed } from "./failure.ts";
-import { CLASSES, metadataOf, mismatch } from "./model-metadata.ts";
-import type { ModelMetadata } from "./model-metadata.ts";
-import type { Connections, Reply } from "./http.ts";
-import { decodeInfer, encodeInfer } from "./oip.ts";
-import type { RemoteSettings } from "./options.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import type { Digests } from "../../image/attest/built-in.ts";
+import { cropSize } from "../../image/resample/geometry.ts";
+import type { TransformsName } from "../../checkpoints/resolve.ts";
+import { isRecord, parseRecord } from "../../base/files/json.ts";
+import { defaultTransforms, specOf } from "../../checkpoints/table.ts";
+import type { WireSpec } from "../../protocol/messages.ts";
+import { labelsIn, outputsFor, rankingOf } from "../tasks/answer.ts";
+import { failureOfReply, malformed } from "../failure.ts";
+import { CLASSES, metadataOf, mismatch } from "./metadata.ts";
+import type { ModelMetadata } from "./metadata.ts";
+import type { Connections, Reply } from "../http.ts";
+import { decodeInfer, encodeInfer } from "../oip.ts";
+import type { RemoteSettings } from "../options.ts";
 import { preprocessingOf, torchvisionName, wantedSpec } from "./preprocessing.ts";
 import type { Preprocessing } from "./preprocessing.ts";
 

@@ -1,9 +1,9 @@
 /** Whether a server's model is one that isotorch can feed, and by which names: read from its metadata. */
-import { excerpt } from "../base/text/shown.ts";
-import { IsotorchError } from "../base/errors.ts";
-import type { Activation, Handoff } from "../protocol/messages.ts";
-import { isRecord } from "../base/files/json.ts";
-import type { Size } from "../image/resample/geometry.ts";
+import { excerpt } from "../../base/text/shown.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import type { Activation, Handoff } from "../../protocol/messages.ts";
+import { isRecord } from "../../base/files/json.ts";
+import type { Size } from "../../image/resample/geometry.ts";
 
 /** Where a server leaves open how many there are. */
 export const CLASSES = 1_000;
