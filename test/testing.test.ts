@@ -329,3 +329,44 @@ test("the examples of docs/testing.md run", () => {
   const output = execFileSync(process.execPath, args, { encoding: "utf8", cwd: project, stdio: "pipe" });
   expect(output).toMatch(/Tests\s.*3 passed/);
 });
+
+describe("a fake of any network", () => {
+  const LABELS = ["daisy", "rose", "tulip"];
+  const scores = [0.25, 0.5, 0.125];
+  const embedding = { data: Float32Array.of(1, 2), shape: [2] };
+  const answer = () => ({ top: scores.map((score, index) => ({ index, score })), embedding });
+
+  test("has its model's name and preprocessing, as many classes as labels, and embeddings", async () => {
+    const fake = await createFakeClassifier(answer, { labels: LABELS, model: "inception_v3" });
+    expect(fake.info()).toMatchObject({ model: "inception_v3", classes: 3, spec: { crop: 299 } });
+    expect((await fake.preprocess(DOG)).shape).toEqual([1, 3, 299, 299]);
+    expect(await fake.embed("a")).toEqual(embedding);
+    expect((await fake.classify("a", { threshold: 0.25 })).map(({ label }) => label)).toEqual([
+      "rose",
+      "daisy",
+    ]);
+    expect(await codeOf(fake.classify("a", { topK: 4 }))).toBe("INVALID_OPTION");
+    expect(await codeOf(createFakeClassifier(answer, { model: "resnett18" }))).toBe("INVALID_OPTION");
+    const none = await createFakeClassifier(() => CLASSES);
+    expect((await failure(none.embed("a"))).message).toContain("no embedding");
+  });
+
+  test("is recorded and replayed with its classes, its embeddings and its activation", async () => {
+    const file = join(folder, "flowers.json");
+    const inner = await createFakeClassifier(
+      (_, { activation }) => (activation === "sigmoid" ? [{ index: 2, score: 1 }] : answer()),
+      { labels: LABELS },
+    );
+    const recorder = recordCassette(inner, file);
+    // The cassette has all classes, also where the caller wants the sure ones.
+    expect(await recorder.classify(DOG, { threshold: 0.5 })).toHaveLength(1);
+    await recorder.embed(DOG);
+    await recorder.classify(DOG, { activation: "sigmoid" });
+    await recorder.close();
+    const fake = await createFakeClassifier(file);
+    expect(fake.info()).toMatchObject({ classes: 3, embedding: 2 });
+    expect(await fake.classify(DOG, { topK: 0 })).toHaveLength(3);
+    expect(await fake.embed(DOG)).toEqual(embedding);
+    expect(await codeOf(fake.embed(FRUIT))).toBe("INVALID_INPUT");
+  });
+});

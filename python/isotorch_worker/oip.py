@@ -14,10 +14,9 @@ from isotorch_worker.oip_json import InvalidInput
 from isotorch_worker.pictures.spec import Sides, sides
 from isotorch_worker.protocol.errors import BadTensor, WorkerError
 
-MODEL = "resnet101"
 VERSION = "1"
+"""Of each model there is one."""
 MAX_BATCH = 32
-CLASSES = 1000
 JSON_LENGTH = "inference-header-content-length"
 
 STATUS: Mapping[str, int] = {
@@ -48,6 +47,23 @@ class NotFound(WorkerError):
 
 
 @dataclass(frozen=True)
+class Model:
+    """What a network takes and gives, under its name.
+
+    ``spec`` is its preprocessing, ``embedding`` the values of one, 0 where there is none.
+    """
+
+    name: str
+    spec: Mapping[str, Any]
+    classes: int
+    embedding: int
+
+    @property
+    def crop(self) -> Sides:
+        return self.spec["crop"]
+
+
+@dataclass(frozen=True)
 class Output:
     """``classes`` > 0 asks for so many texts ``value:index:label`` in the place of the tensor."""
 
@@ -71,6 +87,8 @@ class InferRequest:
     items: list[Item]
     outputs: list[Output]
     timeout_ms: float | None
+    activation: str = "softmax"
+    """What ``probabilities`` are made with."""
 
 
 def inputs(crop: Sides) -> list[dict[str, Any]]:
@@ -83,50 +101,65 @@ def inputs(crop: Sides) -> list[dict[str, Any]]:
     ]
 
 
-OUTPUTS = [
-    {"name": "logits", "datatype": "FP32", "shape": [-1, CLASSES]},
-    {"name": "probabilities", "datatype": "FP32", "shape": [-1, CLASSES]},
-    {"name": "indices", "datatype": "INT32", "shape": [-1, CLASSES]},
-]
+def outputs(model: Model) -> list[dict[str, Any]]:
+    """The tensors of an answer; the first three are given where a request names none."""
+    of_classes = [
+        {"name": "logits", "datatype": "FP32", "shape": [-1, model.classes]},
+        {"name": "probabilities", "datatype": "FP32", "shape": [-1, model.classes]},
+        {"name": "indices", "datatype": "INT32", "shape": [-1, model.classes]},
+    ]
+    if model.embedding == 0:
+        return of_classes
+    return [*of_classes, {"name": "embedding", "datatype": "FP32", "shape": [-1, model.embedding]}]
 
 
 # Statistics are counts of one replica: the next request would be told another one's.
+ACTIVATIONS = ("softmax", "sigmoid")
 EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration")
 
 
-def model_config(crop: Sides) -> dict[str, Any]:
-    """What ``GET /v2/models/resnet101/config`` answers, in the words of Triton's model configuration."""
+def model_config(model: Model) -> dict[str, Any]:
+    """What ``GET /v2/models/NAME/config`` answers, in the words of Triton's model configuration."""
 
     def tensor(of: dict[str, Any]) -> dict[str, Any]:
         kind = "TYPE_STRING" if of["datatype"] == "BYTES" else f"TYPE_{of['datatype']}"
         return {"name": of["name"], "data_type": kind, "dims": of["shape"][1:]}
 
     return {
-        "name": MODEL,
+        "name": model.name,
         "platform": "pytorch",
         "backend": "pytorch",
         "version_policy": {"specific": {"versions": [int(VERSION)]}},
         "max_batch_size": MAX_BATCH,
         "input": [
-            {**tensor(of), "format": "FORMAT_NONE", "optional": of["name"] != "input"} for of in inputs(crop)
+            {**tensor(of), "format": "FORMAT_NONE", "optional": of["name"] != "input"}
+            for of in inputs(model.crop)
         ],
-        "output": [tensor(of) for of in OUTPUTS],
+        "output": [tensor(of) for of in outputs(model)],
     }
 
 
-def model_metadata(crop: Sides, attestation: Mapping[str, str]) -> dict[str, Any]:
-    """What ``GET /v2/models/resnet101`` answers; ``attestation`` is that of attest.py, for clients."""
+def model_metadata(model: Model, network: str, attestation: Mapping[str, str]) -> dict[str, Any]:
+    """What ``GET /v2/models/NAME`` answers.
+
+    ``network`` is torchvision's name, ``attestation`` that of attest.py; both, and the spec, are for clients.
+    """
     return {
-        "name": MODEL,
+        "name": model.name,
         "versions": [VERSION],
         "platform": "pytorch",
-        "inputs": inputs(crop),
-        "outputs": OUTPUTS,
-        "parameters": {"attestation": attestation},
+        "inputs": inputs(model.crop),
+        "outputs": outputs(model),
+        "parameters": {
+            "model": network,
+            "spec": model.spec,
+            "activations": ACTIVATIONS,
+            "attestation": attestation,
+        },
     }
 
 
-def parse_infer(body: bytes, header: str | None, crop: Sides) -> InferRequest:
+def parse_infer(body: bytes, header: str | None, model: Model) -> InferRequest:
     """The request in a body whose JSON is ``header`` bytes long, with the tensor behind it.
 
     Without ``header`` it is all JSON. Raises InvalidInput, TooLarge or BadTensor.
@@ -138,26 +171,30 @@ def parse_infer(body: bytes, header: str | None, crop: Sides) -> InferRequest:
         raise InvalidInput(
             "Inference-Header-Content-Length is not the length of the JSON at the start of the body"
         )
-    parsed = oip_json.parse(body[:length], MAX_BATCH * 3 * math.prod(sides(crop)) + _MOST_OTHERS)
+    parsed = oip_json.parse(body[:length], MAX_BATCH * 3 * math.prod(sides(model.crop)) + _MOST_OTHERS)
     request = _fields(parsed.request, "the request", _REQUEST)
     identifier = request.get("id")
     if identifier is not None and (not isinstance(identifier, str) or len(identifier) > 256):
         raise InvalidInput("id is not a text of at most 256 characters")
-    for field, name in (("model_name", MODEL), ("model_version", VERSION)):
+    for field, name in (("model_name", model.name), ("model_version", VERSION)):
         if request.get(field, name) not in ("", name):
             raise InvalidInput(f"{field} is not {name}")
     given_inputs = request.get("inputs")
-    given_input, data = _chosen(given_inputs, memoryview(body)[length:], crop)
+    given_input, data = _chosen(given_inputs, memoryview(body)[length:], model.crop)
     general = _parameters(request)
     binary = _flag(general, "binary_data_output", False)
     timeout = general.get("timeout", 0)
     if not _is_whole(timeout) or timeout < 0:
         raise InvalidInput("timeout is not in microseconds")
+    activation = general.get("activation", "softmax")
+    if activation not in ACTIVATIONS:
+        raise InvalidInput(f"activation is none of {', '.join(ACTIVATIONS)}")
     return InferRequest(
         identifier,
-        _input(given_input, data, crop, parsed, general),
-        _outputs(request.get("outputs"), binary),
+        _input(given_input, data, model.crop, parsed, general),
+        _outputs(request.get("outputs"), binary, model),
         timeout / 1000 if timeout else None,
+        activation,
     )
 
 
@@ -230,25 +267,27 @@ def _input(
     return [Item(name, bytes(binary[at * cut : (at + 1) * cut]), one) for at in range(count)]
 
 
-def _outputs(given: Any, binary: bool) -> list[Output]:
+def _outputs(given: Any, binary: bool, model: Model) -> list[Output]:
+    known = [output["name"] for output in outputs(model)]
     if given is None or given == []:
-        return [Output(output["name"], binary, 0) for output in OUTPUTS]
+        return [Output(name, binary, 0) for name in known if name != "embedding"]
     if not isinstance(given, list):
         raise InvalidInput("outputs is not a list")
-    outputs: list[Output] = []
+    wanted: list[Output] = []
     for value in cast("list[Any]", given):
         output = _fields(value, "the output", ("name", "parameters"))
         name = output.get("name")
-        if name not in ("logits", "probabilities", "indices"):
-            raise InvalidInput("an output is none of logits, probabilities, indices")
-        if any(other.name == name for other in outputs):
+        if not isinstance(name, str) or name not in known:
+            raise InvalidInput(f"an output is none of {', '.join(known)}")
+        if any(other.name == name for other in wanted):
             raise InvalidInput("an output is asked for twice")
         parameters = _parameters(output)
         classes = parameters.get("classification", 0)
-        if not _is_whole(classes) or not 0 <= classes <= CLASSES or (classes and name == "indices"):
-            raise InvalidInput(f"classification is not 1 to {CLASSES}, for logits or probabilities")
-        outputs.append(Output(name, _flag(parameters, "binary_data", binary), classes))
-    return outputs
+        ranked = name in ("logits", "probabilities")
+        if not _is_whole(classes) or not 0 <= classes <= model.classes or (classes and not ranked):
+            raise InvalidInput(f"classification is not 1 to {model.classes}, for logits or probabilities")
+        wanted.append(Output(name, _flag(parameters, "binary_data", binary), classes))
+    return wanted
 
 
 def _fields(value: Any, what: str, names: tuple[str, ...]) -> dict[str, Any]:
@@ -317,30 +356,33 @@ def _elements(data: memoryview, count: int) -> list[bytes]:
     return elements
 
 
-def encode_infer(request: InferRequest, answers: list[dict[str, Any]]) -> tuple[bytes, dict[str, str]]:
+def encode_infer(
+    request: InferRequest, answers: list[dict[str, Any]], model: Model
+) -> tuple[bytes, dict[str, str]]:
     """Body and headers.
 
-    Each answer has float32 ``logits`` and ``probabilities`` and int32 ``indices`` as bytes, and ``labels`` in
-    class order.
+    Each answer has float32 ``logits``, ``softmax``, ``sigmoid`` and ``embedding`` and int32 ``indices`` as
+    bytes, and ``labels`` in class order.
     """
+    widths = {output["name"]: output["shape"][1] for output in outputs(model)}
     binaries: list[bytes] = []
     described: list[dict[str, Any]] = []
     for output in request.outputs:
         if output.classes > 0:
-            texts = [text for answer in answers for text in _classified(output, answer)]
+            texts = [text for answer in answers for text in _classified(request, output, answer)]
             shape = [len(answers), output.classes]
             described.append({"name": output.name, "datatype": "BYTES", "shape": shape, "data": texts})
             continue
         datatype = "INT32" if output.name == "indices" else "FP32"
-        tensor = {"name": output.name, "datatype": datatype, "shape": [len(answers), CLASSES]}
-        data = b"".join(answer[output.name] for answer in answers)
+        tensor = {"name": output.name, "datatype": datatype, "shape": [len(answers), widths[output.name]]}
+        data = b"".join(answer[_key(request, output)] for answer in answers)
         if output.binary:
             binaries.append(data)
             described.append({**tensor, "parameters": {"binary_data_size": len(data)}})
         else:
             code = "i" if datatype == "INT32" else "f"
             described.append({**tensor, "data": list(struct.unpack(f"<{len(data) // 4}{code}", data))})
-    answer = {"model_name": MODEL, "model_version": VERSION, "outputs": described}
+    answer = {"model_name": model.name, "model_version": VERSION, "outputs": described}
     head = json.dumps({**answer, **({"id": request.id} if request.id is not None else {})}).encode()
     if not binaries:
         return head, {"content-type": "application/json"}
@@ -348,9 +390,14 @@ def encode_infer(request: InferRequest, answers: list[dict[str, Any]]) -> tuple[
     return b"".join([head, *binaries]), headers
 
 
-def _classified(output: Output, answer: dict[str, Any]) -> list[str]:
-    values = struct.unpack(f"<{CLASSES}f", answer[output.name])
-    order = struct.unpack(f"<{CLASSES}i", answer["indices"])[: output.classes]
+def _key(request: InferRequest, output: Output) -> str:
+    return request.activation if output.name == "probabilities" else output.name
+
+
+def _classified(request: InferRequest, output: Output, answer: dict[str, Any]) -> list[str]:
+    classes = len(answer["labels"])
+    values = struct.unpack(f"<{classes}f", answer[_key(request, output)])
+    order = struct.unpack(f"<{classes}i", answer["indices"])[: output.classes]
     return [f"{values[index]}:{index}:{answer['labels'][index]}" for index in order]
 
 

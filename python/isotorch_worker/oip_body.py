@@ -8,7 +8,7 @@ from isotorch_worker.oip_json import LARGEST, InvalidInput, TooLarge
 from isotorch_worker.protocol.errors import WorkerError
 
 LARGEST_BINARY = 32 * 1024 * 1024
-"""Bytes of a body with binary data: a full batch of float32 has 18.4 MiB."""
+"""Bytes of a body with binary data at least: a full batch of float32, of 224 pixels a side, has 18.4 MiB."""
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
@@ -19,14 +19,17 @@ class UnsupportedEncoding(WorkerError):
 
 
 class Body:
-    """``encoding`` is the header Content-Encoding. Raises UnsupportedEncoding."""
+    """``encoding`` is the header Content-Encoding, ``batch`` the bytes of a full one.
 
-    def __init__(self, encoding: str | None, has_binary: bool) -> None:
+    Raises UnsupportedEncoding.
+    """
+
+    def __init__(self, encoding: str | None, has_binary: bool, batch: int = 0) -> None:
         name = (encoding or "identity").strip().lower()
         if name not in _WINDOWS and name not in ("", "identity"):
             raise UnsupportedEncoding("the body is compressed, and neither with gzip nor with deflate")
         self._inflater = zlib.decompressobj(_WINDOWS[name]) if name in _WINDOWS else None
-        self._limit = LARGEST_BINARY if has_binary else LARGEST
+        self._limit = max(LARGEST_BINARY, batch) if has_binary else LARGEST
         self._whole = bytearray()
 
     def feed(self, chunk: bytes) -> None:

@@ -213,7 +213,7 @@ class BackendClassifier extends PictureByPicture implements Classifier {
   }
 
   protected override async answer(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult> {
-    const call = resolveClassifyOptions(options);
+    const call = resolveClassifyOptions(options, this.info().timeoutMs);
     checkTopK(options?.topK, this.info().classes);
     return this.#by(call, async (worker, signal) => {
       const clock = new Stopwatch();
@@ -251,7 +251,7 @@ class BackendClassifier extends PictureByPicture implements Classifier {
   }
 
   override async preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
-    const call = resolveClassifyOptions(options);
+    const call = resolveClassifyOptions(options, this.info().timeoutMs);
     keepFailure(image);
     return this.calls.accept(() =>
       this.#by(call, async (worker, signal) => {

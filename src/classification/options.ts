@@ -148,7 +148,7 @@ export interface ClassifyOptions {
   readonly signal?: AbortSignal;
   /**
    * Milliseconds until the call fails with `DEADLINE_EXCEEDED`; 0 means never.
-   * @default 30000
+   * @default 30000; for networks with more GFLOPs than resnet101 as much longer, which `info().timeoutMs` says
    */
   readonly timeoutMs?: number;
   /** What `classifyDetailed` answers besides the top classes. @default none */

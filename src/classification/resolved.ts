@@ -1,5 +1,6 @@
 /** Options at the door: every name and value checked once, defaults filled in, trusted inside. */
 import { isRecord } from "../base/files/json.ts";
+import { LEAST_MS } from "../checkpoints/deadline.ts";
 import { isPath } from "../checkpoints/resolve.ts";
 import { DEFAULT_MODEL, defaultWeights, isWeightsName } from "../checkpoints/table.ts";
 import { checkedSpec } from "../image/spec.ts";
@@ -63,7 +64,9 @@ function refuseLocal(options: ClassifierOptions): void {
   if (local === undefined) return;
   throw invalid(
     `Option "${local}" belongs to a worker of this machine, and "remote" asks for a server.`,
-    "Leave one of them out; a server is given such options where it is started.",
+    local === "model"
+      ? "Name the model that the server has as `remote: { url, model }`."
+      : "Leave one of them out; a server is given such options where it is started.",
   );
 }
 
@@ -81,12 +84,20 @@ export function checkDrain(drainMs: unknown): void {
   check({ drainMs }, { drainMs: DRAIN });
 }
 
-/** Fills in the defaults. @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value. */
-export function resolveClassifyOptions(options: ClassifyOptions = {}): ResolvedClassifyOptions {
+/**
+ * Fills in the defaults.
+ *
+ * @param timeoutMs what a call of this network has where it says nothing.
+ * @throws IsotorchError `INVALID_OPTION` for an unknown name or a bad value.
+ */
+export function resolveClassifyOptions(
+  options: ClassifyOptions = {},
+  timeoutMs: number = LEAST_MS,
+): ResolvedClassifyOptions {
   check(options, CLASSIFY_CHECKS);
   return {
     topK: 5,
-    timeoutMs: 30_000,
+    timeoutMs,
     include: {},
     activation: "softmax",
     threshold: 0,

@@ -33,6 +33,8 @@ export interface RayOptions {
 }
 
 export interface Deployed {
+  /** The network's; of a file of one's own that says it itself, the file's. */
+  readonly name: string;
   readonly url: string;
   /** Settles when the cluster of this machine has gone; at once where the cluster is another's. */
   readonly ended: Promise<void>;
@@ -78,7 +80,8 @@ export async function deploy(
   for await (const line of createInterface({ input: child.stdout.setEncoding("latin1") })) {
     const printed = recordIn(Buffer.from(line, "latin1"));
     const url = printed.record?.["url"];
-    if (typeof url === "string") return { url, ended: child.closed.then(() => undefined) };
+    if (typeof url === "string")
+      return { name: options.model ?? checkpoint.weights, url, ended: child.closed.then(() => undefined) };
     finish();
     wrong = printed.record ? "it told no address" : printed.broken;
     break;

@@ -1,13 +1,14 @@
 /** One server: its connections, its circuit, and what is known of it. */
 import type { IsotorchError } from "../base/errors.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
+import type { WireSpec } from "../protocol/messages.ts";
 import type { WorkerHealth } from "../backend.ts";
 import { newCircuit, nextCircuit } from "./circuit.ts";
 import type { Circuit, CircuitEvent } from "./circuit.ts";
 import { failureOfReply, failureOfThrown } from "./failure.ts";
 import type { Failure } from "./failure.ts";
-import { modelPath, servedModelOf } from "./served-model.ts";
-import type { ServedModel } from "./served-model.ts";
+import { modelPath, servedModelOf } from "./model/served.ts";
+import type { ServedModel } from "./model/served.ts";
 import { ConnectionFailure } from "./connection-failure.ts";
 import { Connections } from "./http.ts";
 import type { Reply } from "./http.ts";
@@ -23,7 +24,9 @@ const AGAIN_MS = 1_000;
 export interface EndpointOptions {
   readonly url: string;
   readonly settings: RemoteSettings;
-  readonly transforms: TransformsName | undefined;
+  readonly transforms: TransformsName | WireSpec | undefined;
+  /** Whether the caller names the classes. */
+  readonly isLabelled: boolean;
   /** @throws IsotorchError when another server holds something else. */
   readonly compare: (model: ServedModel, url: string) => void;
   /** It came up or went down. */
@@ -130,8 +133,8 @@ export class Endpoint {
 
   /** Looks at it whole. @throws IsotorchError why it is not taken. */
   async look(signal: AbortSignal): Promise<void> {
-    const { settings, transforms, compare } = this.#options;
-    const look = { url: this.url, connections: this.#connections, settings, transforms, signal };
+    const { settings, transforms, isLabelled, compare } = this.#options;
+    const look = { url: this.url, connections: this.#connections, settings, transforms, isLabelled, signal };
     try {
       const model = await servedModelOf(look);
       compare(model, this.url);

@@ -2,11 +2,11 @@
 import { isRecord } from "../base/files/json.ts";
 import { PACKAGE_VERSION } from "../base/version.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
-import { specOf } from "../checkpoints/table.ts";
+import { defaultTimeoutMs } from "../checkpoints/deadline.ts";
 import type { AttestedEnvironment } from "../image/attest/attestation.ts";
 import type { Handoff, WireSpec } from "../protocol/messages.ts";
-import type { ServedModel } from "./served-model.ts";
-import { CLASSES } from "./model-metadata.ts";
+import type { ServedModel } from "./model/served.ts";
+import { CLASSES } from "./model/metadata.ts";
 import type { RemoteSettings } from "./options.ts";
 
 /** What runs at remote servers. What they do not say is absent: third-party servers say little of their network. */
@@ -36,12 +36,16 @@ export interface RemoteClassifierInfo {
     readonly sha256?: string;
     /** False for `untrained:SEED`: its answers mean nothing. Null where the server does not say it, or does not know. */
     readonly trained: boolean | null;
-    /** Whose preprocessing the pictures get. */
-    readonly transforms: TransformsName;
+    /** The weights whose preprocessing the pictures get; null for one's own. */
+    readonly transforms: TransformsName | null;
   };
   readonly spec: WireSpec;
   /** Classes of the network. */
   readonly classes: number;
+  /** Values of an embedding, where the server gives some. */
+  readonly embedding?: number;
+  /** What a call has that says no `timeoutMs` itself, milliseconds: the larger the network, the longer. */
+  readonly timeoutMs: number;
   /** Milliseconds of the one answer that was asked for at the start. */
   readonly warmupMs: number;
   /** Which kinds of pictures and steps Node does, byte for byte as the server does them, and which it leaves to it. */
@@ -62,13 +66,13 @@ export interface RemoteInfo {
   readonly outputs: Readonly<Record<string, string>>;
   /** `torch`: the bits of an isotorch server's softmax; `server`: a softmax of its own; `node`: float32 softmax computed here from its logits. */
   readonly percentages: "torch" | "server" | "node";
-  /** Whose class names are shown: the server's, or those of this package. */
-  readonly labels: "server" | "package";
+  /** Whose class names are shown: the server's, ImageNet's of this package, or numbers, where the network has not its thousand classes. */
+  readonly labels: "server" | "package" | "numbers";
 }
 
 /** @param model of the server at `url`; the others were compared with it. */
 export function describe(
-  { metadata, network, labels, transforms, answerMs }: ServedModel,
+  { metadata, network, labels, transforms, spec, answerMs }: ServedModel,
   url: string,
   { urls, model: nameThere }: RemoteSettings,
   handoff: Handoff,
@@ -95,8 +99,10 @@ export function describe(
       trained: typeof trained === "boolean" ? trained : null,
       transforms,
     },
-    spec: specOf(transforms),
-    classes: CLASSES,
+    spec,
+    classes: metadata.classes,
+    ...(metadata.embedding !== undefined && { embedding: metadata.embedding }),
+    timeoutMs: defaultTimeoutMs(model ?? nameThere),
     warmupMs: answerMs,
     remote: {
       urls,
@@ -106,7 +112,7 @@ export function describe(
       outputs: metadata.outputs,
       percentages:
         metadata.outputs.probabilities === undefined ? "node" : metadata.isOurs ? "torch" : "server",
-      labels: labels === undefined ? "package" : "server",
+      labels: labels !== undefined ? "server" : metadata.classes === CLASSES ? "package" : "numbers",
     },
   };
 }

@@ -22,6 +22,8 @@ export interface InferRequest {
   readonly id: string;
   readonly input: InputTensor;
   readonly outputs: readonly OutputRequest[];
+  /** What a server of ours is asked for besides. */
+  readonly parameters?: Readonly<Record<string, string>>;
   /** What is left of the caller's patience, milliseconds; undefined where it has no end. */
   readonly timeoutMs: number | undefined;
 }
@@ -34,10 +36,11 @@ export interface OutputTensor {
 
 /** `Inference-Header-Content-Length` says where the JSON ends and the tensor begins. */
 export const JSON_LENGTH = "inference-header-content-length";
-const LONGEST_MS = 600_000;
+/** As much as `isotorch serve` takes: the largest network on a slow CPU has an hour. */
+const LONGEST_MS = 7_200_000;
 
 /** Headers and body of a request. */
-export function encodeInfer({ id, input, outputs, timeoutMs }: InferRequest): {
+export function encodeInfer({ id, input, outputs, parameters, timeoutMs }: InferRequest): {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: readonly Uint8Array[];
 } {
@@ -50,7 +53,9 @@ export function encodeInfer({ id, input, outputs, timeoutMs }: InferRequest): {
   const json = Buffer.from(
     JSON.stringify({
       id,
-      ...(patience !== undefined && { parameters: { timeout: patience * 1_000 } }),
+      ...((parameters !== undefined || patience !== undefined) && {
+        parameters: { ...parameters, ...(patience !== undefined && { timeout: patience * 1_000 }) },
+      }),
       inputs: [{ name, shape, datatype, parameters: { binary_data_size: size } }],
       outputs: outputs.map(({ name: output, classes }) => ({
         name: output,

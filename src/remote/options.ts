@@ -41,6 +41,8 @@ export interface RemoteOptions {
 
 /** Options that a server has chosen already. */
 export const WORKER_OPTIONS = [
+  "model",
+  "checkpointKey",
   "weights",
   "sha256",
   "trustCheckpoint",

@@ -11,7 +11,7 @@ import { RetryBudget } from "./budget.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { failureOfReply, failureOfThrown } from "./failure.ts";
 import type { Failure } from "./failure.ts";
-import type { ModelMetadata } from "./model-metadata.ts";
+import type { ModelMetadata } from "./model/metadata.ts";
 import { decodeInfer } from "./oip.ts";
 import type { OutputTensor } from "./oip.ts";
 import type { RemoteSettings } from "./options.ts";

@@ -1,17 +1,17 @@
 /** From the option `remote` to servers that were looked at, and what is known of them. */
 import { readFile } from "node:fs/promises";
+import { isDeepStrictEqual } from "node:util";
 import { IsotorchError, abortError } from "../base/errors.ts";
 import { referenceDigests } from "../image/attest/built-in.ts";
 import type { Logger } from "../base/logger.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
 import type { Handoff, WireSpec } from "../protocol/messages.ts";
 import type { WorkerOptions } from "../worker/options.ts";
-import { specOf } from "../checkpoints/table.ts";
 import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
 import type { Phase } from "../backend.ts";
 import { Endpoint } from "./endpoint.ts";
-import type { ServedModel } from "./served-model.ts";
-import { mismatch } from "./model-metadata.ts";
+import type { ServedModel } from "./model/served.ts";
+import { CLASSES, mismatch } from "./model/metadata.ts";
 import { describe } from "./info.ts";
 import type { RemoteClassifierInfo } from "./info.ts";
 import { RemotePool } from "./pool.ts";
@@ -25,6 +25,8 @@ export interface RemoteStart extends Pick<WorkerOptions, "queue" | "signal"> {
   readonly remote?: string | readonly string[] | RemoteOptions;
   readonly transforms?: TransformsName | WireSpec;
   readonly handoff?: Handoff;
+  /** Whether the caller names the classes. */
+  readonly labels?: unknown;
   readonly logger?: Logger;
 }
 
@@ -41,7 +43,6 @@ export async function startRemote(
 ): Promise<StartedRemote> {
   const settings = remoteSettings(options.remote ?? []);
   const { handoff = "tensor", logger } = options;
-  if (typeof options.transforms === "object") throw ownPreprocessing();
   const { transforms } = options;
   let reference: { readonly model: ServedModel; readonly url: string } | undefined;
   let pool: RemotePool | undefined;
@@ -51,6 +52,7 @@ export async function startRemote(
         url,
         settings,
         transforms,
+        isLabelled: options.labels !== undefined,
         compare: (model) => {
           checkHandoff(model, handoff, url);
           reference ??= { model, url };
@@ -65,7 +67,7 @@ export async function startRemote(
   );
   await lookedAt(endpoints, options.signal);
   const { model, url } = reference ?? unseen();
-  const categories = model.labels ?? (await packageLabels());
+  const categories = model.labels ?? (await labelsFor(model.metadata.classes));
   const queue = {
     maxRequests: DEFAULT_POLICY.maxRequests,
     maxBytes: DEFAULT_POLICY.maxBytes,
@@ -74,7 +76,7 @@ export async function startRemote(
   const attestation = model.attestation
     ? ({ source: "server", digests: model.attestation } as const)
     : ({ source: "reference", digests: referenceDigests() } as const);
-  const ready = { spec: specOf(model.transforms), categories, models: [settings.model], attestation };
+  const ready = { spec: model.spec, categories, models: [settings.model], attestation };
   pool = new RemotePool({ settings, endpoints, ready, queue, onPhase });
   return { pool, info: () => describe(model, url, settings, handoff) };
 }
@@ -116,11 +118,11 @@ function checkSame(
         other.url,
       );
   }
-  if (one.model.transforms !== other.model.transforms)
-    throw mismatch(
-      `its preprocessing is ${other.model.transforms}, that of ${one.url} ${one.model.transforms}`,
-      other.url,
-    );
+  if (!isDeepStrictEqual(one.model.spec, other.model.spec))
+    throw mismatch(`its preprocessing is not that of ${one.url}`, other.url);
+  const [classes, others] = [one, other].map(({ model }) => model.metadata.classes);
+  if (classes !== others)
+    throw mismatch(`it has ${others ?? 0} classes, and ${one.url} has ${classes ?? 0}`, other.url);
   const [here, there] = [one, other].map(({ model }) => model.metadata.server.name);
   if (here !== there)
     throw mismatch(
@@ -131,21 +133,13 @@ function checkSame(
     throw mismatch(`its labels are not those of ${one.url}`, other.url);
 }
 
-async function packageLabels(): Promise<readonly string[]> {
+/** ImageNet's names for its thousand classes; for any other number none but numbers, as a worker has it. */
+async function labelsFor(classes: number): Promise<readonly string[]> {
+  if (classes !== CLASSES) return Array.from({ length: classes }, (_, index) => `class ${index}`);
   const text = await readFile(LABELS, "utf8");
   return text.trimEnd().split("\n");
 }
 
 function unseen(): never {
   throw new Error("a server was looked at without being compared");
-}
-
-function ownPreprocessing(): IsotorchError {
-  return new IsotorchError(
-    "INVALID_OPTION",
-    "A server has preprocessing of its own, by a name of torchvision's.",
-    {
-      hint: "Leave `transforms` out: the server says which it is.",
-    },
-  );
 }

@@ -102,7 +102,7 @@ export class App implements Routes {
 
   async #work(request: HttpRequest): Promise<Answer> {
     const { route, headers } = request;
-    beginCall(request, this.#parts.options.timeoutMs);
+    beginCall(request, this.#timeoutOf(request));
     if (!OPEN.has(route?.path ?? "")) this.#guard?.(headers.authorization);
     encodingOf(request);
     if (route === undefined) throw notFound(request);
@@ -111,6 +111,13 @@ export class App implements Routes {
       request.body = await bodyOf(request);
     }
     return route.handler(request);
+  }
+
+  /** Where the request does not say it itself. A network that is not there is refused soon enough. */
+  #timeoutOf({ params, query }: HttpRequest): number {
+    const { options, models } = this.#parts;
+    const { classifier } = models.find(params["model"] ?? query["model"]) ?? models.first;
+    return options.timeoutMs ?? classifier.info().timeoutMs;
   }
 
   /** An error in the shape that belongs to the address. */

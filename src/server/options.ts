@@ -6,20 +6,24 @@ import {
   TEXT,
   check,
   defined,
+  invalid,
   listOf,
   oneOf,
   whole,
 } from "../base/options/check.ts";
 import { isRecord } from "../base/files/json.ts";
 import type { Classifier } from "../classification/classifier.ts";
-import type { ClassifierInfo } from "../classification/info.ts";
+import { checkName, nameOf } from "./names.ts";
 import { DEFAULT_LIMITS } from "../image/source/limits.ts";
 import { checkedHosts } from "./security/hosts.ts";
 import { checkedToken, makeToken } from "./security/token.ts";
 
 export interface ServerOptions {
-  /** Answers the requests. The server does not close it. */
-  readonly classifier: Classifier;
+  /**
+   * Answers the requests; or several, by the names that their addresses have, the first of which answers where a request names
+   * none. The server does not close them. One alone has the name that its network had when the server started.
+   */
+  readonly classifier: Classifier | Readonly<Record<string, Classifier>>;
   /**
    * What clients show as `Authorization: Bearer TOKEN`: 16 or more letters, digits, dots, dashes or underscores.
    * `off` lets everybody in who reaches the port.
@@ -42,7 +46,7 @@ export interface ServerOptions {
   readonly allowHosts?: readonly string[];
   /**
    * Milliseconds that a request may take, where it does not say itself with `X-Request-Timeout-Ms`.
-   * @default 30000
+   * @default what a call of its network has, `info().timeoutMs`: 30000, or more for large networks
    */
   readonly timeoutMs?: number;
   /**
@@ -57,7 +61,7 @@ export interface ServerOptions {
   readonly decoder?: Partial<DecoderOptions>;
   /**
    * Whether `POST /compare` runs plain PyTorch beside the worker.
-   * @default where the classifier has a checkpoint file
+   * @default of each network that has a checkpoint file
    */
   readonly compare?: boolean;
   /** The least level of log lines. @default "silent" */
@@ -129,22 +133,25 @@ export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface ResolvedServerOptions {
-  readonly classifier: Classifier;
+  /** By their names, the first first. */
+  readonly classifiers: Readonly<Record<string, Classifier>>;
   /** Undefined where there is none. */
   readonly token: string | undefined;
   readonly host: string;
   readonly port: number;
   readonly allowHosts: readonly string[];
-  readonly timeoutMs: number;
+  /** Undefined leaves it to the network. */
+  readonly timeoutMs: number | undefined;
   readonly limits: ServerLimits;
   readonly decoder: DecoderOptions;
-  readonly compare: boolean;
+  /** Undefined: where there is a checkpoint file. */
+  readonly compare: boolean | undefined;
   readonly logLevel: LogLevel;
   readonly logTo: { write(line: string): void };
 }
 
 const CHECKS: Checks<ServerOptions> = {
-  classifier: ["a classifier", isRecord],
+  classifier: ["a classifier, or classifiers by their names", isRecord],
   token: ["text", (value) => typeof value === "string", "secret"],
   host: ["an address of this machine", TEXT[1]],
   port: whole(0, 65_535),
@@ -171,20 +178,31 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   check(limits, LIMITS);
   check(decoder, DECODER);
   return {
-    classifier,
+    classifiers: classifiersOf(classifier),
     token: token === "off" ? undefined : checkedToken(token ?? makeToken()),
     host,
     port,
     allowHosts: checkedHosts(options.allowHosts ?? [], { host, port, hasToken: token !== "off" }),
-    timeoutMs: options.timeoutMs ?? 30_000,
+    timeoutMs: options.timeoutMs,
     limits: { ...SERVER_LIMITS, ...defined(limits) },
     decoder: { processes: 2, timeoutMs: 10_000, maxWaiting: 64, ...defined(decoder) },
-    compare: options.compare ?? hasCheckpoint(classifier.info()),
+    compare: options.compare,
     logLevel: options.logLevel ?? "silent",
     logTo: options.logTo ?? process.stderr,
   };
 }
 
-function hasCheckpoint(info: ClassifierInfo): boolean {
-  return info.environment !== "remote" && info.weights.path !== "";
+function classifiersOf(given: ServerOptions["classifier"]): Readonly<Record<string, Classifier>> {
+  if (isClassifier(given)) return { [nameOf(given.info())]: given };
+  const names = Object.keys(given);
+  names.forEach(checkName);
+  if (names.length > 0 && Object.values(given).every(isClassifier)) return given;
+  throw invalid(
+    'Option "classifier" is no classifier, nor has any by its name.',
+    "Give what `createClassifier` gave.",
+  );
+}
+
+function isClassifier(value: ServerOptions["classifier"]): value is Classifier {
+  return isRecord(value) && typeof value["classifyDetailed"] === "function";
 }

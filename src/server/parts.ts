@@ -1,9 +1,7 @@
-import type { Comparer } from "./compare/comparer.ts";
 import type { Route } from "./http/request.ts";
 import type { Metrics } from "./metrics/metrics.ts";
-import type { Statistics } from "./oip/statistics.ts";
+import type { Models } from "./models.ts";
 import type { ResolvedServerOptions } from "./options.ts";
-import type { Pictures } from "./picture.ts";
 import type { Admission } from "./request/admission.ts";
 
 /** Where routes are added. */
@@ -18,9 +16,7 @@ export interface Routes {
 /** What the routes work with. */
 export interface Parts {
   readonly options: ResolvedServerOptions;
-  readonly pictures: Pictures;
-  readonly comparer: Comparer | undefined;
+  readonly models: Models;
   readonly admission: Admission;
   readonly metrics: Metrics;
-  readonly statistics: Statistics;
 }

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Classifier } from "../classification/classifier.ts";
 import { withinDeadline } from "../base/time/deadline.ts";
 import { IsotorchError } from "../base/errors.ts";
+import type { Activation } from "../protocol/messages.ts";
 import type { InputSpec, Pixels } from "../image/resample/geometry.ts";
 import type { Limits } from "../image/source/limits.ts";
 import type { Pool } from "../image/pool.ts";
@@ -19,6 +20,8 @@ export type Reading = Required<Pick<ClassifyOptions, "exif" | "icc" | "mode">>;
 export interface Asked {
   readonly topK: number;
   readonly include: NonNullable<ClassifyOptions["include"]>;
+  readonly activation: Activation;
+  readonly threshold: number;
   readonly signal: AbortSignal;
   readonly remainingMs: () => number;
   /** Hears of the work that holds the bytes, which may end after the call. */
@@ -101,8 +104,16 @@ export class Pictures {
     return { pixels: made, timings };
   }
 
-  async #network(tensor: Tensor, { topK, include, signal, remainingMs }: Asked): Promise<Answered> {
-    const options = { topK, signal, timeoutMs: remainingMs(), include: { ...include, timings: true } };
+  async #network(tensor: Tensor, asked: Asked): Promise<Answered> {
+    const { topK, include, activation, threshold, signal, remainingMs } = asked;
+    const options = {
+      topK,
+      activation,
+      threshold,
+      signal,
+      timeoutMs: remainingMs(),
+      include: { ...include, timings: true },
+    };
     const { timings, ...result } = await this.#classifier.classifyDetailed(tensor, options);
     return { result, crop: undefined, timings: timings ?? {} };
   }
@@ -111,7 +122,7 @@ export class Pictures {
   async #byPillow(
     bytes: Uint8Array,
     reading: Reading,
-    { topK, include, signal, remainingMs, holds }: Asked,
+    { topK, include, activation, threshold, signal, remainingMs, holds }: Asked,
   ): Promise<Answered> {
     const { spec, environment } = this.#classifier.info();
     // Servers elsewhere give none back, and strangers' pictures are not decoded in this process to show their crop.
@@ -119,6 +130,8 @@ export class Pictures {
     const answering = this.#classifier.classifyDetailed(bytes, {
       ...reading,
       topK,
+      activation,
+      threshold,
       signal,
       timeoutMs: remainingMs(),
       include: { ...include, tensor, timings: true },

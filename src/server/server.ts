@@ -2,13 +2,11 @@
 import { Pool } from "../image/pool.ts";
 import { App } from "./app.ts";
 import type { Parts } from "./parts.ts";
-import { Comparer } from "./compare/comparer.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { inferRoutes } from "./oip/routes.ts";
-import { Statistics } from "./oip/statistics.ts";
+import { Models } from "./models.ts";
 import { resolveServerOptions } from "./options.ts";
 import type { ServerOptions } from "./options.ts";
-import { Pictures } from "./picture.ts";
 import { Admission } from "./request/admission.ts";
 import { classifyRoutes } from "./routes/classify.ts";
 import { compareRoutes } from "./routes/compare.ts";
@@ -36,7 +34,7 @@ export interface Server extends AsyncDisposable {
 }
 
 /**
- * Starts a server in front of a classifier.
+ * Starts a server in front of a classifier, or of several.
  *
  * @throws IsotorchError `INVALID_OPTION`; the system's error where the port cannot be had.
  * @example
@@ -47,14 +45,11 @@ export interface Server extends AsyncDisposable {
  */
 export async function createServer(given: ServerOptions): Promise<Server> {
   const options = resolveServerOptions(given);
-  const { classifier } = options;
   const decoder = new Pool(options.decoder);
   const admission = new Admission(options.limits);
-  const { pictureBytes: bytes, pixels, side, scans, chunks } = options.limits;
-  const pictures = new Pictures(classifier, decoder, { bytes, pixels, side, scans, chunks });
-  const comparer = options.compare ? new Comparer(classifier, pictures) : undefined;
-  const metrics = new Metrics({ classifier, decoder, admission });
-  const parts: Parts = { options, pictures, comparer, admission, metrics, statistics: new Statistics() };
+  const models = new Models(options, decoder);
+  const metrics = new Metrics({ models, decoder, admission });
+  const parts: Parts = { options, models, admission, metrics };
   const app = new App(parts);
   for (const routes of [
     healthRoutes,
@@ -70,7 +65,7 @@ export async function createServer(given: ServerOptions): Promise<Server> {
   }
   const release = async (): Promise<void> => {
     metrics.close();
-    await Promise.all([decoder.close(), comparer?.close()]);
+    await Promise.all([decoder.close(), models.close()]);
   };
   try {
     const port = await app.listen(options.host, options.port);

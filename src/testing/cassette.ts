@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { IsotorchError, messageOf } from "../base/errors.ts";
-import type { Classification, DetailedResult } from "../classification/classifier.ts";
+import type { Classification, DetailedResult, Embedding } from "../classification/classifier.ts";
 import type { LoadedImage } from "../image/source/source.ts";
 import type { ResolvedClassifyOptions } from "../classification/options.ts";
 import { writeWhole } from "../base/files/files.ts";
@@ -21,34 +21,43 @@ export interface CassetteEntry {
   readonly sha256: string;
   /** How the picture was read, where that was not the default: it changes the answer. */
   readonly read?: { readonly exif?: "apply"; readonly icc?: "to-srgb"; readonly mode?: "strict" };
+  /** What made the scores of the logits, where that was not softmax. */
+  readonly activation?: "sigmoid";
+  /** Of the network, where they are not 1,000. */
+  readonly classes?: number;
   /** Best first; as many as were asked for, or all. */
   readonly top: readonly Classification[];
   /** float32, little-endian, in base64; where they were asked for. */
   readonly logits?: string;
   readonly probabilities?: string;
+  readonly embedding?: string;
 }
+
+/** What tells the answers to one picture apart. */
+type Place = Pick<CassetteEntry, "sha256" | "read" | "activation">;
+
+const ARRAYS = ["logits", "probabilities", "embedding"] as const;
+const IMAGENET = 1_000;
 
 const HOW_TO_RECORD =
   "Record it once with a real classifier: `recordCassette(await createClassifier(), file)`, then classify the picture.";
 
 /** What tells one recorded answer from another. */
-export function keyOf({ sha256, read }: Pick<CassetteEntry, "sha256" | "read">): string {
-  return [sha256, read?.exif, read?.icc, read?.mode].join(" ");
+export function keyOf({ sha256, read, activation }: Place): string {
+  return [sha256, read?.exif, read?.icc, read?.mode, activation].join(" ");
 }
 
 /** The place of a picture's answer in a cassette. */
-export function placeOf(
-  image: LoadedImage,
-  call: ResolvedClassifyOptions,
-): Pick<CassetteEntry, "sha256" | "read"> {
-  const sha256 = digestOf(image);
-  if (image.kind !== "encoded") return { sha256 };
+export function placeOf(image: LoadedImage, call: ResolvedClassifyOptions): Place {
+  const { activation } = call;
+  const place = { sha256: digestOf(image), ...(activation !== "softmax" && { activation }) };
+  if (image.kind !== "encoded") return place;
   const read = {
     ...(call.exif === "apply" && { exif: call.exif }),
     ...(call.icc === "to-srgb" && { icc: call.icc }),
     ...(call.mode === "strict" && { mode: call.mode }),
   };
-  return { sha256, ...(Object.keys(read).length > 0 && { read }) };
+  return { ...place, ...(Object.keys(read).length > 0 && { read }) };
 }
 
 function digestOf(image: LoadedImage): string {
@@ -71,46 +80,54 @@ function digestOf(image: LoadedImage): string {
   }
 }
 
-/** An answer as an entry; what an older entry of the same picture has beyond it is kept. */
+/** An answer as an entry; what an older entry of the same picture has beyond it is kept. @param classes of the network. */
 export function entryOf(
-  place: Pick<CassetteEntry, "sha256" | "read">,
-  { top, logits, probabilities }: DetailedResult,
+  place: Place,
+  { top, logits, probabilities, embedding }: DetailedResult,
   older: CassetteEntry | undefined,
+  classes: number,
 ): CassetteEntry {
   const kept = {
     logits: logits === undefined ? older?.logits : toBase64(logits),
     probabilities: probabilities === undefined ? older?.probabilities : toBase64(probabilities),
+    embedding: embedding === undefined ? older?.embedding : toBase64(embedding.data),
   };
   return {
     ...place,
+    ...(classes !== IMAGENET && { classes }),
     top: older !== undefined && older.top.length > top.length ? older.top : top,
     ...(kept.logits !== undefined && { logits: kept.logits }),
     ...(kept.probabilities !== undefined && { probabilities: kept.probabilities }),
+    ...(kept.embedding !== undefined && { embedding: kept.embedding }),
   };
 }
 
 /**
  * The recorded answer to a call.
  *
+ * @param classes of the network.
  * @throws IsotorchError `INVALID_INPUT` where nothing, or less than the call asks for, was recorded.
  */
 export function replay(
   entries: ReadonlyMap<string, CassetteEntry>,
   image: LoadedImage,
   call: ResolvedClassifyOptions,
+  classes: number,
 ): DetailedResult {
   const place = placeOf(image, call);
   const entry = entries.get(keyOf(place));
   if (entry === undefined) {
-    const how = place.read === undefined ? "" : ` read with ${JSON.stringify(place.read)}`;
+    const { sha256: _, read, ...others } = place;
+    const asked = { ...read, ...others };
+    const how = Object.keys(asked).length === 0 ? "" : ` read with ${JSON.stringify(asked)}`;
     throw notRecorded(`The picture with the SHA-256 ${place.sha256}${how} is not in the cassette.`);
   }
-  const { top, logits, probabilities } = entry;
-  const wanted = call.topK === 0 ? 1000 : call.topK;
-  if (top.length < wanted && top.length < 1000) {
+  const { top, logits, probabilities, embedding } = entry;
+  const wanted = call.topK === 0 ? classes : Math.min(call.topK, classes);
+  if (top.length < wanted) {
     throw notRecorded(`The cassette has ${top.length} classes of this picture, ${wanted} were asked for.`);
   }
-  for (const name of ["logits", "probabilities"] as const) {
+  for (const name of ARRAYS) {
     if (call.include[name] === true && entry[name] === undefined)
       throw notRecorded(`The cassette has no ${name} of this picture.`);
   }
@@ -118,7 +135,24 @@ export function replay(
     top,
     ...(logits !== undefined && { logits: fromBase64(logits) }),
     ...(probabilities !== undefined && { probabilities: fromBase64(probabilities) }),
+    ...(embedding !== undefined && { embedding: embeddingOf(fromBase64(embedding)) }),
   };
+}
+
+function embeddingOf(data: Float32Array): Embedding {
+  return { data, shape: [data.length] };
+}
+
+/** Classes of the network that was recorded; undefined where nothing was. */
+export function classesIn(entries: ReadonlyMap<string, CassetteEntry> | undefined): number | undefined {
+  const [entry] = entries?.values() ?? [];
+  return entry === undefined ? undefined : (entry.classes ?? IMAGENET);
+}
+
+/** Values of the embeddings that were recorded; 0 where none was. */
+export function embeddingIn(entries: ReadonlyMap<string, CassetteEntry> | undefined): number {
+  const recorded = [...(entries?.values() ?? [])].find(({ embedding }) => embedding !== undefined);
+  return recorded?.embedding === undefined ? 0 : fromBase64(recorded.embedding).length;
 }
 
 function notRecorded(message: string): IsotorchError {
@@ -194,14 +228,16 @@ function faultOf(value: unknown): string | undefined {
 
 function isEntry(entry: unknown): boolean {
   if (!isRecord(entry)) return false;
-  const { sha256, read, top, logits, probabilities } = entry;
+  const { sha256, read, activation, classes, top } = entry;
   return (
     typeof sha256 === "string" &&
     /^[0-9a-f]{64}$/.test(sha256) &&
     (read === undefined || isRecord(read)) &&
+    (activation === undefined || activation === "sigmoid") &&
+    (classes === undefined || (Number.isSafeInteger(classes) && Number(classes) > 0)) &&
     Array.isArray(top) &&
     top.every(isClassification) &&
-    [logits, probabilities].every((values) => values === undefined || typeof values === "string")
+    ARRAYS.every((name) => entry[name] === undefined || typeof entry[name] === "string")
   );
 }
 

@@ -1,4 +1,11 @@
-import { DEFAULT_MODEL } from "../checkpoints/table.ts";
+import {
+  DEFAULT_MODEL,
+  defaultTransforms,
+  isWeightsName,
+  isWeightsOf,
+  knownModel,
+  specOf,
+} from "../checkpoints/table.ts";
 import { DRAIN_MS } from "../classification/accepted.ts";
 import { guardedCall } from "../base/callbacks.ts";
 import type { Classification, Classifier, DetailedResult, Stats } from "../classification/classifier.ts";
@@ -9,7 +16,7 @@ import { readHeader } from "../image/format.ts";
 import { asInput, loadImage } from "../image/source/source.ts";
 import type { ImageInput, LoadedImage } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
-import { type Checks, FLAG, FUNCTION, check } from "../base/options/check.ts";
+import { type Checks, FLAG, FUNCTION, TEXT, check } from "../base/options/check.ts";
 import { readLabels } from "../classification/labels/labels.ts";
 import {
   checkDrain,
@@ -20,6 +27,7 @@ import {
 import type {
   ClassifierOptions,
   ClassifyOptions,
+  ResolvedClassifierOptions,
   ResolvedClassifyOptions,
   TransformsName,
 } from "../classification/options.ts";
@@ -27,7 +35,7 @@ import { Stopwatch } from "../base/time/stopwatch.ts";
 import { closedError } from "../worker/failure.ts";
 import type { Health, Phase } from "../backend.ts";
 import type { WorkerInfo } from "../worker/info.ts";
-import { entriesOf, readCassette, replay } from "./cassette.ts";
+import { classesIn, embeddingIn, entriesOf, readCassette, replay } from "./cassette.ts";
 import type { Cassette } from "./cassette.ts";
 import { fakeInfo } from "./info.ts";
 import { PictureByPicture } from "../classification/lists.ts";
@@ -53,8 +61,16 @@ export interface FakeOptions {
   readonly latencyMs?: number;
   /** The error that a call ends with, or undefined for an answer. */
   readonly failWith?: (image: ImageInput, options: ClassifyOptions) => IsotorchError | undefined;
-  /** The labels by index, a list or a text file, in place of those of the answers. */
+  /**
+   * The labels by index, a list or a text file, in place of those of the answers; the network has as many classes.
+   * @default those of the answers; of a cassette as many classes as were recorded, else 1,000
+   */
   readonly labels?: string | readonly string[];
+  /**
+   * One of torchvision's classifiers, which it stands for: `info()` says it, and the pictures get its preprocessing.
+   * @default none; the preprocessing of resnet101
+   */
+  readonly model?: string;
   /**
    * Read each picture and look at its header, so that a missing file or a text file fails as it would with a real
    * classifier. Always so with a cassette.
@@ -79,6 +95,7 @@ export async function createFakeClassifier(
   options: FakeOptions = {},
 ): Promise<Classifier> {
   check(options, CHECKS);
+  if (options.model !== undefined) knownModel(options.model);
   const labels = await readLabels(options.labels);
   if (typeof answers === "function") {
     return new FakeClassifier({ ...options, labels, answer: answers, source: "a function" });
@@ -101,7 +118,7 @@ class FakeClassifier extends PictureByPicture implements Classifier {
   readonly #listeners = new Set<(phase: Phase) => void>();
   /** As they were given: the defaults of a worker of this machine would refuse `remote`. */
   #options: ClassifierOptions = {};
-  #settings = resolveClassifierOptions();
+  #settings: ResolvedClassifierOptions;
   #labels: readonly string[] | undefined;
   #phase: Phase = "ready";
   readonly #times = new StageTimes();
@@ -111,11 +128,12 @@ class FakeClassifier extends PictureByPicture implements Classifier {
   constructor(setup: Setup) {
     super();
     this.#setup = setup;
+    this.#settings = resolveClassifierOptions(optionsOf(setup.model));
     this.#labels = setup.labels;
   }
 
   protected override async answer(image: ImageInput, options: ClassifyOptions = {}): Promise<DetailedResult> {
-    const call = resolveClassifyOptions(options);
+    const call = resolveClassifyOptions(options, this.info().timeoutMs);
     checkTopK(options.topK, this.info().classes);
     const { abandoned } = this.calls;
     const work = withinDeadline({ ...call, abandoned }, (signal) =>
@@ -125,10 +143,10 @@ class FakeClassifier extends PictureByPicture implements Classifier {
   }
 
   override async preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
-    const call = resolveClassifyOptions(options);
+    const call = resolveClassifyOptions(options, this.info().timeoutMs);
     return withinDeadline(call, async (signal) => {
       const { preprocessed } = await import("./pixels.ts");
-      return preprocessed(image, call, this.#transforms(), signal);
+      return preprocessed(image, call, this.info().spec, signal);
     });
   }
 
@@ -137,8 +155,20 @@ class FakeClassifier extends PictureByPicture implements Classifier {
   }
 
   info(): WorkerInfo {
-    const classes = this.#labels?.length ?? 1_000;
-    return fakeInfo(this.#settings.weights, this.#transforms(), this.#setup.source, classes);
+    const { model: named, source, entries } = this.#setup;
+    const { weights, transforms: given } = this.#settings;
+    // A reload may say another one.
+    const model = this.#options.model ?? named;
+    const transforms = typeof given === "object" ? null : (given ?? this.#transforms(model));
+    return fakeInfo({
+      weights,
+      transforms,
+      spec: typeof given === "object" ? given : specOf(transforms ?? "", model),
+      source,
+      model,
+      classes: this.#labels?.length ?? classesIn(entries) ?? 1_000,
+      embedding: embeddingIn(entries),
+    });
   }
 
   health(): Health {
@@ -169,7 +199,10 @@ class FakeClassifier extends PictureByPicture implements Classifier {
   async reload(options: ClassifierOptions): Promise<void> {
     if (this.calls.closed) throw closedError();
     const given = { ...this.#options, ...options };
-    const settings = resolveClassifierOptions(given);
+    const settings = resolveClassifierOptions({
+      ...(given.remote === undefined && optionsOf(given.model ?? this.#setup.model)),
+      ...given,
+    });
     if (options.labels !== undefined) this.#labels = await readLabels(options.labels);
     this.#options = given;
     this.#settings = settings;
@@ -206,7 +239,7 @@ class FakeClassifier extends PictureByPicture implements Classifier {
     const given =
       entries === undefined || loaded === undefined
         ? await answered(answer, shown, options)
-        : replay(entries, loaded, call);
+        : replay(entries, loaded, call, this.info().classes);
     const result = this.#shaped(given, call);
     return wanted && loaded !== undefined ? this.#withPixels(result, loaded, call, signal) : result;
   }
@@ -217,17 +250,19 @@ class FakeClassifier extends PictureByPicture implements Classifier {
     const top = detailed.top
       .map((entry) => classOf(entry, this.#labels))
       .toSorted((a, b) => b.score - a.score);
-    const { logits, probabilities, timings } = call.include;
-    for (const name of ["logits", "probabilities"] as const) {
+    const { logits, probabilities, embedding, timings } = call.include;
+    for (const name of ["logits", "probabilities", "embedding"] as const) {
       if (call.include[name] === true && detailed[name] === undefined) {
         throw badAnswer(`it has no ${name}, which the call includes`);
       }
     }
+    const best = call.topK === 0 ? top : top.slice(0, call.topK);
     return {
-      top: call.topK === 0 ? top : top.slice(0, call.topK),
+      top: best.filter(({ score }) => score >= call.threshold),
       ...(logits === true && detailed.logits !== undefined && { logits: detailed.logits }),
       ...(probabilities === true &&
         detailed.probabilities !== undefined && { probabilities: detailed.probabilities }),
+      ...(embedding === true && detailed.embedding !== undefined && { embedding: detailed.embedding }),
       ...(timings === true && { timings: detailed.timings ?? { worker: this.#setup.latencyMs ?? 0 } }),
     };
   }
@@ -239,7 +274,7 @@ class FakeClassifier extends PictureByPicture implements Classifier {
     signal: AbortSignal,
   ): Promise<DetailedResult> {
     const { included } = await import("./pixels.ts");
-    const { tensor, pixels } = await included(asInput(loaded), call, this.#transforms(), signal);
+    const { tensor, pixels } = await included(asInput(loaded), call, this.info().spec, signal);
     return {
       ...result,
       ...(call.include.tensor === true && tensor !== undefined && { tensor }),
@@ -267,13 +302,10 @@ class FakeClassifier extends PictureByPicture implements Classifier {
     }
   }
 
-  #transforms(): TransformsName {
-    const { transforms, weights } = this.#settings;
-    return typeof transforms === "string"
-      ? transforms
-      : weights === "IMAGENET1K_V2"
-        ? "IMAGENET1K_V2"
-        : "IMAGENET1K_V1";
+  /** Those of the weights, where they are known by name. */
+  #transforms(model: string = DEFAULT_MODEL): TransformsName {
+    const { weights } = this.#settings;
+    return isWeightsName(weights) && isWeightsOf(model, weights) ? weights : defaultTransforms(model);
   }
 
   #enter(phase: Phase): void {
@@ -284,6 +316,11 @@ class FakeClassifier extends PictureByPicture implements Classifier {
     for (const listener of this.#listeners)
       guardedCall('A listener of "state"', undefined, () => listener(phase));
   }
+}
+
+/** Two networks have no weights that a classifier takes by itself; a fake one has none anyway. */
+function optionsOf(model: string | undefined): ClassifierOptions {
+  return model === undefined ? {} : { model, weights: defaultTransforms(model) };
 }
 
 async function answered(answer: Answer | undefined, image: ImageInput, options: ClassifyOptions) {
@@ -333,5 +370,6 @@ const CHECKS: Checks<FakeOptions> = {
   latencyMs: ["a number from 0", (value) => typeof value === "number" && value >= 0 && value < 2 ** 31],
   failWith: FUNCTION,
   labels: ["a path or a list of strings", (value) => typeof value === "string" || Array.isArray(value)],
+  model: TEXT,
   readImages: FLAG,
 };

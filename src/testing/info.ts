@@ -1,16 +1,35 @@
 import { referenceAttestation } from "../image/attest/attestation.ts";
 import { referenceDigests } from "../image/attest/built-in.ts";
 import type { TransformsName } from "../classification/options.ts";
-import { specOf } from "../checkpoints/table.ts";
+import { defaultTimeoutMs } from "../checkpoints/deadline.ts";
+import type { WireSpec } from "../protocol/messages.ts";
 import type { WorkerInfo } from "../worker/info.ts";
 
+/** What is known of a fake classifier. */
+export interface FakeFacts {
+  readonly weights: string;
+  /** Null for preprocessing of one's own. */
+  readonly transforms: TransformsName | null;
+  readonly spec: WireSpec;
+  /** Where its answers come from. */
+  readonly source: string;
+  /** The network that it stands for, where it was told. */
+  readonly model: string | undefined;
+  readonly classes: number;
+  /** Values of an embedding; 0 where nobody knows. */
+  readonly embedding: number;
+}
+
 /** What a fake classifier says of itself: that it is one. */
-export function fakeInfo(
-  weights: string,
-  transforms: TransformsName,
-  source: string,
-  classes: number,
-): WorkerInfo {
+export function fakeInfo({
+  weights,
+  transforms,
+  spec,
+  source,
+  model,
+  classes,
+  embedding,
+}: FakeFacts): WorkerInfo {
   return {
     package: "fake",
     protocol: 0,
@@ -27,7 +46,7 @@ export function fakeInfo(
     threadsReason: `the answers come from ${source}`,
     precision: "fake",
     handoff: "tensor",
-    model: "fake",
+    model: model ?? "fake",
     weights: {
       name: `fake (${weights})`,
       path: "",
@@ -37,10 +56,11 @@ export function fakeInfo(
       transforms,
       remarks: [],
     },
-    spec: specOf(transforms),
+    spec,
     maxBatch: 1,
     classes,
-    embedding: 0,
+    embedding,
+    timeoutMs: defaultTimeoutMs(model),
     warmupMs: 0,
     attestation: { ...referenceAttestation(), digests: referenceDigests() },
     workers: [],

@@ -8,13 +8,13 @@ import { prepare } from "../image/prepare.ts";
 import { DEFAULT_LIMITS } from "../image/source/limits.ts";
 import type { ImageInput } from "../image/source/source.ts";
 import type { Tensor } from "../image/tensor.ts";
-import type { ResolvedClassifyOptions, TransformsName } from "../classification/options.ts";
-import { specOf } from "../checkpoints/table.ts";
+import type { ResolvedClassifyOptions } from "../classification/options.ts";
+import type { WireSpec } from "../protocol/messages.ts";
 
 /** As for the most common Pillow: a fake classifier has none to be compared with. */
-function preparation(transforms: TransformsName, signal: AbortSignal): Preparation {
+function preparation(spec: WireSpec, signal: AbortSignal): Preparation {
   return {
-    spec: specOf(transforms),
+    spec,
     attestation: referenceAttestation(),
     limits: DEFAULT_LIMITS,
     signal,
@@ -28,20 +28,20 @@ function preparation(transforms: TransformsName, signal: AbortSignal): Preparati
 export async function preprocessed(
   image: ImageInput,
   call: ResolvedClassifyOptions,
-  transforms: TransformsName,
+  spec: WireSpec,
   signal: AbortSignal,
 ): Promise<Tensor> {
-  return (await tensorOf(image, call, preparation(transforms, signal))).tensor;
+  return (await tensorOf(image, call, preparation(spec, signal))).tensor;
 }
 
 /** What the call includes of the tensor and the decoded pixels. Throws as {@link preprocessed}. */
 export function included(
   image: ImageInput,
   call: ResolvedClassifyOptions,
-  transforms: TransformsName,
+  spec: WireSpec,
   signal: AbortSignal,
 ): Promise<Pick<Payload, "tensor" | "pixels">> {
-  return payloadOf(image, call, "tensor", preparation(transforms, signal));
+  return payloadOf(image, call, "tensor", preparation(spec, signal));
 }
 
 function onlyPillow(): Promise<Preprocessed> {

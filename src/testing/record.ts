@@ -42,16 +42,24 @@ class Recorder extends PictureByPicture implements Classifier {
   }
 
   protected override async answer(image: ImageInput, options: ClassifyOptions = {}): Promise<DetailedResult> {
-    const call = resolveClassifyOptions(options);
+    const { classes, timeoutMs: usual } = this.#inner.info();
+    const call = resolveClassifyOptions(options, usual);
     const started = performance.now();
     // Read here once: a stream can be hashed or classified, not both.
     const loaded = await withinDeadline({ ...call, abandoned: this.calls.abandoned }, (signal) =>
       loadImage(image, { signal }),
     );
     const timeoutMs = call.timeoutMs && Math.max(1, Math.ceil(call.timeoutMs - performance.now() + started));
-    const result = await this.#inner.classifyDetailed(asInput(loaded), { ...options, timeoutMs });
-    await this.#record(loaded, call, result);
-    return result;
+    const result = await this.#inner.classifyDetailed(asInput(loaded), {
+      ...options,
+      threshold: 0,
+      timeoutMs,
+    });
+    await this.#record(loaded, call, result, classes);
+    const { threshold } = call;
+    return threshold === 0
+      ? result
+      : { ...result, top: result.top.filter(({ score }) => score >= threshold) };
   }
 
   override preprocess(image: ImageInput, options?: ClassifyOptions): Promise<Tensor> {
@@ -93,12 +101,17 @@ class Recorder extends PictureByPicture implements Classifier {
     return this.close();
   }
 
-  async #record(image: LoadedImage, call: ResolvedClassifyOptions, result: DetailedResult): Promise<void> {
+  async #record(
+    image: LoadedImage,
+    call: ResolvedClassifyOptions,
+    result: DetailedResult,
+    classes: number,
+  ): Promise<void> {
     this.#entries ??= existing(this.#file);
     const entries = await this.#entries;
     const place = placeOf(image, call);
     const key = keyOf(place);
-    entries.set(key, entryOf(place, result, entries.get(key)));
+    entries.set(key, entryOf(place, result, entries.get(key), classes));
     await this.#written(entries);
   }
 

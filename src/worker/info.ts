@@ -1,5 +1,6 @@
 /** What is known of workers of this machine. */
 import { IsotorchError } from "../base/errors.ts";
+import { defaultTimeoutMs } from "../checkpoints/deadline.ts";
 import type { Integrity } from "../checkpoints/integrity.ts";
 import { isWeightsName } from "../checkpoints/table.ts";
 import type { Checkpoint, TransformsName } from "../checkpoints/resolve.ts";
@@ -59,6 +60,8 @@ export interface WorkerInfo {
   readonly classes: number;
   /** Values of an embedding. */
   readonly embedding: number;
+  /** What a call has that says no `timeoutMs` itself, milliseconds: the larger the network, the longer. */
+  readonly timeoutMs: number;
   readonly warmupMs: number;
   /** Which kinds of pictures and steps Node does, byte for byte as this environment does them, and which it leaves to it. */
   readonly attestation: AttestedEnvironment;
@@ -122,6 +125,7 @@ export function describe(
     maxBatch: ready.maxBatch,
     classes: ready.classes,
     embedding: ready.embedding,
+    timeoutMs: defaultTimeoutMs(model),
     warmupMs: ready.warmupMs,
     workers: members.map((member) => ({
       pid: member.hello.pid,

@@ -14,7 +14,7 @@ import { Pool } from "./pool.ts";
 import type { Start } from "./pool.ts";
 import { usableCpus } from "../python/quota.ts";
 import { scriptArguments, WORKER_SCRIPT } from "../python/script.ts";
-import { DEFAULT_POLICY } from "./supervision/policy.ts";
+import { DEFAULT_POLICY, patientWith } from "./supervision/policy.ts";
 import type { SupervisionPolicy } from "./supervision/policy.ts";
 import { startWorker } from "./open.ts";
 import type { WorkerStart } from "./open.ts";
@@ -59,7 +59,7 @@ async function startIn(
   const checkpoint = await resolveCheckpoint(options.weights, options);
   const { maxSize = 0, maxDelayMs = 0 } = options.batch ?? {};
   const policy: SupervisionPolicy = {
-    ...DEFAULT_POLICY,
+    ...patientWith(options.model),
     ...options.supervision,
     ...options.queue,
     batchSize: maxSize,

@@ -15,7 +15,13 @@ from isotorch_worker.oip_body import LARGEST_BINARY, Body, UnsupportedEncoding
 from isotorch_worker.protocol.errors import BadTensor, WorkerError
 
 CROP = 4
+SPEC = {"resize": CROP, "crop": CROP, "mean": [0.0] * 3, "std": [1.0] * 3, "interpolation": "bilinear"}
+MODEL = oip.Model("resnet101", SPEC, 1000, 2048)
 TENSOR = struct.pack("<48f", *range(48))
+
+
+def of_size(side: int) -> oip.Model:
+    return oip.Model("resnet101", {**SPEC, "crop": side}, 1000, 2048)
 
 
 def body(binary: bytes = TENSOR, **changes: object) -> tuple[bytes, str]:
@@ -42,7 +48,7 @@ def nested(values: list[float]) -> list[object]:
 
 
 def test_a_request_is_its_pictures_its_outputs_and_its_patience():
-    request = oip.parse_infer(*body(TENSOR * 2, shape=[2, 3, CROP, CROP]), CROP)
+    request = oip.parse_infer(*body(TENSOR * 2, shape=[2, 3, CROP, CROP]), MODEL)
     assert request.id == "7"
     assert request.timeout_ms == 2000
     assert [(item.name, item.data, item.shape) for item in request.items] == [
@@ -59,7 +65,9 @@ def several(*inputs: tuple[dict[str, object], bytes]) -> tuple[bytes, str]:
 
 
 def test_a_spec_may_have_a_height_and_a_width():
-    assert [one["dims"] for one in oip.model_config([96, 320])["input"]] == [[3, 96, 320], [96, 320, 3], [1]]
+    assert [
+        one["dims"] for one in oip.model_config(oip.Model("wide", {**SPEC, "crop": [96, 320]}, 3, 8))["input"]
+    ] == [[3, 96, 320], [96, 320, 3], [1]]
 
 
 FLOATS = ({"name": "input", "datatype": "FP32", "shape": [1, 3, CROP, CROP]}, TENSOR)
@@ -69,22 +77,22 @@ PICTURE = ({"name": "image", "datatype": "BYTES", "shape": [1, 1]}, b"\x01\x00\x
 
 @pytest.mark.parametrize("given", [(FLOATS, PIXELS, PICTURE), (PIXELS, PICTURE, FLOATS)])
 def test_of_several_inputs_the_tensor_counts(given):
-    (item,) = oip.parse_infer(*several(*given), CROP).items
+    (item,) = oip.parse_infer(*several(*given), MODEL).items
     assert (item.name, item.data) == ("input", TENSOR)
 
 
 @pytest.mark.parametrize("given", [(FLOATS, FLOATS), (PIXELS, PICTURE), (FLOATS, ({"name": "other"}, b"x"))])
 def test_other_sets_of_inputs_are_refused(given):
     with pytest.raises(oip.InvalidInput):
-        oip.parse_infer(*several(*given), CROP)
+        oip.parse_infer(*several(*given), MODEL)
     data, header = several(FLOATS, PICTURE)
     with pytest.raises(oip.InvalidInput):
-        oip.parse_infer(data + b"x", header, CROP)
+        oip.parse_infer(data + b"x", header, MODEL)
 
 
 def test_encoded_pictures_are_told_apart_by_their_lengths():
     binary = b"".join(struct.pack("<I", len(one)) + one for one in (b"first", b"the second"))
-    request = oip.parse_infer(*body(binary, name="image", datatype="BYTES", shape=[2]), CROP)
+    request = oip.parse_infer(*body(binary, name="image", datatype="BYTES", shape=[2]), MODEL)
     assert [item.data for item in request.items] == [b"first", b"the second"]
 
 
@@ -106,7 +114,7 @@ def test_encoded_pictures_are_told_apart_by_their_lengths():
 )
 def test_a_tensor_that_is_not_what_it_says_is_refused(binary: bytes, changes: dict[str, object]):
     with pytest.raises(BadTensor):
-        oip.parse_infer(*body(binary, **changes), CROP)
+        oip.parse_infer(*body(binary, **changes), MODEL)
 
 
 @pytest.mark.parametrize(
@@ -136,16 +144,16 @@ def test_a_tensor_that_is_not_what_it_says_is_refused(binary: bytes, changes: di
 )
 def test_what_is_no_request_is_refused(data: bytes, header: str | None):
     with pytest.raises(oip.InvalidInput):
-        oip.parse_infer(data, header, CROP)
+        oip.parse_infer(data, header, MODEL)
 
 
 def test_an_answer_is_json_and_its_tensors_behind_it():
     logits = struct.pack("<1000f", *(float(-at) for at in range(1000)))
     indices = struct.pack("<1000i", *range(1000))
     labels = [f"label {at}" for at in range(1000)]
-    answer = {"logits": logits, "probabilities": logits, "indices": indices, "labels": labels}
+    answer = {"logits": logits, "softmax": logits, "indices": indices, "labels": labels}
     outputs = [oip.Output("logits", True, 0), oip.Output("indices", True, 0), oip.Output("logits", False, 2)]
-    encoded, headers = oip.encode_infer(oip.InferRequest("7", [], outputs, None), [answer])
+    encoded, headers = oip.encode_infer(oip.InferRequest("7", [], outputs, None), [answer], MODEL)
     length = int(headers[oip.JSON_LENGTH])
     told = json.loads(encoded[:length])
     assert encoded[length:] == logits + indices
@@ -168,10 +176,10 @@ def test_an_error_has_its_code_a_sentence_and_a_hint():
 @pytest.mark.parametrize("arrange", [list, nested])
 def test_a_tensor_comes_in_json_too_flat_or_nested(arrange):
     values = [at / 7 for at in range(48)]
-    request = oip.parse_infer(*plain_json(data=arrange(values)), CROP)
+    request = oip.parse_infer(*plain_json(data=arrange(values)), MODEL)
     assert [item.data for item in request.items] == [struct.pack("<48f", *values)]
     pixels = {"name": "pixels", "datatype": "UINT8", "shape": [1, CROP, CROP, 3]}
-    request = oip.parse_infer(*plain_json(data=arrange(list(range(48))), **pixels), CROP)
+    request = oip.parse_infer(*plain_json(data=arrange(list(range(48))), **pixels), MODEL)
     assert [item.data for item in request.items] == [bytes(range(48))]
 
 
@@ -179,7 +187,7 @@ def test_a_full_batch_in_json_is_read_piece_by_piece():
     values = [at / 1000 - 3 for at in range(32 * 3 * 64 * 64)]
     data, header = plain_json(data=values, shape=[32, 3, 64, 64])
     assert len(data) > 16 * oip_json._PIECE
-    request = oip.parse_infer(data, header, 64)
+    request = oip.parse_infer(data, header, of_size(64))
     assert b"".join(item.data for item in request.items) == struct.pack(f"<{len(values)}f", *values)
 
 
@@ -205,14 +213,14 @@ def test_a_full_batch_in_json_is_read_piece_by_piece():
 def test_data_that_is_no_such_list_is_refused(data: str):
     head = b'{"inputs":[{"name":"input","datatype":"FP32","shape":[1,3,4,4],"data":'
     with pytest.raises((BadTensor, oip.InvalidInput)):
-        oip.parse_infer(head + data.encode() + b"}]}", None, CROP)
+        oip.parse_infer(head + data.encode() + b"}]}", None, MODEL)
 
 
 @pytest.mark.parametrize("values", [[256] * 48, [-1] * 48, [1.5] * 48])
 def test_pixels_are_whole_numbers_of_a_byte(values: list[float]):
     pixels = {"name": "pixels", "datatype": "UINT8", "shape": [1, CROP, CROP, 3]}
     with pytest.raises(BadTensor):
-        oip.parse_infer(*plain_json(data=values, **pixels), CROP)
+        oip.parse_infer(*plain_json(data=values, **pixels), MODEL)
 
 
 @pytest.mark.parametrize("shape", [[1], [1, 1]])
@@ -221,13 +229,13 @@ def test_pictures_come_in_base64(shape: list[int], wrap):
     image = {"name": "image", "datatype": "BYTES", "shape": shape}
     text = base64.b64encode(b"the picture").decode()
     for data in ([wrap(text)], [[wrap(text)]]):
-        request = oip.parse_infer(*plain_json(data=data, **image), CROP)
+        request = oip.parse_infer(*plain_json(data=data, **image), MODEL)
         assert [item.data for item in request.items] == [b"the picture"]
     with pytest.raises(BadTensor):
-        oip.parse_infer(*plain_json(data=["no base64!"], **image), CROP)
+        oip.parse_infer(*plain_json(data=["no base64!"], **image), MODEL)
     element = struct.pack("<I", len(text)) + text.encode()
     parameters = {"binary_data_size": len(element), "content_type": "base64"}
-    request = oip.parse_infer(*body(element, **image, parameters=parameters), CROP)
+    request = oip.parse_infer(*body(element, **image, parameters=parameters), MODEL)
     assert [item.data for item in request.items] == [b"the picture"]
 
 
@@ -241,16 +249,16 @@ def test_what_changes_nothing_is_ignored_and_null_is_absent():
         "parameters": custom,
     }
     data, header = plain_json(request, data=[0] * 48, parameters=None)
-    asked = oip.parse_infer(data, header, CROP)
+    asked = oip.parse_infer(data, header, MODEL)
     assert asked.id is None
     assert len(asked.outputs) == 3
     with pytest.raises(oip.InvalidInput, match="model_name"):
-        oip.parse_infer(*plain_json({"model_name": "resnet18"}, data=[0] * 48), CROP)
+        oip.parse_infer(*plain_json({"model_name": "resnet18"}, data=[0] * 48), MODEL)
 
 
 def test_what_stands_in_texts_counts_for_nothing():
     request = {"id": '[[[{{{,,,"\\', "parameters": {"mine": "[" * 1000 + '\\"'}}
-    assert oip.parse_infer(*plain_json(request, data=[0] * 48), CROP).id == '[[[{{{,,,"\\'
+    assert oip.parse_infer(*plain_json(request, data=[0] * 48), MODEL).id == '[[[{{{,,,"\\'
 
 
 def test_a_body_is_inflated_up_to_its_limit():
@@ -274,10 +282,52 @@ def test_a_body_is_inflated_up_to_its_limit():
 
 
 def test_the_configuration_is_that_of_the_node_server():
-    config = oip.model_config(224)
+    config = oip.model_config(of_size(224))
     assert config["max_batch_size"] == 32
     assert [(one["name"], one["data_type"], one["dims"], one["optional"]) for one in config["input"]] == [
         ("input", "TYPE_FP32", [3, 224, 224], False),
         ("pixels", "TYPE_UINT8", [224, 224, 3], True),
         ("image", "TYPE_STRING", [1], True),
     ]
+    assert [(one["name"], one["dims"]) for one in config["output"]] == [
+        ("logits", [1000]),
+        ("probabilities", [1000]),
+        ("indices", [1000]),
+        ("embedding", [2048]),
+    ]
+
+
+def test_a_model_of_ones_own_has_its_name_its_classes_and_its_embedding():
+    three = oip.Model("flowers", SPEC, 3, 4)
+    told = oip.model_metadata(three, "resnet18", {"jpeg": "1"})
+    assert told["name"] == "flowers"
+    assert [one["shape"] for one in told["outputs"]] == [[-1, 3], [-1, 3], [-1, 3], [-1, 4]]
+    assert told["parameters"]["spec"] == SPEC
+    data, header = body()
+    head = json.loads(data[: int(header)])
+    head["parameters"] = {"activation": "sigmoid"}
+    head["outputs"] = [{"name": name} for name in ("probabilities", "embedding")]
+    text = json.dumps(head).encode()
+    request = oip.parse_infer(text + TENSOR, str(len(text)), three)
+    assert request.activation == "sigmoid"
+    sigmoid, embedding = struct.pack("<3f", 0.25, 1, 0.5), struct.pack("<4f", 1, 2, 3, 4)
+    answer = {"softmax": b"", "sigmoid": sigmoid, "embedding": embedding, "labels": ["a", "b", "c"]}
+    told = json.loads(oip.encode_infer(request, [answer], three)[0])
+    assert told["model_name"] == "flowers"
+    assert [one["data"] for one in told["outputs"]] == [[0.25, 1, 0.5], [1, 2, 3, 4]]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"parameters": {"activation": "relu"}},
+        {"outputs": [{"name": "embedding"}]},
+        {"outputs": [{"name": "logits", "parameters": {"classification": 4}}]},
+        {"model_name": "resnet101"},
+    ],
+)
+def test_what_a_model_does_not_have_is_refused(changes: dict[str, object]):
+    data, header = body()
+    text = json.dumps({**json.loads(data[: int(header)]), **changes}).encode()
+    with pytest.raises(oip.InvalidInput):
+        oip.parse_infer(text + TENSOR, str(len(text)), oip.Model("flowers", SPEC, 3, 0))

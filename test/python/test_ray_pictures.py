@@ -56,6 +56,7 @@ def replica(monkeypatch):
 
     made = object.__new__(ray_app.Network)
     computer = Computer(Tiny(), infer.output(1000), Transfer(torch.device("cpu"), SPEC), 4, exact=False)
+    made._model = oip.Model("resnet101", SPEC, 1000, 0)
     made._session = SimpleNamespace(spec=SPEC, computer=computer)
     made._thread = ray_app.ThreadPoolExecutor(1)
     made._pictures = Pictures(2)

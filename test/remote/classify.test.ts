@@ -9,6 +9,7 @@ import { referenceDigests } from "../../src/image/attest/built-in.ts";
 import { preprocess } from "../../src/classification/oneshot.ts";
 import { codeOf, failureOf } from "../failure.ts";
 import { NETWORK, OURS, TRITON, fakeServer, logitsOf, probabilitiesOf, remote, tensor } from "./fake.ts";
+import type { FakeServerOptions } from "./fake.ts";
 
 const PICTURE = fileURLToPath(new URL("../../examples/images/balloons.jpg", import.meta.url));
 
@@ -204,6 +205,7 @@ describe("a server of others", () => {
       weights: { trained: null, transforms: "IMAGENET1K_V1" },
       spec: specOf("IMAGENET1K_V1"),
       classes: 1_000,
+      timeoutMs: 30_000,
       warmupMs: expect.any(Number),
       attestation: expect.objectContaining({ source: "reference" }),
       remote: {
@@ -229,6 +231,55 @@ describe("a server of others", () => {
     expect(code).toBe("UNSUPPORTED_FORMAT");
     expect(hint).not.toBe("");
   });
+});
+
+describe("a server of others with a network of another kind", () => {
+  const [input] = TRITON.inputs;
+  const [output] = TRITON.outputs;
+  const three = { ...TRITON, outputs: [{ ...output, shape: [-1, 3] }] };
+  const large = { ...TRITON, inputs: [{ ...input, shape: [-1, 3, 299, 299] }] };
+  const logits: FakeServerOptions["instead"] = ({ json }, response) => {
+    const data = [1, 3, 2];
+    const outputs = [{ name: "OUTPUT__0", datatype: "FP32", shape: [1, 3], data }];
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ id: json.id, outputs }));
+    return true;
+  };
+
+  test("has as many classes as it says, whose names the caller gives", async () => {
+    const server = await fakeServer({ name: "triton", model: three, instead: logits });
+    const classifier = await remote(server, {}, { labels: ["a", "b", "c"] });
+    expect(classifier.info()).toMatchObject({ classes: 3, remote: { labels: "numbers" } });
+    const top = await classifier.classify(tensor(1));
+    expect(top.map(({ label }) => label)).toEqual(["b", "c", "a"]);
+    const half = await classifier.classify(tensor(1), { threshold: 0.5 });
+    expect(half.map(({ label }) => label)).toEqual(["b"]);
+  });
+
+  test("has the size that it says, for which the caller says the preprocessing", async () => {
+    const server = await fakeServer({ name: "triton", model: large });
+    const transforms = { resize: 342, crop: 299 };
+    const classifier = await remote(server, {}, { transforms });
+    expect(classifier.info()).toMatchObject({ spec: transforms, weights: { transforms: null } });
+    expect((await classifier.preprocess(PICTURE)).shape).toEqual([1, 3, 299, 299]);
+    const other = remote(server, {}, { transforms: { resize: 256, crop: 224 } });
+    expect(await failureOf(other)).toMatchObject({
+      code: "REMOTE_MISMATCH",
+      message: expect.stringMatching(/299/),
+    });
+  });
+
+  test("has neither embeddings nor another activation", async () => {
+    const classifier = await remote(await fakeServer({ name: "triton", model: TRITON }));
+    expect(await codeOf(classifier.embed(tensor(1)))).toBe("REMOTE_MISMATCH");
+    expect(await codeOf(classifier.classify(tensor(1), { activation: "sigmoid" }))).toBe("REMOTE_MISMATCH");
+  });
+});
+
+test("the network is the server's: `model` belongs to a worker, and the hint says where the name goes", async () => {
+  const server = await fakeServer();
+  const { code, hint } = await failureOf(remote(server, {}, { model: "resnet50" }));
+  expect([code, hint]).toEqual(["INVALID_OPTION", expect.stringContaining("remote: { url, model }")]);
 });
 
 describe("what does not fit is refused at creation:", () => {

@@ -115,7 +115,7 @@ export async function fakeServer(options: FakeServerOptions = {}): Promise<FakeS
   const seen: Seen[] = [];
   let count = 0;
   const server = createServer((request, response) => {
-    const path = request.url ?? "";
+    const [path = ""] = (request.url ?? "").split("?");
     const json = (body: object, status = 200): void =>
       void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) {

@@ -45,9 +45,9 @@ MOST = 8
 """Calls that are given to the network at once; how many it computes together is its own choice."""
 QUIET_S = 10.0
 """A replica is asked for a real answer when it gave none for so long, seconds."""
-_MODEL = f"/v2/models/{oip.MODEL}"
-_OPEN = ("/v2/health/live", "/v2/health/ready", f"{_MODEL}/ready")
-_ROUTES = (*_OPEN, "/v2", _MODEL, f"{_MODEL}/config", f"{_MODEL}/infer", "/status")
+_PROBES = ("/v2/health/live", "/v2/health/ready")
+_REST = 64 * 1024
+"""Bytes of the JSON before binary data."""
 
 
 @serve.deployment(
@@ -66,7 +66,11 @@ class Network:
         self._session, ready = self._thread.submit(_load, settings["load"]).result()
         self._labels: list[str] = json.loads(bytes(ready.frames["categories"][1]))
         self._attestation: dict[str, str] = json.loads(bytes(ready.frames["attestation"][1]))
-        self._network = {**ready.fields, "model": oip.MODEL, "weights": settings["name"]}
+        fields = ready.fields
+        self._model = oip.Model(fields["model"], fields["spec"], fields["classes"], fields["embedding"])
+        self._path = f"/v2/models/{self._model.name}"
+        self._open = (*_PROBES, f"{self._path}/ready")
+        self._network = {**fields, "weights": settings["name"]}
         self._network |= {"trained": settings["trained"], **ready.fields["spec"]}
         # What makes later pictures faster and changes no bit is worth its time before the first one here.
         self._thread.submit(self._session.computer.improve).result()
@@ -87,8 +91,8 @@ class Network:
             raise answer
 
     async def __call__(self, request: Request) -> Response:
-        path = request.url.path.rstrip("/").replace(f"{_MODEL}/versions/{oip.VERSION}", _MODEL)
-        seen = Seen(request.method, path if path in _ROUTES else "unmatched", request.headers)
+        path = request.url.path.rstrip("/").replace(f"{self._path}/versions/{oip.VERSION}", self._path)
+        seen = Seen(request.method, path if self._knows(path) else "unmatched", request.headers)
         try:
             response = await self._routed(request, path)
         except WorkerError as error:
@@ -107,11 +111,15 @@ class Network:
         response.headers["traceparent"] = seen.trace.header()
         return response
 
+    def _knows(self, path: str) -> bool:
+        own = (self._path, f"{self._path}/config", f"{self._path}/infer")
+        return path in (*self._open, *own, "/v2", "/v2/models", "/status")
+
     async def _routed(self, request: Request, path: str) -> Response:
-        if path in _OPEN:
+        if path in self._open:
             return JSONResponse({"ready": True})
         self._check_token(request.headers.get("authorization", ""))
-        if request.method == "POST" and path == f"{_MODEL}/infer":
+        if request.method == "POST" and path == f"{self._path}/infer":
             return await self._inferred(request)
         answers: dict[str, dict[str, Any]] = {
             "/v2": {
@@ -119,8 +127,9 @@ class Network:
                 "version": "ray",
                 "extensions": [*oip.EXTENSIONS],
             },
-            f"{_MODEL}/config": oip.model_config(self._session.spec["crop"]),
-            _MODEL: oip.model_metadata(self._session.spec["crop"], self._attestation),
+            "/v2/models": {"models": [self._model.name]},
+            f"{self._path}/config": oip.model_config(self._model),
+            self._path: oip.model_metadata(self._model, self._model.name, self._attestation),
             "/status": {"ready": True, "network": self._network},
         }
         if request.method == "GET" and path in answers:
@@ -134,10 +143,10 @@ class Network:
 
     async def _inferred(self, request: Request) -> Response:
         wanted = request.headers.get("x-request-timeout-ms", "")
-        body = await _received(request)
+        body = await _received(request, self._model)
         # In a thread: a large request must not keep this replica from answering for its health.
         asked = await asyncio.get_running_loop().run_in_executor(
-            None, oip.parse_infer, body, request.headers.get(oip.JSON_LENGTH), self._session.spec["crop"]
+            None, oip.parse_infer, body, request.headers.get(oip.JSON_LENGTH), self._model
         )
         limits = [
             ms for ms in (float(wanted) if wanted.isdecimal() else None, asked.timeout_ms) if ms is not None
@@ -149,7 +158,7 @@ class Network:
         for answer in answers:
             if isinstance(answer, WorkerError):
                 raise answer
-        body, headers = oip.encode_infer(asked, answers)
+        body, headers = oip.encode_infer(asked, answers, self._model)
         return Response(body, headers=headers)
 
     async def _answer(self, item: oip.Item, deadline: float | None) -> dict[str, Any] | WorkerError:
@@ -221,7 +230,9 @@ class Network:
             answers.append(
                 {
                     "logits": output.logits.numpy().tobytes(),
-                    "probabilities": output.softmax.numpy().tobytes(),
+                    "softmax": output.softmax.numpy().tobytes(),
+                    "sigmoid": output.sigmoid.numpy().tobytes(),
+                    "embedding": output.embedding.numpy().tobytes(),
                     "indices": output.indices.to(torch.int32).numpy().tobytes(),
                     "labels": self._labels,
                 }
@@ -239,8 +250,10 @@ def _load(fields: dict[str, Any]) -> tuple[Session, Message]:
     return load(silent, Message("load", 1, 0, fields))
 
 
-async def _received(request: Request) -> bytes:
-    body = Body(request.headers.get("content-encoding"), oip.JSON_LENGTH in request.headers)
+async def _received(request: Request, model: oip.Model) -> bytes:
+    height, width = crop_size(model.spec)
+    batch = oip.MAX_BATCH * 3 * height * width * 4 + _REST
+    body = Body(request.headers.get("content-encoding"), oip.JSON_LENGTH in request.headers, batch)
     async for chunk in request.stream():
         body.feed(chunk)
     return body.finish()

@@ -2,6 +2,7 @@
 import { say } from "../terminal/terminal.ts";
 import { shown, shownValue } from "../../base/text/shown.ts";
 import { createClassifier } from "../../classification/classifier.ts";
+import type { Classifier } from "../../classification/classifier.ts";
 import { ofWorker } from "../../classification/info.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import { limitsOf } from "../../image/source/limits.ts";
@@ -11,6 +12,7 @@ import { SERVER_LIMITS } from "../../server/options.ts";
 import { SERVE } from "../describe/serve.ts";
 import { parserOf } from "../flags/description.ts";
 import { classifierOptions, parseFlags, wholeNumber } from "../flags/flags.ts";
+import { servedOf } from "../flags/served.ts";
 import { EXIT } from "../exit.ts";
 import { LOGGED_WARNINGS } from "../terminal/notes.ts";
 
@@ -33,26 +35,47 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     ...(values["no-compare"] === true && { compare: false }),
     logLevel: (values["log"] ?? (process.stderr.isTTY ? "warn" : "info")) as LogLevel,
   };
-  const given = {
-    ...classifierOptions(values),
-    ...(process.stderr.isTTY ? {} : { logger: LOGGED_WARNINGS }),
-  };
+  const networks = servedOf(values).map(({ name, values: own }) => ({
+    name,
+    given: { ...classifierOptions(own), ...(process.stderr.isTTY ? {} : { logger: LOGGED_WARNINGS }) },
+  }));
   // Those of the worker's Pillow are the server's: tighter than for pictures of one's own.
   const { pixels, pictureBytes, side, scans, chunks } = SERVER_LIMITS;
-  const limits = limitsOf({ pixels, bytes: pictureBytes, side, scans, chunks, ...given.limits });
-  await using classifier = await createClassifier({ ...given, limits, signal });
-  const { bytes, ...ofPicture } = limits;
-  await using server = await listening({
-    ...options,
-    classifier,
-    limits: { ...ofPicture, pictureBytes: bytes },
-  });
-  const { weights, device } = ofWorker(classifier.info(), "`serve`");
+  const asked = networks[0]?.given.limits;
+  const limits = limitsOf({ pixels, bytes: pictureBytes, side, scans, chunks, ...asked });
+  const started: [name: string | undefined, classifier: Classifier][] = [];
+  try {
+    // One after the other: two that load at a time take the memory and the cores of each other.
+    for (const { name, given } of networks)
+      started.push([name, await createClassifier({ ...given, limits, signal })]);
+    const { bytes, ...ofPicture } = limits;
+    await using server = await listening({
+      ...options,
+      classifier: togetherOf(started),
+      limits: { ...ofPicture, pictureBytes: bytes },
+    });
+    say(`${started.map(lineOf).join("; ")}: ${server.pageUrl}\n`);
+    if (!signal.aborted)
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    return EXIT.ok;
+  } finally {
+    await Promise.all(started.map(([, classifier]) => classifier.close()));
+  }
+}
+
+type Started = readonly [name: string | undefined, classifier: Classifier];
+
+function togetherOf(started: readonly Started[]): ServerOptions["classifier"] {
+  const [only] = started;
+  if (only !== undefined && only[0] === undefined) return only[1];
+  return Object.fromEntries(started);
+}
+
+/** What runs, for the line that is printed. */
+function lineOf([name, classifier]: Started): string {
+  const { model, weights, device } = ofWorker(classifier.info(), "`serve`");
   const untrained = weights.trained === false ? " (untrained: its labels mean nothing)" : "";
-  say(`resnet101, ${weights.name}${untrained}, on ${device}: ${server.pageUrl}\n`);
-  if (!signal.aborted)
-    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-  return EXIT.ok;
+  return `${name ?? model}, ${weights.name}${untrained}, on ${device}`;
 }
 
 async function listening(options: ServerOptions): ReturnType<typeof createServer> {

@@ -1,5 +1,6 @@
 /** `isotorch up --ray` */
 import { say } from "../terminal/terminal.ts";
+import { shown } from "../../base/text/shown.ts";
 import { unexpected } from "../../base/options/check.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import { deploy } from "../../ray/deploy.ts";
@@ -36,8 +37,8 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     signal,
     onStep: (step) => say(`> ${step}\n`, process.stderr),
   });
-  const { url, ended } = await deploy({ ...ray, python }, options, signal);
-  say(`resnet101 on Ray Serve: ${url}\n`);
+  const { name, url, ended } = await deploy({ ...ray, python }, options, signal);
+  say(`${shown(name)} on Ray Serve: ${url}\n`);
   await ended;
   return EXIT.ok;
 }

@@ -1,5 +1,31 @@
 import type { Description } from "../flags/description.ts";
+import type { FlagGroup } from "../flags/description.ts";
+import { OF_ONE } from "../flags/served.ts";
 import { ENVIRONMENT, NETWORK } from "./shared.ts";
+
+const { model, ...others } = NETWORK.flags;
+
+/** As for one network; what is each one's own may be said for each. */
+const NETWORKS: FlagGroup = {
+  title: "Network",
+  flags: {
+    model: {
+      ...model,
+      value: "NAME[=WEIGHTS]",
+      multiple: true,
+      about:
+        "one of torchvision's classifiers, as `isotorch models` lists them: resnet101 (default);\n" +
+        "several, each with this flag. WEIGHTS are its own: a name, or a file, which may have any\n" +
+        "NAME in addresses, as in flowers=./flowers.pth.\n" +
+        `${OF_ONE.map((name) => `--${name}`).join(", ")}: also NAME=VALUE, for one`,
+    },
+    ...Object.fromEntries(
+      Object.entries(others).map(([name, flag]) =>
+        OF_ONE.some((own) => own === name) ? [name, { ...flag, multiple: true as const }] : [name, flag],
+      ),
+    ),
+  },
+};
 
 export const SERVE: Description = {
   summary: "an HTTP server with a page, metrics and the Open Inference Protocol",
@@ -7,6 +33,7 @@ export const SERVE: Description = {
   examples: [
     "isotorch serve                                   # prints the address of its page, with a token",
     "isotorch serve --port 9000 --weights IMAGENET1K_V2",
+    "isotorch serve --model resnet50 --model flowers=./flowers.pth --labels flowers=./flowers.txt",
     'curl -H "Authorization: Bearer TOKEN" --data-binary @dog.jpg http://127.0.0.1:8000/classify',
   ],
   text: `POST /classify answers a picture in the body as \`classify --json\` does, /v2/… is the Open Inference Protocol with binary
@@ -27,7 +54,10 @@ tensors (tritonclient works with it), /metrics is for Prometheus, and / is a pag
           about:
             "also answered Host headers: NAME, NAME:PORT, *.NAME, 10.*, or * with a token; may be repeated",
         },
-        timeout: { value: "MS", about: "for a request that names no time of its own (default 30000)" },
+        timeout: {
+          value: "MS",
+          about: "for a request that names no time of its own (default 30000; more for large networks)",
+        },
         log: {
           value: "LEVEL",
           choices: ["silent", "error", "warn", "info", "debug"],
@@ -41,7 +71,7 @@ tensors (tritonclient works with it), /metrics is for Prometheus, and / is a pag
         "no-compare": { about: "no plain PyTorch beside the worker" },
       },
     },
-    NETWORK,
+    NETWORKS,
     ENVIRONMENT,
   ],
   end: "The first Ctrl-C lets running requests finish, the second ends at once.",

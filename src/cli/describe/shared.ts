@@ -119,7 +119,9 @@ export const PICTURES: FlagGroup = {
   },
 };
 
-export const TIMEOUT: FlagGroup["flags"] = { timeout: { value: "MS", about: "per picture (default 30000)" } };
+export const TIMEOUT: FlagGroup["flags"] = {
+  timeout: { value: "MS", about: "per picture (default 30000; more for large networks)" },
+};
 
 export const MANIFEST: FlagGroup["flags"] = {
   manifest: { value: "FILE", about: "write what is needed to reproduce the run (pictures must be files)" },

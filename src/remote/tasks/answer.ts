@@ -3,8 +3,7 @@ import { shown } from "../../base/text/shown.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import type { Ranking } from "../../tasks/classify.ts";
 import { malformed } from "../failure.ts";
-import { CLASSES } from "../model-metadata.ts";
-import type { ModelMetadata } from "../model-metadata.ts";
+import type { ModelMetadata } from "../model/metadata.ts";
 import type { OutputRequest, OutputTensor } from "../oip.ts";
 
 export interface Asked {
@@ -14,9 +13,14 @@ export interface Asked {
 
 /** The outputs that an answer is made of; no more than it needs. */
 export function outputsFor({ outputs }: ModelMetadata, { include }: Asked): OutputRequest[] {
-  const { logits, probabilities, indices } = outputs;
+  const { logits, probabilities, indices, embedding } = outputs;
   const needsLogits = include.includes("logits") || probabilities === undefined || indices === undefined;
-  const names = [probabilities, indices, ...(needsLogits ? [logits] : [])];
+  const names = [
+    probabilities,
+    indices,
+    ...(needsLogits ? [logits] : []),
+    ...(include.includes("embedding") ? [embedding] : []),
+  ];
   return names.flatMap((name) => (name === undefined ? [] : [{ name }]));
 }
 
@@ -26,17 +30,22 @@ export function outputsFor({ outputs }: ModelMetadata, { include }: Asked): Outp
  */
 export function rankingOf(
   tensors: ReadonlyMap<string, OutputTensor>,
-  { outputs }: ModelMetadata,
+  { outputs, classes, embedding: values }: ModelMetadata,
   { topK, include }: Asked,
   timings: Readonly<Record<string, number>>,
 ): Ranking {
   const read = (name: string | undefined): Float32Array | undefined =>
-    name !== undefined && tensors.has(name) ? floats(name, tensors.get(name)) : undefined;
+    name !== undefined && tensors.has(name) ? floats(name, tensors.get(name), classes) : undefined;
   const logits = read(outputs.logits);
+  const embedding = include.includes("embedding")
+    ? embeddingOf(tensors, outputs.embedding, values)
+    : undefined;
   const probabilities = read(outputs.probabilities) ?? softmax(logits);
   const order =
-    outputs.indices === undefined ? sorted(logits ?? probabilities) : orderOf(tensors, outputs.indices);
-  const best = order.slice(0, topK || CLASSES);
+    outputs.indices === undefined
+      ? sorted(logits ?? probabilities)
+      : orderOf(tensors, outputs.indices, classes);
+  const best = order.slice(0, topK || classes);
   const scores = Float32Array.from(best, (index) => probabilities[index] ?? Number.NaN);
   // float32 times 100 rounded once, as torch does it.
   const percentages = scores.map((score) => score * 100);
@@ -51,19 +60,20 @@ export function rankingOf(
     percentages,
     ...(include.includes("logits") && logits !== undefined && { logits }),
     ...(include.includes("probabilities") && { probabilities }),
+    ...(embedding && { embedding }),
     timings,
   };
 }
 
 /** `value:index:label` of each class, as Triton's classification extension gives them; undefined where some are missing. */
-export function labelsIn(tensor: OutputTensor | undefined): readonly string[] | undefined {
+export function labelsIn(tensor: OutputTensor | undefined, classes: number): readonly string[] | undefined {
   const labels: string[] = [];
   for (const text of tensor?.data ?? []) {
     const [, index, label] = /^[^:]*:(\d+):(.+)$/s.exec(String(text)) ?? [];
     if (index === undefined || label === undefined) return undefined;
     labels[Number(index)] = label;
   }
-  const isWhole = labels.length === CLASSES && Object.keys(labels).length === CLASSES;
+  const isWhole = labels.length === classes && Object.keys(labels).length === classes;
   return isWhole ? labels : undefined;
 }
 
@@ -79,22 +89,37 @@ export function softmax(logits: Float32Array | undefined): Float32Array {
   return powers.map((power) => power / sum);
 }
 
-function floats(name: string, tensor: OutputTensor | undefined): Float32Array {
+/** @throws IsotorchError `PROTOCOL_ERROR` where it is not there, or not as long as it was said to be. */
+function embeddingOf(
+  tensors: ReadonlyMap<string, OutputTensor>,
+  name: string | undefined,
+  width: number | undefined,
+): Float32Array {
+  if (name === undefined) throw malformed("it has no embedding");
+  const tensor = tensors.get(name);
+  return floats(name, tensor, width ?? tensor?.shape[1] ?? 0);
+}
+
+function floats(name: string, tensor: OutputTensor | undefined, width: number): Float32Array {
   const { data, shape } = tensor ?? {};
-  if (data === undefined || shape?.join() !== `1,${CLASSES}` || typeof data[0] === "string") {
-    throw malformed(`${name} has the shape [${shape?.join() ?? ""}], expected [1,${CLASSES}]`);
+  if (data === undefined || shape?.join() !== `1,${width}` || typeof data[0] === "string") {
+    throw malformed(`${name} has the shape [${shape?.join() ?? ""}], expected [1,${width}]`);
   }
   const values = data instanceof Float32Array ? data : Float32Array.from(data as readonly number[]);
   if (values.every(Number.isFinite)) return values;
   throw new IsotorchError("NON_FINITE_OUTPUT", `The server's ${shown(name)} hold NaN or infinity.`);
 }
 
-function orderOf(tensors: ReadonlyMap<string, OutputTensor>, name: string): readonly number[] {
+function orderOf(
+  tensors: ReadonlyMap<string, OutputTensor>,
+  name: string,
+  classes: number,
+): readonly number[] {
   const { data = [], shape = [] } = tensors.get(name) ?? {};
   const order = Array.from(data, Number);
-  const isOrder = order.every((index) => Number.isInteger(index) && index >= 0 && index < CLASSES);
-  if (shape.join() === `1,${CLASSES}` && isOrder && new Set(order).size === CLASSES) return order;
-  throw malformed(`${name} is no order of ${CLASSES} classes`);
+  const isOrder = order.every((index) => Number.isInteger(index) && index >= 0 && index < classes);
+  if (shape.join() === `1,${classes}` && isOrder && new Set(order).size === classes) return order;
+  throw malformed(`${name} is no order of ${classes} classes`);
 }
 
 function sorted(values: Float32Array): readonly number[] {

@@ -9,13 +9,23 @@ import type { DataType } from "../oip.ts";
 
 export const classify: RemoteTask<ToClassify, Ranking> = {
   bytesOf: ({ picture }) => pictureFrame(picture).data.byteLength,
-  askedOf: ({ picture, include, topK }, metadata, url) => {
+  askedOf: ({ picture, include, topK, activation }, metadata, url) => {
     const { handoff } = picture;
     const name = metadata.inputs[handoff];
     if (name === undefined) return refused(handoff, url);
+    if (activation !== "softmax" && !metadata.activations.includes(activation)) {
+      return mismatched(`${shown(url)} cannot be asked for ${activation}`, "Leave `activation` out.");
+    }
+    if (include.includes("embedding") && metadata.outputs.embedding === undefined) {
+      return mismatched(
+        `${shown(url)} has no output \`embedding\``,
+        "Use a newer `isotorch serve`, or a worker of this machine.",
+      );
+    }
     const { shape, data } = pictureFrame(picture);
     const input = { name, datatype: DATATYPES[handoff], shape: handoff === "encoded" ? [1] : shape, data };
-    return { input, outputs: outputsFor(metadata, { topK, include }) };
+    const outputs = outputsFor(metadata, { topK, include });
+    return { input, outputs, ...(activation !== "softmax" && { parameters: { activation } }) };
   },
   partOf: rankingOf,
 };
@@ -43,7 +53,9 @@ export function noPillow(isOurs: boolean): IsotorchError {
 
 function refused(handoff: string, url: string): IsotorchError {
   if (handoff === "encoded") return noPillow(false);
-  return new IsotorchError("REMOTE_MISMATCH", `${shown(url)} takes no ${handoff}.`, {
-    hint: 'Use `handoff: "tensor"`.',
-  });
+  return mismatched(`${shown(url)} takes no ${handoff}`, 'Use `handoff: "tensor"`.');
+}
+
+function mismatched(what: string, hint: string): IsotorchError {
+  return new IsotorchError("REMOTE_MISMATCH", `${what}.`, { hint });
 }

@@ -1,7 +1,7 @@
 /** What is measured, under which name. `docs/server.md` explains each. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { Classifier } from "../../classification/classifier.ts";
 import type { Pool } from "../../image/pool.ts";
+import type { Models, ServedModel } from "../models.ts";
 import type { Admission } from "../request/admission.ts";
 import { PACKAGE_VERSION } from "../../base/version.ts";
 import { Counter, Histogram, Reading } from "./registry.ts";
@@ -23,7 +23,7 @@ const PHASES = [
 ] as const;
 
 export interface Sources {
-  readonly classifier: Classifier;
+  readonly models: Models;
   readonly decoder: Pick<Pool, "stats">;
   readonly admission: Admission;
 }
@@ -39,15 +39,17 @@ export class Metrics {
   readonly #stages = new Histogram("isotorch_stage_seconds", "Time of one picture in one stage.", SECONDS);
   readonly #delay = monitorEventLoopDelay({ resolution: LOOK_MS });
   readonly #families: readonly Family[];
+  readonly #isOne: boolean;
 
   constructor(sources: Sources) {
     this.#delay.enable();
+    this.#isOne = sources.models.isOne;
     this.#families = [
       this.#requests,
       this.#latency,
       this.#pictures,
       this.#stages,
-      ...workerFamilies(sources.classifier),
+      ...workerFamilies(sources.models),
       ...serverFamilies(sources),
       new Reading(
         "isotorch_event_loop_lag_seconds",
@@ -67,10 +69,11 @@ export class Metrics {
     this.#latency.observe({ route: labels.route }, ms / 1_000);
   }
 
-  /** A picture that came to its end: `ok`, or the code of its failure. */
-  picture(outcome: string, timings: Readonly<Record<string, number>> = {}): void {
-    this.#pictures.add({ outcome });
-    for (const [stage, ms] of Object.entries(timings)) this.#stages.observe({ stage }, ms / 1_000);
+  /** A picture that came to its end at a model: `ok`, or the code of its failure. */
+  picture(model: string, outcome: string, timings: Readonly<Record<string, number>> = {}): void {
+    const labels = this.#isOne ? {} : { model };
+    this.#pictures.add({ ...labels, outcome });
+    for (const [stage, ms] of Object.entries(timings)) this.#stages.observe({ ...labels, stage }, ms / 1_000);
   }
 
   render(): string {
@@ -95,59 +98,89 @@ export class Metrics {
   }
 }
 
-function workerFamilies(classifier: Classifier): Family[] {
-  const calls = (): [Record<string, string>, number][] => {
-    const { submitted, succeeded, failed, redelivered } = classifier.stats();
-    return Object.entries({ submitted, succeeded, failed, redelivered }).map(([event, n]) => [{ event }, n]);
-  };
+type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
+
+/** Of each model; where there are several, each sample says whose it is. */
+function workerFamilies(models: Models): Family[] {
+  const family = (
+    kind: "gauge" | "counter",
+    name: string,
+    help: string,
+    read: (classifier: ServedModel["classifier"]) => number | readonly Sample[],
+  ): Reading =>
+    new Reading(name, help, kind, () =>
+      models.all.flatMap((model) => {
+        const labels = models.isOne ? {} : { model: model.name };
+        const value = read(model.classifier);
+        const samples: readonly Sample[] = typeof value === "number" ? [[{}, value]] : value;
+        return samples.map(([own, number]) => [{ ...labels, ...own }, number] as const);
+      }),
+    );
   return [
-    gauge("isotorch_worker_ready", "1 where a worker answered a moment ago.", () =>
+    family("gauge", "isotorch_worker_ready", "1 where a worker answered a moment ago.", (classifier) =>
       Number(classifier.health().ready),
     ),
-    new Reading("isotorch_worker_phase", "1 for the phase that the worker is in.", "gauge", () => {
+    family("gauge", "isotorch_worker_phase", "1 for the phase that the worker is in.", (classifier) => {
       const { phase } = classifier.health();
       return PHASES.map((name) => [{ phase: name }, Number(name === phase)] as const);
     }),
-    counter("isotorch_worker_restarts_total", "Starts of the worker after the first.", () =>
-      Math.max(0, classifier.stats().starts - 1),
+    family(
+      "counter",
+      "isotorch_worker_restarts_total",
+      "Starts of the worker after the first.",
+      (classifier) => Math.max(0, classifier.stats().starts - 1),
     ),
-    gauge(
+    family(
+      "gauge",
       "isotorch_worker_recent_exits",
       "Unplanned exits within the policy's window.",
-      () => classifier.health().recentExits,
+      (classifier) => classifier.health().recentExits,
     ),
-    gauge(
+    family(
+      "gauge",
       "isotorch_worker_silent_seconds",
       "Since the worker was last heard of.",
-      () => classifier.health().silentMs / 1_000,
+      (classifier) => classifier.health().silentMs / 1_000,
     ),
-    new Reading(
+    family(
+      "counter",
       "isotorch_worker_calls_total",
       "Calls to the worker, by what became of them.",
-      "counter",
-      calls,
+      (classifier) => {
+        const { submitted, succeeded, failed, redelivered } = classifier.stats();
+        return Object.entries({ submitted, succeeded, failed, redelivered }).map(
+          ([event, n]) => [{ event }, n] as const,
+        );
+      },
     ),
-    counter(
+    family(
+      "counter",
       "isotorch_worker_messages_dropped_total",
       "Messages that were late, unknown or malformed.",
-      () => classifier.stats().dropped,
+      (classifier) => classifier.stats().dropped,
     ),
-    gauge("isotorch_queue_waiting", "Calls that wait for the worker.", () => classifier.health().waiting),
-    gauge("isotorch_queue_in_flight", "Calls at the worker.", () => classifier.health().inFlight),
-    new Reading("isotorch_info", "1; what runs.", "gauge", () => {
+    family(
+      "gauge",
+      "isotorch_queue_waiting",
+      "Calls that wait for the worker.",
+      (classifier) => classifier.health().waiting,
+    ),
+    family(
+      "gauge",
+      "isotorch_queue_in_flight",
+      "Calls at the worker.",
+      (classifier) => classifier.health().inFlight,
+    ),
+    family("gauge", "isotorch_info", "1; what runs.", (classifier) => {
       const { weights, device, versions, precision } = classifier.info();
-      return [
-        [
-          {
-            version: PACKAGE_VERSION,
-            weights: weights.name ?? "",
-            device: device ?? "",
-            precision: precision ?? "",
-            torch: versions["torch"] ?? "",
-          },
-          1,
-        ],
-      ];
+      const labels = {
+        version: PACKAGE_VERSION,
+        weights: weights.name ?? "",
+        device: device ?? "",
+        precision: precision ?? "",
+        torch: versions["torch"] ?? "",
+      };
+      return [[labels, 1]];
     }),
   ];
 }

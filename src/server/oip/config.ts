@@ -1,25 +1,24 @@
 /** `GET …/config`: what the model takes, in the words of Triton's model configuration. */
-import type { InputSpec } from "../../image/resample/geometry.ts";
-import { MAX_BATCH, MODEL, OUTPUTS, VERSION, inputsOf } from "./metadata.ts";
-import type { TensorMetadata } from "./metadata.ts";
+import { MAX_BATCH, VERSION, inputsOf, outputsOf } from "./metadata.ts";
+import type { Model, TensorMetadata } from "./metadata.ts";
 
 /**
  * Its dimensions are those of one picture: `max_batch_size` stands for the first one. A request has one of three inputs;
  * clients that send what is not optional, such as perf_analyzer, send the tensor.
  */
-export function modelConfig(spec: InputSpec): object {
+export function modelConfig(model: Model): object {
   return {
-    name: MODEL,
+    name: model.name,
     platform: "pytorch",
     backend: "pytorch",
     version_policy: { specific: { versions: [Number(VERSION)] } },
     max_batch_size: MAX_BATCH,
-    input: inputsOf(spec).map((tensor) => ({
+    input: inputsOf(model).map((tensor) => ({
       ...tensorConfig(tensor),
       format: "FORMAT_NONE",
       optional: tensor.name !== "input",
     })),
-    output: OUTPUTS.map(tensorConfig),
+    output: outputsOf(model).map(tensorConfig),
   };
 }
 

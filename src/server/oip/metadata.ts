@@ -1,14 +1,14 @@
 /** Names, types and shapes of the Open Inference Protocol, version 2, as this server speaks it. */
-import type { Digests } from "../../image/attest/built-in.ts";
+import type { ClassifierInfo } from "../../classification/info.ts";
 import { cropSize, type InputSpec } from "../../image/resample/geometry.ts";
 import { PACKAGE_VERSION } from "../../base/version.ts";
-import { HttpProblem } from "../problem.ts";
 
-export const MODEL = "resnet101";
+/** Of each model there is one. */
 export const VERSION = "1";
 /** Pictures of one request. */
 export const MAX_BATCH = 32;
-export const CLASSES = 1_000;
+/** What may be made of the logits, by the request's parameter `activation`. */
+export const ACTIVATIONS = ["softmax", "sigmoid"] as const;
 /** Of the protocol's, by the names that Triton gives them. */
 const EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "statistics"];
 
@@ -21,8 +21,21 @@ export interface TensorMetadata {
   readonly shape: readonly number[];
 }
 
+/** What a network takes and gives, under its name. */
+export interface Model {
+  readonly name: string;
+  readonly spec: InputSpec;
+  readonly classes: number;
+  /** Values of an embedding; 0 where there is none. */
+  readonly embedding: number;
+}
+
+export function modelOf(name: string, { spec, classes, embedding = 0 }: ClassifierInfo): Model {
+  return { name, spec, classes, embedding };
+}
+
 /** A request has one of them. */
-export function inputsOf(spec: InputSpec): readonly TensorMetadata[] {
+export function inputsOf({ spec }: Pick<Model, "spec">): readonly TensorMetadata[] {
   const { width, height } = cropSize(spec);
   return [
     { name: "input", datatype: "FP32", shape: [-1, 3, height, width] },
@@ -31,26 +44,30 @@ export function inputsOf(spec: InputSpec): readonly TensorMetadata[] {
   ];
 }
 
-export const OUTPUTS: readonly TensorMetadata[] = [
-  { name: "logits", datatype: "FP32", shape: [-1, CLASSES] },
-  { name: "probabilities", datatype: "FP32", shape: [-1, CLASSES] },
-  { name: "indices", datatype: "INT32", shape: [-1, CLASSES] },
-];
+/** The first three are answered where a request names none. */
+export function outputsOf({
+  classes,
+  embedding,
+}: Pick<Model, "classes" | "embedding">): readonly TensorMetadata[] {
+  const ofClasses: readonly TensorMetadata[] = [
+    { name: "logits", datatype: "FP32", shape: [-1, classes] },
+    { name: "probabilities", datatype: "FP32", shape: [-1, classes] },
+    { name: "indices", datatype: "INT32", shape: [-1, classes] },
+  ];
+  if (embedding === 0) return ofClasses;
+  return [...ofClasses, { name: "embedding", datatype: "FP32", shape: [-1, embedding] }];
+}
 
 export function serverMetadata(): object {
   return { name: "isotorch", version: PACKAGE_VERSION, extensions: EXTENSIONS };
 }
 
-/** `attestation`: digests of what this server's Pillow and torchvision make of the built-in pictures, for clients that prepare their own. */
-export function modelMetadata(spec: InputSpec, attestation: Digests): object {
-  const tensors = { inputs: inputsOf(spec), outputs: OUTPUTS };
-  return { name: MODEL, versions: [VERSION], platform: "pytorch", ...tensors, parameters: { attestation } };
-}
-
-/** @throws HttpProblem `NOT_FOUND` for another model or version than the one that is here. */
-export function checkModel(params: unknown): void {
-  const { model, version = VERSION } = params as { readonly model?: string; readonly version?: string };
-  if (model === MODEL && version === VERSION) return;
-  const what = model === MODEL ? "version of it" : "model";
-  throw new HttpProblem("NOT_FOUND", `There is no such ${what}.`, `There is ${MODEL}, version ${VERSION}.`);
+/**
+ * For clients that prepare their own pictures: the preprocessing, and digests of what this server's Pillow and torchvision make
+ * of the built-in ones.
+ */
+export function modelMetadata(model: Model, { model: network, spec, attestation }: ClassifierInfo): object {
+  const tensors = { inputs: inputsOf(model), outputs: outputsOf(model) };
+  const parameters = { model: network, spec, activations: ACTIVATIONS, attestation: attestation.digests };
+  return { name: model.name, versions: [VERSION], platform: "pytorch", ...tensors, parameters };
 }

@@ -12,7 +12,7 @@ export function bad(why: string, cause?: unknown): IsotorchError {
 /** `BAD_TENSOR`: the type, shape or values of its tensor. */
 export function badTensor(why: string): IsotorchError {
   return new IsotorchError("BAD_TENSOR", `Not usable as a tensor: ${why}.`, {
-    hint: "GET /v2/models/resnet101 lists the tensors.",
+    hint: "GET /v2/models/MODEL lists the tensors.",
   });
 }
 

@@ -1,11 +1,13 @@
 /** An inference request as it came, in JSON with or without binary data behind it, checked field by field. */
 import { IsotorchError } from "../../base/errors.ts";
-import { cropSize, type InputSpec } from "../../image/resample/geometry.ts";
+import { cropSize } from "../../image/resample/geometry.ts";
 import { didYouMean } from "../../base/options/suggest.ts";
 import { isRecord } from "../../base/files/json.ts";
 import { parseJson } from "./json.ts";
 import type { ParsedJson } from "./json.ts";
-import { MAX_BATCH, MODEL, OUTPUTS, VERSION, inputsOf } from "./metadata.ts";
+import type { Activation } from "../../protocol/messages.ts";
+import { ACTIVATIONS, MAX_BATCH, VERSION, inputsOf, outputsOf } from "./metadata.ts";
+import type { Model } from "./metadata.ts";
 import { bad, badTensor, show } from "./refusal.ts";
 import { readTensor } from "./tensors.ts";
 import type { InputTensor } from "./tensors.ts";
@@ -24,6 +26,8 @@ export interface InferRequest {
   readonly id: string | undefined;
   /** Milliseconds, from the parameter `timeout`, which is in microseconds. */
   readonly timeoutMs: number | undefined;
+  /** What probabilities are made with. */
+  readonly activation: Activation;
   readonly input: InputTensor;
   readonly outputs: readonly RequestedOutput[];
 }
@@ -36,12 +40,12 @@ export interface InferRequest {
 export async function parseInferRequest(
   body: Buffer,
   jsonBytes: string | undefined,
-  spec: InputSpec,
+  model: Model,
   largestJson: number,
 ): Promise<InferRequest> {
   const [json, binary] = split(body, jsonBytes);
   if (json.length > largestJson) throw jsonTooLarge(largestJson);
-  const { width, height } = cropSize(spec);
+  const { width, height } = cropSize(model.spec);
   const { request, dataOf } = await parseJson(json, MAX_BATCH * 3 * width * height + MOST_OTHERS);
   const given = fields(request, "the request", [
     "id",
@@ -54,17 +58,18 @@ export async function parseInferRequest(
   const { id, inputs, outputs } = given;
   if (id !== undefined && (typeof id !== "string" || id.length > 256))
     throw bad("id is not a text of at most 256 characters");
-  checkName("model_name", given.model_name, MODEL);
+  checkName("model_name", given.model_name, model.name);
   checkName("model_version", given.model_version, VERSION);
-  const [input, data] = chosenOf(inputs, binary, spec);
+  const [input, data] = chosenOf(inputs, binary, model);
   const general = parametersOf(given.parameters, "parameters");
   refuseOthers(general);
   const isBinary = flag(general["binary_data_output"], "binary_data_output") ?? false;
   return {
     id,
     timeoutMs: timeoutOf(general["timeout"]),
-    input: await inputOf(input, data, spec, dataOf, general["content_type"]),
-    outputs: outputsOf(outputs, isBinary),
+    activation: activationOf(general["activation"]),
+    input: await inputOf(input, data, model, dataOf, general["content_type"]),
+    outputs: wantedOf(outputs, isBinary, model),
   };
 }
 
@@ -108,11 +113,11 @@ function isNothing(value: unknown): boolean {
  * The input that counts, with its binary data: the only one, or `input`, where a client generates all three from the
  * metadata. The configuration calls the others optional; their data are not looked at.
  */
-function chosenOf(inputs: unknown, binary: Buffer, spec: InputSpec): readonly [input: unknown, data: Buffer] {
+function chosenOf(inputs: unknown, binary: Buffer, model: Model): readonly [input: unknown, data: Buffer] {
   const list: unknown[] = Array.isArray(inputs) ? inputs : [];
   if (list.length === 1) return [list[0], binary];
   const none = bad("inputs is not a list of exactly one tensor; others only beside `input`, in binary");
-  const known = inputsOf(spec).map(({ name }) => name);
+  const known = inputsOf(model).map(({ name }) => name);
   const places = new Map<string, readonly [input: unknown, start: number, end: number]>();
   let end = 0;
   for (const one of list) {
@@ -134,7 +139,7 @@ function isLength(value: unknown): value is number {
 async function inputOf(
   given: unknown,
   binary: Buffer,
-  spec: InputSpec,
+  model: Model,
   dataOf: ParsedJson["dataOf"],
   generalType: unknown,
 ): Promise<InputTensor> {
@@ -145,7 +150,7 @@ async function inputOf(
     "data",
     "parameters",
   ]);
-  const known = inputsOf(spec);
+  const known = inputsOf(model);
   const metadata = known.find((candidate) => candidate.name === name);
   if (metadata === undefined) throw unknown("input", name, known);
   if (datatype !== metadata.datatype) {
@@ -166,28 +171,30 @@ async function inputOf(
   return readTensor(metadata, shape, size === undefined ? { json: dataOf(data) } : { binary }, isBase64);
 }
 
-function outputsOf(given: unknown, isBinary: boolean): RequestedOutput[] {
+function wantedOf(given: unknown, isBinary: boolean, model: Model): RequestedOutput[] {
   if (given === undefined || (Array.isArray(given) && given.length === 0)) {
-    return OUTPUTS.map(({ name }) => ({ name, isBinary, classes: undefined }));
+    return outputsOf({ ...model, embedding: 0 }).map(({ name }) => ({ name, isBinary, classes: undefined }));
   }
   if (!Array.isArray(given)) throw bad("outputs is not a list");
-  const outputs = given.map((output) => outputOf(output, isBinary));
+  const outputs = given.map((output) => outputOf(output, isBinary, model));
   if (new Set(outputs.map(({ name }) => name)).size < outputs.length)
     throw bad("an output is asked for twice");
   return outputs;
 }
 
-function outputOf(given: unknown, isBinary: boolean): RequestedOutput {
+function outputOf(given: unknown, isBinary: boolean, model: Model): RequestedOutput {
   const { name, parameters } = fields(given, "the output", ["name", "parameters"]);
-  const metadata = OUTPUTS.find((candidate) => candidate.name === name);
-  if (metadata === undefined) throw unknown("output", name, OUTPUTS);
+  const known = outputsOf(model);
+  const metadata = known.find((candidate) => candidate.name === name);
+  if (metadata === undefined) throw unknown("output", name, known);
   const own = parametersOf(parameters, "the output's parameters");
   refuseOthers(own);
   const { binary_data: binary, classification } = own;
-  const most = metadata.shape[1] ?? 0;
+  const most = model.classes;
+  const isRanked = metadata.name === "logits" || metadata.name === "probabilities";
   const isCount =
     Number.isInteger(classification) && Number(classification) >= 0 && Number(classification) <= most;
-  if (classification !== undefined && (!isCount || metadata.name === "indices")) {
+  if (classification !== undefined && (!isCount || !isRanked)) {
     throw bad(`classification is ${show(classification)}, expected 1 to ${most} for logits or probabilities`);
   }
   return {
@@ -195,6 +202,12 @@ function outputOf(given: unknown, isBinary: boolean): RequestedOutput {
     isBinary: flag(binary, "binary_data") ?? isBinary,
     classes: Number(classification ?? 0) || undefined, // clients send 0 for none
   };
+}
+
+function activationOf(given: unknown): Activation {
+  const found = ACTIVATIONS.find((name) => name === (given ?? "softmax"));
+  if (found !== undefined) return found;
+  throw bad(`activation is ${show(given)}, expected ${ACTIVATIONS.join(" or ")}`);
 }
 
 function timeoutOf(microseconds: unknown): number | undefined {

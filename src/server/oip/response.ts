@@ -1,6 +1,6 @@
 /** The answer of an inference request: JSON, with binary data behind it where the client wants that. */
 import type { DetailedResult } from "../../classification/result.ts";
-import { MODEL, VERSION } from "./metadata.ts";
+import { VERSION } from "./metadata.ts";
 import type { DataType } from "./metadata.ts";
 import type { InferRequest, RequestedOutput } from "./request.ts";
 
@@ -17,10 +17,11 @@ interface OutputTensor {
   readonly data: Float32Array | Int32Array | readonly string[];
 }
 
-/** @param results one per item of the input, in its order. */
+/** @param model its name. @param results one per item of the input, in its order. */
 export function inferResponse(
   { id, outputs }: InferRequest,
   results: readonly DetailedResult[],
+  model: string,
 ): InferResponse {
   const binaries: Buffer[] = [];
   const described = outputs.map((output) => {
@@ -31,7 +32,7 @@ export function inferResponse(
     return { ...tensor, parameters: { binary_data_size: binary.length } };
   });
   const json = JSON.stringify({
-    model_name: MODEL,
+    model_name: model,
     model_version: VERSION,
     ...(id !== undefined && { id }),
     outputs: described,
@@ -60,8 +61,8 @@ function classified(name: string, classes: number, result: DetailedResult): stri
   return result.top.slice(0, classes).map(({ index, label }) => `${values[index]}:${index}:${label}`);
 }
 
-function valuesOf(name: string, { logits, probabilities }: DetailedResult): Float32Array {
-  const values = name === "logits" ? logits : probabilities;
+function valuesOf(name: string, { logits, probabilities, embedding }: DetailedResult): Float32Array {
+  const values = name === "logits" ? logits : name === "embedding" ? embedding?.data : probabilities;
   if (values === undefined) throw new Error(`the answer has no ${name}`);
   return values;
 }

@@ -1,5 +1,5 @@
 /** `GET …/stats`: Triton's statistics of a model, as far as they are measured here. */
-import { MODEL, VERSION } from "./metadata.ts";
+import { VERSION } from "./metadata.ts";
 
 /** A count, and the time that they took together, nanoseconds. */
 class Duration {
@@ -25,6 +25,7 @@ const STAGES = {
 } as const;
 
 export class Statistics {
+  readonly #name: string;
   readonly #success = new Duration();
   readonly #fail = new Duration();
   readonly #stages = {
@@ -36,6 +37,11 @@ export class Statistics {
   #pictures = 0;
   /** Milliseconds since 1970. */
   #last = 0;
+
+  /** @param name of the model. */
+  constructor(name: string) {
+    this.#name = name;
+  }
 
   /** Counts a request by how it ends, and hands it on. */
   async request<T>(work: Promise<T>): Promise<T> {
@@ -62,12 +68,12 @@ export class Statistics {
     }
   }
 
-  /** @param executions how often the network was run. */
+  /** Its entry. @param executions how often the network was run. */
   read(executions: number): object {
     const none = { count: 0, ns: 0 };
     const inference = { success: this.#success, fail: this.#fail, ...this.#stages };
-    const one = {
-      name: MODEL,
+    return {
+      name: this.#name,
       version: VERSION,
       last_inference: this.#last,
       inference_count: this.#pictures,
@@ -75,6 +81,5 @@ export class Statistics {
       inference_stats: { ...inference, cache_hit: none, cache_miss: none },
       batch_stats: [],
     };
-    return { model_stats: [one] };
   }
 }

@@ -4,7 +4,15 @@ const STORED = "isotorch-token";
 const given = /^#token=([\w.~-]+)$/.exec(location.hash)?.[1];
 if (given !== undefined) {
   sessionStorage.setItem(STORED, given);
-  history.replaceState(null, "", "/"); // neither history nor a shared screen keeps it
+  history.replaceState(null, "", location.pathname + location.search); // neither history nor a shared screen keeps it
+}
+
+/** The network that the page's address asks for; the server's first where it names none. */
+const asked = new URLSearchParams(location.search).get("model");
+
+function at(path, query = {}) {
+  const parameters = new URLSearchParams(asked === null ? query : { ...query, model: asked });
+  return parameters.size === 0 ? path : `${path}?${parameters}`;
 }
 
 /** A failure as the server tells it. */
@@ -52,12 +60,12 @@ const asBody = (file, signal) => ({
 });
 
 export async function classify(file, signal) {
-  const response = await ask("/classify?topK=5&include=timings,crop", asBody(file, signal));
+  const response = await ask(at("/classify", { topK: "5", include: "timings,crop" }), asBody(file, signal));
   return response.json();
 }
 
 export async function compare(file, signal) {
-  const response = await ask("/compare", {
+  const response = await ask(at("/compare"), {
     ...asBody(file, signal),
     headers: { ...asBody(file).headers, "x-request-timeout-ms": "180000" },
   });
@@ -65,12 +73,12 @@ export async function compare(file, signal) {
 }
 
 export async function status() {
-  return (await ask("/status")).json();
+  return (await ask(at("/status"))).json();
 }
 
 /** Calls `tell` with every status that the server sends; resolves when the stream ends. */
 export async function follow(tell) {
-  const response = await ask("/events");
+  const response = await ask(at("/events"));
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {

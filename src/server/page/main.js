@@ -69,10 +69,22 @@ function showCount() {
   find("count").textContent = words().count(ends.size);
 }
 
+/** The networks of the server, where there are several; another one is another address of the page. */
+function showModels({ model, models = [] }) {
+  const select = find("model");
+  select.hidden = models.length < 2;
+  select.setAttribute("aria-label", words().facts.network);
+  select.replaceChildren(...models.map((name) => new Option(name, name, false, name === model)));
+  select.addEventListener("change", () => location.assign(`/?model=${encodeURIComponent(select.value)}`), {
+    once: true,
+  });
+}
+
 /** Shows the page to whoever has the token, and asks everybody else for it. */
 async function enter() {
   try {
     await watchStatus();
+    showModels(lastStatus());
     find("steps").replaceChildren(...steps(lastStatus().network));
     find("ask").hidden = true;
     find("drop").hidden = false;

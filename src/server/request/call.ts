@@ -18,7 +18,8 @@ export interface Call {
 }
 
 const calls = new WeakMap<HttpRequest, Call>();
-const LONGEST_MS = 600_000;
+/** The largest network on a slow CPU has more than an hour. */
+const LONGEST_MS = 7_200_000;
 
 /** Begins the call of a request. @throws HttpProblem for a deadline that is no number. */
 export function beginCall(request: HttpRequest, defaultMs: number): Call {

@@ -17,8 +17,9 @@ export function compareRoutes(app: Routes, parts: Parts): void {
   app.onPost("/compare", admit, async (request) => json(await compared(request, parts)));
 }
 
-async function compared(request: HttpRequest, { comparer, options }: Parts): Promise<object> {
-  if (comparer === undefined || options.classifier.info().environment === "remote") {
+async function compared(request: HttpRequest, { models, options }: Parts): Promise<object> {
+  const { comparer, classifier } = models.of(request.query);
+  if (comparer === undefined || classifier.info().environment === "remote") {
     throw new HttpProblem(
       "NOT_IMPLEMENTED",
       "This server has no plain PyTorch to compare with.",

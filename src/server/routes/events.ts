@@ -5,6 +5,7 @@ import { after } from "../../base/time/timer.ts";
 import type { Timer } from "../../base/time/timer.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import { typed } from "../http/answer.ts";
+import type { ServedModel } from "../models.ts";
 import type { Parts, Routes } from "../parts.ts";
 import { statusOf } from "./status.ts";
 
@@ -17,11 +18,12 @@ const LONGEST_SILENCE_MS = 10_000;
 
 export function eventRoutes(app: Routes, parts: Parts): void {
   const streams = new Set<PassThrough>();
-  const watch = new Watch(parts);
+  const watches = new Map(parts.models.all.map((model) => [model, new Watch(parts, model)]));
   app.onClose(() => {
     for (const stream of streams) stream.end();
   });
-  app.onGet("/events", ({ response }) => {
+  app.onGet("/events", ({ response, query }) => {
+    const watch = watches.get(parts.models.of(query));
     if (streams.size >= MAX_STREAMS) {
       throw new IsotorchError("QUEUE_FULL", "As many pages as the server takes watch it already.");
     }
@@ -29,11 +31,11 @@ export function eventRoutes(app: Routes, parts: Parts): void {
     streams.add(stream);
     const reader = new EventReader(stream, parts.options.limits.answerMs, () => response.destroy());
     response.once("close", () => {
-      watch.remove(reader);
+      watch?.remove(reader);
       reader.stop();
       streams.delete(stream);
     });
-    watch.add(reader);
+    watch?.add(reader);
     return typed("text/event-stream; charset=utf-8", stream);
   });
 }
@@ -75,15 +77,17 @@ export class EventReader {
   }
 }
 
-/** Looks at the status for all readers together: at once for a new one, soon after every change, and now and then. */
+/** Looks at the status of a network for all its readers together: at once for a new one, soon after every change, and now and then. */
 class Watch {
   readonly #parts: Parts;
+  readonly #model: ServedModel;
   readonly #readers = new Map<EventReader, { said: string; at: number }>();
   #stop: (() => void) | undefined;
   #soon: Timer | undefined;
 
-  constructor(parts: Parts) {
+  constructor(parts: Parts, model: ServedModel) {
     this.#parts = parts;
+    this.#model = model;
   }
 
   add(reader: EventReader): void {
@@ -101,7 +105,7 @@ class Watch {
 
   #start(): () => void {
     const timer = setInterval(() => this.#look(), LOOK_MS);
-    const off = this.#parts.options.classifier.on("state", () => {
+    const off = this.#model.classifier.on("state", () => {
       // Under load it changes with every call, and nobody reads so fast.
       this.#soon ??= after(SOON_MS, () => {
         this.#soon = undefined;
@@ -117,7 +121,7 @@ class Watch {
   }
 
   #look(): void {
-    const status = JSON.stringify(statusOf(this.#parts));
+    const status = JSON.stringify(statusOf(this.#parts, this.#model));
     const now = performance.now();
     for (const [reader, last] of this.#readers) {
       if (status === last.said && now - last.at < LONGEST_SILENCE_MS) continue;

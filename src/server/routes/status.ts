@@ -1,14 +1,15 @@
 /** `GET /status`: what runs and how it is, without paths of this machine. */
 import { PACKAGE_VERSION } from "../../base/version.ts";
 import { json } from "../http/answer.ts";
+import type { ServedModel } from "../models.ts";
 import type { Parts, Routes } from "../parts.ts";
 
 export function statusRoutes(app: Routes, parts: Parts): void {
-  app.onGet("/status", () => json(statusOf(parts)));
+  app.onGet("/status", ({ query }) => json(statusOf(parts, parts.models.of(query))));
 }
 
-export function statusOf({ options, admission, comparer }: Parts): object {
-  const { classifier } = options;
+/** Of one of the networks. */
+export function statusOf({ admission, models }: Parts, { name, classifier, comparer }: ServedModel): object {
   const { phase, ready, starts, recentExits, waiting, inFlight, lastFailure } = classifier.health();
   const { submitted, succeeded, failed, redelivered } = classifier.stats();
   const info = classifier.info();
@@ -17,6 +18,8 @@ export function statusOf({ options, admission, comparer }: Parts): object {
     version: PACKAGE_VERSION,
     ready: ready && !admission.isClosed,
     draining: admission.isClosed,
+    model: name,
+    models: models.names,
     worker: { phase, ready, starts, recentExits, waiting, inFlight, lastFailure: lastFailure?.code ?? null },
     calls: { submitted, succeeded, failed, redelivered },
     network: {

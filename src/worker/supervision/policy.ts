@@ -1,15 +1,23 @@
 /** The numbers of the supervision; each is an option. */
+import { defaultTimeoutMs } from "../../checkpoints/deadline.ts";
 
 export interface SupervisionPolicy {
   /** Milliseconds from spawn to `hello`. @default 60000 */
   readonly helloMs: number;
-  /** Milliseconds from `load` to `ready`; every `progress` starts them again. @default 120000 */
+  /**
+   * Milliseconds from `load` to `ready`; every `progress` starts them again.
+   * @default 120000, or four times what a call of the network has, where its `model` is known before it is loaded
+   */
   readonly readyMs: number;
   /** An idle worker is pinged this often, milliseconds. @default 1000 */
   readonly pingMs: number;
   /** A worker that says nothing for so long is dead, milliseconds. @default 10000 */
   readonly silenceMs: number;
-  /** A request that computes for longer is stuck, and its worker is killed, milliseconds. @default 60000 */
+  /**
+   * A request that computes for longer, and for longer than ten times the slowest answer, is stuck, and its worker is killed,
+   * milliseconds.
+   * @default 60000
+   */
   readonly overdueMs: number;
   /** Milliseconds before each restart after an unplanned exit; the last one repeats. ± 20 % of jitter. */
   readonly restartDelaysMs: readonly number[];
@@ -65,3 +73,8 @@ export const DEFAULT_POLICY: SupervisionPolicy = {
   idleShutdownMs: 0,
   maxWorkerBytes: 0,
 };
+
+/** The defaults for a network; its warm-up has time for a few pictures. @param model undefined where its file is still to say it. */
+export function patientWith(model: string | undefined): SupervisionPolicy {
+  return { ...DEFAULT_POLICY, readyMs: 4 * defaultTimeoutMs(model) };
+}

@@ -50,6 +50,7 @@ const INFO: WorkerInfo = {
   handoff: "tensor",
   maxBatch: 1,
   embedding: 2_048,
+  timeoutMs: 30_000,
   classes: 1000,
   warmupMs: 100,
   attestation: { source: "worker", node: ["jpeg-444"], worker: ["jpeg-420"], resize: {}, digests: {} },

@@ -1,22 +1,22 @@
 /** What is known of a server's network: its metadata, one real answer, and what an isotorch server says besides. */
-import { IsotorchError } from "../base/errors.ts";
-import type { Digests } from "../image/attest/built-in.ts";
-import type { Size } from "../image/resample/geometry.ts";
-import type { TransformsName } from "../checkpoints/resolve.ts";
-import { isRecord, parseRecord } from "../base/files/json.ts";
-import { specOf } from "../checkpoints/table.ts";
-import { labelsIn, outputsFor, rankingOf } from "./tasks/answer.ts";
-import { failureOfReply, malformed } from "./failure.ts";
-import { CLASSES, metadataOf, mismatch } from "./model-metadata.ts";
-import type { ModelMetadata } from "./model-metadata.ts";
-import type { Connections, Reply } from "./http.ts";
-import { decodeInfer, encodeInfer } from "./oip.ts";
-import type { RemoteSettings } from "./options.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import type { Digests } from "../../image/attest/built-in.ts";
+import { cropSize } from "../../image/resample/geometry.ts";
+import type { TransformsName } from "../../checkpoints/resolve.ts";
+import { isRecord, parseRecord } from "../../base/files/json.ts";
+import { defaultTransforms, specOf } from "../../checkpoints/table.ts";
+import type { WireSpec } from "../../protocol/messages.ts";
+import { labelsIn, outputsFor, rankingOf } from "../tasks/answer.ts";
+import { failureOfReply, malformed } from "../failure.ts";
+import { CLASSES, metadataOf, mismatch } from "./metadata.ts";
+import type { ModelMetadata } from "./metadata.ts";
+import type { Connections, Reply } from "../http.ts";
+import { decodeInfer, encodeInfer } from "../oip.ts";
+import type { RemoteSettings } from "../options.ts";
+import { preprocessingOf, torchvisionName, wantedSpec } from "./preprocessing.ts";
+import type { Preprocessing } from "./preprocessing.ts";
 
-/** Of the picture that the network sees; every torchvision checkpoint of resnet101 has the same. */
-const SIZE: Size = { width: 224, height: 224 };
-
-export interface ServedModel {
+export interface ServedModel extends Preprocessing {
   readonly metadata: ModelMetadata;
   /** The server's own labels, by index; undefined where it gives none. */
   readonly labels: readonly string[] | undefined;
@@ -24,8 +24,6 @@ export interface ServedModel {
   readonly network: Readonly<Record<string, unknown>>;
   /** What an isotorch server's Pillow and torchvision make of the attestation's pictures; undefined where it does not say. */
   readonly attestation: Digests | undefined;
-  /** Whose preprocessing the pictures get. */
-  readonly transforms: TransformsName;
   /** Milliseconds of the answer that was asked for to see one. */
   readonly answerMs: number;
 }
@@ -35,7 +33,9 @@ export interface Look {
   readonly connections: Connections;
   readonly settings: RemoteSettings;
   /** What the caller asks for; undefined leaves it to the server. */
-  readonly transforms: TransformsName | undefined;
+  readonly transforms: TransformsName | WireSpec | undefined;
+  /** Whether the caller names the classes. */
+  readonly isLabelled: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -51,40 +51,55 @@ export function modelPath({ model, version }: RemoteSettings): string {
  * @throws IsotorchError `REMOTE_MISMATCH`, `REMOTE_REFUSED` and what a call throws; ConnectionFailure.
  */
 export async function servedModelOf(look: Look): Promise<ServedModel> {
+  const { url, settings, transforms } = look;
   const server = await json(look, "/v2");
-  const model = await json(look, modelPath(look.settings));
-  const metadata = metadataOf(server, model, SIZE);
-  const network = metadata.isOurs ? await statusOf(look) : {};
-  const attestation = attestationIn(model);
+  const model = await json(look, modelPath(settings));
+  const named = torchvisionName(settings.model);
+  const usual = wantedSpec(transforms, named) ?? specOf(defaultTransforms(named), named);
+  const metadata = metadataOf(server, model, cropSize(usual));
+  checkLabels(metadata, look);
+  const { spec: said, model: ofServer } = metadata.isOurs ? parametersOf(model) : {};
+  const network: Readonly<Record<string, unknown>> = metadata.isOurs
+    ? { model: ofServer, ...(await statusOf(look)) }
+    : {};
+  const known = {
+    url,
+    size: metadata.size,
+    said: isRecord(said) ? said : sidesOf(network),
+    model: torchvisionName(network["model"], settings.model),
+  };
   return {
     metadata,
     network,
-    attestation,
-    transforms: transformsOf(network, look),
+    attestation: attestationIn(model),
+    ...preprocessingOf(known, transforms),
     ...(await oneAnswer(look, metadata)),
   };
 }
 
-function attestationIn({ parameters }: Readonly<Record<string, unknown>>): Digests | undefined {
-  const given = isRecord(parameters) ? parameters["attestation"] : undefined;
+/** The names of classes that are not ImageNet's are nowhere but at a server of ours or with the caller. */
+function checkLabels({ classes, isOurs }: ModelMetadata, { isLabelled, url }: Look): void {
+  if (isLabelled || isOurs || classes === CLASSES) return;
+  const { message } = mismatch(`it has ${classes} classes, and nobody says their names`, url);
+  throw new IsotorchError("REMOTE_MISMATCH", message, { hint: `Give \`labels\`, ${classes} of them.` });
+}
+
+function parametersOf({ parameters }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return isRecord(parameters) ? parameters : {};
+}
+
+/** All that isotorch servers said of their preprocessing up to 0.2. */
+function sidesOf({ resize, crop }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return { resize, crop };
+}
+
+function attestationIn(model: Readonly<Record<string, unknown>>): Digests | undefined {
+  const given = parametersOf(model)["attestation"];
   if (!isRecord(given)) return undefined;
   const digests = Object.entries(given).filter(
     (entry): entry is [string, string] => typeof entry[1] === "string",
   );
   return Object.fromEntries(digests.toSorted(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** An isotorch server says how it resizes; of others nobody knows. */
-function transformsOf(network: Readonly<Record<string, unknown>>, { transforms, url }: Look): TransformsName {
-  const { resize, crop } = network;
-  if (resize === undefined) return transforms ?? "IMAGENET1K_V1";
-  const found = (["IMAGENET1K_V1", "IMAGENET1K_V2"] as const).find((name) => {
-    const spec = specOf(name);
-    return spec.resize === resize && spec.crop === crop && (transforms ?? name) === name;
-  });
-  if (found !== undefined) return found;
-  const wanted = `resize ${JSON.stringify(resize)} and crop ${JSON.stringify(crop)}`;
-  throw mismatch(`it wants ${wanted}, which is not ${transforms ?? "known here"}`, url);
 }
 
 async function oneAnswer(
@@ -93,18 +108,19 @@ async function oneAnswer(
 ): Promise<Pick<ServedModel, "labels" | "answerMs">> {
   const { url, connections, settings, signal } = look;
   const asked = { topK: 1, include: [] };
+  const { classes, size } = metadata;
   const labelled = metadata.isOurs ? metadata.outputs.logits : undefined;
   const { headers, body } = encodeInfer({
     id: "isotorch",
     input: {
       name: metadata.inputs.tensor ?? "",
       datatype: "FP32",
-      shape: [1, 3, SIZE.height, SIZE.width],
-      data: new Uint8Array(3 * SIZE.height * SIZE.width * 4),
+      shape: [1, 3, size.height, size.width],
+      data: new Uint8Array(3 * size.height * size.width * 4),
     },
     outputs: [
       ...outputsFor(metadata, asked),
-      ...(labelled === undefined ? [] : [{ name: labelled, classes: CLASSES }]),
+      ...(labelled === undefined ? [] : [{ name: labelled, classes }]),
     ],
     timeoutMs: undefined,
   });
@@ -114,7 +130,7 @@ async function oneAnswer(
   const answerMs = performance.now() - started;
   if (reply.status !== 200) throw failureOfReply(reply, url, "isotorch").error;
   const tensors = new Map(decodeInfer(reply, "isotorch"));
-  const labels = labelled === undefined ? undefined : labelsIn(tensors.get(labelled));
+  const labels = labelled === undefined ? undefined : labelsIn(tensors.get(labelled), classes);
   if (labelled === undefined) checkValues(tensors.get(metadata.outputs.logits ?? "")?.data, url);
   else tensors.delete(labelled);
   rankingOf(tensors, metadata, asked, {});
@@ -132,7 +148,7 @@ function checkValues(data: ArrayLike<unknown> | undefined, url: string): void {
 
 /** Where a proxy lets only `/v2` through, nothing is known beyond the metadata. */
 async function statusOf(look: Look): Promise<Readonly<Record<string, unknown>>> {
-  const reply = await get(look, "/status");
+  const reply = await get(look, `/status?model=${encodeURIComponent(look.settings.model)}`);
   const { network } = reply.status === 200 ? parseRecord(reply.body.toString()) : {};
   return isRecord(network) ? network : {};
 }
