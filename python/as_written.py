@@ -5,9 +5,10 @@
 
 stdin is float32 [1,3,H,W], little-endian. In training mode each BatchNorm normalises with the statistics of
 what passes through it, here of the one picture, so that the answer is another one than in evaluation mode.
-A network that draws random numbers in this mode has no answer: ``refused`` says so then, alone. The checkpoint is verified and
-loaded as the worker does it. Prints one JSON object: ``logits`` and ``percentages`` (float32, one per class,
-little-endian, as base64), ``order`` (classes, best first), ``threads``.
+A network that draws random numbers in this mode has no answer: ``refused`` says so then, alone. The
+checkpoint is verified and loaded as the worker does it. Prints one JSON object: ``logits`` and
+``percentages`` (float32, one per class, little-endian, as base64), ``order`` (classes, best first),
+``threads``.
 """
 
 from __future__ import annotations

@@ -110,7 +110,13 @@ test("a file of one's own, of ten classes and with preprocessing of its own, has
   const { code, text } = await printed([
     join(EXAMPLES, "dog.webp"),
     ...flags,
-    ...["--python", PYTHON, "--report", report, "--manifest", manifest, "--json"],
+    "--python",
+    PYTHON,
+    "--report",
+    report,
+    "--manifest",
+    manifest,
+    "--json",
   ]);
   const [picture, last] = text
     .trim()

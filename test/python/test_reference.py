@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from saved import saved
 from torch import nn
 from torchvision import models
 
@@ -17,6 +16,7 @@ from isotorch_worker.checkpoints.networks import NETWORKS
 from isotorch_worker.checkpoints.reader import read_contents
 from isotorch_worker.runtime.build import build
 from isotorch_worker.tasks.image_classification.network import fill
+from saved import saved
 
 SIDE = 96
 
@@ -147,9 +147,12 @@ def test_pictures_of_another_size_make_another_vision_transformer():
     ],
 )
 def test_what_is_not_there_is_refused(value, key, prefix, code):
-    with pytest.raises(reference_checkpoint.Refusal) as caught:
+    def load_and_fill():
         state = reference_checkpoint.load(bytes(saved(value)), key, prefix).state
         reference_network.fill(reference_network.build("shufflenet_v2_x0_5", 10, state), state)
+
+    with pytest.raises(reference_checkpoint.Refusal) as caught:
+        load_and_fill()
     assert caught.value.code == code
 
 

@@ -105,7 +105,7 @@ function refuseOthers(path: string, header: string, finished: boolean, condition
 
 /** Files from before lack what was no condition then. */
 function saidOf(value: unknown): string {
-  return value === undefined || value === "" ? "nothing" : String(value);
+  return typeof value === "string" && value !== "" ? value : "nothing";
 }
 
 function refuseTwice(path: string, records: readonly EvalRecord[]): void {

@@ -4,7 +4,21 @@ import { isWeightsName } from "../../checkpoints/table.ts";
 import { reprText } from "./repr.ts";
 import { step } from "./step.ts";
 import type { TutorialStep } from "./step.ts";
-import type { TutorialFacts } from "./steps.ts";
+
+/** What these steps are made from. */
+export interface NetworkFacts {
+  /** torchvision's name of the network. */
+  readonly model: string;
+  readonly classes: number;
+  readonly weights: {
+    readonly name: string;
+    readonly path: string;
+    readonly checkpointKey?: string;
+    readonly prefix?: string;
+  };
+  /** Without `eval()`. */
+  readonly asWritten: boolean;
+}
 
 /** Where the plain scripts are: what is shown may download, and what is run must not. */
 const SCRIPTS = fileURLToPath(new URL("../../../python", import.meta.url));
@@ -14,7 +28,7 @@ const TRANSFORMS_INPUT: readonly string[] = ["googlenet", "inception_v3"];
 const IMAGENET = 1000;
 
 /** The steps from the import of torchvision to a network that answers. */
-export function network(facts: TutorialFacts): TutorialStep[] {
+export function network(facts: NetworkFacts): TutorialStep[] {
   const { weights, asWritten, model } = facts;
   const variable = variableOf(model);
   const made = isWeightsName(weights.name) ? named(facts) : fromFile(facts);
@@ -27,7 +41,7 @@ export function variableOf(model: string): string {
 }
 
 /** Torchvision's weights: only the oldest have a line in the tutorial's own words. */
-function named(facts: TutorialFacts): TutorialStep[] {
+function named(facts: NetworkFacts): TutorialStep[] {
   const { model, weights } = facts;
   const given = weights.name === "IMAGENET1K_V1" ? "pretrained=True" : `weights=${reprText(weights.name)}`;
   const shown = `${variableOf(model)} = models.${model}(${given})`;
@@ -35,7 +49,7 @@ function named(facts: TutorialFacts): TutorialStep[] {
 }
 
 /** A file: read, freed of what is around the state dict, and loaded. */
-function fromFile(facts: TutorialFacts): TutorialStep[] {
+function fromFile(facts: NetworkFacts): TutorialStep[] {
   const { model, classes, weights } = facts;
   const variable = variableOf(model);
   const options = [
@@ -50,7 +64,7 @@ function fromFile(facts: TutorialFacts): TutorialStep[] {
   ];
 }
 
-function reading({ path, checkpointKey = "", prefix = "" }: TutorialFacts["weights"]): TutorialStep[] {
+function reading({ path, checkpointKey = "", prefix = "" }: NetworkFacts["weights"]): TutorialStep[] {
   const name = reprText(path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1));
   const isTensorsAlone = name.endsWith(".safetensors'");
   const read = isTensorsAlone ? `load_file(${name})` : `torch.load(${name}, map_location='cpu')`;
@@ -65,7 +79,7 @@ function reading({ path, checkpointKey = "", prefix = "" }: TutorialFacts["weigh
 }
 
 /** Builds the network, for the state dict that it reads. */
-function built({ model, classes, weights }: TutorialFacts): string {
+function built({ model, classes, weights }: NetworkFacts): string {
   const { path, checkpointKey = "", prefix = "" } = weights;
   const read = `reference_checkpoint.load(open(${reprText(path)}, 'rb').read(), ${reprText(checkpointKey)}, ${reprText(prefix)}).state`;
   const build = `reference_network.build(${reprText(model)}, ${classes}, read)`;
@@ -73,6 +87,6 @@ function built({ model, classes, weights }: TutorialFacts): string {
   return `import sys; sys.path.insert(0, ${reprText(SCRIPTS)}); ${imports}; read = ${read}; ${variableOf(model)} = ${build}`;
 }
 
-function filled({ model }: TutorialFacts): string {
+function filled({ model }: NetworkFacts): string {
   return `reference_network.fill(${variableOf(model)}, read)`;
 }

@@ -96,9 +96,10 @@ export async function checkPublished(
   return { ...comparePublished(top, figures), figures };
 }
 
-async function present({ transforms: _, ...options }: ClassifierOptions): Promise<void> {
+async function present(options: ClassifierOptions): Promise<void> {
+  const { transforms: _, ...known } = options;
   try {
-    await resolveCheckpoint(WEIGHTS, options);
+    await resolveCheckpoint(WEIGHTS, known);
   } catch (cause) {
     if (!(cause instanceof IsotorchError) || cause.code !== "WEIGHTS_NOT_FOUND") throw cause;
     throw new IsotorchError(

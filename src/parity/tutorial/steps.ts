@@ -4,13 +4,14 @@ import type { WireSpec } from "../../protocol/messages.ts";
 import { isOlder } from "../../python/probe.ts";
 import { pythonFloat } from "../compare/python-float.ts";
 import { network, variableOf } from "./network.ts";
+import type { NetworkFacts } from "./network.ts";
 import { printTensor } from "./print.ts";
 import { reprList, reprText, reprTuple } from "./repr.ts";
 import { step } from "./step.ts";
 import type { TutorialStep } from "./step.ts";
 
 /** Everything that the outputs are made from; the numbers are torch's own. */
-export interface TutorialFacts {
+export interface TutorialFacts extends NetworkFacts {
   readonly image: string;
   /** Of the decoded picture, pixels. */
   readonly width: number;
@@ -19,18 +20,9 @@ export interface TutorialFacts {
   readonly models: readonly string[];
   readonly torchvision: string;
   readonly spec: WireSpec;
-  /** torchvision's name of the network, the module that makes its logits, and how many classes it has. */
-  readonly model: string;
-  readonly head: { readonly type: string };
-  readonly classes: number;
   readonly torch: string;
-  readonly weights: {
-    readonly name: string;
-    readonly path: string;
-    readonly checkpointKey?: string;
-    readonly prefix?: string;
-  };
-  readonly asWritten: boolean;
+  /** Of the layer that makes the logits. */
+  readonly head: { readonly type: string };
   readonly labels: readonly string[];
   /** The label file as it is shown, where it is, and its encoding by Python's name; null where classes have numbers alone. */
   readonly labelFile: { readonly shown: string; readonly path: string; readonly encoding: string } | null;

@@ -22,7 +22,8 @@ import { evaluate } from "../../../src/parity/eval/eval.ts";
 import { classTree, matchFolders, readImageFolder } from "../../../src/parity/eval/imagefolder.ts";
 import type { ClassTree } from "../../../src/parity/eval/imagefolder.ts";
 import { readManifest } from "../../../src/parity/golden/manifest.ts";
-import { CACHE_DIR, UNTRAINED } from "../../checkpoint.ts";
+import type { Transforms } from "../../../src/image/spec.ts";
+import { CACHE_DIR, LIGHTNING, UNTRAINED } from "../../checkpoint.ts";
 import { PYTHON } from "../../python.ts";
 import { STANDIN } from "../../standin.ts";
 
@@ -268,6 +269,31 @@ describe("the figures", () => {
     expect(written.pictures).toHaveLength(7);
     expect(written.versions).toMatchObject({ torch: expect.any(String), libjpeg: expect.any(String) });
     expect(written).toMatchObject({ handoff: "tensor", threads: 2, weights: { name: "untrained:0" } });
+  });
+
+  test("of a network of one's own are a plain loop's too: folders by its own labels, its own preprocessing", async () => {
+    const [checkpoint, labels] = [join(scratch, "mine.ckpt"), join(scratch, "names.txt")];
+    execFileSync(PYTHON, ["-c", LIGHTNING, checkpoint]);
+    const names = ["猫", "dog", "hen", "ox", "pig", "rat", "cow", "ant", "bee", "fly"];
+    writeFileSync(labels, names.join("\n"));
+    const spec: Transforms = {
+      resize: 80,
+      crop: [64, 72],
+      interpolation: "bilinear",
+      mean: [0, 0, 0],
+      std: [1, 1, 1],
+    };
+    const tree = treeOf(
+      Object.fromEntries(pictures.map(({ name, bytes }, at) => [`${names[at]}/${name}`, bytes] as const)),
+    );
+    const result = await evaluate(tree, {
+      classifier: { weights: checkpoint, labels, transforms: spec, threads: 2, python: PYTHON },
+    });
+    const words = ["--model", "squeezenet1_1", "--classes", "10", "--spec", JSON.stringify(spec)];
+    const file = ["--checkpoint", checkpoint, "--checkpoint-key", "state_dict", "--prefix", "model."];
+    const args = [REFERENCE, tree, ...file, ...words, "--labels", labels, "--threads", "2"];
+    const theirs = JSON.parse(execFileSync(PYTHON, args, { encoding: "utf8" })) as object;
+    expect(result).toMatchObject({ ...theirs, naming: "label", evaluated: 6 });
   });
 
   test("are the same when the run was stopped in the middle, and no picture is answered twice", async () => {
