@@ -1,20 +1,23 @@
 """The other side of the parity ladder: the tutorial's steps in plain PyTorch, every intermediate result kept.
 
-    python parity_reference.py --checkpoint FILE.pth [--sha256 HEX] [--transforms IMAGENET1K_V1|IMAGENET1K_V2]
+    python parity_reference.py --checkpoint FILE [--model NAME] [--classes N] [--spec JSON]
+                               [--checkpoint-key KEY] [--prefix TEXT] [--sha256 HEX]
                                [--device cpu|cuda:N] [--threads N] [--labels FILE] [--largest BYTES]
 
-It shares no code with the worker and needs torch, torchvision, Pillow and NumPy alone. One long-lived
-process: the first line on stdout is ``{"ready": {...}}`` with its versions and labels, or
-``{"fatal": {"code", "message"}}``. A request is one line of JSON on stdin, ``{"path": str}``. The reply is a
-line of JSON and then the raw bytes of its ``stages``, little-endian and in their order; a picture that fails
-answers ``{"error": {"type", "message"}}``. The end of stdin ends the process.
+``--spec`` is ``{"resize", "crop", "interpolation", "mean", "std"}``, by default the tutorial's. The network
+is torchvision's of that name (resnet101) with that many classes (1000). It shares no code with the worker,
+but for files that torch alone does not read (``reference_checkpoint.py``), and needs torch, torchvision,
+Pillow and NumPy alone. One long-lived process: the first line on stdout is ``{"ready": {...}}`` with its
+versions, labels and what read the checkpoint, or ``{"fatal": {"code", "message"}}``. A request is one line of
+JSON on stdin, ``{"path": str}``. The reply is a line of JSON and then the raw bytes of its ``stages``,
+little-endian and in their order; a picture that fails answers ``{"error": {"type", "message"}}``. The end of
+stdin ends the process.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import inspect
 import json
 import os
 import platform
@@ -26,32 +29,23 @@ from pathlib import Path
 REPLIES = os.fdopen(os.dup(1), "wb")
 os.dup2(2, 1)
 
+# Run by its path with -I, which leaves the script's directory out of sys.path.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
 try:
     import numpy as np
     import PIL
     import torch
     import torchvision
     from PIL import Image, features
-    from torchvision import models, transforms
+
+    from reference_checkpoint import Refusal, load
+    from reference_network import build, embedding_of, fill, head_of, preprocessing, read_labels, read_spec
 except Exception as error:
     text = f"{type(error).__name__}: {error}"
     REPLIES.write(json.dumps({"fatal": {"code": "ENVIRONMENT_BROKEN", "message": text}}).encode() + b"\n")
     REPLIES.flush()
     sys.exit(69)
-
-# Typed out by hand, not read from the weights object: the worker reads it there.
-RESIZE = {"IMAGENET1K_V1": 256, "IMAGENET1K_V2": 232}
-CROP = 224
-MEAN = [0.485, 0.456, 0.406]
-STD = [0.229, 0.224, 0.225]
-
-
-class Refusal(Exception):
-    """A start that cannot succeed, with the code that tells why."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def read_arguments() -> argparse.Namespace:
@@ -59,7 +53,11 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--sha256")
-    parser.add_argument("--transforms", choices=sorted(RESIZE), default="IMAGENET1K_V1")
+    parser.add_argument("--model", default="resnet101")
+    parser.add_argument("--classes", type=int, default=1000)
+    parser.add_argument("--spec")
+    parser.add_argument("--checkpoint-key", default="")
+    parser.add_argument("--prefix", default="")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--labels")
@@ -67,49 +65,21 @@ def read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load_network(args: argparse.Namespace) -> torch.nn.Module:
-    """resnet101 with the checkpoint in it, in ``eval`` mode on the device."""
+def load_network(args: argparse.Namespace) -> tuple[torch.nn.Module, str]:
+    """The network with the checkpoint in it, in ``eval`` mode on the device; and what read the checkpoint."""
     if args.device.startswith("cuda") and not torch.cuda.is_available():
         message = f"{args.device} was asked for and torch {torch.__version__} sees no CUDA"
         raise Refusal("DEVICE_UNAVAILABLE", message)
     data = Path(args.checkpoint).read_bytes()
     digest = hashlib.sha256(data).hexdigest()
-    del data
     if args.sha256 and digest != args.sha256.lower():
         raise Refusal("CHECKPOINT_CORRUPT", f"{args.checkpoint} has SHA-256 {digest}, expected {args.sha256}")
-    known = inspect.signature(torch.load).parameters
-    safe = {"weights_only": True} if "weights_only" in known else {}
-    resnet = models.resnet101()
-    try:
-        state = torch.load(args.checkpoint, map_location="cpu", **safe)
-    except Exception as error:  # damaged bytes surface as any of a dozen types
-        raise Refusal(
-            "CHECKPOINT_CORRUPT", f"torch.load refuses the checkpoint: {first_line(error)}"
-        ) from None
-    try:
-        resnet.load_state_dict(state)
-    except Exception as error:
-        raise Refusal(
-            "CHECKPOINT_MISMATCH", f"resnet101 refuses the checkpoint: {first_line(error)}"
-        ) from None
-    # Older versions make tensors of storages that are too small for them.
-    if not all(bool(torch.isfinite(value).all()) for value in resnet.state_dict().values()):
-        raise Refusal("CHECKPOINT_CORRUPT", "the checkpoint has NaN or infinite values")
-    resnet.eval()
-    return resnet.to(args.device)
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, in at most 200 characters."""
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"[:200]
-
-
-def read_labels(args: argparse.Namespace) -> list[str]:
-    """The tutorial's label file where one is given, torchvision's categories elsewhere."""
-    if args.labels:
-        with Path(args.labels).open(encoding="utf-8") as f:
-            return [line.strip() for line in f.readlines()]
-    return list(models.ResNet101_Weights[args.transforms].meta["categories"])
+    state, loaded_by = load(data, args.checkpoint_key, args.prefix)
+    del data
+    network = build(args.model, args.classes, state)
+    fill(network, state)
+    network.eval()
+    return network.to(args.device), loaded_by
 
 
 def describe(args: argparse.Namespace) -> dict:
@@ -152,14 +122,18 @@ class Steps:
     """The tutorial's steps, one after the other."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self.resnet = load_network(args)
-        self.labels = read_labels(args)
+        self.network, self.loaded_by = load_network(args)
+        self.labels = read_labels(args.labels, args.classes)
         self.device = args.device
         self.largest = args.largest
-        self.resize = transforms.Resize(RESIZE[args.transforms])
-        self.crop = transforms.CenterCrop(CROP)
-        self.to_tensor = transforms.ToTensor()
-        self.normalize = transforms.Normalize(mean=MEAN, std=STD)
+        self.resize, self.crop, self.to_tensor, self.normalize = preprocessing(read_spec(args.spec))
+        _, self.head = head_of(self.network)
+        self.given = torch.empty(0)
+        self.head.register_forward_hook(self.keep)
+
+    def keep(self, _: torch.nn.Module, given: tuple[torch.Tensor], __: torch.Tensor) -> None:
+        """What the head is given, which the embedding is made of."""
+        (self.given,) = given
 
     def run(self, path: str) -> tuple[dict, list[np.ndarray]]:
         """The reply's header and the arrays of its stages, in the order of the header's list."""
@@ -172,7 +146,7 @@ class Steps:
         normalized = self.normalize(img_t)
         batch_t = torch.unsqueeze(normalized, 0)
         with torch.no_grad():
-            out = self.resnet(batch_t.to(self.device))
+            out = self.network(batch_t.to(self.device))
         percentage = torch.nn.functional.softmax(out, dim=1)[0] * 100
         _, indices = torch.sort(out, descending=True)
 
@@ -184,6 +158,7 @@ class Steps:
         stages["cropped"] = np.asarray(cropped)
         stages["toTensor"] = img_t.numpy()
         stages["normalized"] = batch_t.numpy()
+        stages["embedding"] = embedding_of(self.head, self.given)[0].cpu().numpy()
         stages["logits"] = out[0].cpu().numpy()
         stages["percentages"] = percentage.cpu().numpy()
         stages["order"] = indices[0].cpu().numpy().astype(np.int32)
@@ -234,7 +209,7 @@ def main() -> int:
     except Exception as error:
         send({"fatal": {"code": "WORKER_START_FAILED", "message": f"{type(error).__name__}: {error}"}})
         return 65
-    send({"ready": {**describe(args), "labels": steps.labels}})
+    send({"ready": {**describe(args), "labels": steps.labels, "loadedBy": steps.loaded_by}})
     for line in sys.stdin.buffer:
         steps.answer(line)
     return 0

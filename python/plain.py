@@ -1,7 +1,10 @@
 """The tutorial in plain PyTorch, to compare with: it shares no line with isotorch.
 
-    python3 plain.py --checkpoint FILE.pth [--threads N] [--labels FILE] [--transforms NAME] [--as-written]
-                     IMAGE...
+    python3 plain.py --checkpoint FILE.pth [--threads N] [--labels FILE] [--transforms NAME | --spec JSON]
+                     [--model NAME] [--classes N] [--as-written] IMAGE...
+
+The network is resnet101, or torchvision's ``--model`` with so many ``--classes``; its checkpoint is a state
+dict, by today's names. ``--spec`` is preprocessing as isotorch's ``info()`` has it.
 
 Prints one JSON object per picture: input, top5 [{index, label, percent}], the SHA-256 of the pixels after
 convert("RGB"), of the tensor and of the logits, and the seconds from opening the file to the answer.
@@ -15,6 +18,7 @@ import argparse
 import hashlib
 import json
 import time
+from typing import Any
 
 import torch
 from PIL import Image
@@ -31,18 +35,27 @@ TRANSFORMS = {
 }
 
 
+def preprocessing(spec: dict[str, Any]) -> transforms.Compose:
+    resize = transforms.Resize(spec["resize"], transforms.InterpolationMode(spec["interpolation"]))
+    normalize = transforms.Normalize(mean=spec["mean"], std=spec["std"])
+    return transforms.Compose([resize, transforms.CenterCrop(spec["crop"]), transforms.ToTensor(), normalize])
+
+
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description="Classify pictures with torchvision's resnet101, nothing else."
+        description="Classify pictures with torchvision's networks, nothing else."
     )
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--threads", type=int, default=0, help="0 leaves PyTorch's own choice")
     parser.add_argument("--labels", help="one class name per line; torchvision's own names without it")
     parser.add_argument("--transforms", choices=list(TRANSFORMS), default="IMAGENET1K_V1")
+    parser.add_argument("--spec", help="preprocessing in JSON, in place of --transforms")
+    parser.add_argument("--model", default="resnet101")
+    parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--as-written", action="store_true")
     parser.add_argument("images", nargs="+", metavar="IMAGE")
     args = parser.parse_args()
@@ -52,20 +65,23 @@ def main() -> None:
     if args.labels:
         with open(args.labels, encoding="utf-8") as f:  # noqa: PTH123
             labels = [line.strip() for line in f]
+    elif args.classes != 1000:
+        labels = [f"class {number}" for number in range(args.classes)]
     else:
         labels = list(models.ResNet101_Weights.IMAGENET1K_V1.meta["categories"])
 
-    resnet = models.resnet101(weights=None)
-    resnet.load_state_dict(torch.load(args.checkpoint, map_location="cpu"))
+    preprocess = TRANSFORMS[args.transforms] if args.spec is None else preprocessing(json.loads(args.spec))
+    network = getattr(models, args.model)(weights=None, num_classes=args.classes)
+    network.load_state_dict(torch.load(args.checkpoint, map_location="cpu"))
     if not args.as_written:
-        resnet.eval()
+        network.eval()
 
     for name in args.images:
         start = time.perf_counter()
         img = Image.open(name).convert("RGB")
-        batch_t = torch.unsqueeze(TRANSFORMS[args.transforms](img), 0)
+        batch_t = torch.unsqueeze(preprocess(img), 0)
         with torch.no_grad():
-            out = resnet(batch_t)
+            out = network(batch_t)
         percentage = torch.nn.functional.softmax(out, dim=1)[0] * 100
         _, indices = torch.sort(out, descending=True)
         seconds = time.perf_counter() - start

@@ -166,7 +166,8 @@ function reshaped<T extends { readonly shape: readonly number[] }>(
 
 function whereOf(stage: Stage, handoff: Handoff, by: PreparedBy): Where {
   if (stage === "labels") return "controller";
-  if (stage === "logits" || stage === "percentages" || stage === "order") return "worker";
+  if (stage === "embedding" || stage === "logits" || stage === "percentages" || stage === "order")
+    return "worker";
   if (by === "worker") return stage === "decoded" || stage === "normalized" ? "worker" : "recomputed";
   const tillPixels = stage === "decoded" || stage === "resized" || stage === "cropped";
   const isHandedOver = tillPixels ? handoff !== "encoded" : handoff === "tensor";

@@ -65,7 +65,7 @@ export function refusalOf(error: unknown): Refusal {
 }
 
 async function traced(classifier: Classifier, image: ImageInput, options: OurOptions): Promise<OurTrace> {
-  const include = { logits: true, tensor: true, pixels: true };
+  const include = { logits: true, embedding: true, tensor: true, pixels: true };
   const asked: ClassifyOptions = { ...options.call, topK: 0, timeoutMs: 0, include };
   let result = await classifier.classifyDetailed(image, asked);
   const { pixels } = result;
@@ -132,10 +132,11 @@ function batched(array: StageArray): StageArray {
   return { ...array, shape: [1, ...array.shape] };
 }
 
-function answerOf({ top, logits }: DetailedResult): Partial<Record<ArrayStage, StageArray>> {
+function answerOf({ top, logits, embedding }: DetailedResult): Partial<Record<ArrayStage, StageArray>> {
   const percentages = new Float32Array(top.length);
   for (const { index, percent } of top) percentages[index] = percent;
   return {
+    ...(embedding && { embedding: arrayOfTensor(embedding) }),
     ...(logits && { logits: arrayOfFloats(logits) }),
     percentages: arrayOfFloats(percentages),
     order: arrayOfIntegers(top.map(({ index }) => index)),

@@ -3,11 +3,12 @@ import { fileURLToPath } from "node:url";
 import { Child } from "../base/child.ts";
 import { ERROR_CODES, IsotorchError } from "../base/errors.ts";
 import type { IsotorchErrorCode } from "../base/errors.ts";
-import type { TransformsName } from "../classification/options.ts";
 import { endText } from "../base/status.ts";
 import { isRecord } from "../base/files/json.ts";
+import type { InputSpec } from "../image/resample/geometry.ts";
 import { recordIn } from "../python/answer.ts";
 import { scriptArguments } from "../python/script.ts";
+import type { WorkerInfo } from "../worker/info.ts";
 import { arrayFromBytes, byteLengthOf } from "./compare/array.ts";
 import type { StageArray } from "./compare/array.ts";
 import { ByteReader } from "./golden/byte-reader.ts";
@@ -27,13 +28,21 @@ export interface ReferenceOptions {
   readonly checkpoint: string;
   /** Lower-case hex; the file is refused when it has another hash. */
   readonly sha256?: string;
-  /** @default "IMAGENET1K_V1" */
-  readonly transforms?: TransformsName | undefined;
+  /** torchvision's name of the network. @default "resnet101" */
+  readonly model?: string;
+  /** @default 1000 */
+  readonly classes?: number;
+  /** The preprocessing. @default the tutorial's */
+  readonly spec?: InputSpec;
+  /** Where in the file the state dict is. @default the whole file */
+  readonly checkpointKey?: string | undefined;
+  /** What is in front of each of its names. @default nothing */
+  readonly prefix?: string | undefined;
   /** @default "cpu" */
   readonly device?: string;
   /** @default PyTorch's own choice */
   readonly threads?: number;
-  /** A file with one label per line. @default torchvision's categories */
+  /** A file with one label per line. @default torchvision's categories for 1,000 classes, else `class 0` and so on */
   readonly labels?: string;
   /** Ends the process. */
   readonly signal?: AbortSignal;
@@ -47,6 +56,20 @@ export interface ReferenceInfo {
   readonly device: string;
   readonly deviceName: string;
   readonly threads: number;
+  /** What read the checkpoint: torch itself, or, for a file that torch does not read without running its code, isotorch's reader. */
+  readonly loadedBy: string;
+}
+
+/** The network, its checkpoint and its preprocessing, of a worker for its reference. */
+export function sameNetwork({
+  model,
+  classes,
+  spec,
+  threads,
+  weights,
+}: Pick<WorkerInfo, "model" | "classes" | "spec" | "threads" | "weights">): Omit<ReferenceOptions, "python"> {
+  const { path, sha256, checkpointKey, prefix } = weights;
+  return { checkpoint: path, sha256, model, classes, spec, checkpointKey, prefix, threads };
 }
 
 const POLITE_EXIT_MS = 3_000;
@@ -72,7 +95,7 @@ export class Reference implements AsyncDisposable {
   }
 
   private constructor(process: ReferenceProcess, ready: Readonly<Record<string, unknown>>) {
-    const { versions, executable, device, deviceName, threads, labels } = ready;
+    const { versions, executable, device, deviceName, threads, labels, loadedBy } = ready;
     this.#process = process;
     this.labels = Array.isArray(labels) ? labels.map(String) : [];
     this.info = {
@@ -81,6 +104,7 @@ export class Reference implements AsyncDisposable {
       device: String(device),
       deviceName: String(deviceName),
       threads: Number(threads),
+      loadedBy: String(loadedBy),
     };
   }
 
@@ -176,14 +200,19 @@ function argumentsOf(options: ReferenceOptions): string[] {
   const flags = {
     checkpoint: options.checkpoint,
     sha256: options.sha256,
-    transforms: options.transforms,
+    model: options.model,
+    classes: options.classes,
+    spec: options.spec && JSON.stringify(options.spec),
+    "checkpoint-key": options.checkpointKey,
+    prefix: options.prefix,
     device: options.device,
     threads: options.threads,
     labels: options.labels,
     largest: LARGEST_RESIZED,
   };
   return Object.entries(flags).flatMap(([name, value]) =>
-    value === undefined ? [] : [`--${name}`, String(value)],
+    // In one word: a value may begin with a dash.
+    value === undefined ? [] : [`--${name}=${String(value)}`],
   );
 }
 

@@ -9,6 +9,7 @@ import { IsotorchError, messageOf } from "../base/errors.ts";
 import { pathOf } from "../base/text/names.ts";
 import { readLabelFile } from "../classification/labels/labels.ts";
 import type { Attestation } from "../image/attest/attestation.ts";
+import type { Integrity } from "../checkpoints/integrity.ts";
 import type { InputSpec } from "../image/resample/geometry.ts";
 import { ofWorker } from "../classification/info.ts";
 import type { ClassifierOptions, ClassifyOptions, Handoff } from "../classification/options.ts";
@@ -21,7 +22,7 @@ import { climb } from "./ladder.ts";
 import type { Ladder } from "./ladder.ts";
 import { ourStages } from "./ours.ts";
 import { Kinds } from "./eval/pictures.ts";
-import { Reference } from "./reference.ts";
+import { Reference, sameNetwork } from "./reference.ts";
 import type { OurTrace, Refusal, Traced } from "./stages.ts";
 
 export interface ParityOptions {
@@ -59,12 +60,24 @@ export interface Side {
   readonly versions: Readonly<Record<string, string>>;
   readonly device: string;
   readonly threads: number | null;
+  /** Of the reference: what read the checkpoint. Absent in golden files from before. */
+  readonly loadedBy?: string;
 }
 
 /** Whose network both sides ran. */
 export interface ParityWeights {
+  /** torchvision's name of the network. Absent, as what else is optional, in golden files from before. */
+  readonly model?: string;
+  readonly classes?: number;
   readonly name: string;
   readonly sha256: string;
+  readonly integrity?: Integrity;
+  /** Where in the file the state dict was, and what was in front of its names, if anything. */
+  readonly checkpointKey?: string;
+  readonly prefix?: string;
+  /** What was decided of the file where it leaves something open, each a sentence. */
+  readonly remarks?: readonly string[];
+  /** Whose preprocessing it is; null for one's own, which `spec` has. */
   readonly transforms: string | null;
   readonly spec: InputSpec;
   /** What our side did itself, and how. */
@@ -108,8 +121,9 @@ export class Parity implements AsyncDisposable {
     this.#plain = plain;
     this.#options = options;
     this.ours = ourSide(info);
-    const { versions, device, threads } = plain.info;
-    this.reference = { name: `plain PyTorch (${options.against ?? "plain"})`, versions, device, threads };
+    const { versions, device, threads, loadedBy } = plain.info;
+    const name = `plain PyTorch (${options.against ?? "plain"})`;
+    this.reference = { name, versions, device, threads, loadedBy };
     this.weights = weightsOf(info);
     this.info = info;
   }
@@ -150,12 +164,10 @@ export function ourSide(info?: WorkerInfo): Side {
 }
 
 /** What the report says of the network. */
-export function weightsOf({
-  weights: { name, sha256, transforms },
-  spec,
-  attestation,
-}: WorkerInfo): ParityWeights {
-  return { name, sha256, transforms, spec, attestation };
+export function weightsOf({ model, classes, weights, spec, attestation }: WorkerInfo): ParityWeights {
+  // Its path is this machine's own affair.
+  const { path: _, trained: __, ...known } = weights;
+  return { model, classes, ...known, spec, attestation };
 }
 
 async function readPicture(path: string): Promise<Uint8Array> {
@@ -184,15 +196,11 @@ async function startClassifiers(options: ParityOptions): Promise<Map<Handoff, Cl
 
 async function startReference(info: WorkerInfo, options: ParityOptions): Promise<Reference> {
   const { classifier, against = "plain", signal } = options;
-  const { weights, threads } = info;
   const labels = await labelsFor(classifier?.labels);
   try {
     return await Reference.start({
       ...(await resolveAgainst(against, info, signal)),
-      checkpoint: weights.path,
-      sha256: weights.sha256,
-      transforms: weights.transforms ?? undefined,
-      threads,
+      ...sameNetwork(info),
       ...(labels !== undefined && { labels: labels.file }),
       ...(signal && { signal }),
     });

@@ -2,13 +2,14 @@
 import type { PreparedBy } from "../classification/handoff.ts";
 import type { StageArray } from "./compare/array.ts";
 
-/** The tutorial's steps, in its order. A stage that differs explains every later one. */
+/** The tutorial's steps, in its order, and before the logits what they are made of. A stage that differs explains every later one. */
 export const STAGES = [
   "decoded",
   "resized",
   "cropped",
   "toTensor",
   "normalized",
+  "embedding",
   "logits",
   "percentages",
   "order",

@@ -9,7 +9,7 @@ import { createClassifier } from "../../src/classification/classifier.ts";
 import { referenceAttestation } from "../../src/image/attest/attestation.ts";
 import { DEFAULT_LIMITS } from "../../src/image/source/limits.ts";
 import { prepare } from "../../src/image/prepare.ts";
-import { Reference } from "../../src/parity/reference.ts";
+import { Reference, sameNetwork } from "../../src/parity/reference.ts";
 import type { Traced } from "../../src/parity/stages.ts";
 import { UNTRAINED } from "../checkpoint.ts";
 import { workerInfo } from "../info.ts";
@@ -60,7 +60,8 @@ describe.each([
       python,
       logger: { debug: tell, info: tell, warn: tell, error: tell },
     });
-    const { attestation, weights, threads } = workerInfo(classifier);
+    const info = workerInfo(classifier);
+    const { attestation } = info;
     expect(attestation.worker.every((name) => left.test(name))).toBe(true);
     expect(attestation.node.some((name) => left.test(name))).toBe(false);
     expect(attestation.worker.length > 0 || attestation.resize["resize-bilinear-down"] === "vertical").toBe(
@@ -71,11 +72,8 @@ describe.each([
     await using plain = await Reference.start({
       python,
       variables: {},
-      checkpoint: weights.path,
-      sha256: weights.sha256,
-      transforms: weights.transforms ?? undefined,
       device: "cpu",
-      threads,
+      ...sameNetwork(info),
     });
     let differing = 0;
     for (const name of pictures) {

@@ -84,7 +84,7 @@ describe("with a tolerance", () => {
   test("without one, a picture that torch calls close is diverged", () => {
     const ladder = climb(trace(changed("logits", 0, 3.000_001)), trace());
     expect(ladder.verdict).toBe("diverged");
-    expect(ladder.rungs[5]).toMatchObject({ closeness: { close: true, rtol: 1.3e-6, atol: 1e-5 } });
+    expect(ladder.rungs[6]).toMatchObject({ closeness: { close: true, rtol: 1.3e-6, atol: 1e-5 } });
   });
 });
 
@@ -143,6 +143,6 @@ describe("each stage tells where it was made", () => {
     const places = climb({ ...trace(), by }, trace(), { handoff }).rungs.map(
       (rung) => rung.outcome !== "skipped" && rung.where,
     );
-    expect(places).toEqual([...expected, "worker", "worker", "worker", "controller"]);
+    expect(places).toEqual([...expected, "worker", "worker", "worker", "worker", "controller"]);
   });
 });

@@ -144,7 +144,7 @@ describe("HTML", () => {
 describe("the other reports", () => {
   test("JSON has every figure, no image, and words for what JSON has no number for", () => {
     const read = JSON.parse(jsonReport(REPORT));
-    expect(read.pictures[2].rungs[5].comparison).toMatchObject({
+    expect(read.pictures[2].rungs[6].comparison).toMatchObject({
       differing: 1,
       largest: "NaN",
       ulp: "Infinity",

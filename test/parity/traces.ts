@@ -37,6 +37,7 @@ export function trace(
     kind: "traced",
     arrays: {
       ...arrays,
+      embedding: arrayOfFloats(Float32Array.of(0.25, 0, 4)),
       logits: arrayOfFloats(logits),
       percentages: arrayOfFloats(logits.map((logit) => Math.exp(logit))),
       order: arrayOfIntegers([0, 2, 1, 4, 5, 3, 6]),

@@ -95,14 +95,14 @@ function cmyk(): Promise<Buffer> {
   return sharp(FIRST).toColourspace("cmyk").jpeg().toBuffer();
 }
 
-test("plain PyTorch beside it says equal in all nine stages, also where Pillow decodes", async () => {
+test("plain PyTorch beside it says equal in all ten stages, also where Pillow decodes", async () => {
   const pictures = [FIRST, await cmyk()];
   for (const body of pictures) {
     const headers = { "content-type": "image/jpeg", "x-request-timeout-ms": "140000" };
     const { json } = await send(server, "/compare", { body, headers });
     expect(json).toMatchObject({ verdict: "equal", firstDivergence: null });
     const stages = json["stages"] as { outcome: string }[];
-    expect(stages.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 9 }, () => "equal"));
+    expect(stages.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 10 }, () => "equal"));
     const { top } = json["reference"] as { top: { percent: number; index: number }[] };
     const ours = await classifier.classify(body);
     expect(top.map(({ index, percent }) => [index, percent])).toEqual(

@@ -6,11 +6,13 @@ import type { StepCheck, TutorialCheck } from "../../parity/tutorial/check.ts";
 import { checkPublished } from "../../parity/tutorial/published.ts";
 import type { PublishedRow } from "../../parity/tutorial/published.ts";
 import { mendings } from "../../parity/tutorial/steps.ts";
-import type { TutorialStep } from "../../parity/tutorial/steps.ts";
+import type { TutorialStep } from "../../parity/tutorial/step.ts";
 import { runTutorial } from "../../parity/tutorial/tutorial.ts";
 import { TUTORIAL } from "../describe/checks.ts";
 import { parserOf } from "../flags/description.ts";
 import { classifierOptions, parseFlags } from "../flags/flags.ts";
+import { DEFAULT_MODEL } from "../../checkpoints/table.ts";
+import { shown } from "../../base/text/shown.ts";
 import { EXIT } from "../exit.ts";
 import { STATUS } from "../terminal/status-line.ts";
 
@@ -26,6 +28,13 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
       throw new IsotorchError(
         "INVALID_OPTION",
         "--published goes with none of --check, --as-written, --weights.",
+      );
+    }
+    if (options.model !== undefined && options.model !== DEFAULT_MODEL) {
+      throw new IsotorchError(
+        "INVALID_OPTION",
+        `Figures are published for ${DEFAULT_MODEL} alone, not for ${shown(options.model)}.`,
+        { hint: "Leave --model out; `isotorch parity` compares any network with plain PyTorch." },
       );
     }
     return published(image, options, json);
@@ -51,6 +60,7 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
     write(
       JSON.stringify({
         input: image,
+        model: tutorial.info.model,
         asWritten,
         weights,
         threads,

@@ -67,6 +67,7 @@ export const TUTORIAL: Description = {
     "isotorch tutorial dog.jpg",
     "isotorch tutorial dog.jpg --check            # and Python's own text run beside it",
     "isotorch tutorial dog.jpg --as-written       # without eval(), as the text has it",
+    "isotorch tutorial dog.jpg --model vit_b_16   # the same steps with another network",
     "isotorch tutorial --published bobby.jpg      # the book's five numbers",
   ],
   text: `Each line after >>> is the tutorial's, its misprints mended; what follows is computed by isotorch. The place in memory
@@ -77,10 +78,14 @@ that Python prints for a picture is left open (at 0x…): it is another in each 
       flags: {
         check: { about: "run the statements in plain Python too, and compare every output and every bit" },
         "as-written": {
-          about: "leave eval() out: BatchNorm then normalises with the one picture's statistics",
+          about:
+            "leave eval() out: BatchNorm then normalises with the one picture's statistics; not for networks\n" +
+            "that draw random numbers then",
         },
         published: {
-          about: "compare with the book; IMAGE is its bobby.jpg, the weights must be in the cache",
+          about:
+            "compare with the book, which has resnet101's alone; IMAGE is its bobby.jpg, the weights must be\n" +
+            "in the cache",
         },
         json: { about: "one object" },
       },
@@ -88,17 +93,23 @@ that Python prints for a picture is left open (at 0x…): it is another in each 
     NETWORK,
     ENVIRONMENT,
   ],
-  end: `The tutorial runs on the CPU. --labels defaults to the tutorial's own file, which this package has.
+  end: `The tutorial runs on the CPU. --labels defaults to the tutorial's own file, which this package has; other classes than
+ImageNet's have numbers without it.
 Exit codes: 0; 1 when an output or a bit differs; 3 when the weights are not there, so that nothing was checked.`,
 };
 
 export const EVAL: Description = {
   summary: "top-1 and top-5 accuracy over a folder per class",
   usage: "DIR",
-  examples: ["isotorch eval val/", "isotorch eval val/ --resume val.jsonl --json"],
+  examples: [
+    "isotorch eval val/",
+    "isotorch eval val/ --resume val.jsonl --json",
+    "isotorch eval val/ --weights mine.ckpt --labels names.txt",
+  ],
   text: `DIR holds one folder per class, as torchvision's ImageFolder has it, and the figures are those of a plain torchvision
-loop. A folder is named by its class index (DIR/207), by its label (DIR/golden retriever), or there is one for each
-class, whose sorted order is the order of the classes, as with ImageNet's n01440764.`,
+loop. A folder is named by its class index (DIR/207), by its label (DIR/golden retriever), by its synset where there are
+ImageNet's 1,000 classes (DIR/n02099601), or there is one for each class, whose sorted order is the order of the classes.
+A file of your own knows no names for its classes: give them with --labels.`,
   takes: "folders",
   groups: [
     {

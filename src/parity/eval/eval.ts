@@ -1,18 +1,19 @@
 /** Accuracy over a tree of pictures, with the same figures as a plain torchvision loop. */
 import { shown } from "../../base/text/shown.ts";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { createClassifier } from "../../classification/classifier.ts";
 import type { Classifier } from "../../classification/classifier.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import type { IsotorchErrorCode } from "../../base/errors.ts";
 import type { ClassifierInfo } from "../../classification/info.ts";
-import { readLabels } from "../../classification/labels/labels.ts";
+import { chooseLabels, readLabels } from "../../classification/labels/labels.ts";
 import type { ClassifierOptions, ClassifyOptions } from "../../classification/options.ts";
 import { EvalLog } from "./log.ts";
 import type { EvalAnswer, EvalConditions, EvalFailure, EvalRecord } from "./log.ts";
-import { readImageFolder } from "./imagefolder.ts";
+import { classTree, readImageFolder } from "./imagefolder.ts";
 import type { PassedOver } from "./walk.ts";
-import type { FolderNaming, Sample } from "./imagefolder.ts";
+import type { ClassTree, FolderNaming, ImageFolder, Sample } from "./imagefolder.ts";
 
 export interface EvalOptions {
   /** Counts what the search for pictures passes over. */
@@ -54,7 +55,10 @@ export interface EvalResult extends EvalFigures {
 }
 
 const TOP = 5;
-const LABELS = fileURLToPath(new URL("../../../models/imagenet_classes.txt", import.meta.url));
+const IMAGENET = 1000;
+const [LABELS, SYNSETS] = ["imagenet_classes", "imagenet_synsets"].map((name) =>
+  fileURLToPath(new URL(`../../../models/${name}.txt`, import.meta.url)),
+) as [string, string];
 
 /** Failures that are the picture's own: they would come again, so that a resumed run keeps them. */
 export const OF_THE_PICTURE: readonly IsotorchErrorCode[] = [
@@ -92,10 +96,11 @@ const OF_THE_RUN: readonly IsotorchErrorCode[] = [
  */
 export async function evaluate(directory: string, options: EvalOptions = {}): Promise<EvalResult> {
   const { image = {}, resume, signal, onProgress } = options;
-  const labels = (await readLabels(options.classifier?.labels ?? LABELS)) ?? [];
-  const { samples, folders, naming } = await readImageFolder(directory, labels, options.passed);
+  const labels = await readLabels(options.classifier?.labels);
+  const tree = await readImageFolder(directory, options.passed);
   await using classifier = await createClassifier({ ...options.classifier, ...(signal && { signal }) });
   const info = classifier.info();
+  const { samples, folders, naming } = await classesOf(tree, info.classes, labels);
   const log = resume === undefined ? undefined : await EvalLog.open(resume, conditionsOf(info, image));
   let unclosed: unknown;
   let result: EvalResult;
@@ -129,6 +134,20 @@ export async function evaluate(directory: string, options: EvalOptions = {}): Pr
   }
   if (unclosed !== undefined) throw unclosed;
   return result;
+}
+
+/** With the labels that were given; else ImageNet's for 1,000 classes, and numbers for others. */
+async function classesOf(
+  tree: ImageFolder,
+  classes: number,
+  given: readonly string[] | undefined,
+): Promise<ClassTree> {
+  const isImageNet = classes === IMAGENET;
+  const own = isImageNet
+    ? ((await readLabels(LABELS)) ?? [])
+    : Array.from({ length: classes }, (_, index) => `class ${index}`);
+  const synsets = isImageNet ? (await readFile(SYNSETS, "utf8")).trim().split("\n") : [];
+  return classTree(tree, chooseLabels(given, own), synsets);
 }
 
 /** One record per sample, in their order. @throws IsotorchError the failure after which none can succeed. */
@@ -210,9 +229,16 @@ const UNSAID = "unknown";
 const OWN = "own";
 
 function conditionsOf(info: ClassifierInfo, image: NonNullable<EvalOptions["image"]>): EvalConditions {
+  // A server elsewhere says neither.
+  const { checkpointKey = "", prefix = "" } = info.environment === "remote" ? {} : info.weights;
   return {
+    model: info.model ?? UNSAID,
+    classes: String(info.classes),
     weights: info.weights.sha256 ?? UNSAID,
+    checkpointKey,
+    prefix,
     transforms: info.weights.transforms ?? OWN,
+    spec: JSON.stringify(info.spec),
     torch: info.versions["torch"] ?? UNSAID,
     device: info.device ?? UNSAID,
     threads: String(info.threads ?? UNSAID),

@@ -17,9 +17,26 @@ export interface Sample {
 }
 
 /** How folders were matched with the network's classes. */
-export type FolderNaming = "index" | "label" | "order";
+export type FolderNaming = "index" | "label" | "synset" | "order";
+
+/** One picture in its folder, of which nobody knows yet which class it is. */
+export interface Picture {
+  /** Below the tree's folder, with `/` on every system. */
+  readonly name: string;
+  readonly path: string;
+  /** Position of its folder among the folders. */
+  readonly folder: number;
+}
 
 export interface ImageFolder {
+  /** Names of the class folders, sorted. */
+  readonly folders: readonly string[];
+  /** In `ImageFolder`'s order. */
+  readonly pictures: readonly Picture[];
+}
+
+/** A tree whose folders are classes of a network. */
+export interface ClassTree {
   readonly naming: FolderNaming;
   readonly folders: number;
   /** In `ImageFolder`'s order. */
@@ -31,15 +48,13 @@ const EXTENSIONS = /\.(?:jpg|jpeg|png|ppm|bmp|pgm|tif|tiff|webp)$/i;
 /**
  * Walks the tree.
  *
- * @param labels the network's classes, in the order of its output.
  * @param passed counts what is passed over: kinds that are not read, and what macOS leaves beside pictures (`._x.jpg`),
  * over which `ImageFolder` breaks off.
- * @throws IsotorchError `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, or `INVALID_INPUT` for a tree that is none: no folders, folders
- * without pictures, or names that no class answers to.
+ * @throws IsotorchError `INPUT_NOT_FOUND`, `INPUT_UNREADABLE`, or `INVALID_INPUT` for a tree that is none: no folders, or folders
+ * without pictures.
  */
 export async function readImageFolder(
   directory: string,
-  labels: readonly string[],
   passed: PassedOver = new PassedOver(),
 ): Promise<ImageFolder> {
   const { folders: names } = await entriesOf(directory);
@@ -48,32 +63,52 @@ export async function readImageFolder(
       hint: "Put the pictures of each class into a folder of its own: DIR/207/dog.jpg",
     });
   }
-  const { naming, indices } = matchFolders(names, labels);
-  const samples: Sample[] = [];
+  const pictures: Picture[] = [];
   const empty: string[] = [];
   for (const [at, folder] of names.entries()) {
-    const classIndex = indices[at] ?? -1;
     const found = await picturesBelow(directory, folder, passed);
     if (found.length === 0) empty.push(folder);
-    for (const name of found) samples.push({ name, path: join(directory, name), classIndex });
+    for (const name of found) pictures.push({ name, path: join(directory, name), folder: at });
   }
   if (empty.length > 0) {
     throw new IsotorchError("INVALID_INPUT", `There is no picture in the class folders ${few(empty)}.`, {
       hint: "Take them away, or put pictures in: .jpg .jpeg .png .ppm .bmp .pgm .tif .tiff .webp",
     });
   }
-  return { naming, folders: names.length, samples };
+  return { folders: names, pictures };
 }
 
 /**
- * Which class each folder is. Names that all say it themselves, as indices or as labels, are believed; else there must be
- * as many folders as classes, and their sorted order is the classes' order, as it is for ImageNet's `n01440764`.
+ * The pictures with their classes.
+ *
+ * @param labels the network's classes, in the order of its output.
+ * @param synsets ImageNet's names of them, where they are ImageNet's.
+ * @throws IsotorchError as {@link matchFolders}.
+ */
+export function classTree(
+  { folders, pictures }: ImageFolder,
+  labels: readonly string[],
+  synsets: readonly string[] = [],
+): ClassTree {
+  const { naming, indices } = matchFolders(folders, labels, synsets);
+  const samples = pictures.map(({ name, path, folder }) => ({
+    name,
+    path,
+    classIndex: indices[folder] ?? -1,
+  }));
+  return { naming, folders: folders.length, samples };
+}
+
+/**
+ * Which class each folder is. Names that all say it themselves, as indices, as labels or as ImageNet's synsets (`n02099601`),
+ * are believed; else there must be as many folders as classes, and their sorted order is the classes' order.
  *
  * @throws IsotorchError `INVALID_INPUT` naming the first folder that fits no class, or two that are the same.
  */
 export function matchFolders(
   names: readonly string[],
   labels: readonly string[],
+  synsets: readonly string[] = [],
 ): { readonly naming: FolderNaming; readonly indices: readonly number[] } {
   if (names.every((name) => /^\d+$/.test(name) && Number(name) < labels.length)) {
     return { naming: "index", indices: distinct(names, names.map(Number)) };
@@ -88,18 +123,25 @@ export function matchFolders(
     }
     return { naming: "label", indices: names.map((name) => labels.indexOf(name)) };
   }
+  if (names.every((name) => synsets.includes(name)))
+    return { naming: "synset", indices: names.map((name) => synsets.indexOf(name)) };
   if (names.length === labels.length) return { naming: "order", indices: names.map((_, index) => index) };
-  throw mismatch(names, labels);
+  throw mismatch(names, labels, synsets);
 }
 
-function mismatch(names: readonly string[], labels: readonly string[]): IsotorchError {
+function mismatch(
+  names: readonly string[],
+  labels: readonly string[],
+  synsets: readonly string[],
+): IsotorchError {
+  const known = new Set([...labels, ...synsets]);
   const stranger = names.find(
-    (name) => !labels.includes(name) && !(/^\d+$/.test(name) && Number(name) < labels.length),
+    (name) => !known.has(name) && !(/^\d+$/.test(name) && Number(name) < labels.length),
   );
   const lead = stranger === undefined ? undefined : didYouMean(stranger, labels);
   const which =
     stranger === undefined
-      ? "some are indices and some are labels"
+      ? `some are indices, and some are labels${synsets.length > 0 ? " or synsets" : ""}`
       : `"${excerpt(stranger)}" is neither a label nor an index`;
   return new IsotorchError(
     "INVALID_INPUT",

@@ -93,7 +93,7 @@ function refuseOthers(path: string, header: string, finished: boolean, condition
   const names = [...new Set([...Object.keys(made), ...Object.keys(conditions)])];
   const other = names.filter((name) => made[name] !== conditions[name]);
   if (other.length === 0) return;
-  const said = other.map((name) => `${name} ${String(made[name])} instead of ${conditions[name]}`);
+  const said = other.map((name) => `${name} ${saidOf(made[name])} instead of ${saidOf(conditions[name])}`);
   throw new IsotorchError(
     "INVALID_OPTION",
     `${shown(path)} was made under other conditions: ${said.join(", ")}.`,
@@ -101,6 +101,11 @@ function refuseOthers(path: string, header: string, finished: boolean, condition
       hint: "Use them again, or name another file.",
     },
   );
+}
+
+/** Files from before lack what was no condition then. */
+function saidOf(value: unknown): string {
+  return typeof value === "string" && value !== "" ? value : "nothing";
 }
 
 function refuseTwice(path: string, records: readonly EvalRecord[]): void {

@@ -22,12 +22,19 @@ const EFFECTS: Readonly<Record<string, WeightOnBits>> = {
   model: "decides",
   "weights.sha256": "decides",
   "weights.transforms": "decides",
+  "weights.checkpointKey": "decides",
+  classes: "decides",
+  head: "decides",
   spec: "decides",
   precision: "decides",
   device: "decides",
   // Another count of threads takes another convolution.
   threads: "decides",
   "weights.name": "none",
+  // How surely it is the file, and what was made of its names; its hash says whether it is the same.
+  "weights.integrity": "none",
+  "weights.prefix": "none",
+  "weights.remarks": "none",
   // All three kinds give the same bits.
   handoff: "none",
   // Who does it changes nothing; what the environment makes of a kind or a step does.

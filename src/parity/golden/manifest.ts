@@ -8,6 +8,7 @@ import type { AttestedEnvironment } from "../../image/attest/attestation.ts";
 import { decoderVersions } from "../../image/decode/decode.ts";
 import type { Handoff } from "../../classification/options.ts";
 import { PACKAGE_VERSION } from "../../base/version.ts";
+import { knownModel } from "../../checkpoints/table.ts";
 import { hashFile } from "../../checkpoints/download.ts";
 import { writeOutput } from "../../base/files/output.ts";
 import { isRecord, parseJson } from "../../base/files/json.ts";
@@ -35,7 +36,18 @@ export interface Manifest {
     readonly name?: string | undefined;
     readonly sha256?: string | undefined;
     readonly transforms: string | null;
+    /** How surely the file was the one that was meant. */
+    readonly integrity?: string | undefined;
+    /** Where in the file the state dict was, and what was in front of its names, if anything. */
+    readonly checkpointKey?: string | undefined;
+    readonly prefix?: string | undefined;
+    /** What was decided of the file where it leaves something open: of its head, of auxiliary ones. */
+    readonly remarks?: readonly string[] | undefined;
   };
+  /** Classes of the network. */
+  readonly classes: number;
+  /** The layer that made the logits, by torchvision's name for it, and how many values went into it. */
+  readonly head?: { readonly name: string; readonly type: string; readonly features: number } | undefined;
   /** The Python side: python, torch, torchvision, pillow, libjpeg, onednn, cuda and the like. */
   readonly versions: Readonly<Record<string, string>>;
   /** The Node side: sharp, libvips and the libraries in it. */
@@ -60,6 +72,8 @@ export interface ManifestRun {
 /** The manifest of a run: every value is measured or answered, none assumed. */
 export function createManifest(info: ClassifierInfo, { handoff, pictures }: ManifestRun): Manifest {
   const { name, sha256, transforms } = info.weights;
+  const own = info.environment === "remote" ? undefined : info;
+  const { integrity, checkpointKey, prefix, remarks } = own?.weights ?? {};
   return {
     manifest: 1,
     isotorch: PACKAGE_VERSION,
@@ -68,7 +82,10 @@ export function createManifest(info: ClassifierInfo, { handoff, pictures }: Mani
     kernel: release(),
     cpu: cpus()[0]?.model.trim() ?? "unknown",
     model: info.model,
-    weights: { name, sha256, transforms },
+    weights: { name, sha256, transforms, integrity, checkpointKey, prefix, remarks },
+    classes: info.classes,
+    // Of a server's network the name alone is known, if that.
+    head: own && { ...knownModel(own.model).head, features: own.embedding },
     versions: info.versions,
     decoder: decoderVersions(),
     device: info.device,

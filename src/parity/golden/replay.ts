@@ -23,7 +23,7 @@ export interface ReplayOptions {
 }
 
 const NO_NETWORK: Readonly<Partial<Record<Stage, string>>> = Object.fromEntries(
-  (["logits", "percentages", "order", "labels"] as const).map((stage) => [
+  (["embedding", "logits", "percentages", "order", "labels"] as const).map((stage) => [
     stage,
     "replayed without a network",
   ]),

@@ -3,7 +3,7 @@ import { STAGES } from "../stages.ts";
 import { pictureSection } from "./html-picture.ts";
 import { STYLE } from "./html-style.ts";
 import { escapeXml as text } from "./junit.ts";
-import { countsText, grouped, summaryText } from "./words.ts";
+import { countsText, grouped, networkRows, summaryText } from "./words.ts";
 import type { ParityReport, Summary } from "./summary.ts";
 
 /** A whole HTML document. Diverging pictures come first and stand open. */
@@ -53,15 +53,14 @@ ${table(
     ...versions,
     ["device", ours.device, reference.device],
     ["threads", String(ours.threads ?? "–"), String(reference.threads ?? "–")],
+    ["checkpoint read by", ours.loadedBy ?? "–", reference.loadedBy ?? "–"],
   ],
 )}</section>
 <section><h2>What was compared</h2>
 ${table(
   ["", ""],
   [
-    ["weights", weights.name],
-    ["SHA-256", weights.sha256],
-    ["transforms", weights.transforms ?? "own"],
+    ...networkRows(weights),
     ["tolerated", asked],
     ["reference", source === "live" ? "run beside it" : "golden files"],
     ...Object.entries(summary.handoffs).map(([name, counts]) => [`handoff ${name}`, countsText(counts)]),

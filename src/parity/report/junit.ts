@@ -1,23 +1,24 @@
 /** The report for CI: JUnit XML, one test case per picture and handoff. Format: the schema of Jenkins' JUnit plugin. */
-import { rungText, verdictText } from "./words.ts";
+import { networkRows, rungText, verdictText } from "./words.ts";
 import { shownName } from "../../base/text/names.ts";
 import type { PictureReport } from "./picture.ts";
 import type { ParityReport } from "./summary.ts";
 
 /** A `<testsuites>` document. A divergence is a failure; a picture that both sides refuse is skipped. */
-export function junitReport({ pictures, summary, ours, reference }: ParityReport): string {
+export function junitReport({ pictures, summary, ours, reference, weights }: ParityReport): string {
   const failures = summary.verdicts.diverged + summary.verdicts.tampered;
   const skipped = summary.verdicts.refused;
   const counts = `tests="${pictures.length}" failures="${failures}" errors="0" skipped="${skipped}"`;
   const versions = [ours, reference].flatMap((side) =>
     Object.entries(side.versions).map(([name, version]) => ({ name: `${side.name} ${name}`, version })),
   );
+  const facts = [...networkRows(weights).map(([name, version]) => ({ name, version })), ...versions];
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites name="isotorch parity" ${counts}>`,
     `  <testsuite name="isotorch parity" ${counts}>`,
     "    <properties>",
-    ...versions.map(
+    ...facts.map(
       ({ name, version }) => `      <property name="${escapeXml(name)}" value="${escapeXml(version)}"/>`,
     ),
     "    </properties>",

@@ -1,6 +1,6 @@
 /** The report for a pull request or a notebook. */
 import { STAGES } from "../stages.ts";
-import { countsText, grouped, summaryText, verdictText } from "./words.ts";
+import { countsText, grouped, networkRows, summaryText, verdictText } from "./words.ts";
 import { shownName } from "../../base/text/names.ts";
 import type { PictureReport } from "./picture.ts";
 import type { Counts, ParityReport, Summary } from "./summary.ts";
@@ -15,7 +15,7 @@ export function markdownReport(report: ParityReport): string {
     "",
     `${summaryText(summary)}.`,
     "",
-    `Weights ${cell(weights.name)} (SHA-256 \`${weights.sha256}\`), transforms ${cell(weights.transforms ?? "own")}. Tolerated: ${asked}.`,
+    ...table(["network", ""], [...networkRows(weights), ["tolerated", asked]]),
     "",
     "## Stages",
     "",
@@ -50,6 +50,7 @@ export function markdownReport(report: ParityReport): string {
         ...names.map((name) => [name, ours.versions[name] ?? "", reference.versions[name] ?? ""]),
         ["device", ours.device, reference.device],
         ["threads", String(ours.threads ?? ""), String(reference.threads ?? "")],
+        ["checkpoint read by", ours.loadedBy ?? "", reference.loadedBy ?? ""],
       ],
     ),
     "",

@@ -1,6 +1,7 @@
 /** What every report says in the same words. */
 import { pythonFloat } from "../compare/python-float.ts";
 import type { Rung } from "../ladder.ts";
+import type { ParityWeights } from "../run.ts";
 import type { PictureReport } from "./picture.ts";
 import type { Counts, Summary } from "./summary.ts";
 
@@ -50,6 +51,40 @@ export function summaryText({ pictures, comparisons, verdicts, firstDivergences 
   const first = firstDivergences.map(([stage, count]) => `${stage} ${grouped(count)}×`).join(", ");
   const where = first === "" ? "" : `; first to differ: ${first}`;
   return `${grouped(pictures)} ${pictures === 1 ? "picture" : "pictures"}${by}: ${countsText(verdicts)}${where}`;
+}
+
+/** What both sides ran, each with its name: for the tables of the reports. */
+export function networkRows({
+  model,
+  classes,
+  name,
+  sha256,
+  integrity,
+  checkpointKey,
+  prefix,
+  remarks = [],
+  ...preprocessing
+}: ParityWeights): (readonly [name: string, value: string])[] {
+  const rows: (readonly [string, string | undefined])[] = [
+    ["model", model],
+    ["classes", classes === undefined ? undefined : grouped(classes)],
+    ["weights", name],
+    ["SHA-256", sha256],
+    ["integrity", integrity],
+    ["state dict at", checkpointKey],
+    ["names without", prefix],
+    ["transforms", transformsText(preprocessing)],
+    ...remarks.map((remark) => ["remark", remark] as const),
+  ];
+  return rows.flatMap(([row, value]) => (value === undefined ? [] : [[row, value] as const]));
+}
+
+/** The weights' own preprocessing by their name, or one's own as it is. */
+function transformsText({ transforms, spec }: Pick<ParityWeights, "transforms" | "spec">): string {
+  if (transforms !== null) return transforms;
+  const { resize, crop, interpolation, mean, std } = spec;
+  const sizes = `resize ${JSON.stringify(resize)}, crop ${JSON.stringify(crop)}, ${interpolation}`;
+  return `own: ${sizes}, mean ${JSON.stringify(mean)}, std ${JSON.stringify(std)}`;
 }
 
 /** A number for a reader: whole ones grouped, others as Python writes them. */

@@ -96,10 +96,10 @@ export async function checkPublished(
   return { ...comparePublished(top, figures), figures };
 }
 
-async function present(given: ClassifierOptions): Promise<void> {
-  const { transforms: _, ...options } = given;
+async function present(options: ClassifierOptions): Promise<void> {
+  const { transforms: _, ...known } = options;
   try {
-    await resolveCheckpoint(WEIGHTS, options);
+    await resolveCheckpoint(WEIGHTS, known);
   } catch (cause) {
     if (!(cause instanceof IsotorchError) || cause.code !== "WEIGHTS_NOT_FOUND") throw cause;
     throw new IsotorchError(

@@ -3,21 +3,15 @@ import { cropSize } from "../../image/resample/geometry.ts";
 import type { WireSpec } from "../../protocol/messages.ts";
 import { isOlder } from "../../python/probe.ts";
 import { pythonFloat } from "../compare/python-float.ts";
+import { network, variableOf } from "./network.ts";
+import type { NetworkFacts } from "./network.ts";
 import { printTensor } from "./print.ts";
 import { reprList, reprText, reprTuple } from "./repr.ts";
-
-/** One statement typed at the prompt. */
-export interface TutorialStep {
-  /** The statement as it is shown; further lines are continuation lines. */
-  readonly python: string;
-  /** What is run in its stead where the shown one would download, or names a file of this package. */
-  readonly runs?: string;
-  /** What the prompt prints, without the last line end; empty for nothing. */
-  readonly output: string;
-}
+import { step } from "./step.ts";
+import type { TutorialStep } from "./step.ts";
 
 /** Everything that the outputs are made from; the numbers are torch's own. */
-export interface TutorialFacts {
+export interface TutorialFacts extends NetworkFacts {
   readonly image: string;
   /** Of the decoded picture, pixels. */
   readonly width: number;
@@ -26,11 +20,12 @@ export interface TutorialFacts {
   readonly models: readonly string[];
   readonly torchvision: string;
   readonly spec: WireSpec;
-  readonly weights: { readonly name: string; readonly path: string };
-  readonly asWritten: boolean;
+  readonly torch: string;
+  /** Of the layer that makes the logits. */
+  readonly head: { readonly type: string };
   readonly labels: readonly string[];
-  /** The label file as it is shown, where it is, and its encoding by Python's name. */
-  readonly labelFile: { readonly shown: string; readonly path: string; readonly encoding: string };
+  /** The label file as it is shown, where it is, and its encoding by Python's name; null where classes have numbers alone. */
+  readonly labelFile: { readonly shown: string; readonly path: string; readonly encoding: string } | null;
   /** float32, one per class. */
   readonly logits: Float32Array;
   /** float32 softmax times 100, one per class. */
@@ -63,9 +58,9 @@ export function tutorialSteps(facts: TutorialFacts): TutorialStep[] {
     step("img_t = preprocess(img)"),
     step("import torch"),
     step("batch_t = torch.unsqueeze(img_t, 0)"),
-    step("out = resnet(batch_t)"),
-    step("out", printTensor(logits, [1, logits.length], ["grad_fn=<AddmmBackward0>"])),
-    labelsStep(facts.labelFile),
+    step(`out = ${variableOf(facts.model)}(batch_t)`),
+    step("out", printTensor(logits, [1, logits.length], [`grad_fn=<${madeBy(facts)}>`])),
+    labelsStep(facts),
     step("_, index = torch.max(out, 1)"),
     step("index", `tensor([${best}])`),
     step("percentage = torch.nn.functional.softmax(out, dim=1)[0] * 100"),
@@ -78,29 +73,11 @@ export function tutorialSteps(facts: TutorialFacts): TutorialStep[] {
   ];
 }
 
-function step(python: string, output = ""): TutorialStep {
-  return { python, output };
-}
-
-/** The steps that make the network. Only the default weights have a line in the tutorial's own words. */
-function network({ weights, asWritten }: TutorialFacts): TutorialStep[] {
-  const load = `resnet.load_state_dict(torch.load(${reprText(weights.path)}, map_location='cpu'))`;
-  const runs = `import torch; resnet = models.resnet101(); _ = ${load}`;
-  const made: TutorialStep[] =
-    weights.name === "IMAGENET1K_V1"
-      ? [{ python: "resnet = models.resnet101(pretrained=True)", runs, output: "" }]
-      : weights.name === "IMAGENET1K_V2"
-        ? [{ python: "resnet = models.resnet101(weights='IMAGENET1K_V2')", runs, output: "" }]
-        : [
-            step("import torch"),
-            step("resnet = models.resnet101()"),
-            {
-              python: load.replace(reprText(weights.path), reprText(basename(weights.path))),
-              runs: load,
-              output: "<All keys matched successfully>",
-            },
-          ];
-  return asWritten ? made : [...made, step("resnet = resnet.eval()")];
+/** What autograd calls the last step, which `repr()` names. */
+function madeBy({ model, head, torch }: TutorialFacts): string {
+  // After a convolution as head the picture's two sizes of 1 are flattened; maxvit's head alone has no bias.
+  if (head.type === "Conv2d") return isOlder(torch, "2.1") ? "ReshapeAliasBackward0" : "ViewBackward0";
+  return model === "maxvit_t" ? "MmBackward0" : "AddmmBackward0";
 }
 
 function compose({ resize, crop, mean, std, interpolation }: WireSpec): string {
@@ -141,7 +118,9 @@ function antialias(torchvision: string): string {
   return isOlder(torchvision, "0.17") ? "warn" : "True";
 }
 
-function labelsStep({ shown, path, encoding }: TutorialFacts["labelFile"]): TutorialStep {
+function labelsStep({ labelFile, classes }: TutorialFacts): TutorialStep {
+  if (labelFile === null) return step(`labels = [f'class {number}' for number in range(${classes})]`);
+  const { shown, path, encoding } = labelFile;
   const text = (file: string): string =>
     `with open(${reprText(file)}, encoding=${reprText(encoding)}) as f:\n    labels = [line.strip() for line in f.readlines()]`;
   return { python: text(shown), runs: text(path), output: "" };
@@ -158,18 +137,21 @@ function largest(values: Float32Array): number {
   return best;
 }
 
-function basename(path: string): string {
-  return path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
-}
-
 /** Where the tutorial's text cannot be typed as it stands, or does not do what it means: its words, and what became of them. */
 export function mendings({
   asWritten,
+  model,
   weights,
-}: Pick<TutorialFacts, "asWritten" | "weights">): readonly (readonly [seed: string, mended: string])[] {
+}: Pick<TutorialFacts, "asWritten" | "model" | "weights">): readonly (readonly [
+  seed: string,
+  mended: string,
+])[] {
   const named = weights.name.startsWith("IMAGENET1K_");
   return [
     ["models.resent101", "models.resnet101: a misprint, there is no such network"],
+    ...(model === "resnet101"
+      ? []
+      : [["models.resnet101", `models.${model}: the network that was asked for`] as const]),
     ...(named
       ? []
       : [["resnet101(pretrained=True)", `the weights that were asked for: ${weights.name}`] as const]),

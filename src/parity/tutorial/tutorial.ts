@@ -1,5 +1,5 @@
 /** The tutorial, replayed: its statements with their outputs, computed here. */
-import { shown } from "../../base/text/shown.ts";
+import { excerpt, shown } from "../../base/text/shown.ts";
 import { fileURLToPath } from "node:url";
 import { createClassifier } from "../../classification/classifier.ts";
 import type { Classification } from "../../classification/classifier.ts";
@@ -8,17 +8,21 @@ import { ofWorker } from "../../classification/info.ts";
 import { chooseLabels, readLabelFile } from "../../classification/labels/labels.ts";
 import type { LabelFile } from "../../classification/labels/labels.ts";
 import type { ClassifierOptions } from "../../classification/options.ts";
+import { knownModel } from "../../checkpoints/table.ts";
+import type { Tensor } from "../../image/tensor.ts";
 import type { WorkerInfo } from "../../worker/info.ts";
 import { floatsFrom, runScript } from "./process.ts";
 import { tutorialSteps } from "./steps.ts";
-import type { TutorialFacts, TutorialStep } from "./steps.ts";
+import type { TutorialFacts } from "./steps.ts";
+import type { TutorialStep } from "./step.ts";
 
+const IMAGENET = 1000;
 const LABELS = fileURLToPath(new URL("../../../models/imagenet_classes.txt", import.meta.url));
 
 export interface TutorialOptions extends ClassifierOptions {
   /**
    * The label file.
-   * @default the one of this package, which the tutorial reads
+   * @default the one of this package, which the tutorial reads; none where there are other classes than ImageNet's
    */
   readonly labels?: string;
   /**
@@ -44,29 +48,43 @@ export interface Tutorial {
 export async function runTutorial(image: string, options: TutorialOptions = {}): Promise<Tutorial> {
   const { asWritten = false, labels: labelFile, ...classifierOptions } = options;
   refuseOtherThanText(image, classifierOptions);
-  const read = await readLabelFile(labelFile ?? LABELS, (sentence) => options.logger?.warn(sentence));
-  refuseOtherThanLines(labelFile, read);
+  const given =
+    labelFile === undefined
+      ? undefined
+      : await readLabelFile(labelFile, (sentence) => options.logger?.warn(sentence));
+  if (given !== undefined) refuseOtherThanLines(labelFile, given);
   const { info, models, result } = await answer(image, { ...classifierOptions, device: "cpu" });
   const { logits, tensor, pixels, top } = result;
   if (logits === undefined || tensor === undefined || pixels === undefined) {
     throw new IsotorchError("PROTOCOL_ERROR", "The classifier left out what it was asked for.");
   }
-  const numbers = asWritten ? await withoutEval(tensor.data, info, options.signal) : evaluated(logits, top);
+  // The tutorial's own labels are ImageNet's.
+  const read = given ?? (info.classes === IMAGENET ? await readLabelFile(LABELS) : undefined);
+  const numbers = asWritten ? await withoutEval(tensor, info, options.signal) : evaluated(logits, top);
   const facts: TutorialFacts = {
     image,
     width: pixels.width,
     height: pixels.height,
     models,
     torchvision: info.versions["torchvision"] ?? "0",
+    torch: info.versions["torch"] ?? "0",
     spec: info.spec,
+    model: info.model,
+    head: knownModel(info.model).head,
+    classes: info.classes,
     weights: info.weights,
     asWritten,
-    labels: chooseLabels(read.labels, [...logits].map(String)),
-    labelFile: {
-      shown: labelFile ?? "imagenet_classes.txt",
-      path: labelFile ?? LABELS,
-      encoding: pythonEncodingOf(read),
-    },
+    labels: chooseLabels(
+      read?.labels,
+      Array.from({ length: info.classes }, (_, index) => `class ${index}`),
+    ),
+    labelFile: read
+      ? {
+          shown: labelFile ?? "imagenet_classes.txt",
+          path: labelFile ?? LABELS,
+          encoding: pythonEncodingOf(read),
+        }
+      : null,
     ...numbers,
   };
   return { facts, steps: tutorialSteps(facts), info };
@@ -108,19 +126,28 @@ function evaluated(logits: Float32Array, top: readonly Classification[]): Answer
 }
 
 /** A worker has no training mode, and should have none: a plain process of the same Python answers once. */
-async function withoutEval(tensor: Float32Array, info: WorkerInfo, signal?: AbortSignal): Promise<Answer> {
+async function withoutEval({ data, shape }: Tensor, info: WorkerInfo, signal?: AbortSignal): Promise<Answer> {
+  const { path, sha256, checkpointKey } = info.weights;
   const reply = await runScript({
     script: "as_written.py",
     args: [
-      `--checkpoint=${info.weights.path}`,
-      `--sha256=${info.weights.sha256}`,
+      `--checkpoint=${path}`,
+      `--sha256=${sha256}`,
       `--threads=${info.threads}`,
+      `--size=${shape.slice(-2).join(",")}`,
+      `--model=${info.model}`,
+      ...(checkpointKey === undefined ? [] : [`--checkpoint-key=${checkpointKey}`]),
     ],
-    input: new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength),
+    input: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
     python: info.executable,
     signal,
   });
-  const { logits, percentages, order } = reply;
+  const { logits, percentages, order, refused } = reply;
+  if (typeof refused === "string") {
+    throw new IsotorchError("INVALID_OPTION", `Without eval() ${info.model} ${excerpt(refused)}.`, {
+      hint: "Leave --as-written out: the tutorial's own resnet101 has no such layer.",
+    });
+  }
   if (!Array.isArray(order)) throw new IsotorchError("PROTOCOL_ERROR", "The script answered no order.");
   return { logits: floatsFrom(logits), percentages: floatsFrom(percentages), order: order.map(Number) };
 }

@@ -10,7 +10,7 @@ import { resolveAgainst } from "../../parity/against.ts";
 import { climb } from "../../parity/ladder.ts";
 import type { Ladder } from "../../parity/ladder.ts";
 import { ourStages } from "../../parity/ours.ts";
-import { Reference } from "../../parity/reference.ts";
+import { Reference, sameNetwork } from "../../parity/reference.ts";
 import type { Refusal, Traced } from "../../parity/stages.ts";
 import type { Pictures } from "../picture.ts";
 
@@ -117,21 +117,15 @@ export class Comparer {
   async #process(): Promise<Reference> {
     if (this.#closed) throw new IsotorchError("CLOSED", "The server is shutting down.");
     const info = ofWorker(this.#classifier.info(), "A comparison");
-    const { path, sha256, transforms } = info.weights;
-    if (this.#reference !== undefined && this.#reference.of !== sha256) await this.#end(); // the weights were swapped
+    const network = sameNetwork(info);
+    const of = JSON.stringify(network);
+    if (this.#reference !== undefined && this.#reference.of !== of) await this.#end(); // the weights were swapped
     if (this.#reference === undefined) {
       const end = new AbortController();
       const process = resolveAgainst("plain", info, end.signal).then((where) =>
-        Reference.start({
-          ...where,
-          checkpoint: path,
-          sha256,
-          transforms: transforms ?? undefined,
-          threads: info.threads,
-          signal: end.signal,
-        }),
+        Reference.start({ ...where, ...network, signal: end.signal }),
       );
-      this.#reference = { of: sha256, process, end };
+      this.#reference = { of, process, end };
     }
     return this.#reference.process;
   }

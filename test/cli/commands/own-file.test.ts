@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unlabelled } from "../../../src/classification/labels/unlabelled.ts";
 import { run } from "../../../src/cli/commands/classify.ts";
+import { specOf } from "../../../src/checkpoints/table.ts";
 import { fakeInfo } from "../../../src/testing/info.ts";
 import { PYTHON } from "../../python.ts";
 import { printed } from "../printed.ts";
@@ -62,7 +63,15 @@ test("says what was found in the file, and that no labels came with it, once eac
 
 describe("what is said where no labels were given", () => {
   const own = (classes: number, trained: boolean | null = null) => {
-    const info = fakeInfo("x", "IMAGENET1K_V1", "a test", 1000);
+    const info = fakeInfo({
+      weights: "x",
+      transforms: "IMAGENET1K_V1",
+      spec: specOf("IMAGENET1K_V1"),
+      source: "a test",
+      model: undefined,
+      classes: 1000,
+      embedding: 0,
+    });
     return { ...info, classes, weights: { ...info.weights, path: "/data/mine.pth", trained } };
   };
 

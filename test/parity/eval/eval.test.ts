@@ -19,9 +19,11 @@ import { run } from "../../../src/cli/commands/eval.ts";
 import { IsotorchError } from "../../../src/base/errors.ts";
 import { EvalLog } from "../../../src/parity/eval/log.ts";
 import { evaluate } from "../../../src/parity/eval/eval.ts";
-import { matchFolders, readImageFolder } from "../../../src/parity/eval/imagefolder.ts";
+import { classTree, matchFolders, readImageFolder } from "../../../src/parity/eval/imagefolder.ts";
+import type { ClassTree } from "../../../src/parity/eval/imagefolder.ts";
 import { readManifest } from "../../../src/parity/golden/manifest.ts";
-import { CACHE_DIR, UNTRAINED } from "../../checkpoint.ts";
+import type { Transforms } from "../../../src/image/spec.ts";
+import { CACHE_DIR, LIGHTNING, UNTRAINED } from "../../checkpoint.ts";
 import { PYTHON } from "../../python.ts";
 import { STANDIN } from "../../standin.ts";
 
@@ -34,6 +36,10 @@ beforeAll(() => {
   scratch = mkdtempSync(join(tmpdir(), "eval-test-"));
 });
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+async function readTree(root: string): Promise<ClassTree> {
+  return classTree(await readImageFolder(root), LABELS);
+}
 
 async function failure(promise: Promise<unknown>): Promise<IsotorchError> {
   const error: unknown = await promise.then(
@@ -73,7 +79,7 @@ describe("a tree that is none is refused, with the reason:", () => {
     ],
     ["a link that leads back", () => looped(), "INVALID_INPUT", "is a link to a folder that it is in"],
   ])("%s", async (_, make, code, sentence) => {
-    expect(await failure(readImageFolder(make(), LABELS))).toMatchObject({
+    expect(await failure(readTree(make()))).toMatchObject({
       code,
       message: expect.stringContaining(sentence),
     });
@@ -81,7 +87,7 @@ describe("a tree that is none is refused, with the reason:", () => {
 
   test.each([
     [["5"], "neither a label nor an index"],
-    [["2", "hen"], "some are indices and some are labels"],
+    [["2", "hen"], "some are indices, and some are labels"],
     [["1", "01"], "are the same class"],
     [["hen", "crane"], 'Two classes are called "crane"'],
     [["n01440764", "n01443537"], "neither a label nor an index"],
@@ -108,6 +114,19 @@ describe("which class a folder is:", () => {
   test("its place, when there is one for each class, as with ImageNet's names", () => {
     const names = LABELS.map((_, at) => `n0144076${at}`);
     expect(matchFolders(names, LABELS)).toEqual({ naming: "order", indices: [0, 1, 2, 3, 4] });
+  });
+
+  test("its synset, in any number, where the classes are ImageNet's", () => {
+    const path = fileURLToPath(new URL("../../../models/imagenet_synsets.txt", import.meta.url));
+    const synsets = readFileSync(path, "utf8").trim().split("\n");
+    // In ImageNet's order, which is sorted: golden retriever and tench.
+    expect([synsets.length, new Set(synsets).size]).toEqual([1000, 1000]);
+    expect(synsets).toEqual(synsets.toSorted());
+    expect(matchFolders(["n01440764", "n02099601"], THOUSAND, synsets)).toEqual({
+      naming: "synset",
+      indices: [0, 207],
+    });
+    expect(() => matchFolders(["n02099601", "n99999999"], THOUSAND, synsets)).toThrow("n99999999");
   });
 
   test("all 1,000 by index are not mistaken for their sorted order", () => {
@@ -138,7 +157,7 @@ test("pictures are found in ImageFolder's own order: nested, linked, in capitals
     string,
     number,
   ][];
-  const found = await readImageFolder(root, LABELS);
+  const found = await readTree(root);
   expect(found.samples.map(({ path }) => path)).toEqual(samples.map(([path]) => path));
   expect(found).toMatchObject({ folders: 3, naming: "index" });
 });
@@ -185,7 +204,7 @@ describe("the figures", () => {
   let flags: string[];
   beforeAll(async () => {
     pictures = await render();
-    await using classifier = await createClassifier(UNTRAINED);
+    await using classifier = await createClassifier({ ...UNTRAINED, model: "squeezenet1_1" });
     const answers = await classifier.classify(
       pictures.map(({ bytes }) => bytes),
       { topK: 1000 },
@@ -196,7 +215,18 @@ describe("the figures", () => {
       ({ name, bytes }, at) => [`${answers[at]?.[ranks[at] ?? 0]?.index}/${name}`, bytes] as const,
     );
     root = treeOf({ ...Object.fromEntries(files), "7/cut.jpg": pictures[0]?.bytes.subarray(0, 400) ?? "" });
-    flags = ["--weights", "untrained:0", "--cache-dir", CACHE_DIR, "--python", PYTHON, "--threads", "2"];
+    flags = [
+      "--model",
+      "squeezenet1_1",
+      "--weights",
+      "untrained:0",
+      "--cache-dir",
+      CACHE_DIR,
+      "--python",
+      PYTHON,
+      "--threads",
+      "2",
+    ];
   });
 
   test("are those of a plain torchvision loop; a bad picture is listed and makes the exit code 1", async () => {
@@ -213,7 +243,9 @@ describe("the figures", () => {
       REFERENCE,
       root,
       "--checkpoint",
-      join(CACHE_DIR, "resnet101-untrained-0.pth"),
+      join(CACHE_DIR, "squeezenet1_1-untrained-0.pth"),
+      "--model",
+      "squeezenet1_1",
       "--threads",
       "2",
     ];
@@ -237,6 +269,31 @@ describe("the figures", () => {
     expect(written.pictures).toHaveLength(7);
     expect(written.versions).toMatchObject({ torch: expect.any(String), libjpeg: expect.any(String) });
     expect(written).toMatchObject({ handoff: "tensor", threads: 2, weights: { name: "untrained:0" } });
+  });
+
+  test("of a network of one's own are a plain loop's too: folders by its own labels, its own preprocessing", async () => {
+    const [checkpoint, labels] = [join(scratch, "mine.ckpt"), join(scratch, "names.txt")];
+    execFileSync(PYTHON, ["-c", LIGHTNING, checkpoint]);
+    const names = ["猫", "dog", "hen", "ox", "pig", "rat", "cow", "ant", "bee", "fly"];
+    writeFileSync(labels, names.join("\n"));
+    const spec: Transforms = {
+      resize: 80,
+      crop: [64, 72],
+      interpolation: "bilinear",
+      mean: [0, 0, 0],
+      std: [1, 1, 1],
+    };
+    const tree = treeOf(
+      Object.fromEntries(pictures.map(({ name, bytes }, at) => [`${names[at]}/${name}`, bytes] as const)),
+    );
+    const result = await evaluate(tree, {
+      classifier: { weights: checkpoint, labels, transforms: spec, threads: 2, python: PYTHON },
+    });
+    const words = ["--model", "squeezenet1_1", "--classes", "10", "--spec", JSON.stringify(spec)];
+    const file = ["--checkpoint", checkpoint, "--checkpoint-key", "state_dict", "--prefix", "model."];
+    const args = [REFERENCE, tree, ...file, ...words, "--labels", labels, "--threads", "2"];
+    const theirs = JSON.parse(execFileSync(PYTHON, args, { encoding: "utf8" })) as object;
+    expect(result).toMatchObject({ ...theirs, naming: "label", evaluated: 6 });
   });
 
   test("are the same when the run was stopped in the middle, and no picture is answered twice", async () => {

@@ -133,6 +133,15 @@ describe("a manifest", () => {
     expect(JSON.stringify(manifest)).not.toContain("/somewhere");
   });
 
+  test("says which network it was, of how many classes, with which head and how surely", () => {
+    expect(manifest).toMatchObject({
+      model: "resnet101",
+      classes: 1000,
+      head: { name: "fc", type: "Linear", features: 2048 },
+      weights: { integrity: "first use", remarks: [] },
+    });
+  });
+
   test("reads back as it was written", async () => {
     const file = join(scratch, "round.json");
     await writeManifest(file, manifest);
@@ -172,6 +181,38 @@ describe("the difference of two runs", () => {
     ],
     ["another libvips", (m) => ({ ...m, decoder: { ...m.decoder, vips: "0.0.1" } }), "may", "decoder.vips"],
     ["another CPU", (m) => ({ ...m, cpu: "another" }), "may", "cpu"],
+    ["another network", (m) => ({ ...m, model: "resnet50" }), "decides", "model"],
+    ["another count of classes", (m) => ({ ...m, classes: 10 }), "decides", "classes"],
+    [
+      "another head",
+      (m) => ({ ...m, head: { name: "fc", type: "Linear", features: 512 } }),
+      "decides",
+      "head.features",
+    ],
+    [
+      "a filter",
+      (m) => ({ ...m, spec: { ...m.spec, interpolation: "bicubic" } }),
+      "decides",
+      "spec.interpolation",
+    ],
+    [
+      "another of the file's state dicts",
+      (m) => ({ ...m, weights: { ...m.weights, checkpointKey: "model_ema" } }),
+      "decides",
+      "weights.checkpointKey",
+    ],
+    [
+      "a prefix of the names",
+      (m) => ({ ...m, weights: { ...m.weights, prefix: "module." } }),
+      "none",
+      "weights.prefix",
+    ],
+    [
+      "a file whose hash was given",
+      (m) => ({ ...m, weights: { ...m.weights, integrity: "pinned" } }),
+      "none",
+      "weights.integrity",
+    ],
     ["another handoff", (m) => ({ ...m, handoff: "encoded" }), "none", "handoff"],
     ["another pyzmq", (m) => ({ ...m, versions: { ...m.versions, pyzmq: "1" } }), "none", "versions.pyzmq"],
     ["another order", (m) => ({ ...m, pictures: [CAT, DOG] }), "none", "pictures.order"],

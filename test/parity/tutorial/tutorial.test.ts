@@ -18,7 +18,7 @@ import { reprText, reprTuple } from "../../../src/parity/tutorial/repr.ts";
 import { mendings, tutorialSteps } from "../../../src/parity/tutorial/steps.ts";
 import { runTutorial } from "../../../src/parity/tutorial/tutorial.ts";
 import type { Tutorial } from "../../../src/parity/tutorial/tutorial.ts";
-import { UNTRAINED } from "../../checkpoint.ts";
+import { LIGHTNING, UNTRAINED } from "../../checkpoint.ts";
 import { PYTHON } from "../../python.ts";
 import { encoded } from "../../texts.ts";
 
@@ -145,7 +145,7 @@ describe("the tutorial, replayed:", () => {
   beforeAll(async () => {
     const labels = join(scratch, "labels.txt");
     writeFileSync(labels, encoded(LABELS.join("\r\n"), "gb18030"));
-    tutorial = await runTutorial(PALETTE, { ...(UNTRAINED as object), labels });
+    tutorial = await runTutorial(PALETTE, { ...(UNTRAINED as object), model: "resnet18", labels });
     answer = await askPython(tutorial);
   });
 
@@ -218,6 +218,8 @@ describe("the tutorial, replayed:", () => {
 test("as written, without eval(): another answer, and Python's in every bit", async () => {
   const { threads = 2, cacheDir = "", weights = "" } = UNTRAINED;
   const flags = [
+    "--model",
+    "resnet18",
     "--weights",
     weights,
     "--cache-dir",
@@ -236,6 +238,46 @@ test("as written, without eval(): another answer, and Python's in every bit", as
   for (const step of steps) expect(step.check.output, step.python).toBe(step.output);
   expect(check.bits).toMatchObject([{ differing: 0 }, { differing: 0 }]);
   expect([code, check.same]).toEqual([0, true]);
+});
+
+describe("another network than the text's:", () => {
+  test("its own preprocessing and its own file, of ten classes, print as Python prints them", async () => {
+    const weights = join(scratch, "mine.ckpt");
+    execFileSync(PYTHON, ["-c", LIGHTNING, weights]);
+    const transforms = { resize: [70, 90], crop: [64, 80], interpolation: "bicubic" } as const;
+    const options = { weights, transforms, threads: 2, python: PYTHON };
+    const tutorial = await runTutorial(PICTURE, options);
+    const typed = tutorial.steps.map(({ python }) => python).join("\n");
+    for (const line of [
+      "network = models.squeezenet1_1(num_classes=10)",
+      "state = torch.load('mine.ckpt', map_location='cpu')['state_dict']",
+      "transforms.Resize((70, 90), interpolation=transforms.InterpolationMode.BICUBIC)",
+      "labels = [f'class {number}' for number in range(10)]",
+    ])
+      expect(typed).toContain(line);
+    const answer = await askPython(tutorial);
+    const check = compareWithPython(tutorial, answer);
+    for (const [at, { python, output }] of tutorial.steps.entries())
+      expect(check.steps[at]?.output, python).toBe(output);
+    expect(check.bits).toMatchObject([
+      { values: 10, differing: 0 },
+      { values: 10, differing: 0 },
+    ]);
+    // Its Dropout draws.
+    const unanswerable = await failure(runTutorial(PICTURE, { ...options, asWritten: true }));
+    expect(unanswerable).toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringContaining("draws random numbers"),
+    });
+  });
+
+  test("has no published figures", async () => {
+    const error = await failure(run(["--published", "--model", "resnet50"]));
+    expect(error).toMatchObject({
+      code: "INVALID_OPTION",
+      message: expect.stringContaining("for resnet101 alone"),
+    });
+  });
 });
 
 describe("--published", () => {
