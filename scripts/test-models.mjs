@@ -71,8 +71,8 @@ process.exitCode = summary.every(({ failed }) => failed === 0) ? 0 : 1;
 
 /** Names, shapes, settings and values of each network, and the specs of all weights. */
 async function networks() {
-  const chosen = only ?? (quick ? FAMILIES.slice(0, QUICK) : []);
-  const flags = chosen.length > 0 ? ["--only", ...chosen] : [];
+  const chosen = [only ?? (quick ? FAMILIES.slice(0, QUICK) : [])].flat();
+  const flags = chosen.length > 0 ? ["--only"].concat(chosen) : [];
   const child = spawn(python, ["-X", "utf8", "-B", "scripts/models/networks.py", ...flags], {
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -40,6 +40,7 @@ export async function forward(model, { python, threads, cache, seconds }) {
     logger: { debug: logger, info: logger, warn: logger, error: logger },
     signal: deadline,
   });
+  /** @type {{ answers: number, differing: string[] }} */
   const compared = { answers: 0, differing: [] };
   const ask = async (at, handoff, when) => {
     const include = { logits: true, embedding: true };
