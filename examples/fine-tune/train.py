@@ -14,7 +14,7 @@ import os
 import time
 from pathlib import Path
 
-# Threads that wait in a busy loop take what the others need: on a shared machine it is 16 times slower.
+# Threads that wait in a busy loop take what the others need; the bits are the same either way.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np

@@ -1,5 +1,5 @@
 /**
- * What the rules of `doctor` say to recorded answers of `probe --import`. The one of Debian was recorded as it is; in
+ * What the rules of `doctor` say to recorded answers of `probe --import`. The one of Debian was recorded, but for its BLAS; in
  * the others the values and messages are put in that PyTorch, Python and the loaders give in such a case.
  */
 import { readFileSync } from "node:fs";

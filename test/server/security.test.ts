@@ -249,15 +249,16 @@ describe("what is asked for:", () => {
     const tries = [
       picture(server, { query: "?url=http://127.0.0.1/" }),
       picture(server, { query: "?input=/etc/passwd" }),
+      picture(server, { query: "?model=/etc/passwd" }),
       picture(server, { body: "/etc/passwd" }),
       picture(server, {
         body: "http://127.0.0.1:1/",
         headers: { "content-type": "application/octet-stream" },
       }),
     ];
-    expect((await Promise.all(tries)).map(({ status }) => status)).toEqual([400, 400, 415, 415]);
+    expect((await Promise.all(tries)).map(({ status }) => status)).toEqual([400, 400, 404, 415, 415]);
     for (const path of [
-      "/v2/repository/index",
+      "/v2/repository/models/resnet101/unload",
       "/v2/repository/models/resnet101/load",
       "/v2/systemsharedmemory/status",
     ]) {
