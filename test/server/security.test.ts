@@ -256,7 +256,7 @@ describe("what is asked for:", () => {
         headers: { "content-type": "application/octet-stream" },
       }),
     ];
-    expect((await Promise.all(tries)).map(({ status }) => status)).toEqual([400, 400, 404, 415, 415]);
+    expect((await Promise.all(tries)).map(({ status }) => status)).toEqual([400, 400, 400, 415, 415]);
     for (const path of [
       "/v2/repository/models/resnet101/unload",
       "/v2/repository/models/resnet101/load",
