@@ -41,8 +41,8 @@ class Bench:
         self.quick: bool = options.quick
         self.device, self.name, _ = select_device(options.device)
         self.is_gpu = self.device.type == "cuda"
-        self.on_cpu = model.load_checkpoint(Path(options.checkpoint), None, trust=True)
-        self.plain = model.load_checkpoint(Path(options.checkpoint), None, trust=True).to(self.device)
+        self.on_cpu = model.load_checkpoint(Path(options.checkpoint), None)
+        self.plain = model.load_checkpoint(Path(options.checkpoint), None).to(self.device)
         count = 4 if self.quick else 64
         noise = torch.Generator().manual_seed(1)
         self.pictures = list(

@@ -31,7 +31,7 @@ READ = {"num_cpus": 0.25}
 class Classifier:
     def __init__(self, checkpoint: str, sha256: str) -> None:
         threads.set_threads(THREADS)
-        self.network = model.load_checkpoint(Path(checkpoint), sha256, trust=False)
+        self.network = model.load_checkpoint(Path(checkpoint), sha256)
         self.spec = model.transforms_spec("IMAGENET1K_V1")
         self.labels = model.categories("IMAGENET1K_V1")
 

@@ -54,7 +54,7 @@ def test_a_hostile_pickle_never_runs_even_when_trusted(tmp_path, zipped):
     with pytest.raises(
         CheckpointMismatch, match=r"has none in it: a dict of 1: conv1\.weight \(\w+\.mkdir\)"
     ):
-        load_checkpoint(path, None, trust=True)
+        load_checkpoint(path, None)
     assert not marker.exists()
 
 
@@ -66,7 +66,7 @@ def test_a_bare_pickle_never_runs(tmp_path):
         known = protocol >= 2
         reason = "a pickle that torch.save did not write" if known else "not a PyTorch checkpoint"
         with pytest.raises(CheckpointMismatch if known else CheckpointCorrupt, match=reason):
-            load_checkpoint(path, None, trust=True)
+            load_checkpoint(path, None)
     assert not marker.exists()
 
 
@@ -75,7 +75,7 @@ def test_a_torchscript_archive_is_refused(tmp_path):
     path = tmp_path / "script.pth"
     torch.jit.save(torch.jit.script(nn.ReLU()), str(path))
     with pytest.raises(CheckpointMismatch, match="TorchScript"):
-        load_checkpoint(path, None, trust=True)
+        load_checkpoint(path, None)
 
 
 def test_a_compressed_archive_is_refused(tmp_path):
@@ -83,23 +83,23 @@ def test_a_compressed_archive_is_refused(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", bytes(10_000_000))
     with pytest.raises(CheckpointMismatch, match="is a compressed archive"):
-        load_checkpoint(path, None, trust=True)
+        load_checkpoint(path, None)
 
 
 def test_a_file_is_loaded_though_nobody_vouches_for_it(checkpoint):
     # Nothing of it runs: a hash says whose it is, and protects from nothing.
-    _, sha256 = read_checkpoint(checkpoint, None, trust=False)
+    _, sha256 = read_checkpoint(checkpoint, None)
     assert sha256 == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-    load_checkpoint(checkpoint, None, trust=False)
+    load_checkpoint(checkpoint, None)
 
 
 def test_another_hash_is_refused_before_unpickling(checkpoint, monkeypatch):
     monkeypatch.setattr(pickle, "Unpickler", None)
     monkeypatch.setattr("isotorch_worker.checkpoints.checkpoint.read_contents", None)
     with pytest.raises(CheckpointCorrupt, match="expected 0000"):
-        load_checkpoint(checkpoint, "0" * 64, trust=True)
+        load_checkpoint(checkpoint, "0" * 64)
     with pytest.raises(CheckpointCorrupt, match="expected 00000000"):
-        load_checkpoint(checkpoint, "0" * 8, trust=True)
+        load_checkpoint(checkpoint, "0" * 8)
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_what_is_no_checkpoint_is_named(tmp_path, content, kind, reason):
     path = tmp_path / "weights.pth"
     path.write_bytes(content)
     with pytest.raises(kind, match=reason):
-        load_checkpoint(path, None, trust=True)
+        load_checkpoint(path, None)
     # With a hash it is another file than expected, whatever it is.
     with pytest.raises(CheckpointCorrupt, match=r"has the SHA-256 [0-9a-f]{64}, expected 00000000"):
-        load_checkpoint(path, "0" * 8, trust=True)
+        load_checkpoint(path, "0" * 8)
 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path):
@@ -131,14 +131,14 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path):
 
 def test_a_missing_file_a_directory_and_a_fifo_are_told_apart(tmp_path):
     with pytest.raises(WeightsNotFound, match="no checkpoint"):
-        load_checkpoint(tmp_path / "none.pth", None, trust=True)
+        load_checkpoint(tmp_path / "none.pth", None)
     with pytest.raises(WeightsNotFound):
-        load_checkpoint(Path("nul\0byte"), None, trust=True)
+        load_checkpoint(Path("nul\0byte"), None)
     with pytest.raises(CheckpointCorrupt, match="a directory"):
-        load_checkpoint(tmp_path, None, trust=True)
+        load_checkpoint(tmp_path, None)
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(CheckpointCorrupt, match="not a regular file"):
-        load_checkpoint(tmp_path / "fifo", None, trust=True)
+        load_checkpoint(tmp_path / "fifo", None)
 
 
 @pytest.mark.parametrize("part", [0.0001, 0.5, 0.99, 0.9999999])
@@ -147,7 +147,7 @@ def test_a_truncated_file_is_refused(checkpoint, tmp_path, part):
     path = tmp_path / "cut.pth"
     path.write_bytes(data[: int(len(data) * part)])
     with pytest.raises(CheckpointCorrupt):
-        load_checkpoint(path, None, trust=True)
+        load_checkpoint(path, None)
 
 
 def test_one_flipped_bit_is_found_with_a_hash_and_without(checkpoint, tmp_path):
@@ -157,15 +157,15 @@ def test_one_flipped_bit_is_found_with_a_hash_and_without(checkpoint, tmp_path):
     path = tmp_path / "flipped.pth"
     path.write_bytes(data)
     with pytest.raises(CheckpointCorrupt, match="SHA-256"):
-        load_checkpoint(path, digest, trust=False)
+        load_checkpoint(path, digest)
     with pytest.raises(CheckpointCorrupt, match="checksum"):
-        load_checkpoint(path, None, trust=True)
+        load_checkpoint(path, None)
 
 
 def test_another_architecture_is_named_by_its_keys(tmp_path):
     path = saved(torchvision.models.resnet50(weights=None).state_dict(), tmp_path / "resnet50.pth")
     with pytest.raises(CheckpointMismatch, match=r"missing: layer3\.6\.conv1\.weight, .* and \d+ more"):
-        load_checkpoint(path, None, trust=True)
+        load_checkpoint(path, None)
 
 
 def test_missing_unexpected_and_misshapen_keys_are_named(checkpoint):
@@ -197,7 +197,7 @@ def test_something_else_than_a_state_dict_is_refused(tmp_path):
         {"epoch": 3},
     ):
         with pytest.raises(CheckpointMismatch, match="not a state dict"):
-            load_checkpoint(saved(value, tmp_path / "other.pth"), None, trust=True)
+            load_checkpoint(saved(value, tmp_path / "other.pth"), None)
 
 
 def test_an_unknown_model_and_unknown_weights_are_named():
@@ -244,7 +244,7 @@ def plain(checkpoint):
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 def test_loaded_parameters_and_logits_are_those_of_plain_torchvision(plain, tmp_path, zipped):
     path = saved(plain.state_dict(), tmp_path / "copy.pth", _use_new_zipfile_serialization=zipped)
-    ours = load_checkpoint(path, hashlib.sha256(path.read_bytes()).hexdigest()[:8], trust=False)
+    ours = load_checkpoint(path, hashlib.sha256(path.read_bytes()).hexdigest()[:8])
     for (name, expected), (ours_name, actual) in zip(plain.state_dict().items(), ours.state_dict().items()):
         assert name == ours_name
         assert torch.equal(expected, actual), name
@@ -263,7 +263,7 @@ def test_a_channels_last_checkpoint_gives_the_bits_of_plain_pytorch(plain, tmp_p
     assert not state_of(path)["layer1.0.conv2.weight"].is_contiguous()
     theirs = copy.deepcopy(plain)
     theirs.load_state_dict(state_of(path))
-    ours = load_checkpoint(path, None, trust=True)
+    ours = load_checkpoint(path, None)
     assert [value.stride() for value in ours.parameters()] == [
         value.stride() for value in theirs.parameters()
     ]
@@ -271,7 +271,7 @@ def test_a_channels_last_checkpoint_gives_the_bits_of_plain_pytorch(plain, tmp_p
 
 
 def test_the_bytes_of_the_file_are_let_go_once_they_are_in_the_network(checkpoint):
-    contents, _ = read_checkpoint(checkpoint, None, trust=True)
+    contents, _ = read_checkpoint(checkpoint, None)
     bytes_of_the_file = weakref.ref(contents.data.obj)
     network = build()
     places = [parameter.data_ptr() for parameter in network.parameters()]
@@ -292,7 +292,7 @@ def test_counters_may_be_absent(checkpoint):
 
 def test_the_reader_hands_over_the_verified_bytes_once(checkpoint):
     digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-    reader = CheckpointReader(checkpoint, digest, trust=False)
+    reader = CheckpointReader(checkpoint, digest)
     while not reader.wait(0.05):
         assert 0 <= reader.fraction <= 1
     contents, sha256 = reader.result()

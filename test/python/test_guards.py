@@ -107,4 +107,4 @@ def test_extensions_are_refused_before_anything_is_made_of_them(extension):
 @LINUX
 def test_a_device_is_no_checkpoint():
     with pytest.raises(CheckpointCorrupt, match="not a regular file"):
-        read_checkpoint(Path("/dev/zero"), None, trust=True)
+        read_checkpoint(Path("/dev/zero"), None)

@@ -144,7 +144,7 @@ def test_fp16_needs_a_gpu(network):
 @pytest.fixture(scope="module")
 def network(checkpoint):
     set_threads(2)
-    return load_checkpoint(checkpoint, None, trust=True)
+    return load_checkpoint(checkpoint, None)
 
 
 def tutorial(network: torch.nn.Module, data: bytes):

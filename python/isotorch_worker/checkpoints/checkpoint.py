@@ -31,10 +31,10 @@ _CHUNK = 16 * 1024 * 1024
 class CheckpointReader:
     """Reads, hashes and parses one file on its own thread, so that importing torch can go on meanwhile."""
 
-    def __init__(self, path: Path, sha256: str | None, trust: bool = True) -> None:
+    def __init__(self, path: Path, sha256: str | None) -> None:
         self.fraction = 0.0
         self._outcome: tuple[Contents, str] | BaseException | None = None
-        self._arguments = (path, sha256, trust)
+        self._arguments = (path, sha256)
         self._thread = threading.Thread(target=self._run, name="checkpoint", daemon=True)
         self._thread.start()
 
@@ -54,9 +54,9 @@ class CheckpointReader:
         return outcome
 
     def _run(self) -> None:
-        path, sha256, trust = self._arguments
+        path, sha256 = self._arguments
         try:
-            self._outcome = read_checkpoint(path, sha256, trust, self._report)
+            self._outcome = read_checkpoint(path, sha256, self._report)
         except BaseException as error:
             self._outcome = error
 
@@ -81,15 +81,13 @@ def sidecar(path: Path) -> Path:
 def read_checkpoint(
     path: Path,
     sha256: str | None,
-    trust: bool = True,  # noqa: ARG001 -- until nobody says it any more
     report: Callable[[float], None] = lambda _: None,
 ) -> tuple[Contents, str]:
     """Read a checkpoint into memory, verify and parse it; returns what it holds and its SHA-256 as hex.
 
     ``sha256`` is the expected digest or its first digits, at least eight; without it the file is what it is.
     What is verified is what is returned: the file is not opened a second time. ``report`` is given the
-    fraction read, 0 to 1. Nothing but descriptions is made of the file, so nobody has to vouch for it:
-    ``trust`` changes nothing.
+    fraction read, 0 to 1. Nothing but descriptions is made of the file.
 
     Raises WeightsNotFound, CheckpointCorrupt for another digest and for what is damaged, and
     CheckpointMismatch for a file that is no checkpoint.

@@ -82,13 +82,6 @@ class CheckpointMismatch(WorkerError):
     exit_code = exit_status("checkpoint")
 
 
-class CheckpointUntrusted(WorkerError):
-    """Neither a SHA-256 nor an explicit trust came with the checkpoint."""
-
-    code = "CHECKPOINT_UNTRUSTED"
-    exit_code = exit_status("checkpoint")
-
-
 class InputTooLarge(WorkerError):
     """A picture has more pixels than the worker decodes."""
 

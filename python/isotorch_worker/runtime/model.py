@@ -22,13 +22,13 @@ from isotorch_worker.runtime.fill import load_state
 FIRST = "IMAGENET1K_V1"
 
 
-def load_checkpoint(path: Path, sha256: str | None, trust: bool, name: str = "resnet101") -> nn.Module:
+def load_checkpoint(path: Path, sha256: str | None, name: str = "resnet101") -> nn.Module:
     """``build`` and fill from the file at ``path``: verified, read without running its code, complete.
 
     Raises what ``read_checkpoint``, ``Contents.state_dict`` and ``load_state`` raise. Never returns random
     weights.
     """
-    contents, _ = read_checkpoint(path, sha256, trust)
+    contents, _ = read_checkpoint(path, sha256)
     network = build(name)
     load_state(network, contents.state_dict())
     return network
