@@ -14,9 +14,8 @@ export interface SupervisionPolicy {
   /** A worker that says nothing for so long is dead, milliseconds. @default 10000 */
   readonly silenceMs: number;
   /**
-   * A request that computes for longer, and for longer than ten times the slowest answer, is stuck, and its worker is killed,
-   * milliseconds.
-   * @default 60000
+   * A request that computes for longer is stuck, and its worker is killed, milliseconds.
+   * @default 60000, or twice what a call of the network has, where its `model` is known before it is loaded
    */
   readonly overdueMs: number;
   /** Milliseconds before each restart after an unplanned exit; the last one repeats. ± 20 % of jitter. */
@@ -74,7 +73,7 @@ export const DEFAULT_POLICY: SupervisionPolicy = {
   maxWorkerBytes: 0,
 };
 
-/** The defaults for a network; its warm-up has time for a few pictures. @param model undefined where its file is still to say it. */
+/** The defaults for a network: a large one is slow, and not stuck. @param model undefined where its file is still to say it. */
 export function patientWith(model: string | undefined): SupervisionPolicy {
-  return { ...DEFAULT_POLICY, readyMs: 4 * defaultTimeoutMs(model) };
+  return { ...DEFAULT_POLICY, readyMs: 4 * defaultTimeoutMs(model), overdueMs: 2 * defaultTimeoutMs(model) };
 }

@@ -2,7 +2,7 @@
 import type { State } from "./state.ts";
 
 /** So many times its slowest answer may pass without another one. */
-export const TIMES = 10;
+const TIMES = 10;
 /** Less than this is noise of the machine, milliseconds. */
 const LEAST_MS = 1_000;
 

@@ -6,7 +6,6 @@ import type { Phase } from "../../backend.ts";
 import { advance, endingAs, isKilled, openCalls } from "./advance.ts";
 import { exited } from "./exit.ts";
 import type { At, Event, Failure, State, Step } from "./state.ts";
-import { TIMES } from "./stall.ts";
 import { acquitted, withdrawn } from "./suspicion.ts";
 
 /** One word for where the worker is in its life. */
@@ -134,9 +133,8 @@ function tick(state: State, at: At): Step {
   }
   if (state.process !== "up" || isKilled(state)) return advance(ticked, [], at);
   if (now - state.heardAt >= policy.silenceMs) return kill(ticked, "silent");
-  // A large network on a slow CPU is slow, and not stuck.
-  const overdueMs = Math.max(policy.overdueMs, TIMES * state.slowestMs);
-  if (state.busySince !== undefined && now - state.busySince >= overdueMs) return kill(ticked, "overdue");
+  if (state.busySince !== undefined && now - state.busySince >= policy.overdueMs)
+    return kill(ticked, "overdue");
   const idleFor = state.flight.length === 0 && openCalls(state) === 0 ? now - state.activeAt : 0;
   if (policy.idleShutdownMs > 0 && idleFor >= policy.idleShutdownMs) {
     return advance(endingAs(ticked, "idle"), [], at);
