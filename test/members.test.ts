@@ -29,7 +29,7 @@ const KINDS: Readonly<Record<string, () => Promise<Classifier>>> = {
 
 /** What comes of `embed`: the shape, or the code of the error where nobody has one to give. */
 const EMBEDS: Readonly<Record<string, unknown>> = {
-  "a worker of this machine": [2_048],
+  "a worker of this machine": [4],
   "an isotorch server": "REMOTE_MISMATCH", // of before it had an output for it
   "a server of others": "REMOTE_MISMATCH",
   "a server that says nothing of itself": "REMOTE_MISMATCH",

@@ -8,7 +8,7 @@ import { failureOf } from "../failure.ts";
 import { CRASHED, FakeChannel, FakeProcess, part, READY, result, streamed, tokensOf } from "./fakes.ts";
 
 const LOAD = { model: "resnet101" } as Fields<"load">;
-const { hello, categories: _, models: __, attestation: ___, ...FIELDS } = READY;
+const { hello, categories: _, models: __, attestation: ___, remarks: ____, ...FIELDS } = READY;
 
 function begin(load: Fields<"load"> | null = null) {
   const worker = new FakeProcess();
@@ -45,10 +45,20 @@ test("hello, load, progress, ready: the session is there, and says what the work
   });
   const text = (name: string, json: string) =>
     ({ name, dtype: "|u1", shape: [json.length], data: Buffer.from(json) }) as const;
-  const frames = [text("categories", '["a"]'), text("models", "[]"), text("attestation", "{}")];
+  const frames = [
+    text("categories", '["a"]'),
+    text("models", "[]"),
+    text("attestation", "{}"),
+    text("remarks", '["The head is fc.1."]'),
+  ];
   channel.say({ type: "ready", id: 1, generation: 1, fields: FIELDS, frames });
   const session = await started;
-  expect(session.ready).toMatchObject({ ...FIELDS, hello, categories: ["a"] });
+  expect(session.ready).toMatchObject({
+    ...FIELDS,
+    hello,
+    categories: ["a"],
+    remarks: ["The head is fc.1."],
+  });
   expect(progress).toEqual(["verify"]);
 });
 

@@ -37,7 +37,7 @@ _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
 _TENSORFLOW_INDEX_END = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
 # ir_version, then the producer's name.
 _ONNX = re.compile(rb"\x08[\x03-\x20]\x12[\x01-\x7f][ -~]{3}")
-_FROZEN_GRAPH = re.compile(rb"\x0a.{1,3}\x0a.{1,200}\x12.(Placeholder|Const)", re.DOTALL)
+_FROZEN_GRAPH = re.compile(rb"^\x0a.{1,3}\x0a.{1,200}\x12.(Placeholder|Const)", re.DOTALL)
 _OLD_TORCH = {b"sys_info", b"pickle", b"tensors", b"storages"}
 
 

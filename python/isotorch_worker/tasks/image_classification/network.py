@@ -24,7 +24,7 @@ _OTHERS = {
         r"(conv_stem|patch_embed\.proj|blocks\.\d+\.|stages\.\d+\.|stem\.|s\d\.b\d+\.|layers\.\d+\.blocks\.|head\.fc)"
     ),
     "Hugging Face transformers": re.compile(
-        r"(?:\w+\.)?(embeddings\.|embedder\.|encoder\.(layers?|stages)\.\d+\.(attention|layers|layernorm)|pooler\.)"
+        r"^(?:\w+\.)?(embeddings\.|embedder\.|encoder\.(layers?|stages)\.\d+\.(attention|layers|layernorm)|pooler\.)"
     ),
 }
 
