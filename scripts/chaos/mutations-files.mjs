@@ -23,8 +23,8 @@ export const pictures = [
   vitest(
     "attested order of the passes",
     "src/image/attest/attestation.ts",
-    `own.resize[one][name] === theirs[name]`,
-    "own.resize[one][name] !== undefined",
+    `byAxis[one][name] === theirs[name]`,
+    "byAxis[one][name] !== undefined",
     FAKES_TEST,
   ),
   vitest(

@@ -65,6 +65,7 @@ export function ask(supervisor, text, { signal, timeoutMs = 0 } = {}) {
       picture: { handoff: "pixels", pixels },
       topK: 1,
       include: [],
+      activation: "softmax",
       maxPixels: 1,
     });
     let ranking;

@@ -14,7 +14,9 @@ const { kinds } = (await import(bench)) as { readonly kinds: (sizes: object) => 
 const small = { jsonBytes: 1_000_000, scanCount: 300, pieces: 20_000, height: 200_000, holdMs: 300 };
 
 test.each(kinds(small))("$name", async ({ send: attack, expected }) => {
-  const server = await serve({ limits: { headersMs: 200, requestMs: 400 } });
+  // A busy machine reads slowly: only those that may leave the server waiting meet a short limit.
+  const waits = expected.includes("no answer");
+  const server = await serve({ limits: waits ? { headersMs: 200, requestMs: 400 } : {} });
   const outcome = await attack({ port: server.port, token: TOKEN });
   expect(expected).toContain(outcome);
   expect((await send(server, "/v2/health/live", { anonymous: true })).status).toBe(200);
