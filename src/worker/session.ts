@@ -222,8 +222,13 @@ export class Session {
   }
 
   #onUnsent(id: number, error: unknown): void {
-    if (error instanceof IsotorchError) return this.#settle(id)?.reject(error);
-    // The socket found no peer: the worker is gone, or cut off for good. Its end decides what becomes of its requests.
+    if (!(error instanceof IsotorchError)) return this.#lost();
+    if (!this.#started && id === LOAD_ID) return this.#startup.reject(error);
+    return this.#settle(id)?.reject(error);
+  }
+
+  /** The socket found no peer: the worker is gone, or cut off for good. Its end decides what becomes of its requests. */
+  #lost(): void {
     this.#process.holdOpen(true);
     this.#process.kill();
   }
@@ -296,7 +301,7 @@ export class Session {
     if (load === null) return this.#startup.resolve();
     this.#phase = "loading";
     this.#arm(timeouts.readyMs);
-    this.#send("load", LOAD_ID, load, []).catch((error: unknown) => this.#startup.reject(error));
+    this.#send("load", LOAD_ID, load, []).catch((error: unknown) => this.#onUnsent(LOAD_ID, error));
   }
 
   #onReady(message: MessageOf<"ready">): void {

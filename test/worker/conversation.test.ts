@@ -130,6 +130,17 @@ test("the end of the process is the end of every call, and of the channel", asyn
   expect(await failureOf(session.request(request, 3, () => undefined))).toBe(error);
 });
 
+test("a worker that is gone before its load reaches it is told by its end", async () => {
+  const { channel, worker, started } = begin(LOAD);
+  channel.unsent = new Error("Host unreachable");
+  channel.say({ type: "hello", id: 0, generation: 1, fields: hello, frames: [] });
+  // The process has ended by itself already, and this is what it ended with.
+  worker.end(CRASHED);
+  const error = await failureOf(started);
+  expect(error.message).toContain("while loading");
+  expect(error.stderr).toContain("Segmentation fault");
+});
+
 test("a close lets what is open finish, asks the worker to stop, and takes nothing more", async () => {
   const { channel, worker, session } = await running();
   const asked = session.request(request, 2, () => undefined);

@@ -195,7 +195,11 @@ export class FakeChannel implements SessionChannel {
     return () => void (this.holds -= 1);
   }
 
+  /** What sending fails with: ZeroMQ's error where no peer is left. */
+  unsent: Error | undefined;
+
   send(message: Message): Promise<void> {
+    if (this.unsent !== undefined) return Promise.reject(this.unsent);
     this.sent.push(message);
     return Promise.resolve();
   }
