@@ -9,7 +9,12 @@ const TOP = [
   { index: 168, label: "redbone", score: 0.002086310237646103, percent: 0.2086310237646103 },
   { index: 852, label: "tennis ball", score: 0.0011621569097042084, percent: 0.11621569097042084 },
 ];
-const answer = () => ({ top: TOP, logits: new Float32Array(1000), probabilities: new Float32Array(1000) });
+const answer = () => ({
+  top: TOP,
+  logits: new Float32Array(1000),
+  probabilities: new Float32Array(1000),
+  embedding: { data: new Float32Array(2048), shape: [2048] },
+});
 
 export * from "./dist/index.js";
 
