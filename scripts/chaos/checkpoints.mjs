@@ -39,7 +39,7 @@ export const checkpoints = {
     );
     ledger.check("loaded with other content", seen.wrong === 0, seen.wrong);
     ledger.note(
-      "with trust alone: refused; the same content, or a format without checksums",
+      "without a hash: refused; the same content, or a format without checksums",
       `${seen.refused}; ${seen["the same content"]}`,
     );
     ledger.check(

@@ -299,4 +299,4 @@ def test_the_reader_hands_over_the_verified_bytes_once(checkpoint):
     assert (len(contents.data), sha256, reader.fraction) == (checkpoint.stat().st_size, digest, 1)
     with pytest.raises(RuntimeError):
         reader.result()
-    assert read_checkpoint(checkpoint, digest, False)[1] == digest
+    assert read_checkpoint(checkpoint, digest)[1] == digest
