@@ -248,8 +248,8 @@ def _input(
     count = _batch(name, given.get("shape"), tensor["shape"])
     if name == "image":
         if size is None:
-            return [Item(name, element, ()) for element in _texts(data, count)]
-        elements = _elements(binary, count)
+            return [Item(name, element, ()) for element in oip_json.texts(data, count)]
+        elements = oip_json.elements(binary, count)
         if own.get("content_type", general.get("content_type")) == "base64":
             elements = [oip_json.decoded(element.decode("latin-1")) for element in elements]
         return [Item(name, element, ()) for element in elements]
@@ -333,27 +333,6 @@ def _batch(name: str, shape: Any, expected: list[int]) -> int:
     if whole and 1 <= lengths[0] <= MAX_BATCH and lengths[1:] in items:
         return int(lengths[0])
     raise BadTensor(f"the shape of {name} is {json.dumps(shape)[:80]}, expected {expected}")
-
-
-def _texts(data: Any, count: int) -> list[bytes]:
-    elements: list[Any] = []
-    for element in cast("list[Any]", data) if isinstance(data, list) else []:
-        elements += cast("list[Any]", element) if isinstance(element, list) else [element]
-    if len(elements) != count:
-        raise BadTensor(f"data has {len(elements)} elements, expected {count}")
-    return [oip_json.encoded(element) for element in elements]
-
-
-def _elements(data: memoryview, count: int) -> list[bytes]:
-    elements: list[bytes] = []
-    at = 0
-    while at + 4 <= len(data) and len(elements) < count:
-        (length,) = struct.unpack_from("<I", data, at)
-        elements.append(bytes(data[at + 4 : at + 4 + length]))
-        at += 4 + length
-    if len(elements) != count or at != len(data):
-        raise BadTensor(f"the binary data does not hold exactly {count} elements")
-    return elements
 
 
 def encode_infer(

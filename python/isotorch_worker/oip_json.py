@@ -11,6 +11,7 @@ import binascii
 import json
 import re
 import secrets
+import struct
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -185,3 +186,26 @@ def _pieces(data: bytes) -> Iterator[str]:
 
 def _refuse(word: str) -> Any:
     raise ValueError(f"{word} is no value of JSON")
+
+
+def texts(data: Any, count: int) -> list[bytes]:
+    """The bytes of ``count`` texts, in a list or in lists of one. Raises BadTensor for another number."""
+    elements: list[Any] = []
+    for element in cast("list[Any]", data) if isinstance(data, list) else []:
+        elements += cast("list[Any]", element) if isinstance(element, list) else [element]
+    if len(elements) != count:
+        raise BadTensor(f"data has {len(elements)} elements, expected {count}")
+    return [encoded(element) for element in elements]
+
+
+def elements(data: memoryview, count: int) -> list[bytes]:
+    """The same of binary data: each after its length, 32 bits. Raises BadTensor as ``texts``."""
+    elements: list[bytes] = []
+    at = 0
+    while at + 4 <= len(data) and len(elements) < count:
+        (length,) = struct.unpack_from("<I", data, at)
+        elements.append(bytes(data[at + 4 : at + 4 + length]))
+        at += 4 + length
+    if len(elements) != count or at != len(data):
+        raise BadTensor(f"the binary data does not hold exactly {count} elements")
+    return elements

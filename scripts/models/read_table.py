@@ -14,26 +14,20 @@ import pkgutil
 import re
 import sys
 import warnings
-from collections.abc import Generator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-import torch
+# Run by its path.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
+
 import torchvision
 import torchvision.models
 from torch import nn
 
+from isotorch_worker.runtime.build import without_initialisation
+
 CLASSES = 1000
 _DATASET = "ImageNet-1K"
-_RANDOM = (
-    "kaiming_normal_",
-    "kaiming_uniform_",
-    "normal_",
-    "trunc_normal_",
-    "uniform_",
-    "xavier_normal_",
-    "xavier_uniform_",
-)
 
 
 def classifiers() -> dict[str, Any]:
@@ -99,7 +93,7 @@ def head_of(name: str) -> dict[str, Any]:
 
     Method: the last linear layer or convolution with 1,000 outputs that is not an auxiliary classifier's.
     """
-    with warnings.catch_warnings(), _no_initialisation():
+    with warnings.catch_warnings(), without_initialisation():
         warnings.simplefilter("ignore")
         network: nn.Module = getattr(torchvision.models, name)(weights=None)
     heads = [
@@ -111,23 +105,6 @@ def head_of(name: str) -> dict[str, Any]:
     ]
     key, module = heads[-1]
     return {"name": key, "type": type(module).__name__, "features": int(module.weight.shape[1])}
-
-
-@contextmanager
-def _no_initialisation() -> Generator[None, None, None]:
-    """Networks whose values nobody reads are built in moments, and take no memory."""
-
-    def keep(tensor: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-        return tensor
-
-    originals = {name: getattr(nn.init, name) for name in _RANDOM}
-    for name in originals:
-        setattr(nn.init, name, keep)
-    try:
-        yield
-    finally:
-        for name, original in originals.items():
-            setattr(nn.init, name, original)
 
 
 def table() -> dict[str, Any]:

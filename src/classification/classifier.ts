@@ -213,8 +213,9 @@ class BackendClassifier extends PictureByPicture implements Classifier {
   }
 
   protected override async answer(image: ImageInput, options?: ClassifyOptions): Promise<DetailedResult> {
-    const call = resolveClassifyOptions(options, this.info().timeoutMs);
-    checkTopK(options?.topK, this.info().classes);
+    const { classes, timeoutMs } = this.info();
+    const call = resolveClassifyOptions(options, timeoutMs);
+    checkTopK(options?.topK, classes);
     return this.#by(call, async (worker, signal) => {
       const clock = new Stopwatch();
       const handoff = call.handoff ?? worker.handoff;

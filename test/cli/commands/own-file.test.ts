@@ -7,8 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unlabelled } from "../../../src/classification/labels/unlabelled.ts";
 import { run } from "../../../src/cli/commands/classify.ts";
-import { specOf } from "../../../src/checkpoints/table.ts";
-import { fakeInfo } from "../../../src/testing/info.ts";
+import { SAID } from "../../info.ts";
 import { PYTHON } from "../../python.ts";
 import { printed } from "../printed.ts";
 
@@ -63,16 +62,7 @@ test("says what was found in the file, and that no labels came with it, once eac
 
 describe("what is said where no labels were given", () => {
   const own = (classes: number, trained: boolean | null = null) => {
-    const info = fakeInfo({
-      weights: "x",
-      transforms: "IMAGENET1K_V1",
-      spec: specOf("IMAGENET1K_V1"),
-      source: "a test",
-      model: undefined,
-      classes: 1000,
-      embedding: 0,
-    });
-    return { ...info, classes, weights: { ...info.weights, path: "/data/mine.pth", trained } };
+    return { ...SAID, classes, weights: { ...SAID.weights, path: "/data/mine.pth", trained } };
   };
 
   test.each([

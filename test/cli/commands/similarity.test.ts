@@ -21,8 +21,7 @@ import { run as similar } from "../../../src/cli/commands/similarity/similar.ts"
 import { conditionsOf, difference } from "../../../src/cli/job/conditions.ts";
 import { CACHE_DIR } from "../../checkpoint.ts";
 import { failureOf } from "../../failure.ts";
-import { specOf } from "../../../src/checkpoints/table.ts";
-import { fakeInfo } from "../../../src/testing/info.ts";
+import { SAID } from "../../info.ts";
 import { PYTHON } from "../../python.ts";
 import { STANDIN } from "../../standin.ts";
 import { printed } from "../printed.ts";
@@ -241,15 +240,7 @@ describe("a job is refused under another setting:", () => {
   });
 
   test("the state dict of a file that has several, and the preprocessing", () => {
-    const info = fakeInfo({
-      weights: "x",
-      transforms: "IMAGENET1K_V1",
-      spec: specOf("IMAGENET1K_V1"),
-      source: "a test",
-      model: undefined,
-      classes: 1000,
-      embedding: 0,
-    });
+    const info = SAID;
     const before = conditionsOf(info, {});
     expect(difference(before, conditionsOf(structuredClone(info), { exif: "ignore" }))).toBeUndefined();
     const ema = { ...info, weights: { ...info.weights, checkpointKey: "model_ema" } };
