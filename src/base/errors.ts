@@ -35,6 +35,7 @@ const HINTS: Readonly<Record<IsotorchErrorCode, string>> = {
     "Give the `state_dict` of one of torchvision's classifiers; `npx isotorch models` lists them.",
   CHECKPOINT_UNTRUSTED: "Give its `sha256`; only older versions ask for it.",
   BAD_LABELS: "Give one label per line, in the order of the classes.",
+  BAD_VOCABULARY: "Take all files of the vocabulary from one place, as they were made.",
   WORKER_START_FAILED: "Run `npx isotorch doctor` to see what is wrong.",
   WORKER_DIED: "`error.stderr` has its last lines, `error.traceback` its Python traceback.",
   WORKER_ERROR: "`error.traceback` has the Python traceback.",

@@ -6,6 +6,7 @@ export const EXIT = { ok: 0, input: 1, usage: 2, environment: 3, device: 4, work
 const CODES: Readonly<Record<IsotorchErrorCode, number>> = {
   INVALID_OPTION: EXIT.usage,
   BAD_LABELS: EXIT.usage,
+  BAD_VOCABULARY: EXIT.usage,
   INVALID_INPUT: EXIT.input,
   ABORTED: EXIT.input,
   DEADLINE_EXCEEDED: EXIT.input,

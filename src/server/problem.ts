@@ -37,6 +37,7 @@ export const STATUS: Readonly<Record<IsotorchErrorCode, number>> = {
   CHECKPOINT_MISMATCH: 500,
   CHECKPOINT_UNTRUSTED: 500,
   BAD_LABELS: 500,
+  BAD_VOCABULARY: 500,
   WORKER_START_FAILED: 503,
   // where the classifier of a server is itself a remote one
   REMOTE_UNREACHABLE: 503,
