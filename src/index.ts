@@ -34,7 +34,7 @@ export type { Classification, DetailedResult } from "./classification/result.ts"
 export type { Attestation, AttestedEnvironment } from "./image/attest/attestation.ts";
 export type { PartialLimits } from "./image/source/limits.ts";
 export type { ClassifierInfo, WorkerInfo } from "./classification/info.ts";
-export type { MachineInfo, WorkerPlace } from "./worker/info.ts";
+export type { MachineInfo, WorkerPlace } from "./worker/machine/info.ts";
 export type { RemoteClassifierInfo, RemoteInfo } from "./remote/info.ts";
 export type { Phase } from "./backend.ts";
 export type { Health } from "./backend.ts";
