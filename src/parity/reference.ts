@@ -8,7 +8,7 @@ import { isRecord } from "../base/files/json.ts";
 import type { InputSpec } from "../image/resample/geometry.ts";
 import { recordIn } from "../python/answer.ts";
 import { scriptArguments } from "../python/script.ts";
-import type { WorkerInfo } from "../worker/info.ts";
+import type { WorkerInfo } from "../classification/info.ts";
 import { arrayFromBytes, byteLengthOf } from "./compare/array.ts";
 import type { StageArray } from "./compare/array.ts";
 import { ByteReader } from "./golden/byte-reader.ts";

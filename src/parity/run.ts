@@ -14,7 +14,7 @@ import type { InputSpec } from "../image/resample/geometry.ts";
 import { ofWorker } from "../classification/info.ts";
 import type { ClassifierOptions, ClassifyOptions, Handoff } from "../classification/options.ts";
 import { PACKAGE_VERSION } from "../base/version.ts";
-import type { WorkerInfo } from "../worker/info.ts";
+import type { WorkerInfo } from "../classification/info.ts";
 import type { Against } from "./against.ts";
 import { resolveAgainst } from "./against.ts";
 import type { Tolerance } from "./compare/closeness.ts";

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { after } from "../base/time/timer.ts";
 import { written } from "../base/async/written.ts";
-import type { AttestationAnswer, Backend, Health, Phase, RunOptions, WorkerStats } from "../backend.ts";
+import type { Backend, ClassifierNetwork, Health, Phase, RunOptions, WorkerStats } from "../backend.ts";
 import { IsotorchError, abortError } from "../base/errors.ts";
 import { requestIdOf, traceOf, traceparent } from "../base/trace.ts";
 import type { InputOf, PartOf, TaskName } from "../tasks/registry.ts";
@@ -23,7 +23,8 @@ import type { Asked } from "./tasks/task.ts";
 export interface RemotePoolOptions {
   readonly settings: RemoteSettings;
   readonly endpoints: readonly Endpoint[];
-  readonly ready: Backend["ready"];
+  /** Who said what the servers' environment makes of pictures. */
+  readonly attestedBy: ClassifierNetwork["attestedBy"];
   readonly queue: { readonly maxRequests: number; readonly maxBytes: number };
   readonly onPhase: (phase: Phase) => void;
 }
@@ -52,7 +53,6 @@ const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2_000;
 
 export class RemotePool implements Backend {
-  readonly ready: Backend["ready"];
   readonly #options: RemotePoolOptions;
   readonly #dispatcher: Dispatcher;
   readonly #budget: RetryBudget;
@@ -67,7 +67,6 @@ export class RemotePool implements Backend {
   /** @param options with servers that were looked at already. */
   constructor(options: RemotePoolOptions) {
     this.#options = options;
-    this.ready = options.ready;
     this.#dispatcher = new Dispatcher(options.endpoints, options.settings.patienceMs);
     this.#budget = new RetryBudget(options.settings.connections * options.endpoints.length);
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
@@ -83,11 +82,6 @@ export class RemotePool implements Backend {
   }
 
   readonly tasks = Object.keys(REMOTE_TASKS) as TaskName[];
-
-  /** Servers that differ are refused at the look. */
-  get attestations(): readonly [AttestationAnswer] {
-    return [this.ready.attestation];
-  }
 
   run<N extends TaskName>(
     task: N,
@@ -106,7 +100,7 @@ export class RemotePool implements Backend {
     { signal, deadlineMs = null, requestId, traceparent: parent }: RunOptions,
   ): Promise<PartOf<N>> {
     const remote = REMOTE_TASKS[task];
-    if (remote === undefined) throw noPillow(this.ready.attestation.source === "server");
+    if (remote === undefined) throw noPillow(this.#options.attestedBy === "server");
     this.#counts.submitted += 1;
     try {
       const part = await this.#admitted(remote.bytesOf(input), signal, (within) =>

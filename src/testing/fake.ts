@@ -34,7 +34,7 @@ import type {
 import { Stopwatch } from "../base/time/stopwatch.ts";
 import { closedError } from "../worker/failure.ts";
 import type { Health, Phase } from "../backend.ts";
-import type { WorkerInfo } from "../worker/info.ts";
+import type { WorkerInfo } from "../classification/info.ts";
 import { classesIn, embeddingIn, entriesOf, readCassette, replay } from "./cassette.ts";
 import type { Cassette } from "./cassette.ts";
 import { fakeInfo } from "./info.ts";

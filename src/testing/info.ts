@@ -3,7 +3,7 @@ import { referenceDigests } from "../image/attest/built-in.ts";
 import type { TransformsName } from "../classification/options.ts";
 import { defaultTimeoutMs } from "../checkpoints/deadline.ts";
 import type { WireSpec } from "../protocol/messages.ts";
-import type { WorkerInfo } from "../worker/info.ts";
+import type { WorkerInfo } from "../classification/info.ts";
 
 /** What is known of a fake classifier. */
 export interface FakeFacts {

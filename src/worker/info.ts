@@ -1,18 +1,11 @@
-/** What is known of workers of this machine. */
+/** What is known of workers of this machine, whatever they loaded. */
 import { IsotorchError } from "../base/errors.ts";
-import { defaultTimeoutMs } from "../checkpoints/deadline.ts";
-import type { Integrity } from "../checkpoints/integrity.ts";
-import { isWeightsName } from "../checkpoints/table.ts";
-import type { Checkpoint, TransformsName } from "../checkpoints/resolve.ts";
-import type { AttestedEnvironment } from "../image/attest/attestation.ts";
-import type { Handoff, WireSpec } from "../protocol/messages.ts";
 import { PROTOCOL_VERSION } from "../protocol/wire.ts";
 import type { Environment } from "../python/environment.ts";
-import type { WorkerOptions } from "./options.ts";
 import type { WorkerReady } from "./ready.ts";
 
 /** What was chosen and what runs on this machine; every value was measured or answered, none assumed. */
-export interface WorkerInfo {
+export interface MachineInfo {
   readonly package: string;
   readonly protocol: number;
   readonly pid: number;
@@ -33,38 +26,8 @@ export interface WorkerInfo {
   /** Why so many: `asked for`, the environment variable that says so, `PyTorch's own choice` and the like. */
   readonly threadsReason: string;
   readonly precision: string;
-  /** What crosses to the worker: what was asked for, or what suits the device. */
-  readonly handoff: Handoff;
   readonly model: string;
-  readonly weights: {
-    readonly name: string;
-    readonly path: string;
-    readonly sha256: string;
-    /** How surely the file is the one that is meant. */
-    readonly integrity: Integrity;
-    /** False for `untrained:SEED`: its answers mean nothing. Null for a custom file, of which nobody knows. */
-    readonly trained: boolean | null;
-    /** The weights whose preprocessing it is; null for one's own. */
-    readonly transforms: TransformsName | null;
-    /** Where in the file the state dict was, if not at the top. */
-    readonly checkpointKey?: string;
-    /** What was stripped from the front of each name, as `module.`, if anything. */
-    readonly prefix?: string;
-    /** What was decided of the file where it leaves something open, as whose names its classes have, each a sentence. */
-    readonly remarks: readonly string[];
-  };
-  readonly spec: WireSpec;
-  /** Pictures that a worker takes at once at most. */
-  readonly maxBatch: number;
-  /** Classes of the network. */
-  readonly classes: number;
-  /** Values of an embedding. */
-  readonly embedding: number;
-  /** What a call has that says no `timeoutMs` itself, milliseconds: the larger the network, the longer. */
-  readonly timeoutMs: number;
   readonly warmupMs: number;
-  /** Which kinds of pictures and steps Node does, byte for byte as this environment does them, and which it leaves to it. */
-  readonly attestation: AttestedEnvironment;
   /** Each worker; what is said above is said of the first. */
   readonly workers: readonly WorkerPlace[];
 }
@@ -77,17 +40,17 @@ export interface WorkerPlace {
   readonly threads: number;
 }
 
-/** @param members each worker, once it was ready. */
-export function describe(
+/**
+ * @param members each worker, once it was ready.
+ * @param wantedThreads as they were asked for, 0 = nobody did.
+ */
+export function describeMachine(
   members: readonly WorkerReady[],
   environment: Environment,
-  checkpoint: Checkpoint,
-  { handoff, threads: wanted }: WorkerOptions,
-): Omit<WorkerInfo, "attestation"> {
-  const [ready] = members;
-  if (ready === undefined) throw new IsotorchError("WORKER_ERROR", "No worker was ready yet.");
+  wantedThreads: number,
+): MachineInfo {
+  const ready = firstOf(members);
   const { hello, versions, device, deviceName, deviceReason, threads, threadsReason } = ready;
-  const { precision, sha256, spec, model, transforms, checkpointKey, prefix, remarks } = ready;
   return {
     package: hello.package,
     protocol: PROTOCOL_VERSION,
@@ -103,29 +66,11 @@ export function describe(
     threads,
     // Nobody asked for the count that several workers were given.
     threadsReason:
-      wanted === 0 && threadsReason === "asked for"
+      wantedThreads === 0 && threadsReason === "asked for"
         ? `its share of the CPUs, one of ${members.length} workers`
         : threadsReason,
-    precision,
-    // A GPU normalises faster than four times the bytes get there.
-    handoff: handoff ?? (device.startsWith("cuda") ? "pixels" : "tensor"),
-    model,
-    weights: {
-      name: checkpoint.weights,
-      path: checkpoint.path,
-      sha256,
-      integrity: checkpoint.integrity,
-      trained: checkpoint.trained,
-      transforms: transforms !== null && isWeightsName(transforms) ? transforms : null,
-      ...(checkpointKey !== "" && { checkpointKey }),
-      ...(prefix !== "" && { prefix }),
-      remarks,
-    },
-    spec,
-    maxBatch: ready.maxBatch,
-    classes: ready.classes,
-    embedding: ready.embedding,
-    timeoutMs: defaultTimeoutMs(model),
+    precision: ready.precision,
+    model: ready.model,
     warmupMs: ready.warmupMs,
     workers: members.map((member) => ({
       pid: member.hello.pid,
@@ -134,4 +79,10 @@ export function describe(
       threads: member.threads,
     })),
   };
+}
+
+/** The worker that speaks for all: they have loaded the same. @throws IsotorchError where none was ready yet. */
+export function firstOf([first]: readonly WorkerReady[]): WorkerReady {
+  if (first === undefined) throw new IsotorchError("WORKER_ERROR", "No worker was ready yet.");
+  return first;
 }

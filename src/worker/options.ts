@@ -1,44 +1,21 @@
-/** What workers are started with: a part of what a classifier is asked for, its defaults filled in. */
+/** What workers are started with. */
 import type { Logger } from "../base/logger.ts";
-import type { Checkpoint, CheckpointOptions } from "../checkpoints/resolve.ts";
-import type { Fields, Handoff, Precision } from "../protocol/messages.ts";
+import type { ProgressEvent } from "../base/progress.ts";
+import type { Fields } from "../protocol/messages.ts";
 import type { EnvironmentOptions } from "../python/environment.ts";
 import type { PlacementOptions } from "./placement.ts";
 import type { SupervisionPolicy } from "./supervision/policy.ts";
 
-export interface WorkerOptions extends CheckpointOptions, EnvironmentOptions, PlacementOptions {
-  readonly weights: string;
-  /** The one that the checkpoint is of, where it is not told. */
-  readonly model?: string;
-  readonly checkpointKey?: string;
-  readonly precision: Precision;
-  readonly handoff?: Handoff;
+/** What belongs to the machine, whatever is loaded. */
+export interface WorkerOptions extends EnvironmentOptions, PlacementOptions {
   readonly batch?: { readonly maxSize?: number; readonly maxDelayMs?: number };
   readonly queue?: Partial<Pick<SupervisionPolicy, "maxRequests" | "maxBytes">>;
   readonly supervision?: Partial<SupervisionPolicy>;
   readonly logger?: Logger;
+  readonly onProgress?: (event: ProgressEvent) => void;
+  /** Aborts the start. */
+  readonly signal?: AbortSignal;
 }
 
-/** What of a `load` belongs to the network rather than to the machine. */
-export type NetworkLoad = Pick<
-  Fields<"load">,
-  "task" | "model" | "checkpoint" | "checkpointKey" | "sha256" | "seed" | "transforms" | "spec" | "precision"
->;
-
-/** @param checkpoint as it was resolved for `options`. */
-export function networkLoad(
-  { path, sha256, seed, transforms }: Checkpoint,
-  { model, checkpointKey, precision, transforms: given }: WorkerOptions,
-): NetworkLoad {
-  return {
-    task: "image-classification",
-    model: model ?? null,
-    checkpoint: path,
-    checkpointKey: checkpointKey ?? null,
-    sha256,
-    seed,
-    transforms,
-    spec: typeof given === "object" ? given : null,
-    precision,
-  };
-}
+/** What of a `load` belongs to the network. */
+export type NetworkLoad = Omit<Fields<"load">, "device" | "threads" | "maxBatch">;

@@ -77,7 +77,7 @@ def test_a_bad_command_line_ends_with_64():
         ({"device": "cuda:7"}, "DEVICE_UNAVAILABLE", 78),
         ({"device": "toaster"}, "INVALID_OPTION", 78),
         ({"model": "vgg17"}, "INVALID_OPTION", 78),
-        ({"transforms": "DEFAULT"}, "INVALID_OPTION", 78),
+        ({"network": {"transforms": "DEFAULT", "spec": None}}, "INVALID_OPTION", 78),
     ],
 )
 def test_a_load_that_fails_is_answered_and_ends_the_worker(start, checkpoint, changes, code, exit_code):
@@ -287,7 +287,7 @@ def test_from_load_to_stop(start, checkpoint, jpeg):
     assert message.type == "ready"
     ready = message.fields
     assert (ready["sha256"], ready["precision"]) == (sha256, "exact")
-    assert ready["spec"]["resize"] == 256
+    assert ready["network"]["spec"]["resize"] == 256
     assert {"python", "torch", "torchvision", "pillow", "cuda", "onednn"} <= set(ready["versions"])
     assert len(json.loads(bytes(message.frames["categories"][1]))) == 1000
     assert "resnet101" in json.loads(bytes(message.frames["models"][1]))

@@ -22,19 +22,21 @@ export const READY: WorkerReady = {
   threadsReason: "fake",
   precision: "exact",
   model: "resnet101",
-  classes: 1_000,
-  embedding: 2_048,
   sha256: "0".repeat(64),
   checkpointKey: "",
   prefix: "",
-  transforms: "IMAGENET1K_V1",
-  spec: { resize: 256, crop: 224, mean: [0, 0, 0], std: [1, 1, 1], interpolation: "bilinear" },
   maxBatch: 1,
   warmupMs: 0,
-  categories: [],
-  models: [],
+  network: {
+    classes: 1_000,
+    embedding: 2_048,
+    transforms: "IMAGENET1K_V1",
+    spec: { resize: 256, crop: 224, mean: [0, 0, 0], std: [1, 1, 1], interpolation: "bilinear" },
+    categories: [],
+    models: [],
+    digests: {},
+  },
   remarks: [],
-  attestation: { source: "worker", digests: {} },
 };
 
 export const KILLED: WorkerExit = { code: null, signal: "SIGKILL", stderr: "" };

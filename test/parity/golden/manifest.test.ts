@@ -13,7 +13,7 @@ import {
   writeManifest,
 } from "../../../src/parity/golden/manifest.ts";
 import type { Manifest } from "../../../src/parity/golden/manifest.ts";
-import type { WorkerInfo } from "../../../src/worker/info.ts";
+import type { WorkerInfo } from "../../../src/classification/info.ts";
 
 const INFO: WorkerInfo = {
   package: "0.1.0",

@@ -69,7 +69,7 @@ def load(
     if name is not None:
         # Before the file is read: whether this torchvision has it, and the weights.
         builder(name)
-    preprocessing = None if name is None else _preprocessing(wanted, name, None)
+    preprocessing = None if name is None else _preprocessing(wanted["network"], name, None)
     device, device_name, device_reason = devices.select_device(wanted["device"])
     if reader is None:
         # Only after the device: making takes seconds, a wrong device is found out at once.
@@ -85,7 +85,7 @@ def load(
     # The network has its own copy: the file's bytes go back to the system here.
     del contents
     fit = filled.fit
-    transforms, spec = _preprocessing(wanted, fit.model, fit.image_size)
+    transforms, spec = _preprocessing(wanted["network"], fit.model, fit.image_size)
     if attested is None or (transforms, spec) != preprocessing:
         attested = beside.submit(attest.attestation, spec)
     beside.shutdown(wait=False)
@@ -107,7 +107,7 @@ def load(
         loading.tell("warning", warning)
     loading.progress("warm-up")
     session = Session(computing, device, spec, computer)
-    warmup = _warm_up(session, wanted["precision"] == "exact" and wanted["spec"] is None)
+    warmup = _warm_up(session, wanted["precision"] == "exact" and wanted["network"]["spec"] is None)
     fields: dict[str, Any] = {
         "versions": probe.runtime_versions(),
         "device": str(device),
@@ -117,13 +117,15 @@ def load(
         "threadsReason": threads_reason,
         "precision": wanted["precision"],
         "model": fit.model,
-        "classes": fit.classes,
-        "embedding": embedding,
         "sha256": sha256,
         "checkpointKey": filled.key,
         "prefix": filled.prefix,
-        "transforms": transforms,
-        "spec": spec,
+        "network": {
+            "classes": fit.classes,
+            "embedding": embedding,
+            "transforms": transforms,
+            "spec": spec,
+        },
         "maxBatch": computer.limit.most,
         "warmupMs": warmup,
     }
