@@ -39,7 +39,7 @@ def write_whole(file: Path, data: bytes | memoryview) -> None:
 
 @contextmanager
 def whole(file: Path) -> Generator[BinaryIO, None, None]:
-    """A new file to write to; it takes the place of ``file`` at the end, or is gone where something raised."""
+    """A new file to write to, which takes the place of ``file`` at the end; where something raises, none."""
     # Not by tempfile, whose files no other account may read: a cache may be shared.
     temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
     try:

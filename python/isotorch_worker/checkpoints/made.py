@@ -16,7 +16,7 @@ from isotorch_worker.checkpoints.checkpoint import made_digest, sidecar
 from isotorch_worker.protocol.errors import CheckpointCorrupt, WeightsNotFound
 
 # The file's bytes, in parts of any size; asked for once it is certain that they are wanted.
-Parts = Callable[[], "Iterable[Union[bytes, memoryview]]"]
+Parts = Callable[[], Iterable[Union[bytes, memoryview]]]
 # As `whole` names them.
 _BEGUN = re.compile(r"^\.([^/]+\.(?:pth|safetensors))(?:\.sha256)?\.[0-9a-f]{32}$")
 
@@ -61,7 +61,7 @@ def _make(path: Path, parts: Parts) -> str:
             for part in _all(first, given):
                 digest.update(part)
                 stream.write(part)
-            # In this order a process that is ended in between leaves nothing that looks like a made checkpoint.
+            # In this order a process that is ended in between leaves nothing that looks like a whole one.
             write_whole(sidecar(path), f"{digest.hexdigest()}  {path.name}\n".encode())
     except OSError as error:
         raise _unwritable(path, error) from None

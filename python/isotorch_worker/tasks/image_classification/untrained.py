@@ -32,7 +32,7 @@ def make_untrained(path: Path, seed: int, model: str = "resnet101") -> str:
 
 
 def ensure_untrained(path: Path, seed: int, model: str = "resnet101") -> str:
-    """The SHA-256 of the made checkpoint at ``path``, which is made if it is not there. Raises as ``ensure``."""
+    """The SHA-256 of the made checkpoint at ``path``, made if it is not there. Raises as ``ensure``."""
     return ensure(path, lambda: _saved(seed, model))
 
 

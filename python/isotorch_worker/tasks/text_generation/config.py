@@ -42,11 +42,18 @@ _ONLY: dict[str, Any] = {
 }
 # What only training uses, or nobody who is given everything that a text depends on with its request.
 _OTHERS = {
-    "architectures", "attn_pdrop", "bos_token_id", "dtype", "embd_pdrop", "eos_token_id",
-    "gradient_checkpointing", "initializer_range", "n_inner", "layer_norm_epsilon", "pad_token_id",
-    "resid_pdrop", "task_specific_params", "torch_dtype", "transformers_version", "use_cache", "_name_or_path",
-    "_num_labels", "id2label", "label2id", "output_past", "finetuning_task", "n_special", "predict_special_tokens",
-}  # fmt: skip
+    *("_name_or_path", "_num_labels", "architectures", "attn_pdrop", "bos_token_id", "dtype", "embd_pdrop"),
+    *(
+        "eos_token_id",
+        "finetuning_task",
+        "gradient_checkpointing",
+        "id2label",
+        "initializer_range",
+        "label2id",
+    ),
+    *("layer_norm_epsilon", "n_inner", "n_special", "output_past", "pad_token_id", "predict_special_tokens"),
+    *("resid_pdrop", "task_specific_params", "torch_dtype", "transformers_version", "use_cache"),
+}
 
 
 class Config(NamedTuple):
@@ -154,16 +161,11 @@ def read_config(data: bytes) -> tuple[Config, list[str]]:
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         remarks.append(
-            f"config.json has {', '.join(map(brief, unknown[:5]))}{more}, which GPT-2's network does not use; "
-            "what a text depends on is what a request says."
+            f"config.json has {', '.join(map(brief, unknown[:5]))}{more}, which the network of GPT-2 does not "
+            "use; all else that a text depends on is what its request says."
         )
-    return (
-        Config(
-            sizes["n_layer"], sizes["n_head"], sizes["n_embd"], sizes["n_positions"], sizes["vocab_size"],
-            inner, float(epsilon),
-        ),
-        remarks,
-    )  # fmt: skip
+    layers, heads, width, positions, vocabulary = (sizes[name] for name in _MOST)
+    return Config(layers, heads, width, positions, vocabulary, inner, float(epsilon)), remarks
 
 
 def _parsed(data: bytes) -> Mapping[str, Any]:

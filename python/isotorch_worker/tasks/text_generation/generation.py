@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from isotorch_worker.protocol.errors import InvalidOption
+from isotorch_worker.protocol.errors import ContextLength, InvalidInput, InvalidOption
 from isotorch_worker.tasks.text_generation.config import Config
 from isotorch_worker.tasks.text_generation.gpt2 import Cache, Gpt2
 from isotorch_worker.tasks.text_generation.sampling import (
@@ -36,15 +36,15 @@ class Wanted:
     """How many of the likeliest tokens are told with each."""
 
     def check(self, config: Config) -> None:
-        """Raises InvalidOption for what this network cannot do."""
+        """Raises InvalidOption, InvalidInput or ContextLength for what this network cannot do."""
         check_prompt(self.prompt, config)
         if self.max_tokens < 1:
             raise InvalidOption(f"maxTokens: expected 1 or more, received {self.max_tokens}")
         if len(self.prompt) + self.max_tokens > config.positions:
-            raise InvalidOption(
-                f"the prompt has {len(self.prompt)} tokens and {self.max_tokens} more are wanted; this network "
-                f"sees {config.positions}",
-                f"shorten the prompt, or ask for fewer: at most {config.positions} together",
+            raise ContextLength(
+                f"the prompt has {len(self.prompt)} tokens and {self.max_tokens} more are wanted, and this "
+                f"network sees {config.positions}",
+                "shorten the prompt, or lower `maxTokens`",
             )
         if not 0 <= self.candidates <= config.vocabulary:
             raise InvalidOption(f"candidates: expected 0 to {config.vocabulary}, received {self.candidates}")
@@ -59,13 +59,15 @@ class Step(NamedTuple):
     """float32 [1]."""
     candidates: tuple[Tensor, Tensor]
     """Ids [k] and their log probabilities [k], best first."""
+    logits: Tensor
+    """float32 [1, V], as the network gave them."""
 
 
 class Stream:
-    """One text. It has its cache and its random state for itself: nothing depends on who computes beside it."""
+    """One text, with a cache and a random state of its own: it depends on nobody who computes beside it."""
 
     def __init__(self, network: Gpt2, wanted: Wanted) -> None:
-        """Computes nothing yet. Raises InvalidOption as ``Wanted.check``."""
+        """Computes nothing yet. Raises as ``Wanted.check``."""
         wanted.check(network.config)
         self._network = network
         self._wanted = wanted
@@ -94,18 +96,27 @@ class Stream:
             self._ids = torch.cat((self._ids, self._next), dim=-1)
             token = int(self._next)
             self.tokens.append(token)
-            return Step(token, logprobs[0, token : token + 1], candidates(logprobs, self._wanted.candidates))
+            return Step(
+                token,
+                logprobs[0, token : token + 1],
+                candidates(logprobs, self._wanted.candidates),
+                logits,
+            )
 
 
 def check_prompt(prompt: Sequence[int], config: Config) -> None:
-    """Raises InvalidOption for a prompt that is empty, too long or of other tokens than the network has."""
+    """Raises InvalidInput for a prompt that is empty or of other tokens than the network has, and
+    ContextLength for one that is too long."""
     if not prompt:
-        raise InvalidOption("the prompt is empty", "give it at least one token")
+        raise InvalidInput("the prompt is empty", "give at least one token")
     if len(prompt) > config.positions:
-        raise InvalidOption(f"the prompt has {len(prompt)} tokens; this network sees {config.positions}")
+        raise ContextLength(
+            f"the prompt has {len(prompt)} tokens, and this network sees {config.positions}",
+            "shorten the prompt",
+        )
     for token in prompt:
         if not 0 <= token < config.vocabulary:
-            raise InvalidOption(
-                f"the prompt has the token {token}; this network has {config.vocabulary}",
+            raise InvalidInput(
+                f"the prompt has the token {token}, and this network has {config.vocabulary}",
                 "use the vocabulary that belongs to the network",
             )

@@ -34,20 +34,6 @@ class Cache:
         return key, value
 
 
-class Seen:
-    """What a pass over T tokens went through, for whoever looks inside. Each [1, …], as it was computed."""
-
-    def __init__(self) -> None:
-        self.tokens: Tensor | None = None
-        """The tokens' embeddings [1, T, D]."""
-        self.positions: Tensor | None = None
-        """The positions' embeddings [1, T, D]."""
-        self.attention: list[Tensor] = []
-        """Of each layer who looks at whom [1, head, T, T]: each row's sum is 1."""
-        self.hidden: list[Tensor] = []
-        """What each layer gives [1, T, D]."""
-
-
 class Conv1D(nn.Module):
     """A linear layer whose weight is [in, out], as OpenAI's files have it."""
 
@@ -72,12 +58,12 @@ class Attention(nn.Module):
         self._layer = layer
         self._multiplies = reference.scale == "multiply"
 
-    def forward(self, given: Tensor, cache: Cache, seen: Seen | None) -> Tensor:
+    def forward(self, given: Tensor, cache: Cache, seen: list[Tensor] | None = None) -> Tensor:
         query, key, value = map(self._by_head, self.c_attn(given).split(given.size(-1), dim=2))
         key, value = cache.grow(self._layer, key, value)
         weights = F.softmax(self._masked(self._scores(query, key)), dim=-1)
         if seen is not None:
-            seen.attention.append(weights)
+            seen.append(weights)
         joined = torch.matmul(weights, value).permute(0, 2, 1, 3).contiguous().view(given.shape)
         return cast("Tensor", self.c_proj(joined))
 
@@ -124,7 +110,8 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(config.width, eps=config.epsilon)
         self.mlp = Mlp(config)
 
-    def forward(self, given: Tensor, cache: Cache, seen: Seen | None) -> Tensor:
+    def forward(self, given: Tensor, cache: Cache, seen: list[Tensor] | None = None) -> Tensor:
+        """``seen`` is given who looks at whom [1, head, T, all]: each row's sum is 1."""
         between = self.attn(self.ln_1(given), cache, seen) + given
         return cast("Tensor", between + self.mlp(self.ln_2(between)))
 
@@ -142,19 +129,17 @@ class Gpt2(nn.Module):
         self.ln_f = nn.LayerNorm(config.width, eps=config.epsilon)
         self.eval()
 
-    def forward(self, ids: Tensor, cache: Cache | None = None, seen: Seen | None = None) -> Tensor:
+    def embed(self, ids: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+        """The embeddings [1, T, D] of the tokens ids [1, T], and of their positions, ``first`` and on."""
+        places = torch.arange(first, first + ids.size(-1), dtype=torch.long, device=ids.device)
+        return self.wte(ids), self.wpe(places.unsqueeze(0))
+
+    def forward(self, ids: Tensor, cache: Cache) -> Tensor:
         """What the head is given [1, T, D] for the next T tokens, ids [1, T], behind those of ``cache``."""
-        cache = Cache() if cache is None else cache
-        first = cache.length
-        place = torch.arange(first, first + ids.size(-1), dtype=torch.long, device=ids.device).unsqueeze(0)
-        tokens, positions = self.wte(ids), self.wpe(place)
+        tokens, positions = self.embed(ids, cache.length)
         hidden: Tensor = tokens + positions
-        if seen is not None:
-            seen.tokens, seen.positions = tokens, positions
         for block in self.h:
-            hidden = block(hidden, cache, seen)
-            if seen is not None:
-                seen.hidden.append(hidden)
+            hidden = block(hidden, cache)
         cache.length += ids.size(-1)
         return cast("Tensor", self.ln_f(hidden))
 

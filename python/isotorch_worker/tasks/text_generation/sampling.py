@@ -98,14 +98,14 @@ class Sampler:
 
 
 def penalised(scores: Tensor, before: Tensor, penalty: float) -> Tensor:
-    """Scores [1, V] with those of the ids [1, T] divided by ``penalty``, or multiplied where they are below 0."""
+    """Scores [1, V] with those of the ids [1, T] divided by ``penalty``, or multiplied where below 0."""
     theirs = torch.gather(scores, 1, before)
     theirs = torch.where(theirs < 0, theirs * penalty, theirs / penalty)
     return scores.scatter(1, before, theirs)
 
 
 def top_k(scores: Tensor, count: int) -> Tensor:
-    """Scores [1, V] without those below the ``count`` largest; all that are equal to the last of these stay."""
+    """Scores [1, V] without those below the ``count`` largest; what is equal to the last of these stays."""
     least = torch.topk(scores, min(count, scores.size(-1)))[0][..., -1, None]
     return _without(scores, scores < least)
 

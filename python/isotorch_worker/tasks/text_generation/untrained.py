@@ -32,7 +32,7 @@ def make_untrained(path: Path, seed: int, config: Config) -> str:
 
 
 def ensure_untrained(path: Path, seed: int, config: Config) -> str:
-    """The SHA-256 of the made checkpoint at ``path``, which is made if it is not there. Raises as ``ensure``."""
+    """The SHA-256 of the made checkpoint at ``path``, made if it is not there. Raises as ``ensure``."""
     return ensure(path, lambda: untrained_bytes(seed, config))
 
 
