@@ -144,3 +144,10 @@ export function abortError(signal: AbortSignal): IsotorchError {
   if (reason instanceof IsotorchError) return reason;
   return new IsotorchError("ABORTED", "The call was aborted.", { cause: reason });
 }
+
+/** Why a call ends that came after the close, or was given up by it. */
+export function closedError(): IsotorchError {
+  return new IsotorchError("CLOSED", "The classifier or generator is closed.", {
+    hint: "Create another one.",
+  });
+}

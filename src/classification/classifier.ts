@@ -1,5 +1,6 @@
 /** The whole path from a picture to its classes; it is joined here and nowhere else. */
-import { DRAIN_MS } from "./accepted.ts";
+import { DRAIN_MS } from "../base/async/accepted.ts";
+import { closedError } from "../base/errors.ts";
 import type { Backend, ClassifierNetwork, Health, Phase, WorkerStats } from "../backend.ts";
 import { outOfMemory } from "../base/memory.ts";
 import { pictures } from "../image/pool.ts";
@@ -33,7 +34,6 @@ import type {
   ResolvedClassifyOptions,
 } from "./options.ts";
 import { startClassifier } from "./start.ts";
-import { closedError } from "../worker/failure.ts";
 
 export type { Classification, DetailedResult, Embedding } from "./result.ts";
 

@@ -1,5 +1,5 @@
 /** What follows from the answer of one picture: lists, settled lists and streams, each call counted. */
-import { AcceptedCalls } from "./accepted.ts";
+import { AcceptedCalls } from "../base/async/accepted.ts";
 import { shown } from "../base/text/shown.ts";
 import { abortError, IsotorchError } from "../base/errors.ts";
 import { looksLikeBase64 } from "../image/source/data-url.ts";

@@ -9,6 +9,7 @@ import { PREPROCESS } from "./describe/preprocess.ts";
 import { DOWN, UP } from "./describe/ray.ts";
 import { SERVE } from "./describe/serve.ts";
 import { DUPLICATES, EMBED, SIMILAR } from "./describe/similarity.ts";
+import { TOKENIZER } from "./describe/tokenizer.ts";
 
 export interface Command {
   /**
@@ -30,6 +31,7 @@ export const COMMANDS: Readonly<Record<string, Registered>> = {
   similar: [SIMILAR, () => import("./commands/similarity/similar.ts")],
   duplicates: [DUPLICATES, () => import("./commands/similarity/duplicates.ts")],
   preprocess: [PREPROCESS, () => import("./commands/preprocess.ts")],
+  tokenizer: [TOKENIZER, () => import("./commands/tokenizer/tokenizer.ts")],
   tutorial: [TUTORIAL, () => import("./commands/tutorial.ts")],
   parity: [PARITY, () => import("./commands/parity.ts")],
   eval: [EVAL, () => import("./commands/eval.ts")],

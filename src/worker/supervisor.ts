@@ -1,9 +1,9 @@
 /** Turns the effects of `supervise.ts` into deeds: owns the processes, the timer and every caller's promise. */
 import type { Phase, WorkerHealth, WorkerStats } from "../backend.ts";
 import { after, type Timer } from "../base/time/timer.ts";
-import { IsotorchError, abortError } from "../base/errors.ts";
+import { IsotorchError, abortError, closedError } from "../base/errors.ts";
 import { isFromOutside } from "../base/crash.ts";
-import { asError, closedError, failureOf, isFatal } from "./failure.ts";
+import { asError, failureOf, isFatal } from "./failure.ts";
 import { Delivery } from "./delivery.ts";
 import type { WorkerExit } from "./process.ts";
 import { outgoing } from "./outgoing.ts";

@@ -1,7 +1,7 @@
-/** Calls that were accepted: each one is finished, also when the classifier is closed meanwhile. */
+/** Calls that were accepted: each one is finished, also when whoever takes them is closed meanwhile. */
 import { setMaxListeners } from "node:events";
-import { after } from "../base/time/timer.ts";
-import { closedError } from "../worker/failure.ts";
+import { after } from "../time/timer.ts";
+import { closedError } from "../errors.ts";
 
 /** How long a `close()` waits for what was accepted, milliseconds. */
 export const DRAIN_MS = 30_000;
