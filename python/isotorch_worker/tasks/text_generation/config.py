@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
 from isotorch_worker.base.told import brief
-from isotorch_worker.protocol.errors import CheckpointMismatch, InvalidOption
+from isotorch_worker.protocol.errors import CheckpointMismatch
 
 # Of a config.json; transformers' own have 1 or 2 kB.
 MOST_BYTES = 1024 * 1024
@@ -96,43 +96,6 @@ class Config(NamedTuple):
             found.update({f"h.{layer}.{name}": shape for name, shape in parts.items()})
         return {**found, "ln_f.weight": (wide,), "ln_f.bias": (wide,)}
 
-    def as_json(self) -> dict[str, Any]:
-        """As ``config.json`` has it."""
-        return {
-            "model_type": "gpt2",
-            "architectures": ["GPT2LMHeadModel"],
-            "n_layer": self.layers,
-            "n_head": self.heads,
-            "n_embd": self.width,
-            "n_positions": self.positions,
-            "n_ctx": self.positions,
-            "vocab_size": self.vocabulary,
-            "n_inner": None if self.inner == 4 * self.width else self.inner,
-            "activation_function": "gelu_new",
-            "layer_norm_epsilon": self.epsilon,
-            "tie_word_embeddings": True,
-        }
-
-
-def _size(layers: int, heads: int, width: int, positions: int = 1024, vocabulary: int = 50257) -> Config:
-    return Config(layers, heads, width, positions, vocabulary, 4 * width, 1e-5)
-
-
-SIZES = {
-    "gpt2": _size(12, 12, 768),
-    "gpt2-medium": _size(24, 16, 1024),
-    "gpt2-large": _size(36, 20, 1280),
-    "gpt2-xl": _size(48, 25, 1600),
-    "tiny": _size(4, 6, 192, 128, 3072),
-}
-
-
-def named_size(model: str) -> Config:
-    """The sizes of a network by its name. Raises InvalidOption for another."""
-    if model not in SIZES:
-        raise InvalidOption(f"model: expected one of {', '.join(SIZES)}, received {brief(model)}")
-    return SIZES[model]
-
 
 def read_config(data: bytes) -> tuple[Config, list[str]]:
     """The sizes in a ``config.json``, and sentences on what else stands in it.
@@ -161,8 +124,8 @@ def read_config(data: bytes) -> tuple[Config, list[str]]:
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         remarks.append(
-            f"config.json has {', '.join(map(brief, unknown[:5]))}{more}, which the network of GPT-2 does not "
-            "use; all else that a text depends on is what its request says."
+            f"config.json has {', '.join(map(brief, unknown[:5]))}{more}, which the network does not use: "
+            "all else that a text depends on is what its request says."
         )
     layers, heads, width, positions, vocabulary = (sizes[name] for name in _MOST)
     return Config(layers, heads, width, positions, vocabulary, inner, float(epsilon)), remarks

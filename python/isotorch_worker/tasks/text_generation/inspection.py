@@ -61,7 +61,7 @@ def check_stages(prompt: Sequence[int], include: Collection[str], config: Config
     for name, count in values.items():
         if name in include and 4 * count > MAX_FRAME_BYTES:
             raise InvalidInput(
-                f"the {name} of {length} tokens are {4 * count} bytes, more than the {MAX_FRAME_BYTES} of a frame",
+                f"the {name} of {length} tokens take {4 * count} bytes, and a frame has {MAX_FRAME_BYTES}",
                 f"inspect a shorter text, or leave out {name}",
             )
 
