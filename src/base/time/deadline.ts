@@ -1,4 +1,5 @@
 /** One call's limits: its deadline and its caller's signal, as one AbortSignal. */
+import { onAborted } from "../async/aborts.ts";
 import { outOfMemory } from "../memory.ts";
 import { after } from "./timer.ts";
 import { IsotorchError, abortError } from "../errors.ts";
@@ -22,7 +23,7 @@ export async function withinDeadline<T>(
   const enders = [caller, abandoned].filter((ender) => ender !== undefined);
   const onAbort = (): void => controller.abort(enders.find(({ aborted: fired }) => fired)?.reason);
   if (enders.some(({ aborted: fired }) => fired)) onAbort();
-  for (const ender of enders) ender.addEventListener("abort", onAbort, { once: true });
+  const forgetting = enders.map((ender) => onAborted(ender, onAbort));
   const overdue = (): void =>
     controller.abort(
       new IsotorchError("DEADLINE_EXCEEDED", `No answer within ${timeoutMs} ms.`, {
@@ -37,7 +38,7 @@ export async function withinDeadline<T>(
     throw signal.aborted ? abortError(signal) : (outOfMemory(error) ?? error);
   } finally {
     timer?.cancel();
-    for (const ender of enders) ender.removeEventListener("abort", onAbort);
+    for (const forget of forgetting) forget();
   }
 }
 
