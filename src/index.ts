@@ -28,6 +28,13 @@ export type {
   RemoteOptions,
   TransformsName,
 } from "./classification/options.ts";
+export { createGenerator } from "./generation/generator.ts";
+export type { GeneratedText, Prompt, TextGenerator } from "./generation/generator.ts";
+export type { GeneratorInfo } from "./generation/info.ts";
+export type { Inspection } from "./generation/inspection.ts";
+export type { GenerateOptions, GeneratorOptions, InspectOptions } from "./generation/options.ts";
+export type { Candidate, FinishReason, TextStream, Token } from "./generation/stream.ts";
+export type { StageArray } from "./tasks/inspect.ts";
 export { classify, preprocess } from "./classification/oneshot.ts";
 export type { SupervisionPolicy } from "./worker/supervision/policy.ts";
 export type { Classification, DetailedResult } from "./classification/result.ts";

@@ -54,7 +54,13 @@ def test_less_than_was_asked_for_is_said_in_the_reason_of_the_device(checkpoint,
     assert [level for level, _ in channel.logs] == ["warning"]
 
 
-@pytest.mark.parametrize("changes", [{"model": "vgg17"}, {"transforms": "DEFAULT"}])
-def test_what_torchvision_does_not_have_is_refused(checkpoint, changes):
-    with pytest.raises(InvalidOption, match=f"^{next(iter(changes))}: "):
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        ("model", {"model": "vgg17"}),
+        ("transforms", {"network": {"transforms": "DEFAULT", "spec": None}}),
+    ],
+)
+def test_what_torchvision_does_not_have_is_refused(checkpoint, what, changes):
+    with pytest.raises(InvalidOption, match=f"^{what}: "):
         load(Channel(), message(checkpoint, **changes))
