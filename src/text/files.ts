@@ -96,7 +96,7 @@ export async function writeVocabularyFiles(folder: string, vocabulary: Vocabular
   const files = {
     "vocab.json": `${vocabText(vocabulary)}\n`,
     "merges.txt": mergesText(vocabulary),
-    "tokenizer.json": tokenizerJson(vocabulary),
+    "tokenizer.json": `${JSON.stringify(tokenizerJson(vocabulary))}\n`,
   };
   try {
     await mkdir(folder, { recursive: true });

@@ -1,6 +1,6 @@
 /** A vocabulary: which id each token has, and by which merges the tokens come about. */
 import { IsotorchError } from "../base/errors.ts";
-import { shown } from "../base/text/shown.ts";
+import { excerpt, shown } from "../base/text/shown.ts";
 import { BYTE_ORDER, bytesOf, lettersOf } from "./bytes.ts";
 import { Merges } from "./merge.ts";
 
@@ -22,6 +22,8 @@ export class Vocabulary {
   readonly byteIds: Uint32Array = new Uint32Array(256);
   /** The bytes of each token, by its id. */
   readonly bytes: Uint8Array[] = [];
+  /** Each token in its letters, by its id; special tokens as they are. */
+  readonly names: string[] = [];
   /** The ids of special tokens. */
   readonly special: Map<string, number> = new Map<string, number>();
   /** The id of each token by its letters; special tokens as they are. */
@@ -40,6 +42,7 @@ export class Vocabulary {
   }
 
   addSpecial(text: string, idOf?: (text: string) => number): void {
+    if (text === "" || /\p{Cs}/u.test(text)) throw bad(`The special token "${excerpt(text)}" is no text.`);
     this.special.set(text, this.#add(text, new TextEncoder().encode(text), idOf));
   }
 
@@ -50,13 +53,11 @@ export class Vocabulary {
    * @throws IsotorchError `BAD_VOCABULARY` where the pair has been merged before.
    */
   addMerge(left: number, right: number, idOf?: (letters: string) => number): number {
-    const bytes = joined(this.bytes[left], this.bytes[right]);
-    const letters = lettersOf(bytes);
-    const id = this.ids.get(letters) ?? this.#add(letters, bytes, idOf);
+    const letters = `${this.names[left]}${this.names[right]}`;
+    const id = this.ids.get(letters) ?? this.#add(letters, joined(this.bytes[left], this.bytes[right]), idOf);
     if (this.special.has(letters)) throw bad(`A merge makes ${shown(letters)}, which is a special token.`);
     if (!this.merges.add(left, right, id)) {
-      const pair = [left, right].map((token) => lettersOf(this.bytes[token] ?? new Uint8Array())).join(" ");
-      throw bad(`The merge of "${pair}" is there twice.`);
+      throw bad(`The merge of "${this.names[left]} ${this.names[right]}" is there twice.`);
     }
     return id;
   }
@@ -65,6 +66,7 @@ export class Vocabulary {
     if (this.ids.has(name)) throw bad(`The token ${shown(name)} is there twice.`);
     const id = idOf?.(name) ?? this.bytes.length;
     this.bytes[id] = bytes;
+    this.names[id] = name;
     this.ids.set(name, id);
     return id;
   }
@@ -99,7 +101,7 @@ function idsOf(vocab: Readonly<Record<string, number>>): (name: string) => numbe
     const id = Object.hasOwn(vocab, name) ? vocab[name] : undefined;
     if (id !== undefined) return id;
     throw bad(
-      `The ids have no token ${shown(name)}, which the merges make or need.`,
+      `The ids have no token ${shown(name)}, which is a byte, a special token or made by a merge.`,
       "Take vocab.json and merges.txt from one place.",
     );
   };

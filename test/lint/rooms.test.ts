@@ -42,6 +42,9 @@ test.each([
   ["src/worker/planted.ts", "../remote/pool.ts"],
   ["src/tasks/planted.ts", "../backend.ts"],
   ["src/image/planted.ts", "../tasks/decode.ts"],
+  ["src/image/planted.ts", "../text/tokenizer.ts"],
+  ["src/text/planted.ts", "../image/png.ts"],
+  ["src/text/planted.ts", "../worker/pool.ts"],
   ["src/backend.ts", "./worker/pool.ts"],
   ["src/parity/planted.ts", "../cli/exit.ts"],
 ])("an import against the direction is refused: %s of %s", (file, specifier) => {
