@@ -4,10 +4,10 @@
                                    [--seed N] [--mutant gelu|sdpa|head|scores] [--without-transformers]
 
 Weights are untrained ones of the seed; of the shapes small (4 layers of 256, 4 heads, 4,096 tokens) and tiny
-(192, 6 heads, 3,072 tokens) every value is drawn, biases and norms as well. Prompts have 1 to 200 tokens, as many as fit. Each is inspected, and
-continued with a cache four times: greedily and by three ways of sampling. The answer is how many values of
-each stage differ; exit code 1 where one does. A mutant is the worker's network with one thing changed, which
-must be seen.
+(192, 6 heads, 3,072 tokens) every value is drawn, biases and norms as well. Prompts have 1 to 200 tokens, as
+many as fit. Each is inspected, and continued with a cache four times: greedily and by three ways of sampling.
+The answer is how many values of each stage differ; exit code 1 where one does. A mutant is the worker's
+network with one thing changed, which must be seen.
 """
 
 from __future__ import annotations
@@ -229,9 +229,7 @@ def main() -> int:
         worker = Worker(checkpoint, config, change(args.mutant or "", reference))
     asked = prompts(config, args.prompts, args.tokens, args.seed)
     lengths = sorted(map(len, asked))
-    print(
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads; head {reference.head}; {reference.text}"
-    )
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; {reference}")
     print(f"{args.shape}: {config}")
     print(f"{len(asked)} prompts of {lengths[0]} to {lengths[-1]} tokens, {args.tokens} new ones each")
     wrong = 0
