@@ -37,7 +37,7 @@ async function runScript(body: string, options: object = STUB): Promise<Run> {
   const script = `${temporary}.mjs`;
   const imports = [
     'import { createReadStream } from "node:fs";',
-    `import { classify, createClassifier, preprocess, IsotorchError, ERROR_CODES } from "${INDEX}";`,
+    `import { classify, createClassifier, createGenerator, preprocess, IsotorchError, ERROR_CODES } from "${INDEX}";`,
     ...(/createServer/.test(body) ? [`import { createServer } from "${SERVER}";`] : []),
     ...(/Fake|Cassette/.test(body)
       ? [`import { createFakeClassifier, recordCassette } from "${TESTING}";`]

@@ -14,6 +14,9 @@ const TENSOR = "{ data: new Float32Array(3 * 224 * 224), shape: [1, 3, 224, 224]
 const NOT_AWAITED = `void classifier.classify(${IMAGE}).then(() => console.log("answered at", Date.now()));`;
 const FAKE = "createFakeClassifier(() => [{ index: 207, score: 0.5 }])";
 
+/** A generator with the same worker as the classifier of these options. */
+const GENERATOR = `{ python: ${OPTIONS}.python, threads: 2, model: "gpt2", weights: "untrained:0" }`;
+
 type Cases = Readonly<Record<string, string>>;
 
 /** Bodies of scripts that have made a `classifier`. A member without a case does not compile. */
@@ -89,6 +92,16 @@ export const EXPORTS: Readonly<
     "createClassifier() without its Python": `await createClassifier({ ...${OPTIONS}, python: "/nowhere/python" }).catch(() => undefined);`,
     "createClassifier(), aborted": `await createClassifier({ ...${OPTIONS}, signal: AbortSignal.timeout(50) }).catch(() => undefined);`,
     "createClassifier() with a remote that nobody answers": `await createClassifier({ remote: "http://127.0.0.1:9", signal: AbortSignal.timeout(2_000) }).catch(() => undefined);`,
+  },
+  createGenerator: {
+    "createGenerator(), and nothing more": `await createGenerator(${GENERATOR});`,
+    "createGenerator() that fails": `await createGenerator({ ...${GENERATOR}, weights: "./nowhere" }).catch(() => undefined);`,
+    "generate()": `await (await createGenerator(${GENERATOR})).generate("The dog", { maxTokens: 2 });`,
+    "stream(), left": `for await (const _ of (await createGenerator(${GENERATOR})).stream("The dog")) break;`,
+    "stream(), never read on": `await (await createGenerator(${GENERATOR})).stream("The dog").next();`,
+    "stream(), then close()": `const generator = await createGenerator(${GENERATOR});
+      await generator.stream("The dog").next();
+      await generator.close({ drainMs: 10 });`,
   },
   classify: {
     "the function classify()": `await classify(${IMAGE}, ${OPTIONS});`,

@@ -193,3 +193,12 @@ def test_another_network_than_was_asked_for_is_named():
         CheckpointMismatch, match="is resnet50's with 1000 classes, and resnet18 was asked for"
     ):
         filled(state, "resnet18")
+
+
+def test_a_file_with_more_than_the_network_is_told_that_alone_not_that_its_head_has_other_classes():
+    state = named("resnet18", num_classes=10).state_dict()
+    with pytest.raises(CheckpointMismatch) as caught:
+        filled({**state, "step.weight": torch.ones(3)}, "resnet18")
+    assert caught.value.message.endswith("another network: unexpected: step.weight")
+    with pytest.raises(CheckpointMismatch, match=r"missing: fc\.weight, fc\.bias$"):
+        filled({name: value for name, value in state.items() if not name.startswith("fc.")}, "resnet18")

@@ -1,8 +1,8 @@
 /** What is known of workers of this machine, whatever they loaded. */
-import { IsotorchError } from "../base/errors.ts";
-import { PROTOCOL_VERSION } from "../protocol/wire.ts";
-import type { Environment } from "../python/environment.ts";
-import type { WorkerReady } from "./ready.ts";
+import { IsotorchError } from "../../base/errors.ts";
+import { PROTOCOL_VERSION } from "../../protocol/wire.ts";
+import type { Environment } from "../../python/environment.ts";
+import type { WorkerReady } from "../ready.ts";
 
 /** What was chosen and what runs on this machine; every value was measured or answered, none assumed. */
 export interface MachineInfo {
