@@ -3,10 +3,11 @@
     python plain_gpt2.py | transformers_gpt2.py --checkpoint FILE --config FILE [--sha256 HEX] [--threads N]
                                                 [--head all|last] [--scores divide|multiply]
 
-The first line on stdout is ``{"ready": {...}}``, or ``{"fatal": {"code", "message"}}``. A request is a line of
-JSON on stdin: ``{"ids": [...]}`` and, where tokens are to be generated, ``maxTokens`` and what it is sampled
-by: ``temperature`` (0: always the likeliest), ``topK``, ``topP``, ``minP``, ``repetitionPenalty``, ``seed``,
-``bias`` [[id, value], ...] and ``stopIds``. ``"stages": false`` leaves out what the network makes of the ids.
+The first line on stdout is ``{"ready": {...}}``, or ``{"fatal": {"code", "message"}}``. A request is a line
+of JSON on stdin: ``{"ids": [...]}`` and, where tokens are to be generated, ``maxTokens`` and what they are
+sampled by: ``temperature`` (0: always the likeliest), ``topK``, ``topP``, ``minP``, ``repetitionPenalty``,
+``seed``, ``bias`` [[id, value], ...] and ``stopIds``. ``"stages": false`` leaves out what the network makes
+of the ids.
 
 The reply is a line of JSON and then the raw bytes of its ``stages``, little-endian and in their order:
 ``tokenEmbeddings``, ``positionEmbeddings``, ``attention.0``, ``hidden.0`` and so on, ``norm`` and ``logits``
