@@ -68,6 +68,7 @@ export interface FieldsByType {
     readonly spec: WireSpec;
     readonly maxBatch: number;
     readonly warmupMs: number;
+    readonly blasGflops: number | null;
   };
   classify: {
     readonly handoff: Handoff;

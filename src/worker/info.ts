@@ -63,6 +63,13 @@ export interface WorkerInfo {
   /** What a call has that says no `timeoutMs` itself, milliseconds: the larger the network, the longer. */
   readonly timeoutMs: number;
   readonly warmupMs: number;
+  /** What multiplies matrices on the CPU; most of a vision transformer's time is its. The last bits of answers change with it. */
+  readonly blas: {
+    /** Such as `OpenBLAS: openblas-pthread/libopenblasp-r0.3.21.so`; the same as in `versions`. */
+    readonly library: string;
+    /** 1e9 operations a second, of a product of two 256 × 256 matrices at the start; null on a GPU. */
+    readonly gflops: number | null;
+  };
   /** Which kinds of pictures and steps Node does, byte for byte as this environment does them, and which it leaves to it. */
   readonly attestation: AttestedEnvironment;
   /** Each worker; what is said above is said of the first. */
@@ -127,6 +134,7 @@ export function describe(
     embedding: ready.embedding,
     timeoutMs: defaultTimeoutMs(model),
     warmupMs: ready.warmupMs,
+    blas: { library: versions["blas"] ?? "unknown", gflops: ready.blasGflops },
     workers: members.map((member) => ({
       pid: member.hello.pid,
       device: member.device,

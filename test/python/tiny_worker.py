@@ -60,6 +60,7 @@ def load(channel, message, imports=None):
         "spec": spec,
         "maxBatch": computer.limit.most,
         "warmupMs": 0.0,
+        "blasGflops": None,
     }
     frames = {
         **byte_frame("categories", b"[]"),

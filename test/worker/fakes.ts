@@ -31,6 +31,7 @@ export const READY: WorkerReady = {
   spec: { resize: 256, crop: 224, mean: [0, 0, 0], std: [1, 1, 1], interpolation: "bilinear" },
   maxBatch: 1,
   warmupMs: 0,
+  blasGflops: 12.5,
   categories: [],
   models: [],
   remarks: [],
