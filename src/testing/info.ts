@@ -62,6 +62,7 @@ export function fakeInfo({
     embedding,
     timeoutMs: defaultTimeoutMs(model),
     warmupMs: 0,
+    blas: { library: "none", gflops: null },
     attestation: { ...referenceAttestation(), digests: referenceDigests() },
     workers: [],
   };
