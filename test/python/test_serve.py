@@ -325,9 +325,12 @@ def answers_are_plain_pytorchs(worker, checkpoint, jpeg):
     file = checkpoint.with_name("picture.jpg")
     file.write_bytes(jpeg)
     labels = MAIN.parents[2] / "models" / "imagenet_classes.txt"
-    arguments = ["--model", "resnet18", "--checkpoint", str(checkpoint), "--threads", "2", "--labels", str(labels), str(file)]
+    script = str(MAIN.parent.parent / "plain.py")
+    arguments = ["--model", "resnet18", "--checkpoint", str(checkpoint), "--threads", "2"]
     output = subprocess.run(
-        [sys.executable, str(MAIN.parent.parent / "plain.py"), *arguments], capture_output=True, check=True
+        [sys.executable, script, *arguments, "--labels", str(labels), str(file)],
+        capture_output=True,
+        check=True,
     )
     plain = json.loads(output.stdout)
     worker.infer(10, "encoded", ("|u1", (len(jpeg),), jpeg), include=["logits", "probabilities"])
