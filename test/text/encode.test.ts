@@ -83,7 +83,7 @@ test("a word of any length: as the merges one by one, and not in the square of i
   };
   // By the merges in their order, each wherever it stands.
   const plain = (text: string): string[] => {
-    let tokens = [...text];
+    let tokens = Array.from(text);
     for (const [left, right] of tokenizer.merges) {
       const pair = [tokenizer.textOf(left), tokenizer.textOf(right)];
       const next: string[] = [];
