@@ -171,12 +171,7 @@ async function compare(Tokenizer, cases, answers) {
         theirs.merges.map((pair) => pair.join(" ")),
         corpus,
       );
-      tally(
-        "corpora whose ids differ from BpeTrainer's",
-        Object.entries(vocab).toSorted(),
-        Object.entries(theirs.vocab).toSorted(),
-        corpus,
-      );
+      tally("corpora whose ids differ from BpeTrainer's", byId(vocab), byId(theirs.vocab), corpus);
       if (answer.minbpe === undefined) return;
       counts["corpora by minbpe's rule"] += 1;
       const first = Tokenizer.train(texts, { vocabSize: corpus.vocabSize, minFrequency, rule: "minbpe" });
@@ -191,7 +186,7 @@ async function compare(Tokenizer, cases, answers) {
   };
   const shown = {};
   function tally(name, ours, theirs, of) {
-    if (isEqual(ours, theirs)) return;
+    if (areEqual(ours, theirs)) return;
     counts[name] += 1;
     shown[name] = (shown[name] ?? 0) + 1;
     if (shown[name] <= 3) console.log(`${name}: ${JSON.stringify({ of, ours, theirs }).slice(0, 400)}`);
@@ -217,7 +212,11 @@ async function compare(Tokenizer, cases, answers) {
   return { counts, versions };
 }
 
-function isEqual(ours, theirs) {
+function byId(vocab) {
+  return Object.entries(vocab).toSorted(([, one], [, other]) => one - other);
+}
+
+function areEqual(ours, theirs) {
   return JSON.stringify(ours) === JSON.stringify(theirs);
 }
 

@@ -3,16 +3,16 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Unicode's white space, and what others take for it. */
-const BLANKS = [
-  ..." \t\n\v\f\r\u0085\u00a0\u1680\u2000\u2003\u2009\u200a\u2028\u2029\u202f\u205f\u3000",
-  ..."\ufeff\u180e\u200b\u200c\u200d\u2060\u001c\u001f\0",
-];
+const BLANKS = Array.from(
+  " \t\n\v\f\r\u0085\u00a0\u1680\u2000\u2003\u2009\u200a\u2028\u2029\u202f\u205f\u3000" +
+    "\ufeff\u180e\u200b\u200c\u200d\u2060\u001c\u001f\0",
+);
 const WORDS =
   "the God earth it's we'll I'VE don't he'd 'tis 123 4 5,000 naïve Straße e\u0301t\u00e9 λόγος мир שלום सत्य 中文 日本語 한국어".split(
     " ",
   );
-const SIGNS = [..."!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~…—“”’«»。，、！？《》€£¥§©®™½²→∑"];
-const EMOJI = [..."😀😂🥰🤖👍🏽👩‍💻🏳️‍🌈🇨🇳❤️‍🔥✅"];
+const SIGNS = Array.from("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~…—“”’«»。，、！？《》€£¥§©®™½²→∑");
+const EMOJI = Array.from("😀😂🥰🤖👍🏽👩‍💻🏳️‍🌈🇨🇳❤️‍🔥✅");
 const CODE = [
   "for (let i = 0; i < n; i++) {\n\treturn a[i] ?? null;\n}",
   "def f(x):\n    return {k: v**2 for k, v in x.items()}\n\n\n",
@@ -108,7 +108,7 @@ function anyPoints(random) {
 function longWord(random) {
   const letters = random.pick(["a", "ab", "etaoin shrdlu".replace(" ", ""), "中文字", "=-", "0123456789"]);
   const length = random.next() < 0.05 ? random.integer(1000, 20_000) : random.integer(20, 200);
-  return Array.from({ length }, () => random.pick([...letters])).join("");
+  return Array.from({ length }, () => random.pick(Array.from(letters))).join("");
 }
 
 function madeSpecial(random) {
@@ -122,10 +122,10 @@ export function corpusOf(random) {
   const alphabet = random.pick([
     ["a", "b"],
     ["a"],
-    [..."abc "],
-    [..."aab  \n"],
-    [..."中文 a"],
-    [..."ab'1!. "],
+    Array.from("abc "),
+    Array.from("aab  \n"),
+    Array.from("中文 a"),
+    Array.from("ab'1!. "),
     ["the ", "then ", "he ", "in"],
     [...BLANKS, "a"],
     ["😀", "é", "e"],

@@ -1,4 +1,5 @@
 /** The files of a vocabulary as text: `merges.txt` (OpenAI's `vocab.bpe` is one) and `vocab.json`. */
+import { messageOf } from "../base/errors.ts";
 import { isRecord } from "../base/files/json.ts";
 import { excerpt, shown } from "../base/text/shown.ts";
 import { bad } from "./vocabulary.ts";
@@ -37,7 +38,7 @@ export function jsonOf(text: string, name: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    throw bad(`${shown(name)} is no JSON: ${excerpt(String((cause as Error).message))}.`);
+    throw bad(`${shown(name)} is no JSON: ${messageOf(cause)}.`);
   }
 }
 

@@ -1,6 +1,6 @@
 /** A vocabulary: which id each token has, and by which merges the tokens come about. */
 import { IsotorchError } from "../base/errors.ts";
-import { excerpt, shown } from "../base/text/shown.ts";
+import { excerpt } from "../base/text/shown.ts";
 import { BYTE_ORDER, bytesOf, lettersOf } from "./bytes.ts";
 import { Merges } from "./merge.ts";
 
@@ -42,7 +42,7 @@ export class Vocabulary {
   }
 
   addSpecial(text: string, idOf?: (text: string) => number): void {
-    if (text === "" || /\p{Cs}/u.test(text)) throw bad(`The special token "${excerpt(text)}" is no text.`);
+    if (text === "" || /\p{Cs}/u.test(text)) throw bad(`The special token ${quoted(text)} is no text.`);
     this.special.set(text, this.#add(text, new TextEncoder().encode(text), idOf));
   }
 
@@ -55,7 +55,7 @@ export class Vocabulary {
   addMerge(left: number, right: number, idOf?: (letters: string) => number): number {
     const letters = `${this.names[left]}${this.names[right]}`;
     const id = this.ids.get(letters) ?? this.#add(letters, joined(this.bytes[left], this.bytes[right]), idOf);
-    if (this.special.has(letters)) throw bad(`A merge makes ${shown(letters)}, which is a special token.`);
+    if (this.special.has(letters)) throw bad(`A merge makes ${quoted(letters)}, which is a special token.`);
     if (!this.merges.add(left, right, id)) {
       throw bad(`The merge of "${this.names[left]} ${this.names[right]}" is there twice.`);
     }
@@ -63,7 +63,7 @@ export class Vocabulary {
   }
 
   #add(name: string, bytes: Uint8Array, idOf?: (name: string) => number): number {
-    if (this.ids.has(name)) throw bad(`The token ${shown(name)} is there twice.`);
+    if (this.ids.has(name)) throw bad(`The token ${quoted(name)} is there twice.`);
     const id = idOf?.(name) ?? this.bytes.length;
     this.bytes[id] = bytes;
     this.names[id] = name;
@@ -92,16 +92,16 @@ function idsOf(vocab: Readonly<Record<string, number>>): (name: string) => numbe
   const owners = new Map<number, string>();
   for (const [name, id] of Object.entries(vocab)) {
     if (!Number.isSafeInteger(id) || id < 0 || id >= length || id >= MOST_TOKENS)
-      throw bad(`The token ${shown(name)} has the id ${id}, of ${length} tokens.`);
+      throw bad(`The token ${quoted(name)} has the id ${id}, of ${length} tokens.`);
     const owner = owners.get(id);
-    if (owner !== undefined) throw bad(`The id ${id} has two tokens: ${shown(owner)} and ${shown(name)}.`);
+    if (owner !== undefined) throw bad(`The id ${id} has two tokens: ${quoted(owner)} and ${quoted(name)}.`);
     owners.set(id, name);
   }
   return (name) => {
     const id = Object.hasOwn(vocab, name) ? vocab[name] : undefined;
     if (id !== undefined) return id;
     throw bad(
-      `The ids have no token ${shown(name)}, which is a byte, a special token or made by a merge.`,
+      `The ids have no token ${quoted(name)}, which is a byte, a special token or made by a merge.`,
       "Take vocab.json and merges.txt from one place.",
     );
   };
@@ -111,20 +111,20 @@ function idsOf(vocab: Readonly<Record<string, number>>): (name: string) => numbe
 function partOf(vocabulary: Vocabulary, name: string, at: number, merges: Written["merges"]): number {
   const id = vocabulary.ids.get(name);
   if (id !== undefined) return id;
-  const pair = `Merge ${at + 1}, "${shown(merges[at]?.join(" ") ?? "")}",`;
+  const pair = `Merge ${at + 1}, ${quoted(merges[at]?.join(" ") ?? "")},`;
   if (name === "" || bytesOf(name) === undefined)
-    throw bad(`${pair} has ${shown(name)}, which is not written in GPT-2's letters for bytes.`);
+    throw bad(`${pair} has ${quoted(name)}, which is not written in GPT-2's letters for bytes.`);
   const later = merges.findIndex((other, place) => place >= at && other.join("") === name);
   throw later === -1
-    ? bad(`${pair} needs the token ${shown(name)}, which no merge makes.`)
-    : bad(`${pair} needs the token ${shown(name)}, which merge ${later + 1} makes: they are out of order.`);
+    ? bad(`${pair} needs the token ${quoted(name)}, which no merge makes.`)
+    : bad(`${pair} needs the token ${quoted(name)}, which merge ${later + 1} makes: they are out of order.`);
 }
 
 function refuseOthers(vocabulary: Vocabulary, vocab: Readonly<Record<string, number>>): void {
   const other = Object.keys(vocab).find((name) => !vocabulary.ids.has(name));
   if (other === undefined) return;
   throw bad(
-    `The token ${shown(other)} has an id, and no merge makes it.`,
+    `The token ${quoted(other)} has an id, and no merge makes it.`,
     "Take vocab.json and merges.txt from one place, or name it in `specialTokens`.",
   );
 }
@@ -134,6 +134,10 @@ function joined(left: Uint8Array = new Uint8Array(), right: Uint8Array = new Uin
   bytes.set(left);
   bytes.set(right, left.length);
   return bytes;
+}
+
+function quoted(token: string): string {
+  return `"${excerpt(token)}"`;
 }
 
 export function bad(message: string, hint?: string): IsotorchError {
