@@ -1,6 +1,6 @@
 /** A generator for the tests of an application: no Python, no checkpoint. All of it is real but for what makes the tokens. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Backend, Health, Phase, WorkerStats } from "../backend.ts";
+import type { Backend, Health, Phase, RunOptions, WorkerStats } from "../backend.ts";
 import { written } from "../base/async/written.ts";
 import { guardedCall } from "../base/callbacks.ts";
 import { IsotorchError, abortError } from "../base/errors.ts";
@@ -9,7 +9,7 @@ import { BackendTextGenerator, type TextGenerator } from "../generation/generato
 import type { GeneratorInfo } from "../generation/info.ts";
 import type { GeneratedPart, ToGenerate } from "../tasks/generate.ts";
 import type { InspectedStage, ToInspect } from "../tasks/inspect.ts";
-import type { TaskName } from "../tasks/task.ts";
+import type { InputOf, PartOf, TaskName } from "../tasks/registry.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
 import { fakeMachine } from "./info.ts";
 
@@ -76,18 +76,22 @@ class FakeTexts implements Backend {
     this.#listeners = listeners;
   }
 
-  run: Backend["run"] = ((
-    _task: TaskName,
-    input: ToGenerate | ToInspect,
-    { signal }: { signal?: AbortSignal } = {},
-  ) =>
-    written<GeneratedPart | InspectedStage>(
+  run<N extends TaskName>(
+    _task: N,
+    input: InputOf<N>,
+    { signal }: RunOptions = {},
+  ): AsyncGenerator<PartOf<N>, void, undefined> {
+    // What a generator asks for, and nothing else does.
+    const given = input as ToGenerate | ToInspect;
+    const parts = written<GeneratedPart | InspectedStage>(
       (write, ended) =>
         this.#counted(() =>
-          "maxTokens" in input ? this.#generate(input, write, ended) : inspected(input, write),
+          "maxTokens" in given ? this.#generate(given, write, ended) : inspected(given, write),
         ),
       signal,
-    )) as Backend["run"];
+    );
+    return parts;
+  }
 
   health(): Health {
     const health = {
