@@ -42,6 +42,8 @@ const [LAYERS, HEADS, WIDTH] = [2, 2, 4];
  * @param answer what continues a prompt; it is cut at `maxTokens`.
  * @throws IsotorchError `INVALID_OPTION`
  * @example
+ * import { createFakeGenerator } from "isotorch/testing";
+ *
  * const generator = await createFakeGenerator(() => " was found in a field");
  */
 export async function createFakeGenerator(
