@@ -1,4 +1,4 @@
-"""Each way of sampling beside its meaning in plain Python, and torch's random numbers as transformers draws them."""
+"""Each way of sampling beside its meaning in plain Python, and random numbers as transformers draws them."""
 
 from __future__ import annotations
 
