@@ -13,6 +13,7 @@ from isotorch_worker.protocol.schema import check_message
 from isotorch_worker.protocol.wire import Descriptor, Message
 from isotorch_worker.serve import Worker
 from isotorch_worker.task import Registry
+from isotorch_worker.tasks.text_generation import gpt2, text
 from isotorch_worker.tasks.text_generation.generation import Stream, Wanted
 from isotorch_worker.tasks.text_generation.inspection import stages
 from isotorch_worker.tasks.text_generation.reference import reference_for
@@ -186,6 +187,38 @@ def test_cancelling_is_heard_between_two_tokens_and_costs_the_others_nothing(cha
     channel.work(worker)
     assert [what for id_, what in channel.told() if id_ == 2] == [0, 1, "ABORTED"]
     assert tokens(channel, 3) == alone(ours)
+
+
+def test_a_long_prompt_keeps_no_other_text_waiting_and_can_be_cancelled(channel, worker, ours, monkeypatch):
+    monkeypatch.setattr(text, "SLICE_SECONDS", 0)
+    give(channel, 2)
+
+    def hears(message):
+        place = (message.id, message.fields.get("sequence"))
+        if place == (2, 1):
+            give(channel, 3, prompt=[1] * 40)
+            give(channel, 4, prompt=[1] * 40)
+        if place == (2, 4):
+            channel.requests[4].cancel()
+
+    channel.hears = hears
+    channel.work(worker)
+    told = channel.told()
+    assert told.index((2, 3)) < told.index((3, 0))
+    assert [what for id_, what in told if id_ == 4] == ["ABORTED"]
+    assert channel.error(4) == "cancelled before its answer was complete"
+    assert tokens(channel, 2) == alone(ours)
+    assert tokens(channel, 3) == alone(ours, [1] * 40)
+
+
+def test_what_does_not_fit_into_memory_is_told_as_such(channel, worker, ours, monkeypatch):
+    def fails(self, hidden):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes.")
+
+    monkeypatch.setattr(gpt2.Gpt2, "next_logits", fails)
+    give(channel, 2)
+    channel.work(worker)
+    assert channel.told()[-1] == (2, "OUT_OF_MEMORY")
 
 
 def test_what_cannot_be_is_refused_and_costs_the_others_nothing(channel, worker, ours):
