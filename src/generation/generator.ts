@@ -89,21 +89,26 @@ export async function createGenerator(options?: GeneratorOptions): Promise<TextG
     const tokenizer = folder === null ? Tokenizer.gpt2() : await Tokenizer.load(folder);
     checkVocabulary(tokenizer, started.info());
     for (const remark of started.info().weights.remarks) resolved.logger?.warn(remark);
-    return new WorkerTextGenerator(started, tokenizer, listeners);
+    return new BackendTextGenerator(started, tokenizer, listeners);
   } catch (error) {
     await started.pool.close(0);
     throw error;
   }
 }
 
-class WorkerTextGenerator implements TextGenerator {
+/** A generator over whatever makes the tokens. */
+export class BackendTextGenerator implements TextGenerator {
   readonly tokenizer: Tokenizer;
-  readonly #worker: StartedGenerator;
+  readonly #worker: Pick<StartedGenerator, "pool" | "info">;
   readonly #calls = new AcceptedCalls();
   readonly #listeners: Set<(phase: Phase) => void>;
   readonly #endOfText: number | undefined;
 
-  constructor(worker: StartedGenerator, tokenizer: Tokenizer, listeners: Set<(phase: Phase) => void>) {
+  constructor(
+    worker: Pick<StartedGenerator, "pool" | "info">,
+    tokenizer: Tokenizer,
+    listeners: Set<(phase: Phase) => void>,
+  ) {
     this.#worker = worker;
     this.tokenizer = tokenizer;
     this.#listeners = listeners;

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type * as main from "../../src/index.ts";
 import type * as server from "../../src/server.ts";
 import type * as testing from "../../src/testing.ts";
+import type * as tokenizer from "../../src/tokenizer.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
 export const IMAGE: string = JSON.stringify(`${EXAMPLES}${readdirSync(EXAMPLES).toSorted()[0] ?? ""}`);
@@ -84,7 +85,7 @@ export const MEMBERS: Readonly<Record<keyof main.Classifier, Cases>> = {
 
 /** Bodies of scripts for whatever the package exports that is not a type. */
 export const EXPORTS: Readonly<
-  Record<keyof typeof main | keyof typeof server | keyof typeof testing, Cases>
+  Record<keyof typeof main | keyof typeof server | keyof typeof testing | keyof typeof tokenizer, Cases>
 > = {
   createClassifier: {
     "createClassifier(), and nothing more": `await createClassifier(${OPTIONS});`,
@@ -113,6 +114,10 @@ export const EXPORTS: Readonly<
   },
   IsotorchError: { IsotorchError: 'new IsotorchError("CLOSED", "Mine.");' },
   ERROR_CODES: { ERROR_CODES: "ERROR_CODES.length;" },
+  Tokenizer: {
+    "Tokenizer.gpt2()": 'Tokenizer.gpt2().encode("The dog");',
+    "Tokenizer.load() of what is not there": 'await Tokenizer.load("/nowhere").catch(() => undefined);',
+  },
   createServer: {
     "createServer(), closed": `const listening = await createServer({ classifier: await ${FAKE}, port: 0 });
       await fetch(listening.url + "/v2/health/live").then((answer) => answer.text());
@@ -123,6 +128,10 @@ export const EXPORTS: Readonly<
     "createFakeClassifier()": `const fake = await ${FAKE};
       await fake.classify(${IMAGE});`,
     "createFakeClassifier(), and nothing more": `await ${FAKE};`,
+  },
+  createFakeGenerator: {
+    "createFakeGenerator()": `const fake = await createFakeGenerator(() => " was here", { latencyMs: 5 });
+      for await (const _ of fake.stream("The dog")) break;`,
   },
   recordCassette: {
     "recordCassette()": `const fake = await ${FAKE};

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type TextGenerator, createGenerator } from "../../src/index.ts";
 import { codeOf, failureOf } from "../failure.ts";
 import { PYTHON } from "../python.ts";
-import { SMALL, smallNetwork } from "./small.ts";
+// @ts-expect-error -- a script without types
+import { SMALL, smallNetwork } from "../../scripts/text/small.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "generator-test-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

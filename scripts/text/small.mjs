@@ -1,7 +1,7 @@
-/** A GPT-2 of 2 layers × 32 with seeded values and a tokenizer of its own: it says nothing, quickly. */
+// A GPT-2 of 2 layers × 32 with seeded values and a tokenizer of its own: it says nothing, quickly.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Tokenizer } from "../../src/tokenizer.ts";
+import { Tokenizer } from "../../dist/tokenizer.js";
 
 const TEXT =
   "In the beginning God created the heaven and the earth. 起初神创造天地。地是空虚混沌，渊面黑暗；神的灵运行在水面上。" +
@@ -9,17 +9,22 @@ const TEXT =
 const LAYERS = 2;
 const WIDTH = 32;
 
-export const SMALL = { context: 96, vocabulary: 400 } as const;
+/** Tokens that it looks at, and tokens of its vocabulary at most. */
+export const SMALL = { context: 96, vocabulary: 400 };
 
-/** @returns the folder, as `save_pretrained` writes it. */
-export async function smallNetwork(folder: string, seed = 1): Promise<string> {
+/**
+ * Writes it into a folder as `save_pretrained` does.
+ *
+ * @param {string} folder
+ * @returns {Promise<string>} the folder
+ */
+export async function smallNetwork(folder, seed = 1) {
   await mkdir(folder, { recursive: true });
+  // So few words have fewer pairs: all of them are merged.
   const tokenizer = Tokenizer.train(TEXT, {
     vocabSize: SMALL.vocabulary,
     specialTokens: ["<|endoftext|>"],
   });
-  // Few texts have so many pairs; the rest of the vocabulary is never seen.
-  const vocabulary = tokenizer.vocabSize;
   await tokenizer.save(folder);
   const config = {
     model_type: "gpt2",
@@ -27,16 +32,16 @@ export async function smallNetwork(folder: string, seed = 1): Promise<string> {
     n_head: 2,
     n_embd: WIDTH,
     n_positions: SMALL.context,
-    vocab_size: vocabulary,
+    vocab_size: tokenizer.vocabSize,
     activation_function: "gelu_new",
   };
   await writeFile(join(folder, "config.json"), JSON.stringify(config));
-  await writeFile(join(folder, "model.safetensors"), safetensors(shapesOf(vocabulary), seed));
+  await writeFile(join(folder, "model.safetensors"), safetensors(shapesOf(tokenizer.vocabSize), seed));
   return folder;
 }
 
-function shapesOf(vocabulary: number): [name: string, shape: readonly number[]][] {
-  const block = (at: number): [string, readonly number[]][] => [
+function shapesOf(vocabulary) {
+  const block = (at) => [
     [`h.${at}.ln_1.weight`, [WIDTH]],
     [`h.${at}.ln_1.bias`, [WIDTH]],
     [`h.${at}.attn.c_attn.weight`, [WIDTH, 3 * WIDTH]],
@@ -60,14 +65,14 @@ function shapesOf(vocabulary: number): [name: string, shape: readonly number[]][
 }
 
 /** A file of float32 values between -0.5 and 0.5, weights of norms about 1. */
-function safetensors(shapes: readonly [string, readonly number[]][], seed: number): Buffer {
+function safetensors(shapes, seed) {
   let state = seed;
-  const next = (): number => {
+  const next = () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return state / 2 ** 32 - 0.5;
   };
-  const header: Record<string, unknown> = {};
-  const parts: Buffer[] = [];
+  const header = {};
+  const parts = [];
   let offset = 0;
   for (const [name, shape] of shapes) {
     const size = shape.reduce((product, length) => product * length, 1);
