@@ -71,6 +71,11 @@ def test_top_p_keeps_the_fewest_that_have_the_probability_together(seed, probabi
     assert kept(top_p(scores, probability)) == expected
 
 
+def test_top_p_takes_no_more_than_it_needs():
+    # Three of four that are alike have three quarters.
+    assert len(kept(top_p(torch.zeros(1, 4), 0.75))) == 3
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("part", [0.001, 0.05, 0.5, 1.0])
 def test_min_p_keeps_what_has_a_part_of_the_likeliest_ones_probability(seed, part):
