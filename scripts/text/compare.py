@@ -2,6 +2,9 @@
 
     python scripts/text/compare.py [--shape small|tiny|gpt2|...] [--prompts N] [--tokens N] [--threads N]
                                    [--seed N] [--mutant gelu|sdpa|head|scores] [--without-transformers]
+                                   [--reference 0|1|2]
+
+The reference is that of this torch, or the one of ``reference.py`` that belongs to other transformers.
 
 Weights are untrained ones of the seed; of the shapes small (4 layers of 256, 4 heads, 4,096 tokens) and tiny
 (192, 6 heads, 3,072 tokens) every value is drawn, biases and norms as well. Prompts have 1 to 200 tokens, as
@@ -36,7 +39,7 @@ from isotorch_worker.tasks.text_generation import gpt2
 from isotorch_worker.tasks.text_generation.config import Config, read_config
 from isotorch_worker.tasks.text_generation.generation import Stream, Wanted
 from isotorch_worker.tasks.text_generation.inspection import stages
-from isotorch_worker.tasks.text_generation.reference import Reference, reference_for
+from isotorch_worker.tasks.text_generation.reference import REFERENCES, Reference, reference_for
 from isotorch_worker.tasks.text_generation.sampling import Sampling
 from isotorch_worker.tasks.text_generation.untrained import make_untrained
 from isotorch_worker.tasks.text_generation.weights import fill
@@ -213,15 +216,21 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--mutant", choices=["gelu", "sdpa", "head", "scores"])
     parser.add_argument("--without-transformers", action="store_true")
+    parser.add_argument("--reference", type=int, choices=range(len(REFERENCES)))
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(args.threads)
     config = SHAPES.get(args.shape) or read_config((MODELS / f"{args.shape}.config.json").read_bytes())[0]
-    reference = reference_for(torch.__version__)
+    own = reference_for(torch.__version__)
+    reference = own if args.reference is None else REFERENCES[args.reference]
     with tempfile.TemporaryDirectory() as folder:
         checkpoint, about = write(Path(folder), config, args.seed, args.shape in SHAPES)
         given = argparse.Namespace(
-            checkpoint=str(checkpoint), config=str(about), sha256=None, head=None, scores=None
+            checkpoint=str(checkpoint),
+            config=str(about),
+            sha256=None,
+            head=reference.head,
+            scores=reference.scale,
         )
         others: dict[str, Any] = {"plain": plain_gpt2.PlainGpt2(given)}
         if not args.without_transformers:
