@@ -53,7 +53,7 @@ function shapes(): Record<string, readonly number[]> {
     ...Array.from({ length: layers }, (_, layer) => ofLayer(layer)).flat(),
     ["ln_f.weight", [width]],
     ["ln_f.bias", [width]],
-  ]) as Record<string, readonly number[]>;
+  ]);
 }
 
 function safetensors(tensors: Readonly<Record<string, readonly number[]>>): Uint8Array {
