@@ -54,7 +54,7 @@ export function byteSteps(corpus: string): TutorialStep[] {
     ),
     step(
       `list(text.encode('utf-8'))[:${SHOWN_BYTES}]`,
-      reprList([...bytes.slice(0, SHOWN_BYTES)].map(String)),
+      reprList(Array.from(bytes.slice(0, SHOWN_BYTES), String)),
     ),
   ];
 }
