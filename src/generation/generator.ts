@@ -157,7 +157,7 @@ export class BackendTextGenerator implements TextGenerator {
       return await this.#calls.accept(async () => {
         const input = { prompt: ids, include };
         const stages = this.#worker.pool.run("inspect", input, { signal: limits.signal });
-        return { tokens, ids, ...(await joined(stages, () => limits.progress())) };
+        return { tokens, ids, ...(await joined(stages, this.tokenizer, () => limits.progress())) };
       });
     } catch (error) {
       throw limits.signal.aborted ? abortError(limits.signal) : error;
