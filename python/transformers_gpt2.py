@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 import reference_text
 from reference_checkpoint import Refusal
+from reference_tokens import LibraryTokens
 
 
 class TransformersGpt2:
@@ -91,7 +92,7 @@ class TransformersGpt2:
                 pad_token_id=0,
                 **options,
             )
-        return answer[0, len(ids) :].tolist(), [one[0, -1].clone() for one in kept[self.model.lm_head]]
+        return answer[0, len(ids) :].tolist(), [one[0, -1] for one in kept[self.model.lm_head]]
 
 
 @contextmanager
@@ -100,7 +101,8 @@ def _kept(modules: list[nn.Module]) -> Iterator[dict[nn.Module, list[Tensor]]]:
     kept: dict[nn.Module, list[Tensor]] = {module: [] for module in modules}
 
     def keep(module: nn.Module, _: Any, given: Any) -> None:
-        kept[module].append(given[0] if isinstance(given, tuple) else given)
+        # A copy: older versions change the logits in their place when they sample.
+        kept[module].append((given[0] if isinstance(given, tuple) else given).clone())
 
     hooks = [module.register_forward_hook(keep) for module in modules]
     try:
@@ -116,4 +118,4 @@ def _alone(stage: Tensor, name: str) -> Tensor:
 
 
 if __name__ == "__main__":
-    sys.exit(reference_text.serve(__doc__.splitlines()[0], TransformersGpt2))
+    sys.exit(reference_text.serve(__doc__.splitlines()[0], TransformersGpt2, LibraryTokens))
