@@ -110,7 +110,10 @@ export async function openGenerator(
     checkVocabulary(tokenizer, started.info());
     for (const remark of started.info().weights.remarks) resolved.logger?.warn(remark);
     const worker = { ...started, pool: through(started.pool) };
-    return { generator: new WorkerTextGenerator(worker, tokenizer, listeners), checkpoint: started.checkpoint };
+    return {
+      generator: new WorkerTextGenerator(worker, tokenizer, listeners),
+      checkpoint: started.checkpoint,
+    };
   } catch (error) {
     await started.pool.close(0);
     throw error;

@@ -28,6 +28,7 @@ export interface ReferenceCall {
 export type ReferenceHeader = Readonly<Record<string, unknown>>;
 
 const POLITE_EXIT_MS = 3_000;
+const WAITS = { OMP_WAIT_POLICY: "PASSIVE", GOMP_SPINCOUNT: "3000" };
 
 /** One long-lived process; whoever has it asks for one thing after the other. */
 export class ReferenceProcess {
@@ -55,7 +56,8 @@ export class ReferenceProcess {
   private constructor({ script, python, variables, flags, signal }: ReferenceCall) {
     const path = fileURLToPath(new URL(`../../python/${script}`, import.meta.url));
     this.#child = Child.start("pipes", python, scriptArguments(path, ...wordsOf(flags)), {
-      env: { ...process.env, ...variables },
+      // It waits as the worker does: threads that spin at barriers take the cores from whoever computes beside it.
+      env: { ...WAITS, ...process.env, ...variables },
       ...(signal && { signal }),
     });
     this.#reader = new ByteReader(this.#child.stdout);

@@ -20,7 +20,8 @@ export const OF_TEXTS: FlagGroup = {
     reference: {
       value: "NAME",
       choices: ["plain", "transformers"],
-      about: "plain (default): GPT-2 typed out in PyTorch; transformers: theirs, where the environment has it",
+      about:
+        "plain (default): GPT-2 typed out in PyTorch; transformers: theirs, where the environment has it",
     },
   },
 };

@@ -50,10 +50,7 @@ export function summaryText({ pictures, ...summary }: Summary): string {
 }
 
 /** The last line of a run. @param noun what was compared, in as many as there were. */
-export function totalText(
-  { inputs, comparisons, verdicts, firstDivergences }: Totals,
-  noun: string,
-): string {
+export function totalText({ inputs, comparisons, verdicts, firstDivergences }: Totals, noun: string): string {
   const by = comparisons === inputs ? "" : ` in ${grouped(comparisons)} comparisons`;
   const first = firstDivergences.map(([stage, count]) => `${stage} ${grouped(count)}×`).join(", ");
   const where = first === "" ? "" : `; first to differ: ${first}`;

@@ -1,5 +1,5 @@
 /** Stage by stage of a text, ours against the reference's: where do they part? */
-import { shown } from "../../base/text/shown.ts";
+import { excerpt } from "../../base/text/shown.ts";
 import type { StageArray } from "../compare/array.ts";
 import type { Tolerance } from "../compare/closeness.ts";
 import { compareLabels } from "../compare/compare.ts";
@@ -101,7 +101,9 @@ export class TextClimb implements TheirStages {
       outcome: comparison.equal ? "equal" : "differs",
       where,
       comparison,
-      ...(at !== null && { note: `token ${at + 1} is ${named(ours[at])} here and ${named(theirs[at])} there` }),
+      ...(at !== null && {
+        note: `token ${at + 1} is ${named(ours[at])} here and ${named(theirs[at])} there`,
+      }),
     };
   }
 }
@@ -110,7 +112,7 @@ function textRung(stage: TextStage, ours: string, theirs: string): ComparedRung<
   const [mine, other] = [Array.from(ours), Array.from(theirs)];
   const comparison = compareLabels(mine, other);
   const at = comparison.first;
-  const from = (text: readonly string[]): string => shown(text.slice(at ?? 0).join(""), SHOWN);
+  const from = (text: readonly string[]): string => `"${excerpt(text.slice(at ?? 0).join(""), SHOWN)}"`;
   return {
     stage,
     outcome: comparison.equal ? "equal" : "differs",

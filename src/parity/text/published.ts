@@ -27,7 +27,10 @@ const PUBLISHED = JSON.parse(
 
 /** For the weights that it was published of, and no others: whose file has been checked against its known hash. */
 export async function checkPublished(
-  generator: { readonly generate: TextGenerator["generate"]; info(): Pick<GeneratorInfo, "model" | "weights"> },
+  generator: {
+    readonly generate: TextGenerator["generate"];
+    info(): Pick<GeneratorInfo, "model" | "weights">;
+  },
   signal?: AbortSignal,
 ): Promise<PublishedCheck> {
   const { model, weights } = generator.info();
@@ -36,7 +39,10 @@ export async function checkPublished(
     const known = Object.entries(PUBLISHED).flatMap(([name, all]) =>
       Object.keys(all).map((one) => `${name}, ${one}`),
     );
-    return { checked: false, why: `nothing is published of ${model}, ${weights.name}, only of ${known.join("; ")}` };
+    return {
+      checked: false,
+      why: `nothing is published of ${model}, ${weights.name}, only of ${known.join("; ")}`,
+    };
   }
   const { source, prompt, ids: expected } = published;
   const { ids: received } = await generator.generate(prompt, {

@@ -21,7 +21,7 @@ export interface TextReferenceOptions extends Pick<ReferenceCall, "python" | "va
   /** A file of merges, or a folder with the files of a tokenizer. */
   readonly vocabulary: string;
   /** Lower-case hex; the file is refused when it has another hash. */
-  readonly sha256: string;
+  readonly sha256?: string;
   readonly threads: number;
 }
 
@@ -97,7 +97,8 @@ export class TextReference {
       });
       if (answer.kind === "refused") return answer;
       const { steps, tokens, text } = found;
-      if (!steps || !tokens) return { kind: "refused", code: "PROTOCOL_ERROR", message: "it generated nothing" };
+      if (!steps || !tokens)
+        return { kind: "refused", code: "PROTOCOL_ERROR", message: "it generated nothing" };
       told.answer(name, { steps, ids: integersIn(tokens), ...(text && { text: utf8.decode(text.data) }) });
     }
     return undefined;

@@ -66,7 +66,10 @@ export interface TextReferenceSide extends Side {
   readonly computes: TextReferenceInfo["computes"];
 }
 
-const NAMES: Readonly<Record<TextReferenceName, string>> = { plain: "plain PyTorch", transformers: "transformers" };
+const NAMES: Readonly<Record<TextReferenceName, string>> = {
+  plain: "plain PyTorch",
+  transformers: "transformers",
+};
 
 /** Both sides, started. */
 export class TextParity implements AsyncDisposable {

@@ -68,7 +68,14 @@ export async function compareTexts(
   }
   const published = await parity.published();
   const summary = summariseTexts(reports, published);
-  const about = { isotorch: PACKAGE_VERSION, ways, tolerance: tolerance ?? null, ours, reference: theirs, weights };
+  const about = {
+    isotorch: PACKAGE_VERSION,
+    ways,
+    tolerance: tolerance ?? null,
+    ours,
+    reference: theirs,
+    weights,
+  };
   say(isJson ? jsonLine({ summary, published, ...about }) : summaryLines(summary, theirs.name));
   if (!isJson) say(`${publishedText(published)}\n`);
   return summary.passed ? EXIT.ok : EXIT.input;
@@ -78,9 +85,13 @@ function refusePictureFlags(values: Values): void {
   const known = [...COMMON, ...Object.keys(OF_TEXTS.flags)];
   const other = Object.keys(values).find((flag) => values[flag] !== undefined && !known.includes(flag));
   if (other !== undefined)
-    throw invalid(`--${other} is for pictures, and a network of texts was named.`, "`isotorch parity --help` has both.");
+    throw invalid(
+      `--${other} is for pictures, and a network of texts was named.`,
+      "`isotorch parity --help` has both.",
+    );
   const { device } = values;
-  if (device !== undefined && device !== "cpu") throw unexpected("--device is", device, "cpu, where texts are compared");
+  if (device !== undefined && device !== "cpu")
+    throw unexpected("--device is", device, "cpu, where texts are compared");
 }
 
 function generatorOptions(values: Values): GeneratorOptions {
@@ -106,7 +117,11 @@ function waysOf(values: Values): Way[] {
   const { seeds = temperature === 0 ? "none" : SEEDS } = values;
   if (seeds === "none") return [greedy];
   if (temperature === 0) throw invalid("At --temperature 0 nothing is drawn: --seeds are for other ones.");
-  const given = new Set(String(seeds).split(",").map((seed) => wholeNumber("seeds", seed.trim())));
+  const given = new Set(
+    String(seeds)
+      .split(",")
+      .map((seed) => wholeNumber("seeds", seed.trim())),
+  );
   return [greedy, ...Array.from(given, (seed) => ({ ...drawn, name: `seed-${seed}`, seed }))];
 }
 
