@@ -19,7 +19,7 @@ import { tokenGuard } from "./security/token.ts";
 import type { Parts, Routes } from "./parts.ts";
 
 /** Routes that need no token: probes, and the page's own files, which hold no secret. */
-const OPEN = new Set(["/v2/health/live", "/v2/health/ready", "/", "/page/:file"]);
+const OPEN = new Set(["/v2/health/live", "/v2/health/ready", "/", "/page/:file", "/page/text/:file"]);
 /** As long as the line of a request can be: the router has no limit of its own. */
 const LONGEST_NAME = 64 * 1024;
 

@@ -8,6 +8,7 @@ import { Models } from "./models.ts";
 import { resolveServerOptions } from "./options.ts";
 import type { ServerOptions } from "./options.ts";
 import { completionRoutes } from "./completions/routes.ts";
+import { lookingRoutes } from "./completions/looking.ts";
 import { Admission } from "./request/admission.ts";
 import { classifyRoutes } from "./routes/classify.ts";
 import { compareRoutes } from "./routes/compare.ts";
@@ -62,6 +63,7 @@ export async function createServer(given: ServerOptions): Promise<Server> {
     metricsRoutes,
     pageRoutes,
     completionRoutes,
+    lookingRoutes,
   ]) {
     routes(app, parts);
   }

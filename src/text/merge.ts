@@ -40,16 +40,25 @@ export class Merges {
     return pairOf(this.#pairs[rank] ?? 0);
   }
 
-  /** The ids of a piece, of which one for each byte are given; they are changed. The smallest rank goes first, and of one rank what stands first. */
-  apply(ids: number[]): number[] {
-    return ids.length <= SHORT ? this.#applyShort(ids) : this.#applyLong(ids);
+  /** What the merge of this rank makes. */
+  resultAt(rank: number): number {
+    return this.#results[rank] ?? 0;
+  }
+
+  /**
+   * The ids of a piece, of which one for each byte are given; they are changed. The smallest rank goes first, and of one rank what stands first.
+   *
+   * @param onMerge hears of each merge, in their order.
+   */
+  apply(ids: number[], onMerge?: (rank: number) => void): number[] {
+    return ids.length <= SHORT ? this.#applyShort(ids, onMerge) : this.#applyLong(ids, onMerge);
   }
 
   #rankOf(left: number, right: number): number {
     return this.#ranks.get(pairKey(left, right)) ?? Infinity;
   }
 
-  #applyShort(ids: number[]): number[] {
+  #applyShort(ids: number[], onMerge?: (rank: number) => void): number[] {
     for (;;) {
       let best = Infinity;
       let place = -1;
@@ -59,11 +68,12 @@ export class Merges {
       }
       if (place === -1) return ids;
       ids.splice(place, 2, this.#results[best] ?? 0);
+      onMerge?.(best);
     }
   }
 
   /** The same for a word of any length: each merge takes the time of a look into the heap. */
-  #applyLong(ids: readonly number[]): number[] {
+  #applyLong(ids: readonly number[], onMerge?: (rank: number) => void): number[] {
     const { length } = ids;
     const tokens = Int32Array.from(ids);
     // Places whose token was merged into the one before have none any more.
@@ -87,6 +97,7 @@ export class Merges {
       if (this.#rankOf(tokens[at] ?? 0, tokens[after] ?? 0) !== rank) continue;
       tokens[at] = this.#results[rank] ?? 0;
       tokens[after] = -1;
+      onMerge?.(rank);
       const end = next[after] ?? length;
       next[at] = end;
       if (end < length) previous[end] = at;

@@ -27,6 +27,24 @@ export interface Piece {
   readonly start: number;
 }
 
+/** How a piece of a text, such as a word with the blank before it, becomes its tokens. */
+export interface PieceSteps {
+  readonly text: string;
+  /** What it begins as: a token for each of its bytes. */
+  readonly start: readonly number[];
+  /** The merges that are done, one after the other. */
+  readonly merges: readonly MergeStep[];
+}
+
+/** One merge in a piece: the first place where the two stand beside each other becomes one token. */
+export interface MergeStep {
+  /** Which merge of the vocabulary it is, from 0: the smallest is done first. */
+  readonly rank: number;
+  readonly pair: readonly [left: number, right: number];
+  /** What they become. */
+  readonly id: number;
+}
+
 /** A vocabulary: its merges as the text of `merges.txt` or as pairs of tokens in GPT-2's letters, and what belongs to it. */
 export interface VocabularyFiles {
   readonly merges: string | Written["merges"];
@@ -202,6 +220,28 @@ export class Tokenizer {
   }
 
   /**
+   * How a text becomes its tokens: the pieces that it is split into, and of each the merges one by one. Special tokens are
+   * ordinary text.
+   *
+   * @throws IsotorchError as `encode` does.
+   */
+  steps(text: string): PieceSteps[] {
+    requireText(text);
+    const { merges } = this.#vocabulary;
+    const pieces: PieceSteps[] = [];
+    eachPiece(text, (from, to) => {
+      const piece = text.slice(from, to);
+      const start = this.#startOf(new TextEncoder().encode(piece));
+      const steps: MergeStep[] = [];
+      merges.apply([...start], (rank) =>
+        steps.push({ rank, pair: merges.pairAt(rank), id: merges.resultAt(rank) }),
+      );
+      pieces.push({ text: piece, start, merges: steps });
+    });
+    return pieces;
+  }
+
+  /**
    * What a token is, as text for people: a byte that is part of a character as `<E7>`.
    *
    * @throws IsotorchError `INVALID_INPUT` for an id that the vocabulary does not have.
@@ -218,14 +258,18 @@ export class Tokenizer {
   }
 
   #encodePiece(piece: string): readonly number[] {
-    const { byteIds, merges } = this.#vocabulary;
     const bytes = new TextEncoder().encode(piece);
-    const ids = merges.apply(Array.from(bytes, (byte) => byteIds[byte] ?? 0));
+    const ids = this.#vocabulary.merges.apply(this.#startOf(bytes));
     if (piece.length > LONGEST_KEPT) return ids;
     if (this.#kept.size >= MOST_KEPT) this.#kept.clear();
     // A string of its own: a part of the text would keep all of the text.
     this.#kept.set(textDecoder().decode(bytes), ids);
     return ids;
+  }
+
+  #startOf(bytes: Uint8Array): number[] {
+    const { byteIds } = this.#vocabulary;
+    return Array.from(bytes, (byte) => byteIds[byte] ?? 0);
   }
 
   #bytesOf(id: number): Uint8Array {

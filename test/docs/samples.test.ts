@@ -175,7 +175,36 @@ describe("the recipe works:", () => {
     expect(await bad.json()).toMatchObject({ code: "UNSUPPORTED_FORMAT" });
   });
 
-  test.each(["express.ts", "fastify.ts"])(
+  test("texts.ts", async () => {
+    const { address } = await start("texts.ts");
+    const ask = async (prompt: string): Promise<Response> => fetch(`${address}/continue?prompt=${prompt}`);
+    const good = await ask("The+dog");
+    expect(good.headers.get("content-type")).toContain("text/event-stream");
+    const events = (await good.text())
+      .trim()
+      .split("\n\n")
+      .map((event) => JSON.parse(event.slice("data: ".length)) as { text?: string; seed?: number });
+    expect(events.map(({ text = "" }) => text).join("")).toMatch(/^ was found in a field/);
+    expect(events.at(-1)).toEqual({ seed: expect.any(Number) as number, finishReason: "length" });
+    const empty = await ask("");
+    expect([empty.status, await empty.json()]).toEqual([
+      422,
+      expect.objectContaining({ code: "INVALID_INPUT" }),
+    ]);
+  });
+
+  test("chat.ts", () => {
+    const run = spawnSync(process.execPath, [compiledOf("docs-recipes-md/chat.ts")], {
+      cwd: project,
+      encoding: "utf8",
+      timeout: GUARD_MS,
+      input: "Who are you?\nAnd then?\n\n",
+    });
+    expect(run.status, run.stderr).toBe(0);
+    expect(run.stdout.match(/Machine: was found in a field/g)).toHaveLength(2);
+  });
+
+  test.each(["express.ts", "texts.ts", "fastify.ts"])(
     "%s ends by itself after SIGTERM, its classifier closed, as soon as it has said where it is",
     async (title) => {
       const { server } = await start(title);

@@ -46,6 +46,8 @@ test("OpenAI's client gets a text with its usage and log probabilities", async (
     token_logprobs: [0, 0, 0],
     top_logprobs: [{ " was": 0 }, { " found": 0 }, { " in": 0 }],
     text_offset: [0, 4, 10],
+    token_ids: [373, 1043, 287],
+    readable: [" was", " found", " in"],
   });
 });
 

@@ -6,14 +6,15 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { STATUS } from "../../src/server/problem.ts";
-import { JPEG, TOKEN, serve } from "./serve.ts";
+import { createFakeGenerator } from "../../src/testing.ts";
+import { JPEG, TOKEN, closing, serve } from "./serve.ts";
 
 const DOCS = readFileSync(new URL("../../docs/server.md", import.meta.url), "utf8");
 
 test("the curl lines work", async () => {
   const lines = DOCS.split("\n").filter((line) => line.startsWith("curl "));
-  expect(lines).toHaveLength(5);
-  const { url } = await serve();
+  expect(lines).toHaveLength(8);
+  const { url } = await serve({ generator: closing(await createFakeGenerator(() => " was found")) });
   const cwd = mkdtempSync(join(tmpdir(), "server-docs-"));
   writeFileSync(join(cwd, "dog.jpg"), JPEG);
   const env = { ...process.env, URL: url, TOKEN };

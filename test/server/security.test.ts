@@ -164,7 +164,7 @@ describe("the token:", () => {
       const reply = await send(server, path, { anonymous: true });
       expect([path, reply.status, reply.headers["www-authenticate"]]).toEqual([path, 401, "Bearer"]);
     }
-    for (const path of ["/v2/health/live", "/v2/health/ready", "/", "/page/main.js"]) {
+    for (const path of ["/v2/health/live", "/v2/health/ready", "/", "/page/main.js", "/page/text/words.js"]) {
       expect([path, (await send(server, path, { anonymous: true })).status]).toEqual([path, 200]);
     }
     for (const path of ["/classify", "/compare", "/v2/models/resnet101/infer"]) {
@@ -275,6 +275,8 @@ describe("what is asked for:", () => {
       "%2e%2e/package.json",
       "main.js%00",
       "nothing.js",
+      "text",
+      "text/..%2Fmain.js",
       "../../package.json",
     ]) {
       expect([name, (await send(server, `/page/${name}`)).status]).toEqual([name, 404]);

@@ -112,6 +112,27 @@ test("which token shows which bytes, where a character has several", () => {
   expect([10545, 244, 50_256].map((id) => gpt2.textOf(id))).toEqual([" <E6>", "<96>", "<|endoftext|>"]);
 });
 
+test.each(["lower widest", " 文字🙂", "antidisestablishmentarianism".repeat(3), "a".repeat(41), "\n\n  x"])(
+  "the merges of a text, done one by one where their pair stands first, end in its tokens: %j",
+  (text) => {
+    const pieces = gpt2.steps(text);
+    expect(pieces.map((piece) => piece.text).join("")).toBe(text);
+    const ids = pieces.flatMap(({ start, merges }) => {
+      const left = [...start];
+      for (const { rank, pair, id } of merges) {
+        expect(gpt2.merges[rank]).toEqual(pair);
+        left.splice(
+          left.findIndex((one, at) => one === pair[0] && left[at + 1] === pair[1]),
+          2,
+          id,
+        );
+      }
+      return left;
+    });
+    expect(ids).toEqual(gpt2.encode(text));
+  },
+);
+
 function piecesOf(text: string): string[] {
   const pieces: string[] = [];
   eachPiece(text, (from, to) => pieces.push(text.slice(from, to)));

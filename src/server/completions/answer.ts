@@ -1,5 +1,6 @@
 /** Answers in OpenAI's form: whole, or as the chunks of a stream. */
 import type { FinishReason, Token } from "../../generation/stream.ts";
+import type { Tokenizer } from "../../text/tokenizer.ts";
 
 /** What all chunks of an answer have in common. */
 export interface Head {
@@ -26,6 +27,10 @@ interface Logprobs {
   readonly top_logprobs: readonly Readonly<Record<string, number>>[];
   /** Where each token's text begins, in UTF-16 units. */
   readonly text_offset: readonly number[];
+  /** Ours: the tokens' ids. */
+  readonly token_ids: readonly number[];
+  /** Ours: the tokens as text for people, a byte that is part of a character as `<E7>`. */
+  readonly readable: readonly string[];
 }
 
 export interface Usage {
@@ -35,7 +40,7 @@ export interface Usage {
 }
 
 /** @param offset where the text of the first token begins. */
-export function logprobsOf(tokens: readonly Token[], offset: number): Logprobs {
+export function logprobsOf(tokens: readonly Token[], offset: number, tokenizer: Tokenizer): Logprobs {
   let end = offset;
   const offsets = tokens.map(({ text }) => {
     const start = end;
@@ -49,6 +54,8 @@ export function logprobsOf(tokens: readonly Token[], offset: number): Logprobs {
       Object.fromEntries(candidates.map(({ text, logprob }) => [text, logprob])),
     ),
     text_offset: offsets,
+    token_ids: tokens.map(({ id }) => id),
+    readable: tokens.map(({ id }) => tokenizer.textOf(id)),
   };
 }
 

@@ -6,6 +6,7 @@ import { onAborted } from "../../base/async/aborts.ts";
 import { type Timer, after } from "../../base/time/timer.ts";
 import type { TextGenerator } from "../../generation/generator.ts";
 import type { TextStream, Token } from "../../generation/stream.ts";
+import type { Tokenizer } from "../../text/tokenizer.ts";
 import { json, typed } from "../http/answer.ts";
 import type { Answer, HttpRequest } from "../http/request.ts";
 import type { Parts, Routes } from "../parts.ts";
@@ -60,6 +61,7 @@ type Count = (tokens: number, ms: { readonly first: number; readonly last: numbe
 
 /** The texts of one request: the first failure, and a client that goes away, end all of them. */
 class Texts {
+  readonly tokenizer: Tokenizer;
   readonly #streams: readonly TextStream[];
   readonly #ender = new AbortController();
   readonly #forget: () => void;
@@ -75,6 +77,7 @@ class Texts {
     timeoutMs: number | undefined,
     count: Count,
   ) {
+    this.tokenizer = generator.tokenizer;
     const { signal: gone, started } = callOf(request);
     const { signal } = this.#ender;
     const call = { ...options, signal, ...(timeoutMs !== undefined && { timeoutMs }) };
@@ -128,7 +131,7 @@ async function whole(texts: Texts, { prompts, logprobs }: CompletionRequest, hea
       return {
         text: own.map(({ text }) => text).join(""),
         index,
-        logprobs: logprobs === undefined ? null : logprobsOf(own, 0),
+        logprobs: logprobs === undefined ? null : logprobsOf(own, 0, texts.tokenizer),
         finish_reason: finishReason ?? "length",
         seed,
       };
@@ -181,7 +184,7 @@ function chunksOf(
       (index, token, { seed }) => {
         const offset = offsets[index] ?? 0;
         offsets[index] = offset + token.text.length;
-        const own = logprobs === undefined ? null : logprobsOf([token], offset);
+        const own = logprobs === undefined ? null : logprobsOf([token], offset, texts.tokenizer);
         told({ text: token.text, index, logprobs: own, finish_reason: null, seed });
       },
       (index, { finishReason, seed }) =>

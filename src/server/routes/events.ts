@@ -7,7 +7,7 @@ import { IsotorchError } from "../../base/errors.ts";
 import { typed } from "../http/answer.ts";
 import type { ServedModel } from "../models.ts";
 import type { Parts, Routes } from "../parts.ts";
-import { statusOf } from "./status.ts";
+import { statusOf, watchedOf } from "./status.ts";
 
 const MAX_STREAMS = 32;
 const LOOK_MS = 500;
@@ -18,12 +18,13 @@ const LONGEST_SILENCE_MS = 10_000;
 
 export function eventRoutes(app: Routes, parts: Parts): void {
   const streams = new Set<PassThrough>();
-  const watches = new Map(parts.models.all.map((model) => [model, new Watch(parts, model)]));
+  const watched = [...parts.models.all, ...(parts.models.all.length === 0 ? [undefined] : [])];
+  const watches = new Map(watched.map((model) => [model, new Watch(parts, model)]));
   app.onClose(() => {
     for (const stream of streams) stream.end();
   });
   app.onGet("/events", ({ response, query }) => {
-    const watch = watches.get(parts.models.of(query));
+    const watch = watches.get(watchedOf(parts, query));
     if (streams.size >= MAX_STREAMS) {
       throw new IsotorchError("QUEUE_FULL", "As many pages as the server takes watch it already.");
     }
@@ -77,15 +78,15 @@ export class EventReader {
   }
 }
 
-/** Looks at the status of a network for all its readers together: at once for a new one, soon after every change, and now and then. */
+/** Looks at the status of a network, and of the generators, for all its readers together: at once for a new one, soon after every change, and now and then. */
 class Watch {
   readonly #parts: Parts;
-  readonly #model: ServedModel;
+  readonly #model: ServedModel | undefined;
   readonly #readers = new Map<EventReader, { said: string; at: number }>();
   #stop: (() => void) | undefined;
   #soon: Timer | undefined;
 
-  constructor(parts: Parts, model: ServedModel) {
+  constructor(parts: Parts, model: ServedModel | undefined) {
     this.#parts = parts;
     this.#model = model;
   }
@@ -105,18 +106,20 @@ class Watch {
 
   #start(): () => void {
     const timer = setInterval(() => this.#look(), LOOK_MS);
-    const off = this.#model.classifier.on("state", () => {
+    const onState = (): void => {
       // Under load it changes with every call, and nobody reads so fast.
       this.#soon ??= after(SOON_MS, () => {
         this.#soon = undefined;
         this.#look();
       });
-    });
+    };
+    const generators = Object.values(this.#parts.options.generators);
+    const offs = [this.#model?.classifier, ...generators].map((one) => one?.on("state", onState));
     return () => {
       clearInterval(timer);
       this.#soon?.cancel();
       this.#soon = undefined;
-      off();
+      for (const off of offs) off?.();
     };
   }
 

@@ -15,15 +15,20 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 export function pageRoutes(app: Routes): void {
-  const files = new Map(
-    readdirSync(FOLDER).map((name) => [name, readFileSync(new URL(name, FOLDER))] as const),
-  );
-  const file = (name: string): Answer => {
+  const file = (files: ReadonlyMap<string, Buffer>, name: string): Answer => {
     const body = files.get(name);
     const type = TYPES[extname(name)];
     if (body !== undefined && type !== undefined) return typed(type, body);
     throw new HttpProblem("NOT_FOUND", "The page has no such file.", "Open / instead.");
   };
-  app.onGet("/", () => file("index.html"));
-  app.onGet("/page/:file", ({ params }) => file(params["file"] ?? ""));
+  const [page, texts] = [filesOf(FOLDER), filesOf(new URL("text/", FOLDER))];
+  app.onGet("/", () => file(page, "index.html"));
+  app.onGet("/page/:file", ({ params }) => file(page, params["file"] ?? ""));
+  app.onGet("/page/text/:file", ({ params }) => file(texts, params["file"] ?? ""));
+}
+
+/** Those of a folder, without those of folders in it. */
+function filesOf(folder: URL): ReadonlyMap<string, Buffer> {
+  const entries = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
+  return new Map(entries.map(({ name }) => [name, readFileSync(new URL(name, folder))]));
 }
