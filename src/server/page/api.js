@@ -33,7 +33,8 @@ function headers(more = {}) {
   return { ...more, ...(token && { authorization: `Bearer ${token}` }) };
 }
 
-async function ask(path, options = {}) {
+/** @throws ApiError for an answer that is a refusal, and where there is none. */
+export async function ask(path, options = {}) {
   let response;
   try {
     response = await fetch(path, { ...options, headers: headers(options.headers) });

@@ -2,6 +2,7 @@
 import { classify, compare } from "./api.js";
 import { bars, comparison, seen, timeline } from "./answer.js";
 import { element } from "./dom.js";
+import { failure } from "./failure.js";
 import { withWords, words } from "./words.js";
 
 /** Pictures that are at the server at a time: the network takes them one after the other anyway. */
@@ -135,20 +136,4 @@ export function card(file, { canCompare, onRemove }) {
 
   start();
   return { root, end };
-}
-
-function failure({ code, message, hint }) {
-  const translated = words().errors[code];
-  return element(
-    "div",
-    { class: "failure", role: "alert" },
-    element("p", {}, translated ?? message),
-    element(
-      "p",
-      { class: "fine" },
-      element("code", {}, code ?? "ERROR"),
-      " ",
-      translated === undefined ? (hint ?? "") : element("span", { lang: "en" }, message),
-    ),
-  );
 }

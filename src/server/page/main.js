@@ -1,8 +1,10 @@
 /** Puts the page together: token, status, and the three ways in which pictures come. */
 import { useToken } from "./api.js";
 import { card } from "./card.js";
-import { lastStatus, watchStatus } from "./status.js";
+import { lastStatus, showWorker, watchStatus } from "./status.js";
 import { steps } from "./steps.js";
+import { showTabs } from "./tabs.js";
+import { chosenNetwork, startTexts } from "./text/text.js";
 import { chooseLanguage, showStaticWords, withWords, words } from "./words.js";
 
 const find = (id) => document.querySelector(`#${id}`);
@@ -48,7 +50,7 @@ for (const name of ["dragleave", "drop"]) {
 }
 
 function add(files) {
-  if (find("drop").hidden) return;
+  if (find("drop").hidden || find("pictures").hidden) return;
   for (const file of files ?? []) {
     const made = card(file, {
       canCompare: () => lastStatus()?.compare === true,
@@ -80,14 +82,32 @@ function showModels({ model, models = [] }) {
   });
 }
 
+/** The worker and the networks that belong to a tab. */
+function showPart(tab) {
+  document.body.dataset.tab = tab;
+  if (tab === "texts")
+    showWorker(
+      () => chosenNetwork(),
+      () => words().text.untrained,
+    );
+  else
+    showWorker(
+      (status) => status,
+      () => words().untrained,
+    );
+}
+
 /** Shows the page to whoever has the token, and asks everybody else for it. */
 async function enter() {
   try {
     await watchStatus();
     showModels(lastStatus());
-    find("steps").replaceChildren(...steps(lastStatus().network));
+    const { network, texts = [] } = lastStatus();
+    if (network !== undefined) find("steps").replaceChildren(...steps(network));
     find("ask").hidden = true;
     find("drop").hidden = false;
+    if (texts.length > 0) startTexts(() => lastStatus().texts);
+    showTabs([network && "pictures", texts.length > 0 && "texts"].filter(Boolean), showPart);
   } catch (error) {
     find("drop").hidden = true;
     if (error.code !== "UNAUTHORIZED") return void setTimeout(() => void enter(), 1_000);

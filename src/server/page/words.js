@@ -1,4 +1,6 @@
 /** Every word of the page, in both languages. */
+import { TEXT_WORDS } from "./text/words.js";
+
 const WORDS = {
   en: {
     lead: "Drop pictures anywhere on this page.",
@@ -75,6 +77,7 @@ const WORDS = {
       calls: "Answered, failed",
     },
     threads: (device, n) => `${device}, ${n} threads`,
+    text: TEXT_WORDS.en,
     errors: {},
   },
   zh: {
@@ -152,6 +155,7 @@ const WORDS = {
       calls: "成功、失败",
     },
     threads: (device, n) => `${device}，${n} 线程`,
+    text: TEXT_WORDS.zh,
     errors: {
       INVALID_OPTION: "请求里有无效的参数。",
       INVALID_INPUT: "收到的内容不是图片。",
@@ -168,6 +172,8 @@ const WORDS = {
       DECODE_FAILED: "图片已损坏或不完整。请重新获取这个文件。",
       BAD_TENSOR: "张量的形状、类型或数值不对。",
       POISON_INPUT: "这张图片每次都使工作进程崩溃，请不要再发送。",
+      CONTEXT_LENGTH: "文字连同新词元超出了网络的上下文长度。请缩短，或减少新词元数。",
+      NOT_REPRODUCIBLE: "另一个工作进程给出了不同的词元，文字到此为止。",
       OUTPUT_FAILED: "服务器的磁盘无法写入。",
       NON_FINITE_OUTPUT: "网络给出了 NaN 或无穷大。请检查权重文件。",
       ENVIRONMENT_NOT_FOUND: "服务器上没有找到可用的 Python 环境。",
@@ -235,8 +241,11 @@ export function withWords(show) {
 /** Fills in the elements of the page that hold nothing but words. */
 export function showStaticWords() {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  const wordsAt = (path) => path.split(".").reduce((found, name) => found[name], words());
   for (const element of document.querySelectorAll("[data-text]"))
-    element.textContent = words()[element.dataset.text];
+    element.textContent = wordsAt(element.dataset.text);
+  for (const element of document.querySelectorAll("[data-label]"))
+    element.setAttribute("aria-label", wordsAt(element.dataset.label));
   for (const button of document.querySelectorAll("[data-language]")) {
     button.setAttribute("aria-pressed", String(button.dataset.language === language));
   }
