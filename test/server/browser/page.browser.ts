@@ -1,15 +1,14 @@
 /** The page in a real browser, in front of a fake classifier. `npm run test:browser` runs it. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import { IsotorchError } from "../../../src/index.ts";
 import type { Classifier } from "../../../src/index.ts";
-import type { Server } from "../../../src/server.ts";
 import { createFakeClassifier } from "../../../src/testing.ts";
 import { closing, send, serve } from "../serve.ts";
+import { CONTRAST, open, shot } from "./browser.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../../examples/images/", import.meta.url));
 const [BALLOONS, DOG, FRUIT] = ["balloons.jpg", "dog.webp", "fruit.png"].map((name) =>
@@ -31,22 +30,6 @@ const TOP = [
   { index: 852, label: "tennis ball", score: 0.0011621, percent: 0.11621569042084 },
 ];
 
-let browser: Browser;
-beforeAll(async () => {
-  browser = await chromium.launch({
-    executablePath: String(process.env["CHROMIUM"]),
-    args: ["--no-sandbox"],
-  });
-});
-afterAll(() => browser?.close());
-
-const contexts: { close(): Promise<void> }[] = [];
-const complaints: string[] = [];
-afterEach(async () => {
-  for (const context of contexts.splice(0)) await context.close();
-  expect(complaints.splice(0), "the browser's console").toEqual([]);
-});
-
 async function fakeDog(failWith?: () => IsotorchError | undefined): Promise<Classifier> {
   const answer = {
     top: TOP,
@@ -61,41 +44,11 @@ async function fakeDog(failWith?: () => IsotorchError | undefined): Promise<Clas
   );
 }
 
-async function open(
-  server: Server,
-  options: BrowserContextOptions = {},
-  address: string = server.pageUrl,
-): Promise<Page> {
-  const context = await browser.newContext({
-    viewport: { width: 1_180, height: 860 },
-    locale: "en-US",
-    ...options,
-  });
-  contexts.push(context);
-  const page = await context.newPage();
-  page.on("pageerror", ({ message }) => complaints.push(message));
-  page.on("console", (message) => {
-    // A refused picture is a failed request to the browser, and no failure of the page.
-    if (message.type() === "error" && !message.text().includes("status of 4"))
-      complaints.push(message.text());
-  });
-  await page.goto(address);
-  return page;
-}
-
 const answered = (page: Page, count: number) =>
   page
     .locator('article[data-state="answered"]')
     .nth(count - 1)
     .waitFor();
-
-async function shot(page: Page, name: string): Promise<void> {
-  const folder = process.env["SCREENSHOTS"];
-  if (folder === undefined) return;
-  mkdirSync(folder, { recursive: true });
-  await page.waitForTimeout(600); // the bars have grown by then
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
-}
 
 describe("the token", () => {
   test("comes behind the # of the address, and is gone from it at once", async () => {
@@ -300,30 +253,3 @@ test("every file of the page comes from the server itself", async () => {
   for (const url of asked) expect(url).toMatch(new RegExp(`^${server.url}/`));
   expect((await send(server, "/metrics")).body.toString()).not.toContain('status="404"');
 });
-
-/** Texts whose contrast with what is behind them is below 4.5, in the browser. */
-const CONTRAST = `(() => {
-  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const paint = (colours) => {
-    canvas.clearRect(0, 0, 1, 1);
-    for (const colour of colours) { canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); }
-    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-  };
-  const light = (rgb) => {
-    const [r, g, b] = rgb.map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (element) => {
-    const layers = [];
-    for (let at = element; at; at = at.parentElement) layers.unshift(getComputedStyle(at).backgroundColor);
-    return layers;
-  };
-  const texts = [...document.querySelectorAll("body *")].filter((element) =>
-    element.checkVisibility() && [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()));
-  return texts.flatMap((element) => {
-    const layers = behind(element);
-    const [a, b] = [light(paint([...layers, getComputedStyle(element).color])), light(paint(layers))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    return ratio < 4.5 ? [element.textContent.trim().slice(0, 30) + " " + ratio.toFixed(2)] : [];
-  });
-})()`;

@@ -12,7 +12,7 @@ const percent = (share) => words().text.percent((share * 100).toFixed(share < 0.
 // Small shares are most of them, and are to be seen too.
 const strength = (share) => Math.sqrt(share);
 
-/** @param given asks for the text that is looked at: its ids, and the network with its size. */
+/** @param given asks for the text that is looked at: its tokens, and the network with its size. */
 export function showAttention(given) {
   let text; // what is looked at
   let shares = new Map(); // those of each layer that was asked for
@@ -48,17 +48,18 @@ export function showAttention(given) {
   });
 
   async function look() {
-    const { ids, name, network, limits } = given();
-    const count = Math.min(ids.length, limits.tokens);
+    const { tokens, name, network, limits } = given();
+    const count = Math.min(tokens.length, limits.tokens);
     const perLayer = (network.heads * count * (count + 1)) / 2;
     text = {
       name,
-      ids: ids.slice(0, count),
-      isWhole: count === ids.length,
+      tokens: tokens.slice(0, count).map((token) => ({ ...token, isGiven: true })),
+      isWhole: count === tokens.length,
       layers: network.layers,
       hasAll: perLayer * network.layers <= limits.shares,
     };
     shares = new Map();
+    line.set(text.tokens);
     find("layer").replaceChildren(
       ...Array.from({ length: network.layers }, (_, layer) => new Option(String(layer + 1), String(layer))),
     );
@@ -73,14 +74,11 @@ export function showAttention(given) {
       set({ kind: "working" });
       const asked = text;
       try {
-        const body = { prompt: text.ids, model: text.name, ...(!text.hasAll && { layer }) };
-        const { attention, tokens } = await inspect(body);
+        const prompt = text.tokens.map(({ id }) => id);
+        const body = { prompt, model: text.name, ...(!text.hasAll && { layer }) };
+        const { attention } = await inspect(body);
         if (asked !== text) return;
         for (const [place, heads] of attention.entries()) shares.set(text.hasAll ? place : layer, heads);
-        if (text.tokens === undefined) {
-          text.tokens = tokens;
-          line.set(tokens.map((readable) => ({ readable, text: readable, isGiven: true })));
-        }
       } catch (error) {
         if (asked === text) set({ kind: "failed", error });
         return;
@@ -146,16 +144,16 @@ export function showAttention(given) {
       const share = row[place];
       option.style.setProperty("--share", share === undefined ? "0" : String(strength(share)));
       option.classList.toggle("behind", share === undefined);
-      const name = words().text.place(place + 1, visible(text.tokens[place]));
+      const name = words().text.place(place + 1, visible(text.tokens[place].readable));
       const what = share === undefined ? words().text.behind : percent(share);
       option.setAttribute("aria-label", `${name}: ${what}`);
     }
     const most = [...row.entries()].toSorted(([, one], [, other]) => other - one).slice(0, MOST_LISTED);
-    find("looks-at").textContent = words().text.looksAt(from + 1, visible(text.tokens[from]));
+    find("looks-at").textContent = words().text.looksAt(from + 1, visible(text.tokens[from].readable));
     find("looks").replaceChildren(
       ...most.map(([place, share]) => {
         const number = element("span", { class: "fine" }, `${place + 1} `);
-        return bar([number, visible(text.tokens[place])], share, percent(share));
+        return bar([number, visible(text.tokens[place].readable)], share, percent(share));
       }),
     );
   }

@@ -67,7 +67,7 @@ find("again").addEventListener("click", () => {
 });
 showAttention(() => {
   const { model, network, inspect } = networks().find((one) => one.model === answer.asked.model);
-  return { ids: answer.tokens.map(({ id }) => id), name: model, network, limits: inspect };
+  return { tokens: answer.tokens, name: model, network, limits: inspect };
 });
 withWords(() => {
   line.rename();
