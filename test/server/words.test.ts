@@ -17,7 +17,7 @@ function placesIn(words: Record<string, unknown>): string[] {
   return Object.entries(words).flatMap(([name, value]) => {
     if (name === "errors") return [];
     return typeof value === "object" && value !== null
-      ? Object.keys(value).map((inner) => `${name}.${inner}`)
+      ? placesIn(value as Record<string, unknown>).map((inner) => `${name}.${inner}`)
       : [`${name}: ${typeof value}`];
   });
 }

@@ -8,7 +8,7 @@ import { IsotorchError } from "../../../src/index.ts";
 import type { Classifier } from "../../../src/index.ts";
 import { createFakeClassifier } from "../../../src/testing.ts";
 import { closing, send, serve } from "../serve.ts";
-import { CONTRAST, open, shot } from "./browser.ts";
+import { CONTRAST, complaints, open, shot } from "./browser.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../../examples/images/", import.meta.url));
 const [BALLOONS, DOG, FRUIT] = ["balloons.jpg", "dog.webp", "fruit.png"].map((name) =>
@@ -117,7 +117,7 @@ describe("pictures", () => {
       }`);
     }
     await answered(page, 2);
-    expect(await page.locator("h2").allTextContents()).toEqual(["paste.png", "drop.png"]);
+    expect(await page.locator("#cards h2").allTextContents()).toEqual(["paste.png", "drop.png"]);
   });
 
   test("one that is none says so, with its code, and the others are answered", async () => {
@@ -149,7 +149,7 @@ describe("pictures", () => {
     const name = "<img src=x onerror=alert(1)>.png";
     await page.setInputFiles("#file", { name, mimeType: "image/png", buffer: readFileSync(FRUIT) });
     await answered(page, 1);
-    expect(await page.locator("h2").textContent()).toBe(name);
+    expect(await page.locator("#cards h2").textContent()).toBe(name);
   });
 });
 

@@ -12,14 +12,17 @@ const percent = (share) => words().text.percent((share * 100).toFixed(share < 0.
 // Small shares are most of them, and are to be seen too.
 const strength = (share) => Math.sqrt(share);
 
-/** @param given asks for the text that is looked at: its tokens, and the network with its size. */
+/**
+ * @param given asks for the text that is looked at: its tokens, and the network with its size.
+ * @returns what forgets the text.
+ */
 export function showAttention(given) {
   let text; // what is looked at
   let shares = new Map(); // those of each layer that was asked for
   let state = { kind: "none" };
   const at = { layer: 0, head: 0 };
   const line = tokenLine(find("look-tokens"), {
-    nameOf: ({ readable }, place) => words().text.place(place + 1, visible(readable)),
+    nameOf: ({ readable }, place) => words().text.place(place, visible(readable)),
     onChoose: showToken,
   });
 
@@ -61,7 +64,7 @@ export function showAttention(given) {
     shares = new Map();
     line.set(text.tokens);
     find("layer").replaceChildren(
-      ...Array.from({ length: network.layers }, (_, layer) => new Option(String(layer + 1), String(layer))),
+      ...Array.from({ length: network.layers }, (_, layer) => new Option(String(layer), String(layer))),
     );
     [at.layer, at.head] = [0, 0];
     await chooseLayer(0);
@@ -85,6 +88,13 @@ export function showAttention(given) {
       }
     }
     if (at.layer === layer) set({ kind: "shown" });
+  }
+
+  /** Another text is written. */
+  function forget() {
+    text = undefined;
+    shares = new Map();
+    set({ kind: "none" });
   }
 
   function chooseHead(head) {
@@ -113,8 +123,8 @@ export function showAttention(given) {
         {
           type: "button",
           "aria-pressed": String(isChosen),
-          "aria-label": words().text.head(place + 1),
-          title: words().text.head(place + 1),
+          "aria-label": words().text.head(place),
+          title: words().text.head(place),
           tabindex: isChosen ? "0" : "-1",
         },
         canvas,
@@ -123,7 +133,7 @@ export function showAttention(given) {
     const hadFocus = find("heads").contains(document.activeElement);
     find("heads").replaceChildren(...buttons);
     if (hadFocus) buttons[at.head].focus();
-    find("head-name").textContent = words().text.head(at.head + 1);
+    find("head-name").textContent = words().text.head(at.head);
     find("map").setAttribute("aria-label", words().text.map);
     showToken(line.chosen());
   }
@@ -144,19 +154,21 @@ export function showAttention(given) {
       const share = row[place];
       option.style.setProperty("--share", share === undefined ? "0" : String(strength(share)));
       option.classList.toggle("behind", share === undefined);
-      const name = words().text.place(place + 1, visible(text.tokens[place].readable));
+      const name = words().text.place(place, visible(text.tokens[place].readable));
       const what = share === undefined ? words().text.behind : percent(share);
       option.setAttribute("aria-label", `${name}: ${what}`);
     }
     const most = [...row.entries()].toSorted(([, one], [, other]) => other - one).slice(0, MOST_LISTED);
-    find("looks-at").textContent = words().text.looksAt(from + 1, visible(text.tokens[from].readable));
+    find("looks-at").textContent = words().text.looksAt(from, visible(text.tokens[from].readable));
     find("looks").replaceChildren(
       ...most.map(([place, share]) => {
-        const number = element("span", { class: "fine" }, `${place + 1} `);
+        const number = element("span", { class: "fine" }, `${place} `);
         return bar([number, visible(text.tokens[place].readable)], share, percent(share));
       }),
     );
   }
+
+  return forget;
 }
 
 /** A pixel for each share; the row of the chosen token is marked behind its end. */

@@ -9,7 +9,7 @@ export function candidates(token, at) {
   const title = element(
     "h3",
     {},
-    text.place(at + 1, visible(token.readable)),
+    text.place(at, visible(token.readable)),
     element("span", { class: "fine" }, ` ${token.id}`),
   );
   if (token.isGiven) return [title, element("p", { class: "fine" }, text.given)];

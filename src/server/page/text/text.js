@@ -18,7 +18,7 @@ let answer = { tokens: [] };
 let ender = new AbortController();
 
 const line = tokenLine(find("typed"), {
-  nameOf: ({ readable }, at) => words().text.place(at + 1, visible(readable)),
+  nameOf: ({ readable }, at) => words().text.place(at, visible(readable)),
   onChoose: showCandidates,
 });
 const lookAtWord = showMerges(find("word"), find("merges"), () => chosenNetwork()?.model);
@@ -65,7 +65,7 @@ find("again").addEventListener("click", () => {
   const { asked, seed, tokens } = answer;
   void write({ ...asked, seed }, tokens);
 });
-showAttention(() => {
+const forgetAttention = showAttention(() => {
   const { model, network, inspect } = networks().find((one) => one.model === answer.asked.model);
   return { tokens: answer.tokens, name: model, network, limits: inspect };
 });
@@ -90,6 +90,7 @@ async function write(asked, before) {
   const { signal } = ender;
   answer = { asked, tokens: [], before };
   line.set([]);
+  forgetAttention();
   find("candidates").replaceChildren();
   set({ kind: "thinking" });
   find("stop").focus();
@@ -152,7 +153,7 @@ function sentence() {
   const before = answer.before.filter(({ isGiven }) => !isGiven);
   const count = Math.min(before.length, written.length);
   const other = written.findIndex(({ id }, at) => at < count && before[at].id !== id);
-  return `${said} ${other === -1 ? text.same(count) : text.differs(other + 1)}`;
+  return `${said} ${other === -1 ? text.same(count) : text.differs(answer.tokens.length - written.length + other)}`;
 }
 
 function showCandidates(at) {
