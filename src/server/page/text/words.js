@@ -47,7 +47,7 @@ export const TEXT_WORDS = {
     merge: (rank) => `merge ${rank}`,
     attention: "Who looks at whom",
     attentionHint:
-      "Each token looks at itself and at those before it, in every head in another way. The darker, the more.",
+      "Each token looks at itself and at those before it, in every head in another way. The stronger the colour, the more.",
     look: "Look at the text above",
     looking: "The network reads the text.",
     onlyFirst: (n) => `The first ${n} tokens.`,
@@ -108,7 +108,7 @@ export const TEXT_WORDS = {
     bytes: "各个字节",
     merge: (rank) => `第 ${rank} 号合并`,
     attention: "谁在看谁",
-    attentionHint: "每个词元看它自己和前面的词元，每个头看法不同。颜色越深，看得越多。",
+    attentionHint: "每个词元看它自己和前面的词元，每个头看法不同。颜色越浓，看得越多。",
     look: "看上面的文字",
     looking: "网络正在读文字。",
     onlyFirst: (n) => `前 ${n} 个词元。`,
