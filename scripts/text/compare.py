@@ -10,7 +10,7 @@ Weights are untrained ones of the seed; of the shapes small (4 layers of 256, 4 
 (192, 6 heads, 3,072 tokens) every value is drawn, biases and norms as well. Prompts have 1 to 200 tokens, as
 many as fit. Each is inspected, and continued with a cache four times: greedily and by three ways of sampling.
 The answer is how many values of each stage differ; exit code 1 where one does. A mutant is the worker's
-network with one thing changed, which must be seen.
+network with one thing changed, which must be seen; scores, and before torch 2 sdpa, only in the shape tiny.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ def _fused(self: Any, given: Tensor, cache: gpt2.Cache, seen: list[Tensor] | Non
     if hasattr(F, "scaled_dot_product_attention"):
         joined = F.scaled_dot_product_attention(query, key, value, is_causal=causal)
     else:
-        # Before torch 2.0 it has another name, and in 1.12 none: there the scale goes into the query.
+        # Before torch 2.0 there is none. In its place the scale goes into the query, as sdpa does it: the
+        # same bits where a head has 16 or 64 values, so that it is to be seen with the shape tiny.
         weights = F.softmax(self._masked((query / math.sqrt(query.size(-1))) @ key.transpose(-1, -2)), dim=-1)
         joined = weights @ value
     return self.c_proj(joined.permute(0, 2, 1, 3).contiguous().view(given.shape))

@@ -26,10 +26,10 @@ def stages(network: Gpt2, prompt: Sequence[int], include: Collection[str]) -> It
     ``logits`` [T, V], of the token behind each. The pass is that of ``GPT2LMHeadModel`` itself, whose head is
     over all rows.
 
-    Each stage is computed when it is asked for. Raises as ``check_stages``, NonFiniteOutput, or what torch
-    raises.
+    Each stage is computed when it is asked for. Raises as ``check_prompt``, InvalidInput for a stage that is
+    larger than a message, NonFiniteOutput, or what torch raises.
     """
-    check_stages(prompt, include, network.config)
+    _check(prompt, include, network.config)
     cache = Cache()
     # No mode of torch's outlives a stage: what is asked for in between is not this pass's.
     with torch.inference_mode():
@@ -53,7 +53,7 @@ def stages(network: Gpt2, prompt: Sequence[int], include: Collection[str]) -> It
     yield _included(end, include)
 
 
-def check_stages(prompt: Sequence[int], include: Collection[str], config: Config) -> None:
+def _check(prompt: Sequence[int], include: Collection[str], config: Config) -> None:
     """Raises as ``check_prompt``, and InvalidInput for a stage that is larger than a message."""
     check_prompt(prompt, config)
     length = len(prompt)
