@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 import reference_text
 from reference_checkpoint import Refusal
+from reference_tokens import LibraryTokens
 
 
 class TransformersGpt2:
@@ -123,4 +124,4 @@ def _alone(stage: Tensor, name: str) -> Tensor:
 
 
 if __name__ == "__main__":
-    sys.exit(reference_text.serve(__doc__.splitlines()[0], TransformersGpt2))
+    sys.exit(reference_text.serve(__doc__.splitlines()[0], TransformersGpt2, LibraryTokens))

@@ -21,7 +21,8 @@ tokens, and what the merges make. It gives what HuggingFace's BpeTrainer gives o
       flags: {
         vocab: {
           value: "N|DIR",
-          about: `train: tokens of the vocabulary (default 2048); encode, decode: its folder or file (default GPT-2's own)`,
+          about:
+            "train: tokens of the vocabulary (default 2048); encode, decode: its folder or file (default GPT-2's)",
         },
         out: {
           value: "FILE|DIR",
