@@ -1,4 +1,4 @@
-/** Who answers a classifier's calls: workers of this machine (`worker/pool.ts`), or servers elsewhere (`remote/`). */
+/** Who answers calls: workers of this machine (`worker/pool.ts`), or servers elsewhere (`remote/`). */
 import type { Attestation } from "./image/attest/attestation.ts";
 import type { Digests } from "./image/attest/built-in.ts";
 import type { IsotorchError } from "./base/errors.ts";
@@ -71,24 +71,20 @@ export interface RunOptions {
   readonly traceparent?: string | undefined;
 }
 
-/** What an environment makes of the attestation's pictures, and who says so. */
-export interface AttestationAnswer {
-  readonly source: Attestation["source"];
-  readonly digests: Digests;
+/** An image classifier's network, as whoever answers says. */
+export interface ClassifierNetwork {
+  /** The preprocessing that belongs to it. */
+  readonly spec: WireSpec;
+  /** Its labels, by index. */
+  readonly categories: readonly string[];
+  readonly models: readonly string[];
+  /** Who says what an environment makes of the attestation's pictures. */
+  readonly attestedBy: Attestation["source"];
+  /** What the environment of each that answers makes of them. */
+  readonly digests: readonly Digests[];
 }
 
 export interface Backend {
-  readonly ready: {
-    /** The preprocessing that belongs to the network. */
-    readonly spec: WireSpec;
-    /** Its labels, by index. */
-    readonly categories: readonly string[];
-    readonly models: readonly string[];
-    /** What the environment that answers makes of the attestation's pictures, and who says so. */
-    readonly attestation: AttestationAnswer;
-  };
-  /** The same of each that answers. */
-  readonly attestations: readonly AttestationAnswer[];
   /** Calls of a list that are worth having open at a time. */
   readonly prefetch: number;
   /** What it can be asked for. */

@@ -2,7 +2,7 @@ import { ofWorker } from "../src/classification/info.ts";
 import type { Classifier } from "../src/classification/classifier.ts";
 import { specOf } from "../src/checkpoints/table.ts";
 import { fakeInfo } from "../src/testing/info.ts";
-import type { WorkerInfo } from "../src/worker/info.ts";
+import type { WorkerInfo } from "../src/classification/info.ts";
 
 /** What the classifier's worker of this machine says of itself. */
 export function workerInfo(classifier: Pick<Classifier, "info">): WorkerInfo {

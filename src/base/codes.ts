@@ -24,6 +24,10 @@ export const ERROR_CODES = [
   "BAD_TENSOR",
   "POISON_INPUT",
   "NON_FINITE_OUTPUT",
+  // the text
+  "CONTEXT_LENGTH",
+  "BAD_VOCABULARY",
+  "NOT_REPRODUCIBLE",
   // the environment and the device
   "ENVIRONMENT_NOT_FOUND",
   "ENVIRONMENT_BROKEN",

@@ -23,6 +23,9 @@ const HINTS: Readonly<Record<IsotorchErrorCode, string>> = {
   BAD_TENSOR: "Give float32 [1,3,224,224] without NaN or infinities, as `preprocess()` makes it.",
   POISON_INPUT: "This very picture ended the worker each time; do not send it again.",
   NON_FINITE_OUTPUT: "Check the checkpoint and the picture; the network answered NaN or infinity.",
+  CONTEXT_LENGTH: "Shorten the prompt, or lower `maxTokens`.",
+  BAD_VOCABULARY: "Give the vocab.json and merges.txt, or the tokenizer.json, that belong to the checkpoint.",
+  NOT_REPRODUCIBLE: "Send the call again: its answer is made from the start.",
   ENVIRONMENT_NOT_FOUND: "Run `npx isotorch setup`.",
   ENVIRONMENT_BROKEN: "Run `npx isotorch doctor` to see what is wrong.",
   SETUP_FAILED: "Run `npx isotorch setup --dry-run` to see the steps, and try them by hand.",
@@ -140,4 +143,11 @@ export function abortError(signal: AbortSignal): IsotorchError {
   const reason: unknown = signal.reason;
   if (reason instanceof IsotorchError) return reason;
   return new IsotorchError("ABORTED", "The call was aborted.", { cause: reason });
+}
+
+/** Why a call ends that came after the close, or was given up by it. */
+export function closedError(): IsotorchError {
+  return new IsotorchError("CLOSED", "The classifier or generator is closed.", {
+    hint: "Create another one.",
+  });
 }

@@ -20,8 +20,12 @@ export function mirrored(url: string, file: string, mirror: string | undefined):
   });
 }
 
-/** An address of the Hugging Face hub at the mirror of it that `HF_ENDPOINT` names, as its own tools take it. */
-function byHubMirror(url: string): string {
+/**
+ * An address of the Hugging Face hub at the mirror of it that `HF_ENDPOINT` names, as its own tools take it.
+ *
+ * @throws IsotorchError `INVALID_OPTION` for one that is no http URL.
+ */
+export function byHubMirror(url: string): string {
   const endpoint = process.env["HF_ENDPOINT"];
   const { hostname, pathname, search } = new URL(url);
   if (!endpoint || hostname !== HUB) return url;

@@ -114,12 +114,18 @@ export async function resolveCheckpoint(
   if (model !== undefined && typeof transforms === "string" && !isWeightsOf(model, transforms))
     throw unknownWeights("transforms", transforms, model);
   if (isFile || model === undefined) return custom(weights, model, options);
-  if (/^untrained\b/.test(weights)) return untrained(weights, model, options);
+  const seed = seedOf(weights);
+  if (seed !== undefined) return untrained(seed, model, options);
   return named(weights, model, options);
 }
 
-/** The seed in `untrained:SEED`; any other text is refused. */
-function untrained(weights: string, model: string, options: CheckpointOptions): Checkpoint {
+/**
+ * The seed in `untrained:SEED`; undefined for weights that do not begin so.
+ *
+ * @throws IsotorchError `INVALID_OPTION` for a seed that is none.
+ */
+export function seedOf(weights: string): number | undefined {
+  if (!/^untrained\b/.test(weights)) return undefined;
   const digits = /^untrained:(\d{1,10})$/.exec(weights)?.[1];
   const seed = Number(digits);
   if (digits === undefined || seed > LARGEST_SEED) {
@@ -131,6 +137,10 @@ function untrained(weights: string, model: string, options: CheckpointOptions): 
       },
     );
   }
+  return seed;
+}
+
+function untrained(seed: number, model: string, options: CheckpointOptions): Checkpoint {
   return {
     model,
     weights: `untrained:${seed}`,

@@ -1,25 +1,24 @@
 /** What Node may do for whoever answers: compared anew for each worker that gets ready. */
-import type { Backend } from "../backend.ts";
+import type { ClassifierNetwork } from "../backend.ts";
 import { type Attestation, type AttestedEnvironment, attest } from "../image/attest/attestation.ts";
 import type { Digests, OwnDigests } from "../image/attest/built-in.ts";
 import type { Logger } from "./options.ts";
 
-/** @returns what holds for the backend as it is now; one line of the log whenever that is compared. */
+/** @returns what holds for the network as it is now; one line of the log whenever that is compared. */
 export function attesting(
-  backend: Pick<Backend, "ready" | "attestations">,
+  network: () => ClassifierNetwork,
   own: OwnDigests,
   logger: Logger | undefined,
 ): () => AttestedEnvironment {
-  let asked: Backend["attestations"] = [];
+  let asked: readonly Digests[] = [];
   let found: AttestedEnvironment | undefined;
   return () => {
-    const { ready, attestations } = backend;
-    const isKnown =
-      attestations.length === asked.length && attestations.every((one, at) => one === asked[at]);
+    const { spec, attestedBy, digests: now } = network();
+    const isKnown = now.length === asked.length && now.every((one, at) => one === asked[at]);
     if (found !== undefined && isKnown) return found;
-    const digests = common(attestations.map((one) => one.digests));
-    found = { ...attest(digests, own, ready.spec, ready.attestation.source), digests };
-    asked = [...attestations];
+    const digests = common(now);
+    found = { ...attest(digests, own, spec, attestedBy), digests };
+    asked = [...now];
     logger?.info(attestationText(found));
     return found;
   };

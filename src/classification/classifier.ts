@@ -1,6 +1,7 @@
 /** The whole path from a picture to its classes; it is joined here and nowhere else. */
-import { DRAIN_MS } from "./accepted.ts";
-import type { Backend, Health, Phase, WorkerStats } from "../backend.ts";
+import { DRAIN_MS } from "../base/async/accepted.ts";
+import { closedError } from "../base/errors.ts";
+import type { Backend, ClassifierNetwork, Health, Phase, WorkerStats } from "../backend.ts";
 import { outOfMemory } from "../base/memory.ts";
 import { pictures } from "../image/pool.ts";
 import { limitsOf } from "../image/source/limits.ts";
@@ -32,8 +33,7 @@ import type {
   ResolvedClassifierOptions,
   ResolvedClassifyOptions,
 } from "./options.ts";
-import { startWorkers } from "../worker/start.ts";
-import { closedError } from "../worker/failure.ts";
+import { startClassifier } from "./start.ts";
 
 export type { Classification, DetailedResult, Embedding } from "./result.ts";
 
@@ -131,6 +131,7 @@ export async function createClassifier(options?: ClassifierOptions): Promise<Cla
 /** Whoever answers, with the labels that belong to the answers. */
 interface Opened {
   readonly pool: Backend;
+  readonly network: () => ClassifierNetwork;
   /** What runs now. */
   readonly info: () => ClassifierInfo;
   readonly labels: readonly string[];
@@ -155,17 +156,18 @@ async function open(
   };
   // Until Python is spawned every module counts: whoever has a worker of their own loads nothing of remote servers.
   const start =
-    options.remote === undefined ? startWorkers : (await import("../remote/start.ts")).startRemote;
+    options.remote === undefined ? startClassifier : (await import("../remote/start.ts")).startRemote;
   const worker = await start(options, onPhase);
   try {
-    const attestation = attesting(worker.pool, await own, options.logger);
+    const attestation = attesting(worker.network, await own, options.logger);
     const remarks = options.labels === undefined ? unlabelled(worker.info()) : [];
     const info = (): ClassifierInfo => remarked({ ...worker.info(), attestation: attestation() }, remarks);
     const { handoff, weights } = info();
     if ("remarks" in weights) for (const remark of weights.remarks) options.logger?.warn(remark);
-    const labels = chooseLabels(given, worker.pool.ready.categories);
+    const labels = chooseLabels(given, worker.network().categories);
     const limits = limitsOf(options.limits);
-    return { pool: worker.pool, info, attestation, handoff, limits, labels, answering: new Set() };
+    const { pool, network } = worker;
+    return { pool, network, info, attestation, handoff, limits, labels, answering: new Set() };
   } catch (error) {
     await worker.pool.close(0);
     throw error;
@@ -263,7 +265,7 @@ class BackendClassifier extends PictureByPicture implements Classifier {
   }
 
   models(): Promise<string[]> {
-    return Promise.resolve([...this.#worker.pool.ready.models]);
+    return Promise.resolve([...this.#worker.network().models]);
   }
 
   info(): ClassifierInfo {
@@ -353,11 +355,11 @@ class BackendClassifier extends PictureByPicture implements Classifier {
 
 /** A process of Node's prepares the picture; what is not attested, the worker does. */
 function preparationOf(
-  { pool, limits, attestation }: Opened,
+  { pool, network, limits, attestation }: Opened,
   call: ResolvedClassifyOptions,
   signal: AbortSignal,
 ): Preparation {
-  const { spec } = pool.ready;
+  const { spec } = network();
   const { digests: _, ...attested } = attestation();
   return {
     spec,

@@ -6,6 +6,7 @@ export const EXIT = { ok: 0, input: 1, usage: 2, environment: 3, device: 4, work
 const CODES: Readonly<Record<IsotorchErrorCode, number>> = {
   INVALID_OPTION: EXIT.usage,
   BAD_LABELS: EXIT.usage,
+  BAD_VOCABULARY: EXIT.usage,
   INVALID_INPUT: EXIT.input,
   ABORTED: EXIT.input,
   DEADLINE_EXCEEDED: EXIT.input,
@@ -21,6 +22,8 @@ const CODES: Readonly<Record<IsotorchErrorCode, number>> = {
   BAD_TENSOR: EXIT.input,
   POISON_INPUT: EXIT.input,
   NON_FINITE_OUTPUT: EXIT.input,
+  CONTEXT_LENGTH: EXIT.input,
+  NOT_REPRODUCIBLE: EXIT.input,
   OUTPUT_FAILED: EXIT.environment,
   ENVIRONMENT_NOT_FOUND: EXIT.environment,
   ENVIRONMENT_BROKEN: EXIT.environment,

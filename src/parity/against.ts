@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { IsotorchError } from "../base/errors.ts";
 import { findEnvironment } from "../python/environment.ts";
 import type { EnvironmentOptions } from "../python/environment.ts";
-import type { WorkerInfo } from "../worker/info.ts";
+import type { WorkerInfo } from "../classification/info.ts";
 import type { ReferenceOptions } from "./reference.ts";
 
 /**

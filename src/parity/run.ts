@@ -14,7 +14,7 @@ import type { InputSpec } from "../image/resample/geometry.ts";
 import { ofWorker } from "../classification/info.ts";
 import type { ClassifierOptions, ClassifyOptions, Handoff } from "../classification/options.ts";
 import { PACKAGE_VERSION } from "../base/version.ts";
-import type { WorkerInfo } from "../worker/info.ts";
+import type { WorkerInfo } from "../classification/info.ts";
 import type { Against } from "./against.ts";
 import { resolveAgainst } from "./against.ts";
 import type { Tolerance } from "./compare/closeness.ts";
@@ -156,7 +156,7 @@ export class Parity implements AsyncDisposable {
 }
 
 /** Our side, with or without a worker. */
-export function ourSide(info?: WorkerInfo): Side {
+export function ourSide(info?: Pick<WorkerInfo, "python" | "versions" | "device" | "threads">): Side {
   const here = { isotorch: PACKAGE_VERSION, node: process.versions.node };
   if (info === undefined) return { name: "isotorch", versions: here, device: "none", threads: null };
   const versions = { ...here, python: info.python, ...info.versions };

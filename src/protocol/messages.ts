@@ -4,9 +4,11 @@ import type { IsotorchErrorCode } from "../base/codes.ts";
 
 export type Dtype = "<f4" | "<i8" | "|u1";
 
-export type Task = "image-classification";
+export type Task = "image-classification" | "text-generation";
 export type Handoff = "tensor" | "pixels" | "encoded";
 export type Include = "logits" | "probabilities" | "embedding";
+export type Inspected = "embeddings" | "nearest" | "attention" | "hidden" | "norm" | "logits";
+export type HeadRows = "all" | "last";
 export type Activation = "softmax" | "sigmoid";
 export type Exif = "ignore" | "apply";
 export type Icc = "ignore" | "to-srgb";
@@ -24,6 +26,32 @@ export interface WireSpec {
   readonly interpolation: Interpolation;
 }
 
+export interface WirePictureLoad {
+  readonly transforms: string | null;
+  readonly spec: WireSpec | null;
+}
+
+export interface WireTextLoad {
+  readonly config: string;
+}
+
+export interface WirePictureNetwork {
+  readonly classes: number;
+  readonly embedding: number;
+  readonly transforms: string | null;
+  readonly spec: WireSpec;
+}
+
+export interface WireTextNetwork {
+  readonly vocabulary: number;
+  readonly context: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly width: number;
+  readonly headRows: HeadRows;
+  readonly reference: string;
+}
+
 export interface FieldsByType {
   hello: {
     readonly package: string;
@@ -39,8 +67,7 @@ export interface FieldsByType {
     readonly checkpointKey: string | null;
     readonly sha256: string | null;
     readonly seed: number | null;
-    readonly transforms: string | null;
-    readonly spec: WireSpec | null;
+    readonly network: WirePictureLoad | WireTextLoad;
     readonly device: string;
     readonly precision: Precision;
     readonly threads: number;
@@ -59,15 +86,13 @@ export interface FieldsByType {
     readonly threadsReason: string;
     readonly precision: Precision;
     readonly model: string;
-    readonly classes: number;
-    readonly embedding: number;
     readonly sha256: string;
     readonly checkpointKey: string;
     readonly prefix: string;
-    readonly transforms: string | null;
-    readonly spec: WireSpec;
+    readonly network: WirePictureNetwork | WireTextNetwork;
     readonly maxBatch: number;
     readonly warmupMs: number;
+    readonly blasGflops: number | null;
   };
   classify: {
     readonly handoff: Handoff;
@@ -90,6 +115,24 @@ export interface FieldsByType {
   };
   attest: {
     readonly spec: WireSpec;
+    readonly deadlineMs: number | null;
+    readonly following: number;
+  };
+  generate: {
+    readonly maxTokens: number;
+    readonly temperature: number;
+    readonly topK: number;
+    readonly topP: number;
+    readonly minP: number;
+    readonly repetitionPenalty: number;
+    readonly seed: number;
+    readonly candidates: number;
+    readonly logits: boolean;
+    readonly deadlineMs: number | null;
+    readonly following: number;
+  };
+  inspect: {
+    readonly include: readonly Inspected[];
     readonly deadlineMs: number | null;
     readonly following: number;
   };

@@ -9,7 +9,7 @@ import { excerpt, shown } from "../base/text/shown.ts";
 import { resolveClassifierOptions } from "../classification/resolved.ts";
 import type { ClassifierOptions } from "../classification/options.ts";
 import { resolveCheckpoint } from "../checkpoints/resolve.ts";
-import { networkLoad } from "../worker/options.ts";
+import { networkLoad } from "../classification/start.ts";
 import { recordIn } from "../python/answer.ts";
 import { runCommand } from "../python/command.ts";
 import { UTF8_FOR_ALL } from "../python/script.ts";

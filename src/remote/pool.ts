@@ -2,11 +2,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { after } from "../base/time/timer.ts";
 import { written } from "../base/async/written.ts";
-import type { AttestationAnswer, Backend, Health, Phase, RunOptions, WorkerStats } from "../backend.ts";
-import { IsotorchError, abortError } from "../base/errors.ts";
+import type { Backend, ClassifierNetwork, Health, Phase, RunOptions, WorkerStats } from "../backend.ts";
+import { IsotorchError, abortError, closedError } from "../base/errors.ts";
 import { requestIdOf, traceOf, traceparent } from "../base/trace.ts";
 import type { InputOf, PartOf, TaskName } from "../tasks/registry.ts";
-import { closedError } from "../worker/failure.ts";
 import { RetryBudget } from "./budget.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { failureOfReply, failureOfThrown } from "./failure.ts";
@@ -23,7 +22,8 @@ import type { Asked } from "./tasks/task.ts";
 export interface RemotePoolOptions {
   readonly settings: RemoteSettings;
   readonly endpoints: readonly Endpoint[];
-  readonly ready: Backend["ready"];
+  /** Who said what the servers' environment makes of pictures. */
+  readonly attestedBy: ClassifierNetwork["attestedBy"];
   readonly queue: { readonly maxRequests: number; readonly maxBytes: number };
   readonly onPhase: (phase: Phase) => void;
 }
@@ -52,7 +52,6 @@ const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2_000;
 
 export class RemotePool implements Backend {
-  readonly ready: Backend["ready"];
   readonly #options: RemotePoolOptions;
   readonly #dispatcher: Dispatcher;
   readonly #budget: RetryBudget;
@@ -67,7 +66,6 @@ export class RemotePool implements Backend {
   /** @param options with servers that were looked at already. */
   constructor(options: RemotePoolOptions) {
     this.#options = options;
-    this.ready = options.ready;
     this.#dispatcher = new Dispatcher(options.endpoints, options.settings.patienceMs);
     this.#budget = new RetryBudget(options.settings.connections * options.endpoints.length);
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
@@ -83,11 +81,6 @@ export class RemotePool implements Backend {
   }
 
   readonly tasks = Object.keys(REMOTE_TASKS) as TaskName[];
-
-  /** Servers that differ are refused at the look. */
-  get attestations(): readonly [AttestationAnswer] {
-    return [this.ready.attestation];
-  }
 
   run<N extends TaskName>(
     task: N,
@@ -106,7 +99,7 @@ export class RemotePool implements Backend {
     { signal, deadlineMs = null, requestId, traceparent: parent }: RunOptions,
   ): Promise<PartOf<N>> {
     const remote = REMOTE_TASKS[task];
-    if (remote === undefined) throw noPillow(this.ready.attestation.source === "server");
+    if (remote === undefined) throw noPillow(this.#options.attestedBy === "server");
     this.#counts.submitted += 1;
     try {
       const part = await this.#admitted(remote.bytesOf(input), signal, (within) =>

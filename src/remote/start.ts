@@ -6,9 +6,9 @@ import { referenceDigests } from "../image/attest/built-in.ts";
 import type { Logger } from "../base/logger.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
 import type { Handoff, WireSpec } from "../protocol/messages.ts";
-import type { WorkerOptions } from "../worker/options.ts";
+import type { WorkerOptions } from "../worker/machine/options.ts";
 import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
-import type { Phase } from "../backend.ts";
+import type { ClassifierNetwork, Phase } from "../backend.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { ServedModel } from "./model/served.ts";
 import { CLASSES, mismatch } from "./model/metadata.ts";
@@ -34,6 +34,7 @@ export interface RemoteStart extends Pick<WorkerOptions, "queue" | "signal"> {
 export interface StartedRemote {
   readonly pool: RemotePool;
   readonly info: () => Omit<RemoteClassifierInfo, "attestation">;
+  readonly network: () => ClassifierNetwork;
 }
 
 /** @throws IsotorchError why no server, or not all of them, can be used. Nothing is left behind. */
@@ -76,9 +77,16 @@ export async function startRemote(
   const attestation = model.attestation
     ? ({ source: "server", digests: model.attestation } as const)
     : ({ source: "reference", digests: referenceDigests() } as const);
-  const ready = { spec: model.spec, categories, models: [settings.model], attestation };
-  pool = new RemotePool({ settings, endpoints, ready, queue, onPhase });
-  return { pool, info: () => describe(model, url, settings, handoff) };
+  // Servers that differ are refused at the look.
+  const network: ClassifierNetwork = {
+    spec: model.spec,
+    categories,
+    models: [settings.model],
+    attestedBy: attestation.source,
+    digests: [attestation.digests],
+  };
+  pool = new RemotePool({ settings, endpoints, attestedBy: attestation.source, queue, onPhase });
+  return { pool, info: () => describe(model, url, settings, handoff), network: () => network };
 }
 
 /** Looks at all of them: one that is not there now may come later, one that holds something else is a mistake. */

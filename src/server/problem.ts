@@ -16,6 +16,7 @@ export const STATUS: Readonly<Record<IsotorchErrorCode, number>> = {
   UNSUPPORTED_MODE: 422,
   DECODE_FAILED: 422,
   POISON_INPUT: 422,
+  CONTEXT_LENGTH: 400,
   ABORTED: 499,
   QUEUE_FULL: 503,
   CIRCUIT_OPEN: 503,
@@ -37,6 +38,8 @@ export const STATUS: Readonly<Record<IsotorchErrorCode, number>> = {
   CHECKPOINT_MISMATCH: 500,
   CHECKPOINT_UNTRUSTED: 500,
   BAD_LABELS: 500,
+  BAD_VOCABULARY: 500,
+  NOT_REPRODUCIBLE: 500,
   WORKER_START_FAILED: 503,
   // where the classifier of a server is itself a remote one
   REMOTE_UNREACHABLE: 503,

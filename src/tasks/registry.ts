@@ -2,6 +2,8 @@
 import { attest } from "./attest.ts";
 import { classify } from "./classify.ts";
 import { decode } from "./decode.ts";
+import { generate } from "./generate.ts";
+import { inspect } from "./inspect.ts";
 import type { Reply, Task, TaskName } from "./task.ts";
 
 export type { TaskName } from "./task.ts";
@@ -18,6 +20,8 @@ interface Tasks {
   classify: Of<typeof classify>;
   decode: Of<typeof decode>;
   attest: Of<typeof attest>;
+  generate: Of<typeof generate>;
+  inspect: Of<typeof inspect>;
 }
 
 export type InputOf<N extends TaskName> = Tasks[N]["input"];
@@ -27,4 +31,6 @@ export const TASKS: { readonly [N in TaskName]: Task<N, InputOf<N>, PartOf<N>> }
   classify,
   decode,
   attest,
+  generate,
+  inspect,
 };

@@ -6,11 +6,11 @@ import {
   knownModel,
   specOf,
 } from "../checkpoints/table.ts";
-import { DRAIN_MS } from "../classification/accepted.ts";
+import { DRAIN_MS } from "../base/async/accepted.ts";
 import { guardedCall } from "../base/callbacks.ts";
 import type { Classification, Classifier, DetailedResult, Stats } from "../classification/classifier.ts";
 import { withinDeadline } from "../base/time/deadline.ts";
-import { IsotorchError, messageOf } from "../base/errors.ts";
+import { IsotorchError, closedError, messageOf } from "../base/errors.ts";
 import { StageTimes } from "../base/time/histogram.ts";
 import { readHeader } from "../image/format.ts";
 import { asInput, loadImage } from "../image/source/source.ts";
@@ -32,9 +32,8 @@ import type {
   TransformsName,
 } from "../classification/options.ts";
 import { Stopwatch } from "../base/time/stopwatch.ts";
-import { closedError } from "../worker/failure.ts";
 import type { Health, Phase } from "../backend.ts";
-import type { WorkerInfo } from "../worker/info.ts";
+import type { WorkerInfo } from "../classification/info.ts";
 import { classesIn, embeddingIn, entriesOf, readCassette, replay } from "./cassette.ts";
 import type { Cassette } from "./cassette.ts";
 import { fakeInfo } from "./info.ts";

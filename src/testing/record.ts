@@ -1,4 +1,4 @@
-import { DRAIN_MS } from "../classification/accepted.ts";
+import { DRAIN_MS } from "../base/async/accepted.ts";
 import type { Classifier, DetailedResult, Stats } from "../classification/classifier.ts";
 import { IsotorchError } from "../base/errors.ts";
 import { withinDeadline } from "../base/time/deadline.ts";

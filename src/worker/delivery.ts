@@ -22,7 +22,7 @@ export class Delivery {
     this.#next = 0;
   }
 
-  /** @throws IsotorchError `PROTOCOL_ERROR` for a part out of its order, `WORKER_DIED` for one that is not what was delivered. */
+  /** @throws IsotorchError `PROTOCOL_ERROR` for a part out of its order, `NOT_REPRODUCIBLE` for one that is not what was delivered. */
   take(reply: Reply): void {
     if (reply.type === "result") {
       if (this.#next < this.#digests.length) throw notTheSame(this.#next);
@@ -54,8 +54,7 @@ function digestOf({ frames }: Reply): string {
 
 function notTheSame(part: number): IsotorchError {
   return new IsotorchError(
-    "WORKER_DIED",
+    "NOT_REPRODUCIBLE",
     `The worker died in the middle of the answer, and the one after it made another part ${part} than was delivered.`,
-    { hint: "Send the call again: its answer is made from the start." },
   );
 }

@@ -1,7 +1,7 @@
 /** What went wrong with a worker, as typed errors: what it said, and how it ended. */
 import { excerpt } from "../base/text/shown.ts";
 import { endText } from "../base/status.ts";
-import { ERROR_CODES, IsotorchError, messageOf } from "../base/errors.ts";
+import { ERROR_CODES, IsotorchError, closedError, messageOf } from "../base/errors.ts";
 import type { IsotorchErrorCode } from "../base/errors.ts";
 import { isOfEnvironment, lastLine } from "../base/crash.ts";
 import type { WorkerExit } from "./process.ts";
@@ -61,10 +61,6 @@ function tracebackIn(stderr: string): { traceback?: string } {
 }
 
 /** For calls after the close. */
-export function closedError(): IsotorchError {
-  return new IsotorchError("CLOSED", "The classifier is closed.", { hint: "Create another one." });
-}
-
 /** What the supervision knows when it ends a call. */
 export interface Circumstances {
   /** Why the last worker ended. */

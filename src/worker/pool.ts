@@ -55,10 +55,6 @@ export class Pool implements Backend {
     return this.#workers.map(({ ready }) => ready);
   }
 
-  get attestations(): readonly WorkerReady["attestation"][] {
-    return this.members.map(({ attestation }) => attestation);
-  }
-
   /** Two batches for each worker, and two pictures that are decoded meanwhile; no more than half a queue. */
   get prefetch(): number {
     const [{ maxBatch } = { maxBatch: 1 }] = this.members;

@@ -2,12 +2,12 @@
  * One worker from its start to its end, over a process and a channel that it is given: handshake, requests and their replies,
  * close. Whoever waits for a reply gets one, or the reason why none will come.
  */
-import { IsotorchError, abortError } from "../base/errors.ts";
+import { IsotorchError, abortError, closedError } from "../base/errors.ts";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Resolvers, withResolvers } from "../base/async/resolvers.ts";
 import { after, type Timer } from "../base/time/timer.ts";
 import type { Channel } from "./channel.ts";
-import { closedError, deathOf, errorOf } from "./failure.ts";
+import { deathOf, errorOf } from "./failure.ts";
 import type { WorkerExit, WorkerProcess } from "./process.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { readyOf } from "./ready.ts";

@@ -1,20 +1,16 @@
-/** From resolved options to a worker that is ready: environment, checkpoint, session. */
+/** From resolved options to workers that are ready: environment, what they load, sessions. */
 import { isDeepStrictEqual } from "node:util";
 import { IsotorchError } from "../base/errors.ts";
-import { networkLoad } from "./options.ts";
-import type { WorkerOptions } from "./options.ts";
-import { resolveCheckpoint } from "../checkpoints/resolve.ts";
+import type { NetworkLoad, WorkerOptions } from "./machine/options.ts";
 import { findEnvironment, forgetEnvironment } from "../python/environment.ts";
 import type { Environment, EnvironmentOptions } from "../python/environment.ts";
-import { describe } from "./info.ts";
-import type { WorkerInfo } from "./info.ts";
-import { placementsOf, saysThreads } from "./placement.ts";
-import type { Placement } from "./placement.ts";
+import { placementsOf, saysThreads } from "./machine/placement.ts";
+import type { Placement } from "./machine/placement.ts";
 import { Pool } from "./pool.ts";
 import type { Start } from "./pool.ts";
 import { usableCpus } from "../python/quota.ts";
 import { scriptArguments, WORKER_SCRIPT } from "../python/script.ts";
-import { DEFAULT_POLICY, patientWith } from "./supervision/policy.ts";
+import { DEFAULT_POLICY } from "./supervision/policy.ts";
 import type { SupervisionPolicy } from "./supervision/policy.ts";
 import { startWorker } from "./open.ts";
 import type { WorkerStart } from "./open.ts";
@@ -24,21 +20,31 @@ import { noteUsed } from "../python/used.ts";
 import type { WorkerReady } from "./ready.ts";
 import type { Session } from "./session.ts";
 
-/** Supervised workers and what is known of them. */
-export interface StartedWorkers {
-  readonly pool: Pool;
-  /** What runs now; another process after a restart. */
-  readonly info: () => Omit<WorkerInfo, "attestation">;
+/** What workers load, and how they are watched with it. */
+export interface Plan {
+  readonly load: NetworkLoad;
+  readonly policy: SupervisionPolicy;
 }
 
-/** @throws IsotorchError what is missing or wrong, with how to mend it. */
-export async function startWorkers(
+/** Supervised workers, and where they run. */
+export interface StartedWorkers<P extends Plan> {
+  readonly pool: Pool;
+  readonly environment: Environment;
+  readonly planned: P;
+}
+
+/**
+ * @param plan is asked once the environment is known: what is to be loaded may have to be downloaded first.
+ * @throws IsotorchError what is missing or wrong, with how to mend it.
+ */
+export async function startWorkers<P extends Plan>(
   options: WorkerOptions,
+  plan: () => Promise<P>,
   onPhase: (phase: Phase) => void,
-): Promise<StartedWorkers> {
+): Promise<StartedWorkers<P>> {
   const environment = await findEnvironment(options);
   try {
-    return await startIn(environment, options, onPhase);
+    return await startIn(environment, options, plan, onPhase);
   } catch (error) {
     const isBroken = error instanceof IsotorchError && error.code === "ENVIRONMENT_BROKEN";
     if (!isBroken || !environment.recalled) throw error;
@@ -46,20 +52,21 @@ export async function startWorkers(
     await forgetEnvironment(environment);
     const asked = await findEnvironment(options);
     if (isDeepStrictEqual({ ...asked, recalled: true }, environment)) throw error;
-    return startIn(asked, options, onPhase);
+    return startIn(asked, options, plan, onPhase);
   }
 }
 
-async function startIn(
+async function startIn<P extends Plan>(
   environment: Environment,
   options: WorkerOptions,
+  plan: () => Promise<P>,
   onPhase: (phase: Phase) => void,
-): Promise<StartedWorkers> {
+): Promise<StartedWorkers<P>> {
   const { signal, logger, onProgress } = options;
-  const checkpoint = await resolveCheckpoint(options.weights, options);
+  const planned = await plan();
   const { maxSize = 0, maxDelayMs = 0 } = options.batch ?? {};
   const policy: SupervisionPolicy = {
-    ...patientWith(options.model),
+    ...planned.policy,
     ...options.supervision,
     ...options.queue,
     batchSize: maxSize,
@@ -74,12 +81,7 @@ async function startIn(
         generation,
         signal: ended,
         onExit,
-        load: {
-          ...networkLoad(checkpoint, options),
-          device,
-          threads,
-          maxBatch: maxSize,
-        },
+        load: { ...planned.load, device, threads, maxBatch: maxSize },
         timeouts: policy,
         onProgress: (name, fraction) => {
           onStep();
@@ -100,7 +102,7 @@ async function startIn(
       .map(at);
   const pool = await Pool.start(at(first), others, onPhase);
   await noteUsed(environment, surroundings(), options.logger);
-  return { pool, info: () => describe(pool.members, environment, checkpoint, options) };
+  return { pool, environment, planned };
 }
 
 /** A worker without a network, for pictures that only Pillow reads as Pillow does. */

@@ -6,7 +6,7 @@ import { resolveClassifierOptions } from "../../src/classification/resolved.ts";
 import { findEnvironment, listCandidates } from "../../src/python/environment.ts";
 import { writeRecord } from "../../src/python/recorded.ts";
 import { memoryFile } from "../../src/python/remembered.ts";
-import { startWorkers } from "../../src/worker/start.ts";
+import { startClassifier } from "../../src/classification/start.ts";
 import { testMachine, type TestMachine } from "../fixtures/environments/machine.ts";
 
 afterEach(() => vi.unstubAllEnvs());
@@ -115,7 +115,7 @@ describe.skipIf(process.platform === "win32")("an interpreter that was asked bef
     vi.stubEnv("ISOTORCH_CONFIG_DIR", join(machine.root, "config"));
     await findEnvironment({ python });
     const options = resolveClassifierOptions({ python, weights: "untrained:0", cacheDir: machine.root });
-    await expect(startWorkers(options, () => undefined)).rejects.toMatchObject({
+    await expect(startClassifier(options, () => undefined)).rejects.toMatchObject({
       code: "ENVIRONMENT_BROKEN",
       message: expect.stringContaining("No module named 'torch'"),
       hint: expect.stringContaining("isotorch doctor"),
@@ -130,7 +130,7 @@ describe.skipIf(process.platform === "win32")("an interpreter that was asked bef
     await findEnvironment({ python });
     await writeFile(`${python}.is`, "no-torch");
     const options = resolveClassifierOptions({ python, weights: "untrained:0", cacheDir: machine.root });
-    await expect(startWorkers(options, () => undefined)).rejects.toMatchObject({
+    await expect(startClassifier(options, () => undefined)).rejects.toMatchObject({
       code: "ENVIRONMENT_BROKEN",
       message: expect.stringContaining("without torch, torchvision"),
     });

@@ -33,8 +33,7 @@ def message(checkpoint, **changes) -> Message:
         "checkpointKey": None,
         "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
         "seed": None,
-        "transforms": "IMAGENET1K_V1",
-        "spec": None,
+        "network": {"transforms": "IMAGENET1K_V1", "spec": None},
         "device": "cpu",
         "precision": "fused",
         "threads": 2,
@@ -55,8 +54,15 @@ def test_less_than_was_asked_for_is_said_in_the_reason_of_the_device(checkpoint,
     assert [level for level, _ in channel.logs] == ["warning"]
 
 
-@pytest.mark.parametrize("changes", [{"model": "vgg17"}, {"transforms": "DEFAULT"}, {"device": "toaster"}])
-def test_what_is_not_to_be_had_is_refused_with_78(checkpoint, changes):
-    with pytest.raises(InvalidOption, match=f"^{next(iter(changes))}: ") as caught:
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        ("model", {"model": "vgg17"}),
+        ("transforms", {"network": {"transforms": "DEFAULT", "spec": None}}),
+        ("device", {"device": "toaster"}),
+    ],
+)
+def test_what_is_not_to_be_had_is_refused_with_78(checkpoint, what, changes):
+    with pytest.raises(InvalidOption, match=f"^{what}: ") as caught:
         load(SilentChannel(), message(checkpoint, **changes))
     assert caught.value.exit_code == 78

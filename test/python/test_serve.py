@@ -285,7 +285,7 @@ def test_from_load_to_stop(start, resnet18, jpeg):
     assert message.type == "ready"
     ready = message.fields
     assert (ready["sha256"], ready["precision"]) == (sha256, "exact")
-    assert ready["spec"]["resize"] == 256
+    assert ready["network"]["spec"]["resize"] == 256
     assert {"python", "torch", "torchvision", "pillow", "cuda", "onednn"} <= set(ready["versions"])
     assert len(json.loads(bytes(message.frames["categories"][1]))) == 1000
     assert "resnet101" in json.loads(bytes(message.frames["models"][1]))

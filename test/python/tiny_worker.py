@@ -51,15 +51,13 @@ def load(channel, message, imports=None):
         "threadsReason": "asked for",
         "precision": message.fields["precision"],
         "model": "tiny",
-        "classes": 1000,
-        "embedding": 1,
         "sha256": "0" * 64,
         "checkpointKey": "",
         "prefix": "",
-        "transforms": None,
-        "spec": spec,
+        "network": {"classes": 1000, "embedding": 1, "transforms": None, "spec": spec},
         "maxBatch": computer.limit.most,
         "warmupMs": 0.0,
+        "blasGflops": None,
     }
     frames = {
         **byte_frame("categories", b"[]"),

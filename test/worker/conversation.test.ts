@@ -4,11 +4,14 @@ import { IsotorchError } from "../../src/base/errors.ts";
 import type { Fields } from "../../src/protocol/wire.ts";
 import { outgoing } from "../../src/worker/outgoing.ts";
 import { Session } from "../../src/worker/session.ts";
+import { asPictureNetwork } from "../../src/tasks/network.ts";
 import { failureOf } from "../failure.ts";
 import { CRASHED, FakeChannel, FakeProcess, part, READY, result, streamed, tokensOf } from "./fakes.ts";
 
 const LOAD = { model: "resnet101" } as Fields<"load">;
-const { hello, categories: _, models: __, attestation: ___, remarks: ____, ...FIELDS } = READY;
+const { hello, network, remarks: _, ...rest } = READY;
+const { categories: __, models: ___, digests: ____, ...wire } = asPictureNetwork(network);
+const FIELDS = { ...rest, network: wire };
 
 function begin(load: Fields<"load"> | null = null) {
   const worker = new FakeProcess();
@@ -56,7 +59,7 @@ test("hello, load, progress, ready: the session is there, and says what the work
   expect(session.ready).toMatchObject({
     ...FIELDS,
     hello,
-    categories: ["a"],
+    network: { ...wire, categories: ["a"] },
     remarks: ["The head is fc.1."],
   });
   expect(progress).toEqual(["verify"]);

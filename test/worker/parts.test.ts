@@ -85,7 +85,7 @@ describe("a worker that dies in the middle of an answer", () => {
     sessions[0]?.die();
     (await asked(2)).answer(part(0, 7), part(1, 80));
     const error = await failureOf(done);
-    expect(error.code).toBe("WORKER_DIED");
+    expect(error.code).toBe("NOT_REPRODUCIBLE");
     expect(error.message).toContain("another part 1 than was delivered");
     expect(error.hint).toContain("again");
     expect(heard).toEqual([[7], [8]]);
@@ -97,7 +97,7 @@ describe("a worker that dies in the middle of an answer", () => {
     (await asked(1)).answer(part(0, 7), part(1, 8));
     sessions[0]?.die();
     (await asked(2)).answer(part(0, 7), result(7));
-    expect((await failureOf(done)).code).toBe("WORKER_DIED");
+    expect((await failureOf(done)).code).toBe("NOT_REPRODUCIBLE");
     expect(heard).toEqual([[7], [8]]);
   });
 

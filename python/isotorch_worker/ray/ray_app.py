@@ -66,12 +66,13 @@ class Network:
         self._session, ready = self._thread.submit(_load, settings["load"]).result()
         self._labels: list[str] = json.loads(bytes(ready.frames["categories"][1]))
         self._attestation: dict[str, str] = json.loads(bytes(ready.frames["attestation"][1]))
-        fields = ready.fields
-        self._model = oip.Model(fields["model"], fields["spec"], fields["classes"], fields["embedding"])
+        fields = dict(ready.fields)
+        network = fields.pop("network")
+        self._model = oip.Model(fields["model"], network["spec"], network["classes"], network["embedding"])
         self._path = f"/v2/models/{self._model.name}"
         self._open = (*_PROBES, f"{self._path}/ready")
         self._network = {**fields, "weights": settings["name"]}
-        self._network |= {"trained": settings["trained"], **ready.fields["spec"]}
+        self._network |= {"trained": settings["trained"], **network, **network["spec"]}
         # What makes later pictures faster and changes no bit is worth its time before the first one here.
         self._thread.submit(self._session.computer.improve).result()
         self._pictures = Pictures()

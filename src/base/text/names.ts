@@ -4,10 +4,11 @@
  * is a string like any other, and its bytes can be had back.
  */
 import { isUtf8 } from "node:buffer";
+import { hasBytes } from "./shown-name.ts";
+
+export { hasBytes, shownName } from "./shown-name.ts";
 
 const ESCAPE = 0xdc00;
-/** With the flag, halves of pairs do not match. */
-const LONE = /[\udc80-\udcff]/gu;
 const LONGEST_CHARACTER = 4;
 
 /** The name that bytes stand for. */
@@ -32,17 +33,6 @@ export function pathOf(name: string): string | Buffer {
       hasBytes(piece) ? Buffer.from([piece.charCodeAt(0) - ESCAPE]) : Buffer.from(piece, "utf8"),
     ),
   );
-}
-
-/** Whether a name has bytes that are no text. */
-export function hasBytes(name: string): boolean {
-  return name.search(LONE) !== -1;
-}
-
-/** The name for people and tables: such a byte as `\udcb9`, as in JSON and in Python, and a backslash beside it twice. */
-export function shownName(name: string): string {
-  if (!hasBytes(name)) return name;
-  return name.replaceAll("\\", "\\\\").replaceAll(LONE, (byte) => `\\u${byte.charCodeAt(0).toString(16)}`);
 }
 
 /** The bytes of the character that begins here; `undefined` where none does. */

@@ -1,6 +1,6 @@
 /** Foreign text in messages: short, on one line, in its own case, and without what a terminal obeys. */
 
-import { shownName } from "./names.ts";
+import { shownName } from "./shown-name.ts";
 
 /** Most characters that a message repeats of what it was given. */
 export const MOST_SHOWN = 200;

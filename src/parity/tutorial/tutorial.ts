@@ -10,7 +10,7 @@ import type { LabelFile } from "../../classification/labels/labels.ts";
 import type { ClassifierOptions } from "../../classification/options.ts";
 import { knownModel } from "../../checkpoints/table.ts";
 import type { Tensor } from "../../image/tensor.ts";
-import type { WorkerInfo } from "../../worker/info.ts";
+import type { WorkerInfo } from "../../classification/info.ts";
 import { floatsFrom, runScript } from "./process.ts";
 import { tutorialSteps } from "./steps.ts";
 import type { TutorialFacts } from "./steps.ts";

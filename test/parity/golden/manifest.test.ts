@@ -13,7 +13,7 @@ import {
   writeManifest,
 } from "../../../src/parity/golden/manifest.ts";
 import type { Manifest } from "../../../src/parity/golden/manifest.ts";
-import type { WorkerInfo } from "../../../src/worker/info.ts";
+import type { WorkerInfo } from "../../../src/classification/info.ts";
 
 const INFO: WorkerInfo = {
   package: "0.1.0",
@@ -53,6 +53,7 @@ const INFO: WorkerInfo = {
   timeoutMs: 30_000,
   classes: 1000,
   warmupMs: 100,
+  blas: { library: "reference BLAS", gflops: 1 },
   attestation: { source: "worker", node: ["jpeg-444"], worker: ["jpeg-420"], resize: {}, digests: {} },
   workers: [],
 };
