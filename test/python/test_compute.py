@@ -335,3 +335,22 @@ def test_a_card_of_four_gigabytes_gets_batches_and_a_full_one_single_pictures(mo
         sizes.append(largest_batch(torch.device("cuda"), 224))
     assert sizes == [1, 6, 32, 32]
     assert largest_batch(CPU, 224) == 4
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this build has no oneDNN")
+@pytest.mark.parametrize(("later", "packed"), [(1e-6, 0), (0.0, 1)])
+def test_few_outputs_that_are_equal_by_chance_pack_no_convolution(later, packed, monkeypatch):
+    """As in a squeeze layer: where values are added in another order, another picture has other bits."""
+    conv = nn.Conv2d(3, 2, 1)
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(2), conv).eval()
+    compared: list[int] = []
+
+    def compute(_: PackedConv, batch: Tensor) -> Tensor:
+        compared.append(len(batch))
+        return conv.forward(batch) + (later if len(compared) > 1 else 0.0)
+
+    monkeypatch.setattr(PackedConv, "forward", compute)
+    monkeypatch.setattr(PackedConv, "holds", lambda _, weight: weight is conv.weight)
+    assert pack(network, 8) == (packed, 1)
+    # Eight values each time.
+    assert len(compared) == (1 + 2048 // 8 if packed else 2)
