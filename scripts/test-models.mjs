@@ -1,12 +1,13 @@
 // `npm run test:models [-- --quick] [--only NAME]… [--check NAME]…`: torchvision's 80 classifiers beside torchvision itself.
 //
 //   --check NAME      networks: all of them as the worker builds and fills them, and the specs of all weights; preprocessing:
-//                     each spec over 15 pictures; forward: logits and embeddings of a network of each family in a real
-//                     worker. May be repeated; default all three
-//   --only NAME       these networks alone
-//   --quick           four small networks, and eight specs
+//                     each spec over 15 pictures; checkpoints: files as people save them, by `isotorch classify`; embeddings: of
+//                     ten networks, by `isotorch embed`; forward: logits and embeddings of a network of each family in a real
+//                     worker. May be repeated; default all
+//   --only NAME       these networks alone; of `checkpoints`, these forms
+//   --quick           four small networks, eight specs and ten forms
 //   --threads N       PyTorch's threads on both sides; default 2
-//   --seconds N       that each network of `forward` may take; default 600
+//   --seconds N       that each network, or form, may take; default 600
 //   --random N        specs that no weights have, beside the others; default 40
 //   --python PYTHON   default ISOTORCH_PYTHON or /usr/bin/python3
 //
@@ -20,7 +21,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-const CHECKS = { networks, preprocessing, forward };
+const CHECKS = { networks, preprocessing, checkpoints, embeddings, forward };
 /** One of each family, and of those whose blocks differ several. */
 const FAMILIES = (
   "squeezenet1_1 shufflenet_v2_x0_5 mobilenet_v3_small mnasnet0_5 mobilenet_v2 efficientnet_b0 regnet_y_400mf " +
@@ -28,6 +29,11 @@ const FAMILIES = (
   "wide_resnet50_2 vgg11 vgg11_bn convnext_tiny maxvit_t swin_t swin_v2_t vit_b_32"
 ).split(" ");
 const QUICK = 4;
+const EMBEDDED = 11;
+const QUICK_FORMS = (
+  "fc_sequential tv_reference lightning whole_model safetensors with_a_trap " +
+  "torchscript another_network head_of_layers cut_short"
+).split(" ");
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const many = { type: "string", multiple: true };
@@ -115,12 +121,52 @@ async function preprocessing() {
   };
 }
 
+/** Files as people save them. */
+async function checkpoints() {
+  const { checkpoints: forms } = await import("./models/checkpoints.mjs");
+  const folder = mkdtempSync(join(tmpdir(), "isotorch-models-"));
+  const limits = { python, threads: Number(values.threads), folder, seconds: Number(values.seconds) };
+  const failures = [];
+  let count = 0;
+  try {
+    for await (const { name, what, wrong } of forms({
+      ...limits,
+      only: only ?? (quick ? QUICK_FORMS : undefined),
+    })) {
+      count++;
+      process.stdout.write(`  ${name.padEnd(32)}${what}\n`);
+      failures.push(...wrong.map((sentence) => `${name}: ${sentence}`));
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  return { counted: `${count} forms of checkpoints`, failures };
+}
+
+/** What the head is given, by the command. */
+async function embeddings() {
+  const { embeddings: answers } = await import("./models/embeddings.mjs");
+  return inTurn(FAMILIES.slice(0, EMBEDDED), "embeddings", async (model, limits) => {
+    const { answers: count, differing, values: size } = await answers(model, limits);
+    return { count, differing, told: `${count - differing.length} of ${count} equal, ${size} values` };
+  });
+}
+
 /** Logits and embeddings of a network of each family. */
 async function forward() {
   const { forward: answers } = await import("./models/forward.mjs");
+  return inTurn(FAMILIES, "logits and embeddings", async (model, limits) => {
+    const { answers: count, differing, packing, batches } = await answers(model, limits);
+    const told = `${count - differing.length} of ${count} equal, ${packing} packed, ${batches}`;
+    return { count, differing, told };
+  });
+}
+
+/** Each network, with a cache of its own. */
+async function inTurn(all, what, compare) {
   const failures = [];
   let [networksDone, compared] = [0, 0];
-  for (const model of only ?? (quick ? FAMILIES.slice(0, QUICK) : FAMILIES)) {
+  for (const model of only ?? (quick ? FAMILIES.slice(0, QUICK) : all)) {
     const cache = mkdtempSync(join(tmpdir(), "isotorch-models-"));
     const started = performance.now();
     const row = (text) => {
@@ -129,11 +175,11 @@ async function forward() {
     };
     try {
       const limits = { python, threads: Number(values.threads), cache, seconds: Number(values.seconds) };
-      const { answers: count, differing, packing, batches } = await answers(model, limits);
-      row(`${count - differing.length} of ${count} equal, ${packing} packed, ${batches}`);
+      const { count, differing, told } = await compare(model, limits);
+      row(told);
       networksDone++;
       compared += count;
-      failures.push(...differing.map((what) => `${model}: ${what}`));
+      failures.push(...differing.map((one) => `${model}: ${one}`));
     } catch (error) {
       row(`NOT FINISHED: ${error.code ?? error.name}`);
       failures.push(`${model} was not finished: ${String(error.message).trim().split("\n").at(-1)}`);
@@ -141,5 +187,5 @@ async function forward() {
       rmSync(cache, { recursive: true });
     }
   }
-  return { counted: `${networksDone} networks, ${compared} logits and embeddings`, failures };
+  return { counted: `${networksDone} networks, ${compared} ${what}`, failures };
 }

@@ -28,13 +28,20 @@ export type {
   RemoteOptions,
   TransformsName,
 } from "./classification/options.ts";
+export { createGenerator } from "./generation/generator.ts";
+export type { GeneratedText, Prompt, TextGenerator } from "./generation/generator.ts";
+export type { GeneratorInfo } from "./generation/info.ts";
+export type { Inspection } from "./generation/inspection.ts";
+export type { GenerateOptions, GeneratorOptions, InspectOptions } from "./generation/options.ts";
+export type { Candidate, FinishReason, TextStream, Token } from "./generation/stream.ts";
+export type { StageArray } from "./tasks/inspect.ts";
 export { classify, preprocess } from "./classification/oneshot.ts";
 export type { SupervisionPolicy } from "./worker/supervision/policy.ts";
 export type { Classification, DetailedResult } from "./classification/result.ts";
 export type { Attestation, AttestedEnvironment } from "./image/attest/attestation.ts";
 export type { PartialLimits } from "./image/source/limits.ts";
 export type { ClassifierInfo, WorkerInfo } from "./classification/info.ts";
-export type { MachineInfo, WorkerPlace } from "./worker/info.ts";
+export type { MachineInfo, WorkerPlace } from "./worker/machine/info.ts";
 export type { RemoteClassifierInfo, RemoteInfo } from "./remote/info.ts";
 export type { Phase } from "./backend.ts";
 export type { Health } from "./backend.ts";

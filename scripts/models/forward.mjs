@@ -1,19 +1,8 @@
 // One network in a real worker beside torchvision alone: logits and embeddings, by every handoff, one picture and several.
-import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { createClassifier } from "../../dist/index.js";
-import { knownModel } from "../../dist/checkpoints/table.js";
+import { plainAnswers, sha256 } from "./plain.mjs";
 
 const HANDOFFS = ["tensor", "pixels", "encoded"];
-const IMAGES = ["landscape.jpg", "balloons.jpg", "dog.webp", "fruit.png"].map((name) =>
-  fileURLToPath(new URL(`../../examples/images/${name}`, import.meta.url)),
-);
-const PLAIN = fileURLToPath(new URL("plain.py", import.meta.url));
-/** Where the BLAS library is the reference, each picture takes seconds: fewer of them show the same. */
-const TRANSFORMERS = /^(?:vit|swin|maxvit)/;
-const run = promisify(execFile);
 
 /**
  * @param model torchvision's name.
@@ -22,11 +11,8 @@ const run = promisify(execFile);
  */
 export async function forward(model, { python, threads, cache, seconds }) {
   const deadline = AbortSignal.timeout(seconds * 1000);
-  const images = TRANSFORMERS.test(model) ? IMAGES.slice(0, 2) : IMAGES;
-  const flags = ["--cache", cache, "--threads", String(threads), "--head", knownModel(model).head.name];
-  const plain = ["-X", "utf8", "-B", PLAIN, model, ...flags, ...images];
-  const { stdout } = await run(python, plain, { signal: deadline });
-  const { file, answers: expected } = JSON.parse(stdout);
+  const plain = await plainAnswers(model, { python, threads, cache, signal: deadline });
+  const { file, images, answers: expected } = plain;
 
   const said = [];
   const logger = (text) => void said.push(text);
@@ -78,8 +64,4 @@ export async function forward(model, { python, threads, cache, seconds }) {
 
 function short(pattern, said) {
   return said.map((text) => pattern.exec(text)?.[1]).find(Boolean) ?? "-";
-}
-
-function sha256({ buffer, byteOffset, byteLength }) {
-  return createHash("sha256").update(new Uint8Array(buffer, byteOffset, byteLength)).digest("hex");
 }

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess, ChildProcessByStdio, ChildProcessWithoutNullStreams } from "node:child_process";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
+import { onAborted } from "./async/aborts.ts";
 import { after } from "./time/timer.ts";
 
 /** Bytes of stderr that are kept. */
@@ -192,8 +193,8 @@ export class Child<T extends Talk = Talk> {
     if (signal === undefined) return;
     const abort = (): void => this.kill();
     if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort, { once: true });
-    void this.exited.then(() => signal.removeEventListener("abort", abort));
+    const forget = onAborted(signal, abort);
+    void this.exited.then(forget);
   }
 
   /** Settles some time after the end; a daemon left behind may hold the pipes for ever, and does not get to hold us. */

@@ -9,7 +9,7 @@ import type { Handoff, WireSpec } from "../protocol/messages.ts";
 import type { Environment } from "../python/environment.ts";
 import type { RemoteClassifierInfo } from "../remote/info.ts";
 import { asPictureNetwork } from "../tasks/network.ts";
-import { type MachineInfo, describeMachine, firstOf } from "../worker/info.ts";
+import { type MachineInfo, describeMachine, firstOf } from "../worker/machine/info.ts";
 import type { WorkerReady } from "../worker/ready.ts";
 
 /** A classifier in workers of this machine; every value was measured or answered, none assumed. */

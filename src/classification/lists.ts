@@ -1,4 +1,5 @@
 /** What follows from the answer of one picture: lists, settled lists and streams, each call counted. */
+import { onAborted } from "../base/async/aborts.ts";
 import { AcceptedCalls } from "../base/async/accepted.ts";
 import { shown } from "../base/text/shown.ts";
 import { abortError, IsotorchError } from "../base/errors.ts";
@@ -160,10 +161,11 @@ function abortOf(
   signal: AbortSignal | undefined,
 ): [aborted: Promise<"aborted"> | undefined, forget: () => void] {
   if (signal === undefined) return [undefined, () => undefined];
-  let onAbort = (): void => undefined;
-  const aborted = new Promise<"aborted">((resolve) => (onAbort = () => resolve("aborted")));
-  signal.addEventListener("abort", onAbort, { once: true });
-  return [aborted, () => signal.removeEventListener("abort", onAbort)];
+  let forget = (): void => undefined;
+  const aborted = new Promise<"aborted">((resolve) => {
+    forget = onAborted(signal, () => resolve("aborted"));
+  });
+  return [aborted, forget];
 }
 
 /** The values of a list, or the error of the first that failed. */

@@ -10,7 +10,6 @@ import {
   DRAIN,
   FLAG,
   FUNCTION,
-  POSITIVE,
   SIGNAL,
   TEXT,
   WHOLE,
@@ -27,7 +26,7 @@ import {
   whole,
 } from "../base/options/check.ts";
 import { WORKER_OPTIONS, isRemote } from "../remote/options.ts";
-import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
+import { DEVICE, LOGGER, QUEUE, SHA256, SUPERVISION, THREADS, WORKERS } from "../worker/machine/checks.ts";
 import type {
   ClassifierOptions,
   ClassifyOptions,
@@ -125,28 +124,13 @@ export function splitOptions(
   return [Object.fromEntries(ofClassifier), Object.fromEntries(ofCall)];
 }
 
-const MAX_WORKERS = 64;
 /** The largest number that the wire has. */
 const MAX_COUNT = 2 ** 32 - 1;
-
-/** Numbers of the policy whose zero says something: never, at once, none. */
-const ZERO_MEANS: readonly string[] = ["steadyMs", "maxExits", "idleShutdownMs", "maxWorkerBytes"];
 
 const LIMITS: Readonly<Record<string, Check>> = {
   ...Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, whole(1, MAX_COUNT)])),
   bytes: whole(1, DEFAULT_LIMITS.bytes),
 };
-const POLICY: Readonly<Record<string, Check>> = {
-  ...Object.fromEntries(
-    Object.keys(DEFAULT_POLICY).map((name) => [name, ZERO_MEANS.includes(name) ? WHOLE : POSITIVE]),
-  ),
-  restartDelaysMs: listOf(WHOLE, "a list of milliseconds", 1),
-  redelivery: oneOf("once", "never"),
-};
-const DEVICE: Check = [
-  '"auto", "cpu", "cuda", "cuda:N"',
-  (value) => typeof value === "string" && /^(?:auto|cpu|cuda(?::\d+)?)$/.test(value),
-];
 const STRING: Check = ["a string", (value) => typeof value === "string"];
 
 const CLASSIFIER_CHECKS: Checks<ClassifierOptions> = {
@@ -160,18 +144,17 @@ const CLASSIFIER_CHECKS: Checks<ClassifierOptions> = {
   // Which names there are, the table says, and the environment.
   model: TEXT,
   checkpointKey: TEXT,
-  sha256: ["64 hex digits", (value) => typeof value === "string" && /^[0-9a-f]{64}$/i.test(value)],
+  sha256: SHA256,
   trustCheckpoint: FLAG,
   transforms: [
     "a name of weights, or { resize, crop, interpolation, mean, std }",
     (value) => isRecord(value) || (typeof value === "string" && isWeightsName(value)),
   ],
-  device: either(DEVICE, listOf(DEVICE, "a list of them", 1)),
-  workers: whole(1, MAX_WORKERS),
+  device: DEVICE,
+  workers: WORKERS,
   precision: oneOf("exact", "fused", "bf16", "fp16"),
   handoff: oneOf("tensor", "pixels", "encoded"),
-  // 0, the default, is PyTorch's own choice.
-  threads: ["a whole number from 1 to 1024", whole(0, 1024)[1]],
+  threads: THREADS,
   batch: numbers("maxSize", "maxDelayMs"),
   python: TEXT,
   env: TEXT,
@@ -180,24 +163,13 @@ const CLASSIFIER_CHECKS: Checks<ClassifierOptions> = {
   offline: FLAG,
   mirror: TEXT,
   onProgress: FUNCTION,
-  logger: [
-    "an object with debug, info, warn and error",
-    (value) =>
-      isRecord(value) &&
-      ["debug", "info", "warn", "error"].every((name) => typeof value[name] === "function"),
-  ],
+  logger: LOGGER,
   limits: [
     `an object with pixels, side, scans and chunks from 1 to ${MAX_COUNT} and bytes from 1 to ${DEFAULT_LIMITS.bytes}, whole numbers`,
     (value) => fits(value, LIMITS),
   ],
-  queue: [
-    "an object with maxRequests and maxBytes as whole numbers from 1",
-    (value) => fits(value, { maxRequests: POSITIVE, maxBytes: POSITIVE }),
-  ],
-  supervision: [
-    `an object with names of SupervisionPolicy as whole numbers, from 1 but for ${ZERO_MEANS.join(", ")}`,
-    (value) => fits(value, POLICY),
-  ],
+  queue: QUEUE,
+  supervision: SUPERVISION,
   signal: SIGNAL,
 };
 

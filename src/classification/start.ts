@@ -3,7 +3,7 @@ import type { Backend, ClassifierNetwork, Phase } from "../backend.ts";
 import { type Checkpoint, type CheckpointOptions, resolveCheckpoint } from "../checkpoints/resolve.ts";
 import type { Handoff, Precision } from "../protocol/messages.ts";
 import { asPictureNetwork } from "../tasks/network.ts";
-import type { NetworkLoad, WorkerOptions } from "../worker/options.ts";
+import type { NetworkLoad, WorkerOptions } from "../worker/machine/options.ts";
 import { startWorkers } from "../worker/start.ts";
 import { patientWith } from "../worker/supervision/policy.ts";
 import { type WorkerInfo, describe } from "./info.ts";

@@ -92,6 +92,7 @@ export interface FieldsByType {
     readonly network: WirePictureNetwork | WireTextNetwork;
     readonly maxBatch: number;
     readonly warmupMs: number;
+    readonly blasGflops: number | null;
   };
   classify: {
     readonly handoff: Handoff;

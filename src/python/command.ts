@@ -1,5 +1,6 @@
 /** Runs a command and tells how it ended. The only file that imports execa, and not before a command is run. */
 import type { Readable } from "node:stream";
+import { onAborted } from "../base/async/aborts.ts";
 import { Child, startOptions, Tail } from "../base/child.ts";
 import { messageOf } from "../base/errors.ts";
 import { after } from "../base/time/timer.ts";
@@ -89,11 +90,11 @@ export async function runCommand(
     void child.end(isTold ? () => undefined : politeSignal, politeMs);
   };
   const abort = (): void => end("aborted");
-  signal?.addEventListener("abort", abort, { once: true });
+  const forget = signal && onAborted(signal, abort);
   const timer = after(timeoutMs ?? Infinity, () => end("timed-out"));
   const { code } = await child.closed;
   timer.cancel();
-  signal?.removeEventListener("abort", abort);
+  forget?.();
   return { outcome, code, stdout: stdout.text, stderr: stderr.text, bytes: stdout.bytes };
 }
 

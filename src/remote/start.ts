@@ -6,7 +6,7 @@ import { referenceDigests } from "../image/attest/built-in.ts";
 import type { Logger } from "../base/logger.ts";
 import type { TransformsName } from "../checkpoints/resolve.ts";
 import type { Handoff, WireSpec } from "../protocol/messages.ts";
-import type { WorkerOptions } from "../worker/options.ts";
+import type { WorkerOptions } from "../worker/machine/options.ts";
 import { DEFAULT_POLICY } from "../worker/supervision/policy.ts";
 import type { ClassifierNetwork, Phase } from "../backend.ts";
 import { Endpoint } from "./endpoint.ts";

@@ -1,11 +1,11 @@
 /** From resolved options to workers that are ready: environment, what they load, sessions. */
 import { isDeepStrictEqual } from "node:util";
 import { IsotorchError } from "../base/errors.ts";
-import type { NetworkLoad, WorkerOptions } from "./options.ts";
+import type { NetworkLoad, WorkerOptions } from "./machine/options.ts";
 import { findEnvironment, forgetEnvironment } from "../python/environment.ts";
 import type { Environment, EnvironmentOptions } from "../python/environment.ts";
-import { placementsOf, saysThreads } from "./placement.ts";
-import type { Placement } from "./placement.ts";
+import { placementsOf, saysThreads } from "./machine/placement.ts";
+import type { Placement } from "./machine/placement.ts";
 import { Pool } from "./pool.ts";
 import type { Start } from "./pool.ts";
 import { usableCpus } from "../python/quota.ts";

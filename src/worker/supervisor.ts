@@ -1,5 +1,6 @@
 /** Turns the effects of `supervise.ts` into deeds: owns the processes, the timer and every caller's promise. */
 import type { Phase, WorkerHealth, WorkerStats } from "../backend.ts";
+import { onAborted } from "../base/async/aborts.ts";
 import { after, type Timer } from "../base/time/timer.ts";
 import { IsotorchError, abortError, closedError } from "../base/errors.ts";
 import { isFromOutside } from "../base/crash.ts";
@@ -115,7 +116,7 @@ export class Supervisor {
       supervisor.#firstStart = { resolve, reject };
     });
     const abort = (): void => supervisor.#starting?.abort();
-    options.signal?.addEventListener("abort", abort, { once: true });
+    const forget = options.signal && onAborted(options.signal, abort);
     supervisor.#feed({ type: "start" });
     if (options.signal?.aborted === true) abort();
     try {
@@ -125,7 +126,7 @@ export class Supervisor {
       await supervisor.close(0);
       throw error;
     } finally {
-      options.signal?.removeEventListener("abort", abort);
+      forget?.();
       supervisor.#firstStart = undefined;
     }
   }

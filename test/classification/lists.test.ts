@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
@@ -39,6 +40,19 @@ describe("a picture of a list that fails is named", () => {
     const error = await failureOf(fake.classify(["/missing/my dog.jpg"]));
     expect(error.message).toContain("Picture 1 of 1, /missing/my dog.jpg: ");
   });
+});
+
+test("many calls and lists with one signal have one listener on it between them", async () => {
+  await using fake = await createFakeClassifier(() => FIVE, { latencyMs: 20 });
+  const ender = new AbortController();
+  const { signal } = ender;
+  const calls = Array.from({ length: 12 }, () => [
+    fake.classify("dog.jpg", { signal }),
+    fake.classifySettled(["dog.jpg", "cat.jpg"], { signal }),
+  ]);
+  expect(getEventListeners(signal, "abort")).toHaveLength(1);
+  await Promise.all(calls.flat());
+  expect(getEventListeners(signal, "abort")).toHaveLength(0);
 });
 
 describe("methods that are handed on by themselves", () => {

@@ -33,6 +33,7 @@ beforeAll(() => {
     exports: {
       ".": { types: "./dist/index.d.ts", default: "./standin.js" },
       "./server": { types: "./dist/server.d.ts", default: "./dist/server.js" },
+      "./tokenizer": { types: "./dist/tokenizer.d.ts", default: "./dist/tokenizer.js" },
       "./testing": { types: "./dist/testing.d.ts", default: "./dist/testing.js" },
     },
   });

@@ -1,4 +1,4 @@
-"""Shared by all tests: one made checkpoint, and workers that are driven over their own socket."""
+"""Shared by all tests: made checkpoints, and workers that are driven over their own socket."""
 
 from __future__ import annotations
 
@@ -15,21 +15,32 @@ sys.path.insert(0, str(ROOT / "python"))
 # As __main__.py does, for what the tests compute in this process.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from controller import Controller  # noqa: E402
+from controller import SMALL, Controller  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An untrained checkpoint of seed 7, made once per run."""
+    """An untrained checkpoint of SMALL, for what is the same with every network."""
+    return untrained(tmp_path_factory, SMALL)
+
+
+@pytest.fixture(scope="session")
+def resnet18(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of a network that computes for a while."""
+    return untrained(tmp_path_factory, "resnet18")
+
+
+def untrained(tmp_path_factory: pytest.TempPathFactory, model: str) -> Path:
+    """The checkpoint of seed 7."""
     import torch
 
     from isotorch_worker.runtime.threads import set_threads
     from isotorch_worker.tasks.image_classification.untrained import make_untrained
 
     set_threads(2)
-    path = tmp_path_factory.mktemp("checkpoints") / "untrained-7.pth"
+    path = tmp_path_factory.mktemp("checkpoints") / f"untrained-7-{model}.pth"
     random_state = torch.get_rng_state()
-    make_untrained(path, 7)
+    make_untrained(path, 7, model)
     assert torch.equal(random_state, torch.get_rng_state()), "the global random state was not left alone"
     return path
 

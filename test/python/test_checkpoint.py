@@ -15,6 +15,7 @@ import torch
 import torchvision
 from torch import nn
 
+from controller import SMALL
 from isotorch_worker.checkpoints.checkpoint import MAX_BYTES, CheckpointReader, read_checkpoint
 from isotorch_worker.protocol.errors import (
     CheckpointCorrupt,
@@ -90,16 +91,16 @@ def test_a_file_is_loaded_though_nobody_vouches_for_it(checkpoint):
     # Nothing of it runs: a hash says whose it is, and protects from nothing.
     _, sha256 = read_checkpoint(checkpoint, None)
     assert sha256 == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-    load_checkpoint(checkpoint, None)
+    load_checkpoint(checkpoint, None, SMALL)
 
 
 def test_another_hash_is_refused_before_unpickling(checkpoint, monkeypatch):
     monkeypatch.setattr(pickle, "Unpickler", None)
     monkeypatch.setattr("isotorch_worker.checkpoints.checkpoint.read_contents", None)
     with pytest.raises(CheckpointCorrupt, match="expected 0000"):
-        load_checkpoint(checkpoint, "0" * 64)
+        load_checkpoint(checkpoint, "0" * 64, SMALL)
     with pytest.raises(CheckpointCorrupt, match="expected 00000000"):
-        load_checkpoint(checkpoint, "0" * 8)
+        load_checkpoint(checkpoint, "0" * 8, SMALL)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_a_truncated_file_is_refused(checkpoint, tmp_path, part):
     path = tmp_path / "cut.pth"
     path.write_bytes(data[: int(len(data) * part)])
     with pytest.raises(CheckpointCorrupt):
-        load_checkpoint(path, None)
+        load_checkpoint(path, None, SMALL)
 
 
 def test_one_flipped_bit_is_found_with_a_hash_and_without(checkpoint, tmp_path):
@@ -157,19 +158,19 @@ def test_one_flipped_bit_is_found_with_a_hash_and_without(checkpoint, tmp_path):
     path = tmp_path / "flipped.pth"
     path.write_bytes(data)
     with pytest.raises(CheckpointCorrupt, match="SHA-256"):
-        load_checkpoint(path, digest)
+        load_checkpoint(path, digest, SMALL)
     with pytest.raises(CheckpointCorrupt, match="checksum"):
-        load_checkpoint(path, None)
+        load_checkpoint(path, None, SMALL)
 
 
 def test_another_architecture_is_named_by_its_keys(tmp_path):
-    path = saved(torchvision.models.resnet50(weights=None).state_dict(), tmp_path / "resnet50.pth")
-    with pytest.raises(CheckpointMismatch, match=r"missing: layer3\.6\.conv1\.weight, .* and \d+ more"):
-        load_checkpoint(path, None)
+    path = saved(torchvision.models.resnet18(weights=None).state_dict(), tmp_path / "resnet18.pth")
+    with pytest.raises(CheckpointMismatch, match=r"missing: layer1\.2\.conv1\.weight, .* and \d+ more"):
+        load_checkpoint(path, None, "resnet34")
 
 
 def test_missing_unexpected_and_misshapen_keys_are_named(checkpoint):
-    network = build()
+    network = build(SMALL)
     state = state_of(checkpoint)
     with pytest.raises(CheckpointMismatch, match=r"missing: fc\.bias"):
         load_state(network, {key: value for key, value in state.items() if key != "fc.bias"})
@@ -181,12 +182,12 @@ def test_missing_unexpected_and_misshapen_keys_are_named(checkpoint):
 
 def test_nan_and_infinity_in_a_parameter_are_refused(checkpoint):
     state = state_of(checkpoint)
-    network = build()
+    network = build(SMALL)
     for value in (float("nan"), float("inf")):
-        damaged = state["layer4.2.bn3.running_var"].clone()
+        damaged = state["stage4.3.branch2.6.running_var"].clone()
         damaged[3] = value
-        with pytest.raises(CheckpointCorrupt, match=r"layer4\.2\.bn3\.running_var"):
-            load_state(network, {**state, "layer4.2.bn3.running_var": damaged})
+        with pytest.raises(CheckpointCorrupt, match=r"stage4\.3\.branch2\.6\.running_var"):
+            load_state(network, {**state, "stage4.3.branch2.6.running_var": damaged})
 
 
 def test_something_else_than_a_state_dict_is_refused(tmp_path):
@@ -221,6 +222,13 @@ def test_building_draws_no_random_numbers_and_leaves_no_patch_behind():
     assert float(ours.std()) > 0
 
 
+def test_attention_draws_none_of_its_weights_either(monkeypatch):
+    original = nn.modules.activation.xavier_uniform_
+    monkeypatch.setattr(torch.Tensor, "uniform_", None)
+    build("vit_b_32")
+    assert nn.modules.activation.xavier_uniform_ is original
+
+
 def test_a_failing_constructor_leaves_no_patch_behind(monkeypatch):
     original = nn.init.kaiming_uniform_
 
@@ -236,7 +244,7 @@ def test_a_failing_constructor_leaves_no_patch_behind(monkeypatch):
 
 @pytest.fixture(scope="module")
 def plain(checkpoint):
-    network = torchvision.models.resnet101(weights=None)
+    network = getattr(torchvision.models, SMALL)(weights=None)
     network.load_state_dict(state_of(checkpoint))
     return network.eval()
 
@@ -244,7 +252,7 @@ def plain(checkpoint):
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 def test_loaded_parameters_and_logits_are_those_of_plain_torchvision(plain, tmp_path, zipped):
     path = saved(plain.state_dict(), tmp_path / "copy.pth", _use_new_zipfile_serialization=zipped)
-    ours = load_checkpoint(path, hashlib.sha256(path.read_bytes()).hexdigest()[:8])
+    ours = load_checkpoint(path, hashlib.sha256(path.read_bytes()).hexdigest()[:8], SMALL)
     for (name, expected), (ours_name, actual) in zip(plain.state_dict().items(), ours.state_dict().items()):
         assert name == ours_name
         assert torch.equal(expected, actual), name
@@ -260,10 +268,10 @@ def assert_same_logits(plain: nn.Module, ours: nn.Module) -> None:
 def test_a_channels_last_checkpoint_gives_the_bits_of_plain_pytorch(plain, tmp_path):
     scattered = copy.deepcopy(plain)
     path = saved(scattered.to(memory_format=torch.channels_last).state_dict(), tmp_path / "last.pth")
-    assert not state_of(path)["layer1.0.conv2.weight"].is_contiguous()
+    assert not state_of(path)["conv1.0.weight"].is_contiguous()
     theirs = copy.deepcopy(plain)
     theirs.load_state_dict(state_of(path))
-    ours = load_checkpoint(path, None)
+    ours = load_checkpoint(path, None, SMALL)
     assert [value.stride() for value in ours.parameters()] == [
         value.stride() for value in theirs.parameters()
     ]
@@ -273,7 +281,7 @@ def test_a_channels_last_checkpoint_gives_the_bits_of_plain_pytorch(plain, tmp_p
 def test_the_bytes_of_the_file_are_let_go_once_they_are_in_the_network(checkpoint):
     contents, _ = read_checkpoint(checkpoint, None)
     bytes_of_the_file = weakref.ref(contents.data.obj)
-    network = build()
+    network = build(SMALL)
     places = [parameter.data_ptr() for parameter in network.parameters()]
     load_state(network, contents.state_dict())
     assert places == [parameter.data_ptr() for parameter in network.parameters()], (
@@ -285,9 +293,9 @@ def test_the_bytes_of_the_file_are_let_go_once_they_are_in_the_network(checkpoin
 
 def test_counters_may_be_absent(checkpoint):
     state = {key: value for key, value in state_of(checkpoint).items() if "num_batches" not in key}
-    network = build()
+    network = build(SMALL)
     load_state(network, state)
-    assert int(network.bn1.num_batches_tracked) == 0
+    assert int(network.conv1[1].num_batches_tracked) == 0
 
 
 def test_the_reader_hands_over_the_verified_bytes_once(checkpoint):

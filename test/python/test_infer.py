@@ -142,9 +142,9 @@ def test_fp16_needs_a_gpu(network):
 
 
 @pytest.fixture(scope="module")
-def network(checkpoint):
+def network(resnet18):
     set_threads(2)
-    return load_checkpoint(checkpoint, None)
+    return load_checkpoint(resnet18, None, "resnet18")
 
 
 def tutorial(network: torch.nn.Module, data: bytes):

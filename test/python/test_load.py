@@ -5,28 +5,30 @@ from __future__ import annotations
 import hashlib
 from types import SimpleNamespace
 
+import pytest
 import torch
 
+from controller import SMALL
+from isotorch_worker.protocol.errors import InvalidOption
 from isotorch_worker.protocol.schema import check_message
 from isotorch_worker.protocol.wire import Message
 from isotorch_worker.tasks.image_classification.load import load
 
 
-def test_less_than_was_asked_for_is_said_in_the_reason_of_the_device(checkpoint, monkeypatch):
-    def fail(*_):
-        raise RuntimeError("no such pass")
+class Channel(SimpleNamespace):
+    """What a load needs of one; ``logs`` has what it was told."""
 
-    monkeypatch.setattr(torch.jit, "freeze", fail)
-    logs = []
-    channel = SimpleNamespace(
-        generation=1,
-        send=lambda _: None,
-        log=lambda *line: logs.append(line),
-        make_room=lambda *_: None,
-    )
+    def __init__(self) -> None:
+        super().__init__(generation=1, send=lambda _: None, make_room=lambda *_: None, logs=[])
+
+    def log(self, *line) -> None:
+        self.logs.append(line)
+
+
+def message(checkpoint, **changes) -> Message:
     fields = {
         "task": "image-classification",
-        "model": "resnet101",
+        "model": SMALL,
         "checkpoint": str(checkpoint),
         "checkpointKey": None,
         "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
@@ -37,7 +39,28 @@ def test_less_than_was_asked_for_is_said_in_the_reason_of_the_device(checkpoint,
         "threads": 2,
         "maxBatch": 0,
     }
-    _, ready = load(channel, Message("load", 1, 1, fields))
+    return Message("load", 1, 1, {**fields, **changes})
+
+
+def test_less_than_was_asked_for_is_said_in_the_reason_of_the_device(checkpoint, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("no such pass")
+
+    monkeypatch.setattr(torch.jit, "freeze", fail)
+    channel = Channel()
+    _, ready = load(channel, message(checkpoint))
     check_message(ready)
     assert ready.fields["deviceReason"].startswith("asked for; fused: only BatchNorm is folded")
-    assert [level for level, _ in logs] == ["warning"]
+    assert [level for level, _ in channel.logs] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        ("model", {"model": "vgg17"}),
+        ("transforms", {"network": {"transforms": "DEFAULT", "spec": None}}),
+    ],
+)
+def test_what_torchvision_does_not_have_is_refused(checkpoint, what, changes):
+    with pytest.raises(InvalidOption, match=f"^{what}: "):
+        load(Channel(), message(checkpoint, **changes))

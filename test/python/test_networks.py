@@ -176,6 +176,19 @@ def test_a_head_of_several_layers_is_refused_with_their_names():
         filled(network.state_dict())
 
 
+def test_a_quantised_head_is_told_as_such():
+    state = named("resnet18").state_dict()
+    quantised = {name: value for name, value in state.items() if not name.startswith("fc.")}
+    packed = (torch.quantize_per_tensor(state["fc.weight"], 0.1, 0, torch.qint8), state["fc.bias"])
+    # As torch.ao.quantization.quantize_dynamic leaves a Linear.
+    quantised.update({"fc.scale": torch.tensor(1.0), "fc.zero_point": torch.tensor(0)})
+    quantised.update({"fc._packed_params.dtype": torch.qint8, "fc._packed_params._packed_params": packed})
+    with pytest.raises(
+        CheckpointMismatch, match=r"resnet18's with a quantised head \(fc\.scale, fc\.zero_po"
+    ):
+        filled(quantised)
+
+
 def test_names_of_timm_are_told_as_such():
     state = {
         "conv_stem.weight": torch.zeros(32, 3, 3, 3),
@@ -193,3 +206,12 @@ def test_another_network_than_was_asked_for_is_named():
         CheckpointMismatch, match="is resnet50's with 1000 classes, and resnet18 was asked for"
     ):
         filled(state, "resnet18")
+
+
+def test_a_file_with_more_than_the_network_is_told_that_alone_not_that_its_head_has_other_classes():
+    state = named("resnet18", num_classes=10).state_dict()
+    with pytest.raises(CheckpointMismatch) as caught:
+        filled({**state, "step.weight": torch.ones(3)}, "resnet18")
+    assert caught.value.message.endswith("another network: unexpected: step.weight")
+    with pytest.raises(CheckpointMismatch, match=r"missing: fc\.weight, fc\.bias$"):
+        filled({name: value for name, value in state.items() if not name.startswith("fc.")}, "resnet18")

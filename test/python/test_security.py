@@ -100,7 +100,7 @@ def test_neither_pytorchs_reader_nor_an_import_by_a_pickle_is_used(monkeypatch, 
     monkeypatch.setattr(pickle, "Unpickler", refuse)
     monkeypatch.setattr(pickle, "loads", refuse)
     monkeypatch.setattr(importlib, "import_module", refuse)
-    model.load_checkpoint(path, None)
+    model.load_checkpoint(path, None, controller.SMALL)
 
 
 def test_what_was_verified_is_what_is_loaded(checkpoint, tmp_path, monkeypatch):
@@ -117,7 +117,7 @@ def test_what_was_verified_is_what_is_loaded(checkpoint, tmp_path, monkeypatch):
         return verified
 
     monkeypatch.setattr(model, "read_checkpoint", swapped)
-    model.load_checkpoint(path, digest)
+    model.load_checkpoint(path, digest, controller.SMALL)
     assert not marker.exists()
 
 

@@ -72,9 +72,11 @@ def test_what_a_killed_maker_had_begun_is_swept_by_the_next_one(tmp_path, monkey
     lock.release()
 
 
-def test_plain_torchvision_loads_it_and_answers_sanely(checkpoint: Path):
+def test_plain_torchvision_loads_it_and_answers_sanely(tmp_path):
+    path = tmp_path / "u.pth"
+    make_untrained(path, 7)
     network = torchvision.models.resnet101(weights=None)
-    network.load_state_dict(torch.load(checkpoint))
+    network.load_state_dict(torch.load(path))
     network.eval()
     generator = torch.Generator().manual_seed(9)
     coarse = torch.randn(4, 3, 14, 14, generator=generator)

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { placementsOf, saysThreads } from "../../src/worker/placement.ts";
+import { placementsOf, saysThreads } from "../../src/worker/machine/placement.ts";
 
 const devices = (...given: Parameters<typeof placementsOf>): string[] =>
   placementsOf(...given).map(({ device }) => device);

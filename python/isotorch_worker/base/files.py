@@ -9,9 +9,10 @@ import errno
 import os
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 PATIENCE_SECONDS = 20.0
 _FIRST_WAIT_SECONDS = 0.01
@@ -32,11 +33,18 @@ def remove_file(file: Path, patience: float = PATIENCE_SECONDS) -> None:
 
 def write_whole(file: Path, data: bytes | memoryview) -> None:
     """Write a file by way of a temporary one beside it. Raises OSError and leaves nothing behind then."""
+    with whole(file) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def whole(file: Path) -> Generator[BinaryIO, None, None]:
+    """A new file to write to, which takes the place of ``file`` at the end; where something raises, none."""
     # Not by tempfile, whose files no other account may read: a cache may be shared.
     temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
     try:
         with temporary.open("xb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         replace_file(temporary, file)

@@ -82,6 +82,18 @@ class CheckpointMismatch(WorkerError):
     exit_code = exit_status("checkpoint")
 
 
+class InvalidInput(WorkerError):
+    """What was given is nothing that the task takes."""
+
+    code = "INVALID_INPUT"
+
+
+class ContextLength(WorkerError):
+    """A prompt and its new tokens are more than the network sees."""
+
+    code = "CONTEXT_LENGTH"
+
+
 class InputTooLarge(WorkerError):
     """A picture has more pixels than the worker decodes."""
 

@@ -8,6 +8,8 @@ from isotorch_worker.tasks.attestation import Attestation
 from isotorch_worker.tasks.image_classification import load
 from isotorch_worker.tasks.image_classification.classification import ImageClassification
 from isotorch_worker.tasks.picture_decoding import PictureDecoding
+from isotorch_worker.tasks.text_generation import load as text_load
+from isotorch_worker.tasks.text_generation.text import TextGeneration, TextInspection
 
 
 def registry() -> Registry:
@@ -18,8 +20,10 @@ def registry() -> Registry:
             "classify": ImageClassification(pictures),
             "decode": PictureDecoding(pictures),
             "attest": Attestation(),
+            "generate": TextGeneration(),
+            "inspect": TextInspection(),
         },
-        loads={"image-classification": load.load},
+        loads={"image-classification": load.load, "text-generation": text_load.load},
         kept=(pictures,),
         imports=load.IMPORTS,
     )

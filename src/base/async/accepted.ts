@@ -1,6 +1,7 @@
 /** Calls that were accepted: each one is finished, also when whoever takes them is closed meanwhile. */
 import { setMaxListeners } from "node:events";
 import { after } from "../time/timer.ts";
+import { withResolvers } from "./resolvers.ts";
 import { closedError } from "../errors.ts";
 
 /** How long a `close()` waits for what was accepted, milliseconds. */
@@ -28,14 +29,23 @@ export class AcceptedCalls {
 
   /** @throws IsotorchError `CLOSED`, or what the call throws. */
   async accept<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw closedError();
-    const running = call();
-    this.#open.add(running);
+    const end = this.open();
     try {
-      return await running;
+      return await call();
     } finally {
-      this.#open.delete(running);
+      end();
     }
+  }
+
+  /** Accepts a call. @returns what ends it. @throws IsotorchError `CLOSED` */
+  open(): () => void {
+    if (this.#closed) throw closedError();
+    const { promise, resolve } = withResolvers<void>();
+    this.#open.add(promise);
+    return () => {
+      this.#open.delete(promise);
+      resolve();
+    };
   }
 
   /** Accepts nothing more, and resolves when what was accepted is finished or has been given up after `drainMs`. */

@@ -1,6 +1,6 @@
-/** One call's limits: its deadline and its caller's signal, as one AbortSignal. */
+/** Work that ends with its call's limits, whether it hears of them or not. */
 import { outOfMemory } from "../memory.ts";
-import { after } from "./timer.ts";
+import { Limits } from "./limits.ts";
 import { IsotorchError, abortError } from "../errors.ts";
 
 /**
@@ -17,32 +17,26 @@ export async function withinDeadline<T>(
   }: { readonly signal?: AbortSignal; readonly abandoned?: AbortSignal; readonly timeoutMs: number },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const controller = new AbortController();
-  const { signal } = controller;
-  const enders = [caller, abandoned].filter((ender) => ender !== undefined);
-  const onAbort = (): void => controller.abort(enders.find(({ aborted: fired }) => fired)?.reason);
-  if (enders.some(({ aborted: fired }) => fired)) onAbort();
-  for (const ender of enders) ender.addEventListener("abort", onAbort, { once: true });
-  const overdue = (): void =>
-    controller.abort(
-      new IsotorchError("DEADLINE_EXCEEDED", `No answer within ${timeoutMs} ms.`, {
-        hint: "Raise `timeoutMs`, or send fewer pictures at a time.",
-      }),
-    );
-  const timer = timeoutMs > 0 ? after(timeoutMs, overdue) : undefined;
+  const limits = new Limits({ signal: caller, abandoned, timeoutMs, overdue });
+  const { signal } = limits;
   try {
     signal.throwIfAborted();
     return await Promise.race([work(signal), aborted(signal)]);
   } catch (error) {
     throw signal.aborted ? abortError(signal) : (outOfMemory(error) ?? error);
   } finally {
-    timer?.cancel();
-    for (const ender of enders) ender.removeEventListener("abort", onAbort);
+    limits.release();
   }
 }
 
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+}
+
+function overdue(timeoutMs: number): IsotorchError {
+  return new IsotorchError("DEADLINE_EXCEEDED", `No answer within ${timeoutMs} ms.`, {
+    hint: "Raise `timeoutMs`, or send fewer pictures at a time.",
   });
 }

@@ -26,6 +26,8 @@ export interface TextCheckpoint {
   readonly seed: number | null;
   /** Whether the network has learnt anything: not for `untrained:SEED`; null for files of one's own. */
   readonly trained: boolean | null;
+  /** Values that it has, by its name or by the size of its file; more rather than fewer. */
+  readonly parameters: number;
   /** The folder of its tokenizer's files; null for GPT-2's own, which ships. */
   readonly tokenizer: string | null;
 }
@@ -50,7 +52,8 @@ export async function resolveTextCheckpoint(
   const folder = shippedFile(known.url === null ? model : "gpt2");
   const config = join(folder, known.url === null ? "config.json" : `${model}.config.json`);
   const tokenizer = known.url === null ? folder : null;
-  const common = { model, weights, config, tokenizer };
+  const { parameters } = known;
+  const common = { model, weights, config, tokenizer, parameters };
   const seed = seedOf(weights);
   if (seed !== undefined) {
     const path = join(directory(options), `${model}-untrained-${seed}.safetensors`);
@@ -119,12 +122,14 @@ async function own(
     });
   const folder = found.isDirectory() ? given : dirname(given);
   const path = found.isDirectory() ? join(given, "model.safetensors") : given;
-  if (!(await isFile(path)))
+  const size = (await stat(path).catch(() => undefined))?.size;
+  if (size === undefined)
     throw new IsotorchError("WEIGHTS_NOT_FOUND", `There is no model.safetensors in ${shown(folder)}.`, {
       hint: "Save it with `model.save_pretrained(folder, safe_serialization=True)`; pickles are not read",
     });
   const config = join(folder, "config.json");
-  const common = { weights, path, sha256, seed: null, trained: null } as const;
+  // A value has two bytes at least.
+  const common = { weights, path, sha256, seed: null, trained: null, parameters: size / 2 } as const;
   const integrity: Integrity = sha256 === null ? "unpinned" : "pinned";
   if (await isFile(config)) {
     const hasTokenizer =

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from isotorch_worker.base.told import brief
 from isotorch_worker.checkpoints.candidates import Candidate, choose
-from isotorch_worker.checkpoints.networks import Fit, identify
+from isotorch_worker.checkpoints.networks import NETWORKS, Fit, identify
 from isotorch_worker.checkpoints.prefixes import without_prefix
 from isotorch_worker.checkpoints.reader import Contents
 from isotorch_worker.protocol.errors import CheckpointMismatch
@@ -18,6 +18,8 @@ from isotorch_worker.runtime.build import FOR_WEIGHTS, build
 from isotorch_worker.runtime.fill import load_state
 
 _NAMED = 3
+# Of a network that nothing is told of.
+_CLASSES = 1000
 # Whose names they are, where they are nobody's of torchvision.
 _OTHERS = {
     "timm": re.compile(
@@ -82,7 +84,7 @@ def _nobodys(state: Mapping[str, Tensor], model: str | None) -> CheckpointMismat
             )
     if model is not None:
         try:
-            load_state(build(model), state)
+            load_state(build(model, _classes(state, model)), state)
         except CheckpointMismatch as error:
             return error
     return CheckpointMismatch(
@@ -90,6 +92,12 @@ def _nobodys(state: Mapping[str, Tensor], model: str | None) -> CheckpointMismat
         f"({some}, …)",
         "name the network that you mean with `model` (--model), and the answer says in what it differs",
     )
+
+
+def _classes(state: Mapping[str, Tensor], model: str) -> int:
+    """As many as the head has: what is wrong with the file is not that it has classes of its own."""
+    head = state.get(f"{NETWORKS[model].head}.weight")
+    return head.shape[0] if head is not None and head.dim() > 1 and head.shape[0] > 0 else _CLASSES
 
 
 def _remarks(fit: Fit, candidate: Candidate) -> list[str]:

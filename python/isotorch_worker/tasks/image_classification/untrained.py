@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import re
 import warnings
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from isotorch_worker.base.files import write_whole
-from isotorch_worker.base.lock import is_left_behind, locked
-from isotorch_worker.base.told import brief
-from isotorch_worker.checkpoints.checkpoint import made_digest, sidecar
+from isotorch_worker.checkpoints.made import ensure, make
 from isotorch_worker.checkpoints.networks import NETWORKS
-from isotorch_worker.protocol.errors import CheckpointCorrupt, WeightsNotFound
 from isotorch_worker.runtime.build import builder
 
 _PASSES, _BATCH, _SIZE = 3, 16, 128
@@ -29,38 +21,19 @@ _SIZES = {"inception": 299, "maxvit": 224, "vit": 224}
 _HEAD_DEVIATION = 0.02
 _RESIDUAL_SCALE = 0.2
 _LOGIT_SPREAD = 1.2
-# As write_whole names them.
-_BEGUN = re.compile(r"^\.([^/]+\.pth)(?:\.sha256)?\.[0-9a-f]{32}$")
 
 
 def make_untrained(path: Path, seed: int, model: str = "resnet101") -> str:
     """Make the checkpoint of ``seed`` at ``path``, with ``path + ".sha256"`` beside it; returns the SHA-256.
 
-    The file is a standard state dict of torchvision's ``model``, as torch.save writes it. Both files appear
-    whole or not at all, and processes that make the same file at once take turns.
-    Raises WeightsNotFound if it cannot be written.
+    The file is a standard state dict of torchvision's ``model``, as torch.save writes it. Raises as ``make``.
     """
-    with _locked(path):
-        return _make(path, seed, model)
+    return make(path, lambda: _saved(seed, model))
 
 
 def ensure_untrained(path: Path, seed: int, model: str = "resnet101") -> str:
-    """The SHA-256 of the made checkpoint at ``path``, which is made if it is not there.
-
-    Raises as ``make_untrained``, and CheckpointCorrupt if the file is there but its ``.sha256`` is not.
-    """
-    # Without the lock first: a shared cache may be read-only.
-    known = made_digest(path)
-    if known is not None:
-        return known
-    with _locked(path):
-        known = made_digest(path)
-        if known is None and path.exists():
-            raise CheckpointCorrupt(
-                f"{brief(path)} has no {brief(sidecar(path).name)} beside it",
-                "delete the file, it will be made again",
-            )
-        return known or _make(path, seed, model)
+    """The SHA-256 of the made checkpoint at ``path``, made if it is not there. Raises as ``ensure``."""
+    return ensure(path, lambda: _saved(seed, model))
 
 
 def untrained_state(seed: int, model: str = "resnet101") -> dict[str, Tensor]:
@@ -125,53 +98,7 @@ def _picture_noise(generator: torch.Generator, size: int) -> Tensor:
     return scaled.clamp(-2.1, 2.6)
 
 
-def _make(path: Path, seed: int, model: str) -> str:
-    _sweep(path)
+def _saved(seed: int, model: str) -> list[memoryview]:
     buffer = io.BytesIO()
     torch.save(untrained_state(seed, model), buffer)
-    digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
-    try:
-        # In this order a process that is ended in between leaves nothing that looks like a made checkpoint.
-        write_whole(sidecar(path), f"{digest}  {path.name}\n".encode())
-        write_whole(path, buffer.getbuffer())
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    return digest
-
-
-def _sweep(path: Path) -> None:
-    """Remove what makers that were killed had begun to write, up to 170 MB each."""
-    with suppress(OSError):
-        for file in list(path.parent.iterdir()):
-            begun = _BEGUN.fullmatch(file.name)
-            if begun is None:
-                continue
-            lock = path.with_name(f"{begun[1]}.lock")
-            # Whoever makes this very file holds its lock, and has begun nothing yet.
-            if begun[1] != path.name and lock.exists() and not is_left_behind(lock):
-                continue
-            with suppress(OSError):
-                file.unlink()
-
-
-def _unwritable(path: Path, error: OSError) -> WeightsNotFound:
-    return WeightsNotFound(
-        f"{brief(path)} cannot be written: {brief(error.strerror or error)}",
-        f"Make {path.parent} a directory that can be written, or choose another: --cache-dir DIR "
-        "(`cacheDir`), or the environment variable TORCH_HOME",
-    )
-
-
-@contextmanager
-def _locked(path: Path) -> Generator[None, None, None]:
-    """Hold ``path + ".lock"``, waiting for whoever makes or downloads the same file."""
-    waiting = locked(path.with_name(path.name + ".lock"))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        waiting.__enter__()
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    try:
-        yield
-    finally:
-        waiting.__exit__(None, None, None)
+    return [buffer.getbuffer()]

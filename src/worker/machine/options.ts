@@ -1,10 +1,10 @@
 /** What workers are started with. */
-import type { Logger } from "../base/logger.ts";
-import type { ProgressEvent } from "../base/progress.ts";
-import type { Fields } from "../protocol/messages.ts";
-import type { EnvironmentOptions } from "../python/environment.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { ProgressEvent } from "../../base/progress.ts";
+import type { Fields } from "../../protocol/messages.ts";
+import type { EnvironmentOptions } from "../../python/environment.ts";
 import type { PlacementOptions } from "./placement.ts";
-import type { SupervisionPolicy } from "./supervision/policy.ts";
+import type { SupervisionPolicy } from "../supervision/policy.ts";
 
 /** What belongs to the machine, whatever is loaded. */
 export interface WorkerOptions extends EnvironmentOptions, PlacementOptions {

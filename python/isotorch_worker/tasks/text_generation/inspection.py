@@ -1,0 +1,70 @@
+"""What one pass over a text goes through, stage by stage, for whoever looks inside."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from isotorch_worker.protocol.errors import InvalidInput, NonFiniteOutput
+from isotorch_worker.protocol.schema import MAX_FRAME_BYTES
+from isotorch_worker.tasks.text_generation.config import Config
+from isotorch_worker.tasks.text_generation.generation import check_prompt
+from isotorch_worker.tasks.text_generation.gpt2 import Cache, Gpt2
+from isotorch_worker.tasks.text_generation.sampling import ids_of
+
+Stage = dict[str, Tensor]
+
+
+def stages(network: Gpt2, prompt: Sequence[int], include: Collection[str]) -> Iterator[Stage]:
+    """What the network makes of T tokens of width D, float32: one dict for the embeddings, one for each
+    layer, one for the end, with what of it ``include`` names.
+
+    ``embeddings``: ``tokenEmbeddings`` and ``positionEmbeddings`` [T, D]. ``attention`` [head, T, T], who
+    looks at whom, and ``hidden`` [T, D], what the layer gives. ``norm`` [T, D], what the head is given;
+    ``logits`` [T, V], of the token behind each. The pass is that of ``GPT2LMHeadModel`` itself, whose head is
+    over all rows.
+
+    Each stage is computed when it is asked for. Raises as ``check_stages``, NonFiniteOutput, or what torch
+    raises.
+    """
+    check_stages(prompt, include, network.config)
+    cache = Cache()
+    # No mode of torch's outlives a stage: what is asked for in between is not this pass's.
+    with torch.inference_mode():
+        tokens, positions = network.embed(ids_of(prompt, network.wte.weight.device))
+        hidden = tokens + positions
+    found = {"tokenEmbeddings": tokens[0], "positionEmbeddings": positions[0]}
+    yield found if "embeddings" in include else {}
+    for block in network.h:
+        seen: list[Tensor] = []
+        with torch.inference_mode():
+            hidden = block(hidden, cache, seen)
+        yield _included({"attention": seen[0][0], "hidden": hidden[0]}, include)
+    end: Stage = {}
+    with torch.inference_mode():
+        if "norm" in include or "logits" in include:
+            end["norm"] = network.ln_f(hidden)[0]
+        if "logits" in include:
+            end["logits"] = network.head(end["norm"].unsqueeze(0))[0]
+            if not bool(torch.isfinite(end["logits"]).all()):
+                raise NonFiniteOutput("the logits are not finite")
+    yield _included(end, include)
+
+
+def check_stages(prompt: Sequence[int], include: Collection[str], config: Config) -> None:
+    """Raises as ``check_prompt``, and InvalidInput for a stage that is larger than a message."""
+    check_prompt(prompt, config)
+    length = len(prompt)
+    values = {"attention": config.heads * length**2, "logits": length * config.vocabulary}
+    for name, count in values.items():
+        if name in include and 4 * count > MAX_FRAME_BYTES:
+            raise InvalidInput(
+                f"the {name} of {length} tokens take {4 * count} bytes, and a frame has {MAX_FRAME_BYTES}",
+                f"inspect a shorter text, or leave out {name}",
+            )
+
+
+def _included(stage: Stage, include: Collection[str]) -> Stage:
+    return {name: value for name, value in stage.items() if name in include}
