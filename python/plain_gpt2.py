@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import reference_text
+from reference_tokens import PlainTokens
 
 Past = list[tuple[Tensor, Tensor]]
 
@@ -144,4 +145,4 @@ def choose(logits: Tensor, before: list[int], how: dict[str, Any], random: torch
 
 
 if __name__ == "__main__":
-    sys.exit(reference_text.serve(__doc__.splitlines()[0], PlainGpt2))
+    sys.exit(reference_text.serve(__doc__.splitlines()[0], PlainGpt2, PlainTokens))

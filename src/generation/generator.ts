@@ -1,5 +1,5 @@
 /** The whole path from a prompt to its continuation; it is joined here and nowhere else. */
-import type { Health, Phase, WorkerStats } from "../backend.ts";
+import type { Backend, Health, Phase, WorkerStats } from "../backend.ts";
 import { AcceptedCalls, DRAIN_MS } from "../base/async/accepted.ts";
 import { guarded, guardedCall } from "../base/callbacks.ts";
 import { IsotorchError, abortError } from "../base/errors.ts";
@@ -7,6 +7,7 @@ import { check } from "../base/options/check.ts";
 import { DRAIN } from "../base/options/check.ts";
 import { shownValue } from "../base/text/shown.ts";
 import { Limits } from "../base/time/limits.ts";
+import type { TextCheckpoint } from "../checkpoints/text/resolve.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
 import type { GeneratorInfo } from "./info.ts";
 import { type Inspection, joined } from "./inspection.ts";
@@ -30,6 +31,8 @@ export interface GeneratedText {
   readonly tokens: readonly Token[];
   /** Tokens of the prompt. */
   readonly promptTokens: number;
+  /** As {@link TextStream.timings}. */
+  readonly timings: Readonly<Record<string, number>> | undefined;
 }
 
 /** A network that continues texts, in a supervised worker, behind an async API. Every call settles exactly once. */
@@ -77,6 +80,25 @@ export interface TextGenerator extends AsyncDisposable {
  * const { text, seed } = await generator.generate("In the beginning");
  */
 export async function createGenerator(options?: GeneratorOptions): Promise<TextGenerator> {
+  const { generator } = await openGenerator(options);
+  return generator;
+}
+
+/** A generator with the files that it was started from. */
+export interface OpenedGenerator {
+  readonly generator: TextGenerator;
+  readonly checkpoint: TextCheckpoint;
+}
+
+/**
+ * The same for whoever looks behind it.
+ *
+ * @param through what every call goes through on its way to the workers.
+ */
+export async function openGenerator(
+  options?: GeneratorOptions,
+  through: (pool: Backend) => Backend = (pool) => pool,
+): Promise<OpenedGenerator> {
   const resolved = guarded(resolveGeneratorOptions(options));
   const listeners = new Set<(phase: Phase) => void>();
   const onPhase = (phase: Phase): void => {
@@ -89,7 +111,11 @@ export async function createGenerator(options?: GeneratorOptions): Promise<TextG
     const tokenizer = folder === null ? Tokenizer.gpt2() : await Tokenizer.load(folder);
     checkVocabulary(tokenizer, started.info());
     for (const remark of started.info().weights.remarks) resolved.logger?.warn(remark);
-    return new BackendTextGenerator(started, tokenizer, listeners);
+    const worker = { ...started, pool: through(started.pool) };
+    return {
+      generator: new BackendTextGenerator(worker, tokenizer, listeners),
+      checkpoint: started.checkpoint,
+    };
   } catch (error) {
     await started.pool.close(0);
     throw error;
@@ -126,6 +152,7 @@ export class BackendTextGenerator implements TextGenerator {
       finishReason: stream.finishReason ?? "length",
       tokens,
       promptTokens: stream.promptTokens,
+      timings: stream.timings,
     };
   }
 
@@ -157,7 +184,7 @@ export class BackendTextGenerator implements TextGenerator {
       return await this.#calls.accept(async () => {
         const input = { prompt: ids, include };
         const stages = this.#worker.pool.run("inspect", input, { signal: limits.signal });
-        return { tokens, ids, ...(await joined(stages, () => limits.progress())) };
+        return { tokens, ids, ...(await joined(stages, this.tokenizer, () => limits.progress())) };
       });
     } catch (error) {
       throw limits.signal.aborted ? abortError(limits.signal) : error;

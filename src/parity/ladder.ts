@@ -3,54 +3,15 @@ import type { PreparedBy } from "../classification/handoff.ts";
 import type { Handoff } from "../classification/options.ts";
 import { agreementOf, nearTieOf } from "./compare/agreement.ts";
 import type { Agreement, NearTie } from "./compare/agreement.ts";
-import { closenessOf, FLOAT32_TOLERANCE } from "./compare/closeness.ts";
-import type { Closeness, Tolerance } from "./compare/closeness.ts";
+import { FLOAT32_TOLERANCE } from "./compare/closeness.ts";
+import type { Tolerance } from "./compare/closeness.ts";
 import { compareArrays, compareLabels } from "./compare/compare.ts";
-import type { Comparison } from "./compare/compare.ts";
+import { arraysRung, refused } from "./rung.ts";
+import type { ComparedRung, Outcome, Rung, Verdict, Where } from "./rung.ts";
 import { STAGES } from "./stages.ts";
 import type { ArrayStage, OurTrace, Refusal, Stage, Traced } from "./stages.ts";
 
-/**
- * Where our side's array was made. `recomputed`: by the controller beside what the network saw, which was made elsewhere; it is
- * shown and decides nothing.
- */
-export type Where = "controller" | "worker" | "recomputed";
-
-export type Rung = ComparedRung | SkippedRung;
-
-export interface ComparedRung {
-  readonly stage: Stage;
-  readonly outcome: "equal" | "differs";
-  readonly where: Where;
-  readonly comparison: Comparison;
-  /** For float32 of one shape. */
-  readonly closeness?: Closeness;
-  /** What the figures do not show. */
-  readonly note?: string;
-}
-
-export interface SkippedRung {
-  readonly stage: Stage;
-  readonly outcome: "skipped";
-  readonly why: string;
-}
-
-/**
- * `equal`: every compared bit. `close`: within a tolerance that was asked for. `refused`: by both sides.
- * `tampered`: a golden file has another hash than its list says, and nothing was compared. `diverged`: anything else.
- */
-export const VERDICTS = ["equal", "close", "refused", "tampered", "diverged"] as const;
-export type Verdict = (typeof VERDICTS)[number];
-
-export interface Ladder {
-  readonly verdict: Verdict;
-  readonly rungs: readonly Rung[];
-  /** The first stage that differs; within the tolerance too. `null` where every bit is equal. */
-  readonly firstDivergence: Stage | null;
-  /** Who refused the picture, and why. */
-  readonly refusal?: { readonly ours?: Refusal; readonly reference?: Refusal };
-  /** The golden files with another hash. */
-  readonly tampered?: readonly string[];
+export interface Ladder extends Outcome<Stage> {
   readonly agreement?: Agreement;
   /** Of the reference's logits. */
   readonly nearTie?: NearTie;
@@ -69,7 +30,8 @@ export function climb(
   reference: Traced | Refusal,
   options: LadderOptions = {},
 ): Ladder {
-  if (ours.kind === "refused" || reference.kind === "refused") return refused(ours, reference);
+  if (ours.kind === "refused" || reference.kind === "refused")
+    return refused(refusalOf(ours), refusalOf(reference), "decoded");
   const rungs = STAGES.map((stage) => rungOf(stage, ours, reference, options));
   const compared = rungs.filter((rung) => rung.outcome !== "skipped");
   const differing = compared.filter(({ outcome, where }) => outcome === "differs" && where !== "recomputed");
@@ -85,27 +47,21 @@ export function climb(
   };
 }
 
-function refused(ours: OurTrace | Refusal, reference: Traced | Refusal): Ladder {
-  const refusal = {
-    ...(ours.kind === "refused" && { ours }),
-    ...(reference.kind === "refused" && { reference }),
-  };
-  const both = refusal.ours !== undefined && refusal.reference !== undefined;
-  const verdict = both ? "refused" : "diverged";
-  return { verdict, rungs: [], firstDivergence: both ? null : "decoded", refusal };
+function refusalOf(side: Traced | Refusal): Refusal | undefined {
+  return side.kind === "refused" ? side : undefined;
 }
 
-function verdictOf(differing: readonly ComparedRung[], tolerance: Tolerance | undefined): Verdict {
+function verdictOf(differing: readonly ComparedRung<Stage>[], tolerance: Tolerance | undefined): Verdict {
   if (differing.length === 0) return "equal";
   return tolerance !== undefined && differing.every(isTolerable) ? "close" : "diverged";
 }
 
 /** With close logits, another order is two classes that lie within the tolerance: the near tie says so. */
-function isTolerable({ stage, closeness, note }: ComparedRung): boolean {
+function isTolerable({ stage, closeness, note }: ComparedRung<Stage>): boolean {
   return stage === "order" || (closeness?.close === true && note === undefined);
 }
 
-function rungOf(stage: Stage, ours: OurTrace, reference: Traced, options: LadderOptions): Rung {
+function rungOf(stage: Stage, ours: OurTrace, reference: Traced, options: LadderOptions): Rung<Stage> {
   const why = ours.skipped[stage] ?? reference.skipped[stage];
   if (why !== undefined) return { stage, outcome: "skipped", why };
   const where = whereOf(stage, options.handoff ?? "tensor", ours.by ?? "node");
@@ -119,26 +75,22 @@ function arrayRung(
   reference: Traced,
   where: Where,
   tolerance: Tolerance = FLOAT32_TOLERANCE,
-): Rung {
+): Rung<Stage> {
   const [mine, theirs] = [ours.arrays[stage], reference.arrays[stage]];
   if (!mine || !theirs)
     return { stage, outcome: "skipped", why: `${mine ? "the reference" : "our side"} has none` };
-  const comparison = compareArrays(mine, theirs);
-  const isFloat = comparison.kind === "values" && comparison.dtype === "<f4";
+  const rung = arraysRung(stage, where, { ours: mine, reference: theirs }, tolerance);
   const fused =
     stage === "normalized" && ours.stepwise ? compareArrays(mine, reshaped(ours.stepwise, mine)) : null;
-  const parted = fused !== null && !fused.equal;
+  if (fused === null || fused.equal) return rung;
   return {
-    stage,
-    outcome: comparison.equal && !parted ? "equal" : "differs",
-    where,
-    comparison,
-    ...(isFloat && { closeness: closenessOf(mine, theirs, tolerance) }),
-    ...(parted && { note: "the fused preprocessing differs from its own steps one by one" }),
+    ...rung,
+    outcome: "differs",
+    note: "the fused preprocessing differs from its own steps one by one",
   };
 }
 
-function labelsRung(ours: OurTrace, reference: Traced, where: Where): Rung {
+function labelsRung(ours: OurTrace, reference: Traced, where: Where): Rung<Stage> {
   const stage = "labels";
   if (!ours.labels || !reference.labels) return { stage, outcome: "skipped", why: "no network ran" };
   const comparison = compareLabels(ours.labels, reference.labels);

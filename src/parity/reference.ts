@@ -1,24 +1,11 @@
 /** The other side of the ladder: a plain-PyTorch process that shares no code with the worker. */
-import { fileURLToPath } from "node:url";
-import { Child } from "../base/child.ts";
-import { ERROR_CODES, IsotorchError } from "../base/errors.ts";
-import type { IsotorchErrorCode } from "../base/errors.ts";
-import { endText } from "../base/status.ts";
-import { isRecord } from "../base/files/json.ts";
 import type { InputSpec } from "../image/resample/geometry.ts";
-import { recordIn } from "../python/answer.ts";
-import { scriptArguments } from "../python/script.ts";
 import type { WorkerInfo } from "../classification/info.ts";
-import { arrayFromBytes, byteLengthOf } from "./compare/array.ts";
 import type { StageArray } from "./compare/array.ts";
-import { ByteReader } from "./golden/byte-reader.ts";
+import { ReferenceProcess, refusalIn, textsOf } from "./process.ts";
+import type { ReferenceCall, ReferenceHeader } from "./process.ts";
 import { LARGEST_RESIZED, STAGES } from "./stages.ts";
 import type { ArrayStage, Refusal, Stage, Traced } from "./stages.ts";
-
-/** The reference's script, run as a file: it imports nothing of this package. */
-export const REFERENCE_SCRIPT: string = fileURLToPath(
-  new URL("../../python/parity_reference.py", import.meta.url),
-);
 
 export interface ReferenceOptions {
   /** The interpreter. It needs torch, torchvision, Pillow and NumPy. */
@@ -72,8 +59,6 @@ export function sameNetwork({
   return { checkpoint: path, sha256, model, classes, spec, checkpointKey, prefix, threads };
 }
 
-const POLITE_EXIT_MS = 3_000;
-
 /** One long-lived reference process. Pictures are answered one after the other. */
 export class Reference implements AsyncDisposable {
   readonly info: ReferenceInfo;
@@ -83,18 +68,19 @@ export class Reference implements AsyncDisposable {
 
   /** @throws IsotorchError what the interpreter lacks, or why the checkpoint or device was refused. */
   static async start(options: ReferenceOptions): Promise<Reference> {
-    const process = new ReferenceProcess(options);
-    try {
-      const { ready, fatal } = await process.readHeader();
-      if (isRecord(fatal)) throw refusedStart(fatal, options);
-      return new Reference(process, isRecord(ready) ? ready : {});
-    } catch (error) {
-      await process.end();
-      throw error;
-    }
+    const { python, variables, signal } = options;
+    const { process, ready } = await ReferenceProcess.start({
+      script: "parity_reference.py",
+      python,
+      flags: flagsOf(options),
+      needs: "torch, torchvision, Pillow and NumPy",
+      ...(variables && { variables }),
+      ...(signal && { signal }),
+    });
+    return new Reference(process, ready);
   }
 
-  private constructor(process: ReferenceProcess, ready: Readonly<Record<string, unknown>>) {
+  private constructor(process: ReferenceProcess, ready: ReferenceHeader) {
     const { versions, executable, device, deviceName, threads, labels, loadedBy } = ready;
     this.#process = process;
     this.labels = Array.isArray(labels) ? labels.map(String) : [];
@@ -127,77 +113,19 @@ export class Reference implements AsyncDisposable {
   async #ask(path: string): Promise<Traced | Refusal> {
     this.#process.write({ path });
     const header = await this.#process.readHeader();
-    if (isRecord(header["error"])) {
-      const { type, message } = header["error"];
-      return { kind: "refused", code: String(type), message: String(message) };
-    }
-    const stages: unknown[] = Array.isArray(header["stages"]) ? header["stages"] : [];
+    const refusal = refusalIn(header);
+    if (refusal) return { kind: "refused", ...refusal };
     const arrays: Partial<Record<ArrayStage, StageArray>> = {};
-    for (const stage of stages) {
-      const { name, dtype, shape } = isRecord(stage) ? stage : {};
-      const bytes = await this.#process.readBytes(byteLengthOf(dtype, shape));
-      if (isArrayStage(name)) arrays[name] = arrayFromBytes(dtype, shape, bytes);
+    for await (const [name, array] of this.#process.readArrays(header)) {
+      if (isArrayStage(name)) arrays[name] = array;
     }
     const skipped: Partial<Record<Stage, string>> = textsOf(header["skipped"]);
     return { kind: "traced", arrays, labels: this.labels, skipped };
   }
 }
 
-/** The process with its pipes: lines of JSON in, lines of JSON and raw bytes out. */
-class ReferenceProcess {
-  readonly #child: Child<"pipes">;
-  readonly #reader: ByteReader;
-
-  constructor(options: ReferenceOptions) {
-    const { python, variables, signal } = options;
-    this.#child = Child.start("pipes", python, scriptArguments(REFERENCE_SCRIPT, ...argumentsOf(options)), {
-      env: { ...process.env, ...variables },
-      ...(signal && { signal }),
-    });
-    this.#reader = new ByteReader(this.#child.stdout);
-  }
-
-  write(request: object): void {
-    this.#child.stdin.write(`${JSON.stringify(request)}\n`);
-  }
-
-  async readHeader(): Promise<Readonly<Record<string, unknown>>> {
-    const printed = recordIn(await this.#orDied(this.#reader.line()));
-    if (printed.record) return printed.record;
-    throw new IsotorchError("PROTOCOL_ERROR", `The reference process answered wrongly: ${printed.broken}.`, {
-      stderr: this.#child.words.text,
-      hint: "Something in this Python writes into its output; `isotorch doctor` looks at it",
-    });
-  }
-
-  readBytes(count: number): Promise<Uint8Array> {
-    return this.#orDied(this.#reader.bytes(count));
-  }
-
-  async end(): Promise<void> {
-    const finish = (): void => {
-      this.#child.stdin.end();
-      // What it still wants to say must not keep it from ending.
-      this.#child.stdout.destroy();
-    };
-    await this.#child.end(finish, POLITE_EXIT_MS);
-  }
-
-  async #orDied<T>(read: Promise<T | undefined>): Promise<T> {
-    const value = await read;
-    if (value !== undefined) return value;
-    const { code, signal, error } = await this.#child.closed;
-    const stderr = error?.message ?? this.#child.words.text;
-    const how = error ? "could not be started" : `ended ${endText(code, signal)}`;
-    throw new IsotorchError("WORKER_DIED", `The reference process ${how}.`, {
-      stderr,
-      hint: stderr.trim().split("\n").at(-1) || "it printed nothing",
-    });
-  }
-}
-
-function argumentsOf(options: ReferenceOptions): string[] {
-  const flags = {
+function flagsOf(options: ReferenceOptions): ReferenceCall["flags"] {
+  return {
     checkpoint: options.checkpoint,
     sha256: options.sha256,
     model: options.model,
@@ -210,31 +138,8 @@ function argumentsOf(options: ReferenceOptions): string[] {
     labels: options.labels,
     largest: LARGEST_RESIZED,
   };
-  return Object.entries(flags).flatMap(([name, value]) =>
-    // In one word: a value may begin with a dash.
-    value === undefined ? [] : [`--${name}=${String(value)}`],
-  );
 }
 
-function refusedStart(
-  { code, message }: Readonly<Record<string, unknown>>,
-  { python }: ReferenceOptions,
-): IsotorchError {
-  const known = ERROR_CODES.find((candidate) => candidate === code);
-  const fallback: IsotorchErrorCode = "WORKER_START_FAILED";
-  return new IsotorchError(known ?? fallback, `The reference process cannot start: ${String(message)}.`, {
-    hint:
-      known === "DEVICE_UNAVAILABLE"
-        ? "Compare on a device that both have, as with --device cpu"
-        : `It runs in ${python}, which needs torch, torchvision, Pillow and NumPy`,
-  });
-}
-
-function isArrayStage(name: unknown): name is ArrayStage {
+function isArrayStage(name: string): name is ArrayStage {
   return name !== "labels" && STAGES.some((stage) => stage === name);
-}
-
-function textsOf(value: unknown): Record<string, string> {
-  if (!isRecord(value)) return {};
-  return Object.fromEntries(Object.entries(value).map(([name, text]) => [name, String(text)]));
 }

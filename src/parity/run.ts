@@ -156,7 +156,7 @@ export class Parity implements AsyncDisposable {
 }
 
 /** Our side, with or without a worker. */
-export function ourSide(info?: WorkerInfo): Side {
+export function ourSide(info?: Pick<WorkerInfo, "python" | "versions" | "device" | "threads">): Side {
   const here = { isotorch: PACKAGE_VERSION, node: process.versions.node };
   if (info === undefined) return { name: "isotorch", versions: here, device: "none", threads: null };
   const versions = { ...here, python: info.python, ...info.versions };

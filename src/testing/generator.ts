@@ -1,6 +1,6 @@
 /** A generator for the tests of an application: no Python, no checkpoint. All of it is real but for what makes the tokens. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Backend, Health, Phase, WorkerStats } from "../backend.ts";
+import type { Backend, Health, Phase, RunOptions, WorkerStats } from "../backend.ts";
 import { written } from "../base/async/written.ts";
 import { guardedCall } from "../base/callbacks.ts";
 import { IsotorchError, abortError } from "../base/errors.ts";
@@ -8,8 +8,9 @@ import { type Checks, FUNCTION, check } from "../base/options/check.ts";
 import { BackendTextGenerator, type TextGenerator } from "../generation/generator.ts";
 import type { GeneratorInfo } from "../generation/info.ts";
 import type { GeneratedPart, ToGenerate } from "../tasks/generate.ts";
+import type { Inspected } from "../protocol/messages.ts";
 import type { InspectedStage, ToInspect } from "../tasks/inspect.ts";
-import type { TaskName } from "../tasks/task.ts";
+import type { InputOf, PartOf, TaskName } from "../tasks/registry.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
 import { fakeMachine } from "./info.ts";
 
@@ -42,6 +43,8 @@ const [LAYERS, HEADS, WIDTH] = [2, 2, 4];
  * @param answer what continues a prompt; it is cut at `maxTokens`.
  * @throws IsotorchError `INVALID_OPTION`
  * @example
+ * import { createFakeGenerator } from "isotorch/testing";
+ *
  * const generator = await createFakeGenerator(() => " was found in a field");
  */
 export async function createFakeGenerator(
@@ -76,18 +79,22 @@ class FakeTexts implements Backend {
     this.#listeners = listeners;
   }
 
-  run: Backend["run"] = ((
-    _task: TaskName,
-    input: ToGenerate | ToInspect,
-    { signal }: { signal?: AbortSignal } = {},
-  ) =>
-    written<GeneratedPart | InspectedStage>(
+  run<N extends TaskName>(
+    _task: N,
+    input: InputOf<N>,
+    { signal }: RunOptions = {},
+  ): AsyncGenerator<PartOf<N>, void, undefined> {
+    // What a generator asks for, and nothing else does.
+    const given = input as ToGenerate | ToInspect;
+    const parts = written<GeneratedPart | InspectedStage>(
       (write, ended) =>
         this.#counted(() =>
-          "maxTokens" in input ? this.#generate(input, write, ended) : inspected(input, write),
+          "maxTokens" in given ? this.#generate(given, write, ended) : inspected(given, write),
         ),
       signal,
-    )) as Backend["run"];
+    );
+    return parts;
+  }
 
   health(): Health {
     const health = {
@@ -168,22 +175,20 @@ function inspected({ prompt, include }: ToInspect, write: (stage: InspectedStage
     shape,
   });
   const rows = () => zeros(count, WIDTH);
-  if (include.includes("embeddings")) write({ tokenEmbeddings: rows(), positionEmbeddings: rows() });
+  const has = (name: Inspected): boolean => include.includes(name);
+  write({
+    arrays: has("embeddings") ? { tokenEmbeddings: rows(), positionEmbeddings: rows() } : {},
+    ...(has("nearest") && { nearest: prompt.map(() => []) }),
+  });
   for (let layer = 0; layer < LAYERS; layer += 1) {
     const attention = zeros(HEADS, count, count);
     attention.data.forEach((_, at) => {
       const [from, to] = [Math.floor(at / count) % count, at % count];
       attention.data[at] = to <= from ? 1 / (from + 1) : 0;
     });
-    write({
-      ...(include.includes("attention") && { attention }),
-      ...(include.includes("hidden") && { hidden: rows() }),
-    });
+    write({ arrays: { ...(has("attention") && { attention }), ...(has("hidden") && { hidden: rows() }) } });
   }
-  write({
-    ...(include.includes("norm") && { norm: rows() }),
-    ...(include.includes("logits") && { logits: rows() }),
-  });
+  write({ arrays: { ...(has("norm") && { norm: rows() }), ...(has("logits") && { logits: rows() }) } });
   return Promise.resolve();
 }
 

@@ -72,6 +72,7 @@ const AMBIENT = `declare global {
   const classifier: import("isotorch").Classifier;
   const createClassifier: typeof import("isotorch").createClassifier;
   const classify: typeof import("isotorch").classify;
+  const createGenerator: typeof import("isotorch").createGenerator;
   const IsotorchError: typeof import("isotorch").IsotorchError;
   const skip: () => void;
   const createFakeClassifier: typeof import("isotorch/testing").createFakeClassifier;

@@ -50,7 +50,7 @@ test("of several stop texts the one that begins first ends the answer", () => {
 });
 
 describe("random texts", () => {
-  const alphabet = [..."天地玄黄宇宙洪荒日月盈昃🙂👍🏽👩‍👩‍👧🇨🇳éß \n.,abc"];
+  const alphabet = Array.from("天地玄黄宇宙洪荒日月盈昃🙂👍🏽👩‍👩‍👧🇨🇳éß \n.,abc");
   const random = seeded(7);
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
   const text = (length: number): string =>

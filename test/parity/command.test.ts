@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { run } from "../../src/cli/commands/parity.ts";
+import { run } from "../../src/cli/commands/parity/parity.ts";
 import { CACHE_DIR, LIGHTNING } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
 

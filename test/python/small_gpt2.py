@@ -82,7 +82,9 @@ def files(folder: Path, state: Mapping[str, Tensor] | None = None) -> argparse.N
     )
 
 
-def masks(layers: int = CONFIG.layers, side: int = CONFIG.positions, dtype: Any = torch.uint8) -> dict[str, Tensor]:
+def masks(
+    layers: int = CONFIG.layers, side: int = CONFIG.positions, dtype: Any = torch.uint8
+) -> dict[str, Tensor]:
     """The constants that files have which older versions wrote."""
     triangle = torch.tril(torch.ones(side, side)).to(dtype).reshape(1, 1, side, side)
     state = {f"h.{layer}.attn.bias": triangle for layer in range(layers)}
@@ -113,7 +115,9 @@ def naive_logits(state: Mapping[str, Tensor], ids: list[int]) -> Tensor:
             heads: list[Tensor] = []
             for head in range(CONFIG.heads):
                 span = slice(head * size, (head + 1) * size)
-                scores = [float(query[at][span] @ key[other][span]) / math.sqrt(size) for other in range(at + 1)]
+                scores = [
+                    float(query[at][span] @ key[other][span]) / math.sqrt(size) for other in range(at + 1)
+                ]
                 weights = [math.exp(score - max(scores)) for score in scores]
                 heads.append(sum(weight * seen[i][span] for i, weight in enumerate(weights)) / sum(weights))
             attended = torch.cat(heads) @ value[f"{h}.attn.c_proj.weight"] + value[f"{h}.attn.c_proj.bias"]

@@ -19,7 +19,7 @@ from isotorch_worker.tasks.text_generation.gpt2 import Cache
 from isotorch_worker.tasks.text_generation.inspection import stages
 from isotorch_worker.tasks.text_generation.reference import REFERENCES, reference_for
 from isotorch_worker.tasks.text_generation.sampling import Sampling
-from small_gpt2 import drawn, files, naive_logits, network
+from small_gpt2 import CONFIG, drawn, files, naive_logits, network
 
 ALL = ("embeddings", "attention", "hidden", "norm", "logits")
 PROMPTS = ([7], [1, 2], [0, 100, 50], list(range(16)), [n * 7 % 101 for n in range(40)])
@@ -162,7 +162,7 @@ def test_the_cache_changes_what_a_text_is_in_rounding_alone(ours):
     tokens, logits = continued(ours, [3, 1, 4], temperature=0)
     for count, cached in enumerate(logits):
         with torch.inference_mode():
-            whole = ours.next_logits(torch.tensor([[3, 1, 4, *tokens[:count]]]), Cache())[0]
+            whole = ours.next_logits(ours(torch.tensor([[3, 1, 4, *tokens[:count]]]), Cache()))[0]
         assert torch.allclose(cached, whole, atol=1e-4)
         assert int(whole.argmax()) == tokens[count]
 
@@ -175,6 +175,17 @@ def test_several_tokens_behind_a_cache_see_it(ours):
         whole = ours.head(ours(torch.tensor([[3, 1, 4, 1, 5, 9]]), Cache()))[:, 3:]
     assert cache.length == 6
     assert torch.allclose(chunked, whole, atol=1e-4)
+
+
+def test_a_prompt_that_takes_long_is_computed_a_layer_at_a_time_with_the_same_bits(ours):
+    expected = continued(ours, PROMPTS[4])
+    stream = Stream(ours, Wanted(PROMPTS[4], 8))
+    steps = [stream.advance(0) for _ in range(CONFIG.layers - 1 + 8)]
+    assert steps[: CONFIG.layers - 1] == [None] * (CONFIG.layers - 1)
+    found = steps[CONFIG.layers - 1 :]
+    assert stream.finish_reason == "length"
+    assert [step.token for step in found] == expected[0]
+    assert all(same(step.logits[0], logits) for step, logits in zip(found, expected[1]))
 
 
 # --- whose bits ---------------------------------------------------------------------------------------------
@@ -220,7 +231,11 @@ def test_the_reference_is_of_the_transformers_that_fits_the_torch(version, head,
         ({"sampling": Sampling(min_p=-0.1)}, InvalidOption, "minP"),
         ({"sampling": Sampling(top_k=-1)}, InvalidOption, "topK"),
         ({"sampling": Sampling(repetition_penalty=0)}, InvalidOption, "repetitionPenalty"),
-        ({"sampling": Sampling(logit_bias={101: 1.0})}, InvalidOption, "logitBias: expected tokens from 0 to 100"),
+        (
+            {"sampling": Sampling(logit_bias={101: 1.0})},
+            InvalidOption,
+            "logitBias: expected tokens from 0 to 100",
+        ),
         ({"sampling": Sampling(logit_bias={1: float("inf")})}, InvalidOption, "logitBias"),
         ({"sampling": Sampling(seed=-1)}, InvalidOption, "seed"),
     ],

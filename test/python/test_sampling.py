@@ -1,4 +1,4 @@
-"""Each way of sampling beside its meaning in plain Python, and torch's random numbers as transformers draws them."""
+"""Each way of sampling beside its meaning in plain Python, and random numbers as transformers draws them."""
 
 from __future__ import annotations
 
@@ -69,6 +69,11 @@ def test_top_p_keeps_the_fewest_that_have_the_probability_together(seed, probabi
         if total >= probability:
             break
     assert kept(top_p(scores, probability)) == expected
+
+
+def test_top_p_takes_no_more_than_it_needs():
+    # Three of four that are alike have three quarters.
+    assert len(kept(top_p(torch.zeros(1, 4), 0.75))) == 3
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -31,7 +31,9 @@ def config(**changes):
 
 
 def without(*names):
-    return read_config(json.dumps({name: value for name, value in JSON.items() if name not in names}).encode())
+    return read_config(
+        json.dumps({name: value for name, value in JSON.items() if name not in names}).encode()
+    )
 
 
 def filled(state):
@@ -74,6 +76,7 @@ def test_an_inner_size_and_an_epsilon_of_their_own_are_taken():
         ("scale_attn_by_inverse_layer_idx", True),
         ("reorder_and_upcast_attn", True),
         ("reorder_and_upcast_attn", 1),
+        ("scale_attn_weights", 1),
         ("add_cross_attention", True),
         ("is_encoder_decoder", True),
         ("tie_word_embeddings", False),
@@ -101,9 +104,9 @@ def test_what_is_not_computed_here_is_refused_by_its_name(name, value):
 
 
 def test_a_file_without_its_type_or_a_size_is_refused():
-    with pytest.raises(CheckpointMismatch, match="config.json has model_type: null"):
+    with pytest.raises(CheckpointMismatch, match=r"config\.json has model_type: null"):
         without("model_type")
-    with pytest.raises(CheckpointMismatch, match="config.json has no n_layer"):
+    with pytest.raises(CheckpointMismatch, match=r"config\.json has no n_layer"):
         without("n_layer")
 
 
@@ -174,7 +177,7 @@ def test_what_is_missing_and_what_is_there_besides_is_named():
         filled(state)
     with pytest.raises(CheckpointMismatch, match=r"unexpected: h\.3\.ln_1\.bias$"):
         filled({**drawn(), "h.3.ln_1.bias": torch.zeros(48)})
-    with pytest.raises(CheckpointMismatch, match="missing: .* and .* more; unexpected: other"):
+    with pytest.raises(CheckpointMismatch, match=r"missing: .* and .* more; unexpected: other"):
         filled({"other": torch.zeros(2)})
 
 
@@ -191,7 +194,7 @@ def test_a_shape_that_does_not_fit_the_configuration_is_named():
 def test_no_memory_is_taken_for_sizes_that_config_json_alone_claims():
     contents = read_contents(memoryview(bytearray(safetensors(drawn()))))
     huge = Config(1000, 1, 100_000, 48, 10_000_000, 400_000, 1e-5)
-    with pytest.raises(CheckpointMismatch, match="does not fit config.json"):
+    with pytest.raises(CheckpointMismatch, match=r"does not fit config\.json"):
         fill(contents, huge, REFERENCES[0])
 
 

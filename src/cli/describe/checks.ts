@@ -1,20 +1,47 @@
 /** The commands that compare and reproduce. */
-import type { Description } from "../flags/description.ts";
+import type { Description, FlagGroup } from "../flags/description.ts";
 import { ENVIRONMENT, MANIFEST, NETWORK, PICTURES, TIMEOUT } from "./shared.ts";
 
 const { handoff, ...ofNetwork } = NETWORK.flags;
 
+/** Flags that only networks of texts take. */
+export const OF_TEXTS: FlagGroup = {
+  title: "Texts",
+  flags: {
+    prompts: { value: "FILE", about: "more prompts, one a line; - for stdin" },
+    "max-tokens": { value: "N", about: "new tokens of each answer (default 16)" },
+    seeds: {
+      value: "N,N,…",
+      about: "seeds of the answers that are drawn, beside the greedy one (default 1,2,3), or none",
+    },
+    temperature: { value: "T", about: "of the answers that are drawn (default 1)" },
+    "top-k": { value: "K", about: "draw from the K likeliest tokens; 0 (default) = all" },
+    "top-p": { value: "P", about: "draw from the likeliest that together have P; 1 (default) = all" },
+    reference: {
+      value: "NAME",
+      choices: ["plain", "transformers"],
+      about:
+        "plain (default): GPT-2 typed out in PyTorch; transformers: theirs, where the environment has it",
+    },
+  },
+};
+
 export const PARITY: Description = {
   summary: "stage by stage against plain PyTorch, bit for bit; names the first stage that differs",
-  usage: "PATH…",
+  usage: "(PATH… | --model gpt2 PROMPT…)",
   examples: [
     "isotorch parity dog.jpg",
     "isotorch parity pictures/ --handoff all --report parity.html --report parity.xml",
     "isotorch parity dog.jpg --against old-torch --rtol 1e-4 --atol 1e-4",
     "isotorch parity pictures/ --save golden/        # and later, without Python:",
     "isotorch parity --load golden/",
+    'isotorch parity --model gpt2 "The dog" "In the beginning"',
+    "isotorch parity --weights ./my-gpt2 --prompts prompts.txt --seeds 1,2,3 --reference transformers",
   ],
-  text: "PATH is a picture, or a folder that is searched for pictures with all its folders.",
+  text: `PATH is a picture, or a folder that is searched for pictures with all its folders.
+A network of texts is one by its name (gpt2, gpt2-medium, gpt2-large, gpt2-xl, tiny), or by the config.json in its folder; then
+prompts are compared: tokens, embeddings, each layer's attention and output, norm, logits, those of each new token, the tokens
+that are chosen, the text.`,
   takes: "files",
   groups: [
     {
@@ -53,6 +80,7 @@ export const PARITY: Description = {
         ...MANIFEST,
       },
     },
+    OF_TEXTS,
     PICTURES,
     { ...NETWORK, flags: ofNetwork },
     ENVIRONMENT,
@@ -62,16 +90,21 @@ export const PARITY: Description = {
 
 export const TUTORIAL: Description = {
   summary: "the tutorial replayed, as a Python prompt prints it",
-  usage: "IMAGE",
+  usage: "IMAGE|--gpt [PROMPT]",
   examples: [
     "isotorch tutorial dog.jpg",
     "isotorch tutorial dog.jpg --check            # and Python's own text run beside it",
     "isotorch tutorial dog.jpg --as-written       # without eval(), as the text has it",
     "isotorch tutorial dog.jpg --model vit_b_16   # the same steps with another network",
     "isotorch tutorial --published bobby.jpg      # the book's five numbers",
+    "isotorch tutorial --gpt                      # its first half: from byte pairs to text that types itself",
+    "isotorch tutorial --gpt --lang zh            # in Chinese",
   ],
   text: `Each line after >>> is the tutorial's, its misprints mended; what follows is computed by isotorch. The place in memory
-that Python prints for a picture is left open (at 0x…): it is another in each run.`,
+that Python prints for a picture is left open (at 0x…): it is another in each run.
+--gpt walks through the first half of the text: byte pairs, tokens, embedding, positions, attention, candidates, text. Every
+output is compared with what plain Python prints. --model is one of the networks of texts then (default tiny, which comes with
+the package), --weights one of theirs.`,
   takes: "files",
   groups: [
     {
@@ -86,6 +119,15 @@ that Python prints for a picture is left open (at 0x…): it is another in each 
           about:
             "compare with the book, which has resnet101's alone; IMAGE is its bobby.jpg, the weights must be\n" +
             "in the cache",
+        },
+        gpt: {
+          about:
+            'the tutorial\'s first half, with a text (default "In the beginning") in the place of a picture',
+        },
+        lang: {
+          value: "LANG",
+          choices: ["en", "zh"],
+          about: "of --gpt: en or zh (default: as LC_ALL, LC_MESSAGES or LANG has it)",
         },
         json: { about: "one object" },
       },

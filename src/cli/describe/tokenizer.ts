@@ -21,7 +21,8 @@ tokens, and what the merges make. It gives what HuggingFace's BpeTrainer gives o
       flags: {
         vocab: {
           value: "N|DIR",
-          about: `train: tokens of the vocabulary (default 2048); encode, decode: its folder or file (default GPT-2's own)`,
+          about:
+            "train: tokens of the vocabulary (default 2048); encode, decode: its folder or file (default GPT-2's)",
         },
         out: {
           value: "FILE|DIR",
@@ -40,8 +41,8 @@ int64 [N]`,
         rule: {
           value: "NAME",
           choices: ["huggingface", "minbpe"],
-          about: `of equally frequent pairs the one with smaller ids goes first (huggingface, default), or the one that
-stands first in the texts (minbpe)`,
+          about: `of equally frequent pairs the one with smaller ids goes first (huggingface, default), or the one
+that stands first in the texts (minbpe)`,
         },
       },
     },

@@ -2,7 +2,7 @@
 import { escapeXml as text } from "./junit.ts";
 import { figure, rungText, verdictText } from "./words.ts";
 import { pythonFloat } from "../compare/python-float.ts";
-import type { Rung } from "../ladder.ts";
+import type { Rung } from "../rung.ts";
 import { shownName } from "../../base/text/names.ts";
 import type { Guess, PictureReport } from "./picture.ts";
 

@@ -1,6 +1,6 @@
 /** The whole run in figures: how many pictures of which kind, how many values, and where the rest diverged. */
-import { VERDICTS } from "../ladder.ts";
-import type { Verdict } from "../ladder.ts";
+import { VERDICTS } from "../rung.ts";
+import type { Outcome, Rung, Verdict } from "../rung.ts";
 import type { Tolerance } from "../compare/closeness.ts";
 import type { ParityWeights, Side } from "../run.ts";
 import { STAGES } from "../stages.ts";
@@ -33,6 +33,14 @@ export interface StageTotals {
   readonly differingValues: number;
 }
 
+/** What the last line of a run is made of. */
+export interface Totals {
+  readonly inputs: number;
+  readonly comparisons: number;
+  readonly verdicts: Counts;
+  readonly firstDivergences: readonly (readonly [stage: string, count: number])[];
+}
+
 export interface Summary {
   /** Nothing diverged. */
   readonly passed: boolean;
@@ -57,23 +65,42 @@ export function summarise(pictures: readonly PictureReport[]): Summary {
     verdicts,
     kinds: countBy(pictures, ({ kind }) => kind),
     handoffs: countBy(pictures, ({ handoff }) => handoff),
-    stages: Object.fromEntries(
-      STAGES.map((stage) => [stage, totalsOf(stage, pictures)]),
-    ) as Summary["stages"],
-    firstDivergences: STAGES.map(
-      (stage) => [stage, pictures.filter(({ firstDivergence }) => firstDivergence === stage).length] as const,
-    )
-      .filter(([, count]) => count > 0)
-      .toSorted((a, b) => b[1] - a[1]),
+    stages: stageTotals(STAGES, pictures, (stage) => stage),
+    firstDivergences: firstsOf(STAGES, pictures),
   };
 }
 
-function countVerdicts(pictures: readonly PictureReport[]): Counts {
+export function countVerdicts(compared: readonly Pick<Outcome, "verdict">[]): Counts {
   const counted = VERDICTS.map((verdict) => [
     verdict,
-    pictures.filter((one) => one.verdict === verdict).length,
+    compared.filter((one) => one.verdict === verdict).length,
   ]);
   return Object.fromEntries(counted) as Counts;
+}
+
+/** @param kindOf which of the kinds a stage is of. */
+export function stageTotals<S extends string, K extends string>(
+  kinds: readonly K[],
+  compared: readonly Outcome<S>[],
+  kindOf: (stage: S) => K,
+): Readonly<Record<K, StageTotals>> {
+  const rungs = compared.flatMap((one) => one.rungs);
+  return Object.fromEntries(
+    kinds.map((kind) => [kind, totalsOf(rungs.filter(({ stage }) => kindOf(stage) === kind))]),
+  ) as Record<K, StageTotals>;
+}
+
+/** How often each stage was the first to differ, the most frequent first, and of equals the one that comes first. */
+export function firstsOf<S extends string>(
+  stages: Iterable<S>,
+  compared: readonly Pick<Outcome<S>, "firstDivergence">[],
+): (readonly [S, number])[] {
+  return Array.from(
+    stages,
+    (stage) => [stage, compared.filter(({ firstDivergence }) => firstDivergence === stage).length] as const,
+  )
+    .filter(([, count]) => count > 0)
+    .toSorted((a, b) => b[1] - a[1]);
 }
 
 function countBy(
@@ -91,10 +118,9 @@ function countBy(
   return Object.fromEntries(sorted.map(([key, group]) => [key, countVerdicts(group)]));
 }
 
-function totalsOf(stage: Stage, pictures: readonly PictureReport[]): StageTotals {
+function totalsOf(rungs: readonly Rung[]): StageTotals {
   let [compared, skipped, differing, values, differingValues] = [0, 0, 0, 0, 0];
-  for (const rung of pictures.flatMap(({ rungs }) => rungs)) {
-    if (rung.stage !== stage) continue;
+  for (const rung of rungs) {
     if (rung.outcome === "skipped") {
       skipped++;
       continue;

@@ -1,14 +1,13 @@
 /** What every report says in the same words. */
 import { pythonFloat } from "../compare/python-float.ts";
-import type { Rung } from "../ladder.ts";
+import type { Outcome, Rung } from "../rung.ts";
 import type { ParityWeights } from "../run.ts";
-import type { PictureReport } from "./picture.ts";
-import type { Counts, Summary } from "./summary.ts";
+import type { Counts, Summary, Totals } from "./summary.ts";
 
 /** One clause: `equal`, `refused by both: …`, `diverged at resized: 12 of 349,440 values, by up to 1`. */
-export function verdictText({ verdict, rungs, firstDivergence, refusal, tampered }: PictureReport): string {
+export function verdictText({ verdict, rungs, firstDivergence, refusal, tampered }: Outcome): string {
   if (tampered) return `tampered: ${tampered.join(", ")}`;
-  if (refusal) return refusalText(refusal);
+  if (refusal) return refusalText(refusal, firstDivergence);
   if (verdict === "equal")
     return rungs.some(({ outcome }) => outcome === "skipped") ? "equal where compared" : "equal";
   const first = rungs.find(({ stage }) => stage === firstDivergence);
@@ -16,10 +15,10 @@ export function verdictText({ verdict, rungs, firstDivergence, refusal, tampered
   return `${where} at ${firstDivergence}${first ? `: ${rungText(first)}` : ""}`;
 }
 
-function refusalText({ ours, reference }: NonNullable<PictureReport["refusal"]>): string {
+function refusalText({ ours, reference }: NonNullable<Outcome["refusal"]>, stage: string | null): string {
   if (ours && reference) return `refused by both: ${ours.code} / ${reference.code}`;
-  if (ours) return `diverged at decoded: refused here only, ${ours.code}: ${ours.message}`;
-  return `diverged at decoded: refused there only, ${reference?.code}: ${reference?.message}`;
+  if (ours) return `diverged at ${stage}: refused here only, ${ours.code}: ${ours.message}`;
+  return `diverged at ${stage}: refused there only, ${reference?.code}: ${reference?.message}`;
 }
 
 /** The figures of one stage in one line. */
@@ -45,12 +44,17 @@ export function countsText(counts: Counts): string {
     .join(", ");
 }
 
-/** The last line of a run. */
-export function summaryText({ pictures, comparisons, verdicts, firstDivergences }: Summary): string {
-  const by = comparisons === pictures ? "" : ` in ${grouped(comparisons)} comparisons`;
+/** The last line of a run over pictures. */
+export function summaryText({ pictures, ...summary }: Summary): string {
+  return totalText({ ...summary, inputs: pictures }, pictures === 1 ? "picture" : "pictures");
+}
+
+/** The last line of a run. @param noun what was compared, in as many as there were. */
+export function totalText({ inputs, comparisons, verdicts, firstDivergences }: Totals, noun: string): string {
+  const by = comparisons === inputs ? "" : ` in ${grouped(comparisons)} comparisons`;
   const first = firstDivergences.map(([stage, count]) => `${stage} ${grouped(count)}×`).join(", ");
   const where = first === "" ? "" : `; first to differ: ${first}`;
-  return `${grouped(pictures)} ${pictures === 1 ? "picture" : "pictures"}${by}: ${countsText(verdicts)}${where}`;
+  return `${grouped(inputs)} ${noun}${by}: ${countsText(verdicts)}${where}`;
 }
 
 /** What both sides ran, each with its name: for the tables of the reports. */

@@ -1,6 +1,6 @@
 /** `POST /compare`: PyTorch's own answer for a picture, and the first stage at which ours is another. */
 import { withinDeadline } from "../../base/time/deadline.ts";
-import type { Rung } from "../../parity/ladder.ts";
+import type { Rung } from "../../parity/rung.ts";
 import { rungText } from "../../parity/report/words.ts";
 import { json } from "../http/answer.ts";
 import type { HttpRequest } from "../http/request.ts";

@@ -117,5 +117,5 @@ def _warm_up(network: Gpt2) -> float:
 
     started = time.perf_counter()
     with torch.inference_mode():
-        network.next_logits(ids_of([0], network.wte.weight.device), Cache()).sum().item()
+        network.next_logits(network(ids_of([0], network.wte.weight.device), Cache())).sum().item()
     return (time.perf_counter() - started) * 1000

@@ -1,34 +1,33 @@
-/** `isotorch parity PATH…` */
-import { shownName } from "../../base/text/names.ts";
-import { say } from "../terminal/terminal.ts";
-import { createClassifier } from "../../classification/classifier.ts";
-import { ofWorker } from "../../classification/info.ts";
-import { IsotorchError } from "../../base/errors.ts";
-import type { Handoff } from "../../classification/options.ts";
-import { FLOAT32_TOLERANCE } from "../../parity/compare/closeness.ts";
-import type { Tolerance } from "../../parity/compare/closeness.ts";
-import { GoldenReader } from "../../parity/golden/read.ts";
-import { GoldenWriter } from "../../parity/golden/golden.ts";
-import { createManifest, hashPictures, writeManifest } from "../../parity/golden/manifest.ts";
-import { findPictures } from "../../parity/eval/pictures.ts";
-import { PassedOver } from "../../parity/eval/walk.ts";
-import { sayPassed } from "../terminal/notes.ts";
-import { replay } from "../../parity/golden/replay.ts";
-import { condense } from "../../parity/report/picture.ts";
-import type { PictureReport } from "../../parity/report/picture.ts";
-import { forJson } from "../../parity/report/json.ts";
-import { summarise } from "../../parity/report/summary.ts";
-import type { ParityReport } from "../../parity/report/summary.ts";
-import { countsText, summaryText, verdictText } from "../../parity/report/words.ts";
-import { checkReportName, writeReport } from "../../parity/report/write.ts";
-import { ourSide, Parity } from "../../parity/run.ts";
-import type { Compared } from "../../parity/run.ts";
-import { PACKAGE_VERSION } from "../../base/version.ts";
-import { EXIT } from "../exit.ts";
-import { STATUS } from "../terminal/status-line.ts";
-import { PARITY } from "../describe/checks.ts";
-import { parserOf } from "../flags/description.ts";
-import { classifierOptions, imageOptions, numberFrom0, oneOf, parseFlags } from "../flags/flags.ts";
+/** `isotorch parity PATH…`: pictures. */
+import { shownName } from "../../../base/text/names.ts";
+import { say } from "../../terminal/terminal.ts";
+import { createClassifier } from "../../../classification/classifier.ts";
+import { ofWorker } from "../../../classification/info.ts";
+import { IsotorchError } from "../../../base/errors.ts";
+import type { Handoff } from "../../../classification/options.ts";
+import type { Tolerance } from "../../../parity/compare/closeness.ts";
+import { GoldenReader } from "../../../parity/golden/read.ts";
+import { GoldenWriter } from "../../../parity/golden/golden.ts";
+import { createManifest, hashPictures, writeManifest } from "../../../parity/golden/manifest.ts";
+import { findPictures } from "../../../parity/eval/pictures.ts";
+import { PassedOver } from "../../../parity/eval/walk.ts";
+import { sayPassed } from "../../terminal/notes.ts";
+import { replay } from "../../../parity/golden/replay.ts";
+import { condense } from "../../../parity/report/picture.ts";
+import type { PictureReport } from "../../../parity/report/picture.ts";
+import { forJson } from "../../../parity/report/json.ts";
+import { summarise } from "../../../parity/report/summary.ts";
+import type { ParityReport } from "../../../parity/report/summary.ts";
+import { countsText, summaryText, verdictText } from "../../../parity/report/words.ts";
+import { checkReportName, writeReport } from "../../../parity/report/write.ts";
+import { ourSide, Parity } from "../../../parity/run.ts";
+import type { Compared } from "../../../parity/run.ts";
+import { PACKAGE_VERSION } from "../../../base/version.ts";
+import { EXIT } from "../../exit.ts";
+import { STATUS } from "../../terminal/status-line.ts";
+import { classifierOptions, imageOptions, oneOf } from "../../flags/flags.ts";
+import type { Values } from "../../flags/flags.ts";
+import { toleranceOf } from "./tolerance.ts";
 
 /** Pictures that are shown in an HTML report though they are equal: a browser must still open it. */
 const SHOWN_EQUAL = 50;
@@ -48,8 +47,11 @@ interface Output {
 }
 
 /** @returns 0, or 1 when something diverged. */
-export async function run(argv: readonly string[], signal?: AbortSignal): Promise<number> {
-  const { values, positionals } = parseFlags(argv, parserOf(PARITY));
+export async function comparePictures(
+  positionals: readonly string[],
+  values: Values,
+  signal?: AbortSignal,
+): Promise<number> {
   const { load, save, handoff, ...rest } = values;
   const reports = [rest["report"] ?? []].flat().map(String);
   for (const path of reports) checkReportName(path);
@@ -169,17 +171,6 @@ function handoffsOf(handoff: unknown): Handoff[] {
   if (handoff === undefined) return ["tensor"];
   const known = oneOf("handoff", handoff, [...HANDOFFS, "all"]);
   return known === "all" ? [...HANDOFFS] : [known];
-}
-
-function toleranceOf(values: Readonly<Record<string, unknown>>): Tolerance | undefined {
-  const given = Object.fromEntries(
-    (["rtol", "atol"] as const).flatMap((name) => {
-      const value = values[name];
-      if (value === undefined) return [];
-      return [[name, numberFrom0(name, value)]];
-    }),
-  );
-  return Object.keys(given).length === 0 ? undefined : { ...FLOAT32_TOLERANCE, ...given };
 }
 
 function refuseContradictions(
