@@ -28,8 +28,8 @@ def stages(network: Gpt2, prompt: Sequence[int], include: Collection[str]) -> It
     ``embeddings``: ``tokenEmbeddings`` and ``positionEmbeddings`` [T, D]. ``nearest`` and ``nearestCosines``
     [T, K]: which other tokens have embeddings like each token's, as ``neighbours`` finds them. ``attention``
     [head, T, T], who looks at whom, and ``hidden`` [T, D], what the layer gives. ``norm`` [T, D], what the
-    head is given; ``logits`` [T, V], of the token behind each. The pass is that of ``GPT2LMHeadModel`` itself,
-    whose head is over all rows.
+    head is given; ``logits`` [T, V], of the token behind each. The pass is that of ``GPT2LMHeadModel``, whose
+    head is over all rows.
 
     Each stage is computed when it is asked for. Raises as ``check_stages``, NonFiniteOutput, or what torch
     raises.
@@ -63,8 +63,8 @@ def stages(network: Gpt2, prompt: Sequence[int], include: Collection[str]) -> It
 
 
 def neighbours(network: Gpt2, prompt: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """For each token of ``prompt`` the NEAREST other ones by the cosine of their embeddings, nearest first and
-    of equals the lower id: ids [T, K] and cosines [T, K]. Raises NonFiniteOutput."""
+    """For each token of ``prompt`` the NEAREST other ones by the cosine of their embeddings, nearest
+    first and of equals the lower id: ids [T, K] and cosines [T, K]. Raises NonFiniteOutput."""
     found: dict[int, tuple[Tensor, Tensor]] = {}
     with torch.inference_mode():
         table = network.wte.weight
