@@ -103,8 +103,8 @@ export const TUTORIAL: Description = {
   text: `Each line after >>> is the tutorial's, its misprints mended; what follows is computed by isotorch. The place in memory
 that Python prints for a picture is left open (at 0x…): it is another in each run.
 --gpt walks through the first half of the text: byte pairs, tokens, embedding, positions, attention, candidates, text. Every
-output is compared with what plain Python prints. --model is one of the networks of texts then (default tiny, which comes with
-the package), --weights one of theirs.`,
+output is compared with what plain Python prints. --model is then one of the networks of texts (default tiny, which comes
+with the package), --weights one of theirs.`,
   takes: "files",
   groups: [
     {
