@@ -24,10 +24,9 @@ import { say } from "../../terminal/terminal.ts";
 import { toleranceOf } from "./tolerance.ts";
 
 /** What texts have in common with pictures. */
-const COMMON = [
-  ...["model", "weights", "sha256", "device", "threads", "against", "rtol", "atol", "json"],
-  ...Object.keys(ENVIRONMENT.flags),
-];
+const COMMON = ["model", "weights", "sha256", "device", "threads", "against", "rtol", "atol", "json"].concat(
+  Object.keys(ENVIRONMENT.flags),
+);
 const NEW_TOKENS = 16;
 const SEEDS = "1,2,3";
 /** Characters of a prompt in its line. */
