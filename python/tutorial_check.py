@@ -2,9 +2,9 @@
 
     python3 tutorial_check.py < request.json
 
-The request is ``{"threads": N, "statements": [str, ...]}``, the statements as the tutorial has them. The
-answer is one JSON object: ``outputs``, what the prompt printed after each statement; ``out`` and
-``percentage``, the float32 values of the tutorial's variables, little-endian, as base64; ``torch``;
+The request is ``{"threads": N, "statements": [str, ...], "bits": [str, ...]}``, the statements as the
+tutorial has them. The answer is one JSON object: ``outputs``, what the prompt printed after each statement;
+``bits``, the float32 values of the variables that were named, little-endian, as base64; ``torch``;
 ``threads``. No code is shared with isotorch, and nothing of the network is written here: it is
 all in the statements.
 """
@@ -46,8 +46,7 @@ def main() -> None:
     outputs = [type_at_prompt(statement, names) for statement in request["statements"]]
     answer = {
         "outputs": outputs,
-        "out": as_base64(names["out"]),
-        "percentage": as_base64(names["percentage"]),
+        "bits": {name: as_base64(names[name]) for name in request["bits"]},
         "torch": str(torch.__version__),
         "threads": torch.get_num_threads(),
     }

@@ -9,7 +9,8 @@ rmSync("dist", { recursive: true, force: true });
 run("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json");
 const asc = "--outFile dist/image/kernel.wasm -O3 --noAssert --runtime stub --enable simd".split(" ");
 run("node_modules/assemblyscript/bin/asc.js", "src/image/assembly/kernel.ts", ...asc);
-cpSync("src/server/page", "dist/server/page", { recursive: true });
+for (const page of ["server/page", "cli/attention/page"])
+  cpSync(`src/${page}`, `dist/${page}`, { recursive: true });
 
 const main = "dist/cli/main.js";
 const link = "node_modules/.bin/isotorch";

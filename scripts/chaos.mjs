@@ -20,6 +20,7 @@ import { pictures } from "./chaos/pictures.mjs";
 import { Random } from "./chaos/random.mjs";
 import { reloads } from "./chaos/reloads.mjs";
 import { storm } from "./chaos/storm.mjs";
+import { texts } from "./chaos/texts.mjs";
 
 const EXPERIMENTS = [
   storm,
@@ -35,6 +36,7 @@ const EXPERIMENTS = [
   reloads,
   outside,
   guests,
+  texts,
 ];
 
 const { values, positionals } = parseArgs({

@@ -31,7 +31,7 @@ export type {
 export { createGenerator } from "./generation/generator.ts";
 export type { GeneratedText, Prompt, TextGenerator } from "./generation/generator.ts";
 export type { GeneratorInfo } from "./generation/info.ts";
-export type { Inspection } from "./generation/inspection.ts";
+export type { Inspection, NearToken } from "./generation/inspection.ts";
 export type { GenerateOptions, GeneratorOptions, InspectOptions } from "./generation/options.ts";
 export type { Candidate, FinishReason, TextStream, Token } from "./generation/stream.ts";
 export type { StageArray } from "./tasks/inspect.ts";

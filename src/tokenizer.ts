@@ -4,5 +4,4 @@ export type { Piece, VocabularyFiles } from "./text/tokenizer.ts";
 export type { EncodeOptions, TokenMerge, TrainOptions } from "./text/options.ts";
 export type { TokenDecoder } from "./text/decoder.ts";
 export type { TieRule } from "./text/train.ts";
-export { ERROR_CODES, IsotorchError } from "./base/errors.ts";
-export type { IsotorchErrorCode, IsotorchErrorDetails } from "./base/errors.ts";
+export { IsotorchError } from "./base/errors.ts";

@@ -8,7 +8,7 @@ import { EXPORTS, IMAGE, MEMBERS, OPTIONS } from "./exit/members.ts";
 import { ended, processesWith } from "./processes.ts";
 import { STANDIN } from "./standin.ts";
 
-const [INDEX, SERVER, TESTING] = ["index", "server", "testing"].map(
+const [INDEX, SERVER, TESTING, TOKENIZER] = ["index", "server", "testing", "tokenizer"].map(
   (name) => new URL(`../dist/${name}.js`, import.meta.url).href,
 );
 /** The Node that runs the scripts; `npm run test:nodes` names others. */
@@ -37,11 +37,12 @@ async function runScript(body: string, options: object = STUB): Promise<Run> {
   const script = `${temporary}.mjs`;
   const imports = [
     'import { createReadStream } from "node:fs";',
-    `import { classify, createClassifier, preprocess, IsotorchError, ERROR_CODES } from "${INDEX}";`,
+    `import { classify, createClassifier, createGenerator, preprocess, IsotorchError, ERROR_CODES } from "${INDEX}";`,
     ...(/createServer/.test(body) ? [`import { createServer } from "${SERVER}";`] : []),
     ...(/Fake|Cassette/.test(body)
-      ? [`import { createFakeClassifier, recordCassette } from "${TESTING}";`]
+      ? [`import { createFakeClassifier, createFakeGenerator, recordCassette } from "${TESTING}";`]
       : []),
+    ...(/Tokenizer/.test(body) ? [`import { Tokenizer } from "${TOKENIZER}";`] : []),
     `const ${OPTIONS} = ${JSON.stringify(options)};`,
   ];
   writeFileSync(script, [...imports, body].join("\n"));
@@ -140,11 +141,11 @@ test("there is a case for each member and each export that the package has", asy
   const members = new Set([...body.matchAll(/^ {4}(\w+)\??[(:]/gm)].map(([, name = ""]) => name));
   expect(members.size).toBeGreaterThan(10);
   expect(Object.keys(MEMBERS).toSorted()).toEqual([...members].toSorted());
-  const entries = ["index", "server", "testing"].map(
+  const entries = ["index", "server", "testing", "tokenizer"].map(
     (name) => import(`../dist/${name}.js`) as Promise<object>,
   );
   const exported = (await Promise.all(entries)).flatMap((entry) => Object.keys(entry));
-  expect(Object.keys(EXPORTS).toSorted()).toEqual(exported.toSorted());
+  expect(Object.keys(EXPORTS).toSorted()).toEqual([...new Set(exported)].toSorted());
 });
 
 /** Every case with its name, of whatever kind its owner is. */

@@ -11,8 +11,9 @@ import { UNTRAINED } from "./checkpoint.ts";
 const folder = mkdtempSync(join(tmpdir(), "standin-test-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** As {@link UNTRAINED}; its answer to a picture is one class, whose score is a digest of the tensor. */
+/** As {@link UNTRAINED}, of the network that the stub says it has; its answer to a picture is one class, whose score is a digest of the tensor. */
 export const STANDIN: ClassifierOptions = {
   ...UNTRAINED,
+  model: "resnet101",
   python: (standin as (folder: string) => string)(folder),
 };

@@ -48,7 +48,7 @@ def main(arguments: list[str], made: Callable[[], Registry] | None = None) -> in
     try:
         options = _parse(arguments)
         if options.command == "probe":
-            return _probe(options.device if options.imports else None)
+            return _judge() if options.product else _probe(options.device if options.imports else None)
         if options.command == "make":
             return _make(options.seed, options.model, options.out, options.threads)
         return _serve(getattr(options, "background_import", False), made)
@@ -81,6 +81,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     probe = commands.add_parser("probe", help="print what this interpreter has, as JSON")
     probe.add_argument("--import", dest="imports", action="store_true")
     probe.add_argument("--device", default="auto")
+    probe.add_argument("--product", action="store_true", help="how its BLAS multiplies matrices, alone")
     options = parser.parse_args(arguments)
     if options.command == "make" and not (0 <= options.seed < 2**32 and 0 <= options.threads <= 1024):
         raise StartupError("seed: expected 0 to 2^32 - 1; threads: expected 0 to 1024")
@@ -144,6 +145,14 @@ def _probe(device: str | None) -> int:
         from isotorch_worker.environment.examine import examine
 
         print(json.dumps(examine(device)))
+    return 0
+
+
+def _judge() -> int:
+    lifetime.report_crashes()
+    from isotorch_worker.environment.product import judge_blas
+
+    print(json.dumps(judge_blas()))
     return 0
 
 

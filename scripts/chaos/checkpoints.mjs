@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { IsotorchError } from "../../dist/index.js";
-import { CACHE_DIR, startReal } from "./real.mjs";
+import { CACHE_DIR, SMALL, startReal } from "./real.mjs";
 import { PYTHON } from "./stub.mjs";
 
 const SCRIPT = fileURLToPath(new URL("../../test/fixtures/workers/damaged_checkpoints.py", import.meta.url));
@@ -25,9 +25,9 @@ const SCRIPT = fileURLToPath(new URL("../../test/fixtures/workers/damaged_checkp
 export const checkpoints = {
   name: "checkpoints",
   what: "damaged checkpoints",
-  full: { files: 2_000, real: 6 },
-  short: { files: 200, real: 1 },
-  async run(ledger, random, { files, real }) {
+  full: { files: 2_000, real: 6, model: "resnet101" },
+  short: { files: 200, real: 1, model: SMALL },
+  async run(ledger, random, { files, real, model }) {
     const seed = String(random.integer(0, 1_000_000));
     const { stdout } = await promisify(execFile)(PYTHON, [SCRIPT, String(files), seed]);
     const seen = JSON.parse(stdout);
@@ -48,7 +48,7 @@ export const checkpoints = {
       [seen.untyped.length, ...seen.untyped.slice(0, 3)].join(" | "),
     );
     const codes = [];
-    for (let n = 0; n < real; n++) codes.push(await refusal(random));
+    for (let n = 0; n < real; n++) codes.push(await refusal(random, model));
     const typed = codes.filter((code) => code === "CHECKPOINT_CORRUPT").length;
     ledger.check(
       "real checkpoints damaged and refused",
@@ -59,15 +59,15 @@ export const checkpoints = {
 };
 
 /** The code with which a worker refuses a damaged copy of the real checkpoint. */
-async function refusal(random) {
-  const whole = await madeCheckpoint();
+async function refusal(random, model) {
+  const whole = await madeCheckpoint(model);
   const folder = mkdtempSync(join(tmpdir(), "chaos-"));
   const path = join(folder, "damaged.pth");
   try {
     copyFileSync(whole, path);
     damage(random, path);
     const sha256 = readFileSync(`${whole}.sha256`, "utf8").slice(0, 64);
-    const classifier = await startReal({ weights: path, sha256, transforms: "IMAGENET1K_V1" });
+    const classifier = await startReal({ model, weights: path, sha256, transforms: "IMAGENET1K_V1" });
     await classifier.close();
     return "loaded";
   } catch (error) {
@@ -90,8 +90,8 @@ function damage(random, path) {
   closeSync(file);
 }
 
-async function madeCheckpoint() {
-  const path = join(CACHE_DIR, "resnet101-untrained-0.pth");
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) await (await startReal()).close();
+async function madeCheckpoint(model) {
+  const path = join(CACHE_DIR, `${model}-untrained-0.pth`);
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) await (await startReal({ model })).close();
   return path;
 }

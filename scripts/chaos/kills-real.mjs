@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { setTimeout as delay } from "node:timers/promises";
-import { startReal } from "./real.mjs";
+import { SMALL, startReal } from "./real.mjs";
 import { signal, socketDirectories, until } from "./system.mjs";
 
 const IMAGES = ["balloons.jpg", "dog.webp", "fruit.png", "landscape.jpg"];
@@ -12,10 +12,10 @@ const READY_MS = 120_000;
 export const killsReal = {
   name: "kills-real",
   what: "worker kills under load, real network",
-  full: { kills: 20 },
-  short: { kills: 1 },
+  full: { kills: 20, model: "resnet101" },
+  short: { kills: 1, model: SMALL },
   async run(ledger, random, options) {
-    const classifier = await startReal();
+    const classifier = await startReal({ model: options.model });
     const counts = { calls: 0, wrong: 0, failed: [] };
     try {
       const pictures = await Promise.all(IMAGES.map((name) => undisturbed(classifier, name)));

@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { IsotorchError } from "../../dist/index.js";
 import { mutate } from "./mutate.mjs";
 import { Oracle } from "./oracle.mjs";
-import { startReal } from "./real.mjs";
+import { SMALL, startReal } from "./real.mjs";
 import { PYTHON } from "./stub.mjs";
 
 const CORPUS = fileURLToPath(new URL("../../python/corpus/make_corpus.py", import.meta.url));
@@ -24,12 +24,12 @@ const CLASSIFIED = 25;
 export const pictures = {
   name: "pictures",
   what: "damaged pictures through the real path, against Pillow and torchvision",
-  full: { pictures: 2_000 },
-  short: { pictures: 20 },
+  full: { pictures: 2_000, model: "resnet101" },
+  short: { pictures: 20, model: SMALL },
   async run(ledger, random, options) {
     const bases = await basePictures();
     const oracle = new Oracle();
-    const classifier = await startReal({ supervision: {} });
+    const classifier = await startReal({ model: options.model, supervision: {} });
     const seen = {
       same: 0,
       refused: 0,

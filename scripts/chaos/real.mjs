@@ -5,6 +5,9 @@ import { PYTHON } from "./stub.mjs";
 
 export const CACHE_DIR = fileURLToPath(new URL("../../node_modules/.cache/isotorch-test", import.meta.url));
 
+/** For short runs: real layers, and a two hundredth of resnet101's work. */
+export const SMALL = "shufflenet_v2_x0_5";
+
 export function startReal(options = {}) {
   return createClassifier({
     weights: "untrained:0",

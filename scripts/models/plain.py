@@ -13,9 +13,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import warnings
 from pathlib import Path
 from typing import Any
+
+# Threads that wait in a busy loop take what the others need; the bits are the same either way.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 import torch
 import torchvision.models

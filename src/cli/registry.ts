@@ -9,6 +9,7 @@ import { PREPROCESS } from "./describe/preprocess.ts";
 import { DOWN, UP } from "./describe/ray.ts";
 import { SERVE } from "./describe/serve.ts";
 import { DUPLICATES, EMBED, SIMILAR } from "./describe/similarity.ts";
+import { GENERATE, INSPECT } from "./describe/text.ts";
 import { TOKENIZER } from "./describe/tokenizer.ts";
 
 export interface Command {
@@ -32,6 +33,8 @@ export const COMMANDS: Readonly<Record<string, Registered>> = {
   duplicates: [DUPLICATES, () => import("./commands/similarity/duplicates.ts")],
   preprocess: [PREPROCESS, () => import("./commands/preprocess.ts")],
   tokenizer: [TOKENIZER, () => import("./commands/tokenizer/tokenizer.ts")],
+  generate: [GENERATE, () => import("./commands/text/generate.ts")],
+  inspect: [INSPECT, () => import("./commands/text/inspect.ts")],
   tutorial: [TUTORIAL, () => import("./commands/tutorial.ts")],
   parity: [PARITY, () => import("./commands/parity/parity.ts")],
   eval: [EVAL, () => import("./commands/eval.ts")],

@@ -111,7 +111,7 @@ export async function openGenerator(
     for (const remark of started.info().weights.remarks) resolved.logger?.warn(remark);
     const worker = { ...started, pool: through(started.pool) };
     return {
-      generator: new WorkerTextGenerator(worker, tokenizer, listeners),
+      generator: new BackendTextGenerator(worker, tokenizer, listeners),
       checkpoint: started.checkpoint,
     };
   } catch (error) {
@@ -120,14 +120,19 @@ export async function openGenerator(
   }
 }
 
-class WorkerTextGenerator implements TextGenerator {
+/** A generator over whatever makes the tokens. */
+export class BackendTextGenerator implements TextGenerator {
   readonly tokenizer: Tokenizer;
-  readonly #worker: StartedGenerator;
+  readonly #worker: Pick<StartedGenerator, "pool" | "info">;
   readonly #calls = new AcceptedCalls();
   readonly #listeners: Set<(phase: Phase) => void>;
   readonly #endOfText: number | undefined;
 
-  constructor(worker: StartedGenerator, tokenizer: Tokenizer, listeners: Set<(phase: Phase) => void>) {
+  constructor(
+    worker: Pick<StartedGenerator, "pool" | "info">,
+    tokenizer: Tokenizer,
+    listeners: Set<(phase: Phase) => void>,
+  ) {
     this.#worker = worker;
     this.tokenizer = tokenizer;
     this.#listeners = listeners;
@@ -176,7 +181,7 @@ class WorkerTextGenerator implements TextGenerator {
       return await this.#calls.accept(async () => {
         const input = { prompt: ids, include };
         const stages = this.#worker.pool.run("inspect", input, { signal: limits.signal });
-        return { tokens, ids, ...(await joined(stages, () => limits.progress())) };
+        return { tokens, ids, ...(await joined(stages, this.tokenizer, () => limits.progress())) };
       });
     } catch (error) {
       throw limits.signal.aborted ? abortError(limits.signal) : error;

@@ -89,6 +89,8 @@ export interface InspectOptions {
   readonly include: {
     /** `tokenEmbeddings` and `positionEmbeddings`, [tokens, width]. */
     readonly embeddings?: boolean;
+    /** `nearest`: other tokens of the vocabulary whose embeddings are most like each token's. */
+    readonly nearest?: boolean;
     /** [layers, heads, tokens, tokens]: how much each token looks at each that stands before it. */
     readonly attention?: boolean;
     /** [layers, tokens, width]: what each layer gives to the next. */

@@ -80,7 +80,7 @@ export function inspectedOf(options: InspectOptions): readonly Inspected[] {
   throw invalid('Option "include" asks for nothing.', `Set one of ${INSPECTED.join(", ")} to true.`);
 }
 
-const INSPECTED = ["embeddings", "attention", "hidden", "norm", "logits"] as const;
+const INSPECTED = ["embeddings", "nearest", "attention", "hidden", "norm", "logits"] as const;
 
 const TEXTS: Check = listOf(TEXT, "a list of non-empty strings");
 const number = (expected: string, accepts: (value: number) => boolean): Check => [

@@ -104,8 +104,18 @@ export class WorkerTextStream implements TextStream {
     const parts = pool.run(
       "generate",
       {
-        ...{ prompt, maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, candidates },
-        ...{ stopIds, bias, logits: false },
+        prompt,
+        maxTokens,
+        temperature,
+        topK,
+        topP,
+        minP,
+        repetitionPenalty,
+        seed,
+        candidates,
+        stopIds,
+        bias,
+        logits: false,
       },
       { signal: limits.signal },
     );

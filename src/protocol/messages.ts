@@ -7,7 +7,7 @@ export type Dtype = "<f4" | "<i8" | "|u1";
 export type Task = "image-classification" | "text-generation";
 export type Handoff = "tensor" | "pixels" | "encoded";
 export type Include = "logits" | "probabilities" | "embedding";
-export type Inspected = "embeddings" | "attention" | "hidden" | "norm" | "logits";
+export type Inspected = "embeddings" | "nearest" | "attention" | "hidden" | "norm" | "logits";
 export type HeadRows = "all" | "last";
 export type Activation = "softmax" | "sigmoid";
 export type Exif = "ignore" | "apply";
@@ -92,6 +92,7 @@ export interface FieldsByType {
     readonly network: WirePictureNetwork | WireTextNetwork;
     readonly maxBatch: number;
     readonly warmupMs: number;
+    readonly blasGflops: number | null;
   };
   classify: {
     readonly handoff: Handoff;

@@ -2,6 +2,7 @@ import { IsotorchError } from "../base/errors.ts";
 import { type Environment, findEnvironment, listCandidates } from "../python/environment.ts";
 import { recordFile, writeRecord } from "../python/recorded.ts";
 import { forgetUsed } from "../python/used.ts";
+import { chooseBlas } from "./blas.ts";
 import { isUnreachable, stepFailure } from "./failure.ts";
 import { removeHalfMade } from "./conda/conda.ts";
 import { removeBroken } from "./heal.ts";
@@ -41,10 +42,12 @@ export async function setup(request: SetupRequest, machine: Machine): Promise<Se
   if (half !== undefined)
     say(`  remove ${half}, which an interrupted setup left half made; its downloads are kept`);
   for (const command of commands) say(`  ${command}`);
+  if (plan.via === "apt") say("  and the quickest BLAS library, by timing a product with each");
   if (dryRun) return { via: plan.via, commands, environment: null, record: null };
 
   await carryOut(plan, request, machine);
   const environment = await probeResult(plan, machine);
+  if (plan.via === "apt") await chooseBlas(environment.python, request, machine);
   await forgetMaking(machine.at);
   const done = plan.conda?.verb === "update" ? "Updated the" : "Made a fitting";
   say(`${done} environment: ${describe(environment)}`);

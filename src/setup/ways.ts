@@ -1,4 +1,5 @@
 /** Chooses how to make an environment, and plans it. */
+import { QUICK_BLAS } from "./blas.ts";
 import { IsotorchError } from "../base/errors.ts";
 import { venvPython, whichCommand } from "../python/candidates.ts";
 import { quoted } from "../python/command.ts";
@@ -68,21 +69,15 @@ async function planApt(why: string, machine: Machine): Promise<Plan> {
   if (!machine.isRoot)
     throw notOpen("apt", "it needs root", `sudo apt-get install ${APT_PACKAGES.join(" ")}`);
   const env = { DEBIAN_FRONTEND: "noninteractive" };
-  const install = [
-    "-o",
-    "DPkg::Lock::Timeout=60",
-    "install",
-    "-y",
-    "--no-install-recommends",
-    ...APT_PACKAGES,
-  ];
+  const install = ["-o", "DPkg::Lock::Timeout=60", "install", "-y", "--no-install-recommends"];
   return {
     via: "apt",
     why,
     // Without a fresh list the packages may still be there, or be known from before.
     steps: [
       { file: apt, args: ["update"], env, mayFail: true },
-      { file: apt, args: install, env },
+      { file: apt, args: [...install, ...APT_PACKAGES], env },
+      { file: apt, args: [...install, QUICK_BLAS], env, mayFail: true },
     ],
     python: machine.distributionPython,
   };

@@ -1,8 +1,8 @@
 /** What a network makes of a text on its way through it: one part for each stage. */
-import { floatsOf } from "../protocol/frames.ts";
+import { floatsOf, frameOf, integersOf } from "../protocol/frames.ts";
 import type { Inspected } from "../protocol/messages.ts";
 import { idsFrame } from "./generate.ts";
-import type { Task } from "./task.ts";
+import type { Reply, Task } from "./task.ts";
 
 export interface ToInspect {
   /** Ids of tokens, at least one. */
@@ -17,11 +17,22 @@ export interface StageArray {
   readonly shape: readonly number[];
 }
 
-/**
- * The arrays of one stage by their names: `tokenEmbeddings` and `positionEmbeddings` [T, D] first, then for each layer `attention`
- * [head, T, T] and `hidden` [T, D], then `norm` [T, D] and `logits` [T, vocabulary]; none at the end.
- */
-export type InspectedStage = Readonly<Record<string, StageArray>>;
+/** A token, and how nearly its embedding points the same way as another one's: 1 for the same, -1 for the opposite. */
+export interface NearId {
+  readonly id: number;
+  readonly cosine: number;
+}
+
+/** What one stage has; nothing at the end. */
+export interface InspectedStage {
+  /**
+   * By their names: `tokenEmbeddings` and `positionEmbeddings` [T, D] first, then for each layer `attention` [head, T, T] and
+   * `hidden` [T, D], then `norm` [T, D] and `logits` [T, vocabulary].
+   */
+  readonly arrays: Readonly<Record<string, StageArray>>;
+  /** With the first stage: for each token of the prompt the nearest other ones. */
+  readonly nearest?: readonly (readonly NearId[])[];
+}
 
 export const inspect: Task<"inspect", ToInspect, InspectedStage> = {
   isReplayable: true,
@@ -30,6 +41,22 @@ export const inspect: Task<"inspect", ToInspect, InspectedStage> = {
     frames: [idsFrame("prompt", prompt)],
     apart: true,
   }),
-  partOf: ({ frames }) =>
-    Object.fromEntries(frames.map((frame) => [frame.name, { data: floatsOf(frame), shape: frame.shape }])),
+  partOf: (reply) => {
+    const others = reply.frames.filter(({ name }) => !NEAREST.includes(name));
+    const arrays = others.map((frame) => [frame.name, { data: floatsOf(frame), shape: frame.shape }]);
+    return {
+      arrays: Object.fromEntries(arrays) as InspectedStage["arrays"],
+      ...(others.length < reply.frames.length && { nearest: nearestOf(reply) }),
+    };
+  },
 };
+
+const NEAREST: readonly string[] = ["nearest", "nearestCosines"];
+
+function nearestOf(reply: Reply): NearId[][] {
+  const ids = frameOf(reply, "nearest");
+  const [tokens = 0, each = 0] = ids.shape;
+  const cosines = floatsOf(frameOf(reply, "nearestCosines"));
+  const all = integersOf(ids).map((id, at) => ({ id, cosine: cosines[at] ?? Number.NaN }));
+  return Array.from({ length: tokens }, (_, token) => all.slice(token * each, (token + 1) * each));
+}

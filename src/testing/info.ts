@@ -4,6 +4,7 @@ import type { TransformsName } from "../classification/options.ts";
 import { defaultTimeoutMs } from "../checkpoints/deadline.ts";
 import type { WireSpec } from "../protocol/messages.ts";
 import type { WorkerInfo } from "../classification/info.ts";
+import type { MachineInfo } from "../worker/machine/info.ts";
 
 /** What is known of a fake classifier. */
 export interface FakeFacts {
@@ -31,20 +32,7 @@ export function fakeInfo({
   embedding,
 }: FakeFacts): WorkerInfo {
   return {
-    package: "fake",
-    protocol: 0,
-    pid: process.pid,
-    python: "none",
-    executable: "none",
-    environment: "explicit",
-    environmentReason: "a fake classifier has none",
-    versions: {},
-    device: "fake",
-    deviceName: "no network runs: createFakeClassifier() of isotorch/testing",
-    deviceReason: `the answers come from ${source}`,
-    threads: 0,
-    threadsReason: `the answers come from ${source}`,
-    precision: "fake",
+    ...fakeMachine("createFakeClassifier()", source),
     handoff: "tensor",
     model: model ?? "fake",
     weights: {
@@ -61,8 +49,34 @@ export function fakeInfo({
     classes,
     embedding,
     timeoutMs: defaultTimeoutMs(model),
-    warmupMs: 0,
     attestation: { ...referenceAttestation(), digests: referenceDigests() },
+  };
+}
+
+/**
+ * What a fake says of the machine that it does without.
+ *
+ * @param maker which function of `isotorch/testing` made it.
+ * @param source where its answers come from.
+ */
+export function fakeMachine(maker: string, source: string): Omit<MachineInfo, "model"> {
+  return {
+    package: "fake",
+    protocol: 0,
+    pid: process.pid,
+    python: "none",
+    executable: "none",
+    environment: "explicit",
+    environmentReason: "a fake has none",
+    versions: {},
+    device: "fake",
+    deviceName: `no network runs: ${maker} of isotorch/testing`,
+    deviceReason: `the answers come from ${source}`,
+    threads: 0,
+    threadsReason: `the answers come from ${source}`,
+    precision: "fake",
+    warmupMs: 0,
+    blas: { library: "none", gflops: null },
     workers: [],
   };
 }

@@ -4,8 +4,10 @@
  * Decodes tokens as they come. What `push` and `end` gave, joined, is what `decode` makes of all of the ids.
  *
  * @example
- * const decoder = tokenizer.decoder();
- * for (const id of ids) process.stdout.write(decoder.push(id));
+ * import { Tokenizer } from "isotorch/tokenizer";
+ *
+ * const decoder = Tokenizer.gpt2().decoder();
+ * for (const id of [10545, 244, 229]) process.stdout.write(decoder.push(id));
  * process.stdout.write(decoder.end());
  */
 export interface TokenDecoder {

@@ -27,8 +27,8 @@ function node(): Modules {
 
 /** OpenAI's merges, which the package has. */
 export function readGpt2(): Written {
-  const { readFileSync } = node().getBuiltinModule("node:fs");
-  const merges = readMerges(readFileSync(new URL(GPT2, import.meta.url), "utf8"));
+  const fs = node().getBuiltinModule("node:fs");
+  const merges = readMerges(fs.readFileSync(new URL(GPT2, import.meta.url), "utf8"));
   return { merges, specialTokens: ["<|endoftext|>"] };
 }
 
@@ -37,13 +37,13 @@ export function readGpt2(): Written {
  * beside it where there is one.
  */
 export async function readVocabularyFiles(path: string): Promise<Written> {
-  const { join, dirname } = node().getBuiltinModule("node:path");
+  const at = node().getBuiltinModule("node:path");
   if (path.endsWith(".json")) return readTokenizerFile(path);
-  if (/\.(?:txt|bpe)$/.test(path)) return readPair(path, dirname(path));
-  const whole = join(path, "tokenizer.json");
+  if (/\.(?:txt|bpe)$/.test(path)) return readPair(path, at.dirname(path));
+  const whole = at.join(path, "tokenizer.json");
   if (await exists(whole)) return readTokenizerFile(whole);
   for (const name of ["merges.txt", "vocab.bpe"])
-    if (await exists(join(path, name))) return readPair(join(path, name), path);
+    if (await exists(at.join(path, name))) return readPair(at.join(path, name), path);
   throw new IsotorchError("INPUT_NOT_FOUND", `${shown(path)} has no tokenizer.json and no merges.txt.`, {
     hint: "Name a folder with a vocabulary in it, or one of its files.",
   });
@@ -56,10 +56,10 @@ async function readTokenizerFile(path: string): Promise<Written> {
 }
 
 async function readPair(merges: string, folder: string): Promise<Written> {
-  const { join } = node().getBuiltinModule("node:path");
+  const at = node().getBuiltinModule("node:path");
   const pairs = readMerges(await readText(merges));
   for (const name of ["vocab.json", "encoder.json"]) {
-    const file = join(folder, name);
+    const file = at.join(folder, name);
     if (!(await exists(file))) continue;
     const vocab = readVocab(await readText(file));
     const made = new Set(pairs.map((pair) => pair.join("")));
@@ -70,17 +70,17 @@ async function readPair(merges: string, folder: string): Promise<Written> {
 }
 
 async function exists(path: string): Promise<boolean> {
-  const { access } = node().getBuiltinModule("node:fs/promises");
-  return access(path).then(
+  const fs = node().getBuiltinModule("node:fs/promises");
+  return fs.access(path).then(
     () => true,
     () => false,
   );
 }
 
 async function readText(path: string): Promise<string> {
-  const { readFile } = node().getBuiltinModule("node:fs/promises");
+  const fs = node().getBuiltinModule("node:fs/promises");
   try {
-    return await readFile(path, "utf8");
+    return await fs.readFile(path, "utf8");
   } catch (cause) {
     const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
     const code = isMissing ? "INPUT_NOT_FOUND" : "INPUT_UNREADABLE";
@@ -90,21 +90,20 @@ async function readText(path: string): Promise<string> {
 
 /** Writes the files of a vocabulary into a folder, which is made; each is there whole, the old one or the new one. */
 export async function writeVocabularyFiles(folder: string, vocabulary: Vocabulary): Promise<void> {
-  const { join } = node().getBuiltinModule("node:path");
-  const { mkdir, rename, rm, writeFile } = node().getBuiltinModule("node:fs/promises");
-  const { randomUUID } = node().getBuiltinModule("node:crypto");
+  const at = node().getBuiltinModule("node:path");
+  const fs = node().getBuiltinModule("node:fs/promises");
   const files = {
     "vocab.json": `${vocabText(vocabulary)}\n`,
     "merges.txt": mergesText(vocabulary),
-    "tokenizer.json": tokenizerJson(vocabulary),
+    "tokenizer.json": `${JSON.stringify(tokenizerJson(vocabulary))}\n`,
   };
   try {
-    await mkdir(folder, { recursive: true });
+    await fs.mkdir(folder, { recursive: true });
     for (const [name, text] of Object.entries(files)) {
-      const temporary = join(folder, `${name}.${randomUUID()}`);
-      await writeFile(temporary, text, { flag: "wx" });
-      await rename(temporary, join(folder, name)).catch(async (error: unknown) => {
-        await rm(temporary, { force: true });
+      const temporary = at.join(folder, `${name}.${crypto.randomUUID()}`);
+      await fs.writeFile(temporary, text, { flag: "wx" });
+      await fs.rename(temporary, at.join(folder, name)).catch(async (error: unknown) => {
+        await fs.rm(temporary, { force: true });
         throw error;
       });
     }

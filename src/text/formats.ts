@@ -1,7 +1,7 @@
 /** The files of a vocabulary as text: `merges.txt` (OpenAI's `vocab.bpe` is one) and `vocab.json`. */
+import { messageOf } from "../base/errors.ts";
 import { isRecord } from "../base/files/json.ts";
 import { excerpt, shown } from "../base/text/shown.ts";
-import { lettersOf } from "./bytes.ts";
 import { bad } from "./vocabulary.ts";
 import type { Vocabulary, Written } from "./vocabulary.ts";
 
@@ -38,15 +38,15 @@ export function jsonOf(text: string, name: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    throw bad(`${shown(name)} is no JSON: ${excerpt(String((cause as Error).message))}.`);
+    throw bad(`${shown(name)} is no JSON: ${messageOf(cause)}.`);
   }
 }
 
 /** The merges in GPT-2's letters, in order. */
-export function mergesOf({ merges, bytes }: Vocabulary): [left: string, right: string][] {
+export function mergesOf({ merges, names }: Vocabulary): [left: string, right: string][] {
   return Array.from({ length: merges.length }, (_, rank) => {
     const [left, right] = merges.pairAt(rank);
-    return [lettersOf(bytes[left] ?? new Uint8Array()), lettersOf(bytes[right] ?? new Uint8Array())];
+    return [names[left] ?? "", names[right] ?? ""];
   });
 }
 
@@ -55,7 +55,13 @@ export function mergesText(vocabulary: Vocabulary): string {
 }
 
 /** In the order of the ids, which an object would not keep for names that are numbers. */
-export function vocabText(vocabulary: Vocabulary, space = ""): string {
-  const named = [...vocabulary.ids].toSorted(([, one], [, other]) => one - other);
-  return `{${named.map(([name, id]) => `${JSON.stringify(name)}:${space}${id}`).join(`,${space}`)}}`;
+export function vocabText({ ids }: Vocabulary): string {
+  return `{${byId(ids)
+    .map(([name, id]) => `${JSON.stringify(name)}:${id}`)
+    .join(",")}}`;
+}
+
+/** Tokens in the order of their ids. */
+export function byId(tokens: ReadonlyMap<string, number>): [name: string, id: number][] {
+  return [...tokens].toSorted(([, one], [, other]) => one - other);
 }

@@ -6,14 +6,10 @@
  * The original is `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`. Its `\s` is Unicode's White_Space,
  * which is not JavaScript's: that one has U+FEFF, and lacks U+0085.
  */
-import { IsotorchError } from "../base/errors.ts";
-
 const OTHER = 0;
 const LETTER = 1;
 const DIGIT = 2;
 const SPACE = 3;
-/** Half of a surrogate pair: no character. */
-const LONE = 4;
 
 const BLANK = 0x20;
 const APOSTROPHE = 0x27;
@@ -33,16 +29,11 @@ function kindsFrom(first: number): Uint8Array {
     const character = String.fromCodePoint(first + at);
     if (/^\p{L}/u.test(character)) return LETTER;
     if (/^\p{N}/u.test(character)) return DIGIT;
-    if (/^\p{White_Space}/u.test(character)) return SPACE;
-    return /^\p{Cs}/u.test(character) ? LONE : OTHER;
+    return /^\p{White_Space}/u.test(character) ? SPACE : OTHER;
   });
 }
 
-/**
- * Calls `onPiece` with where each piece begins and ends, in order; together they are the whole text.
- *
- * @throws IsotorchError `INVALID_INPUT` for half of a surrogate pair, which stands for no character.
- */
+/** Calls `onPiece` with where each piece begins and ends, in order; together they are the whole text. */
 export function eachPiece(text: string, onPiece: (from: number, to: number) => void): void {
   const { length } = text;
   for (let from = 0; from < length;) {
@@ -80,13 +71,7 @@ function endOfRun(text: string, from: number, kind: number): number {
 }
 
 function kindAt(text: string, at: number): number {
-  const kind = kindOf(text.codePointAt(at) ?? 0);
-  if (kind !== LONE) return kind;
-  throw new IsotorchError(
-    "INVALID_INPUT",
-    `The text has half of a surrogate pair at ${at}, which is no character.`,
-    { hint: "`text.toWellFormed()` puts U+FFFD in its place." },
-  );
+  return kindOf(text.codePointAt(at) ?? 0);
 }
 
 function unitsAt(text: string, at: number): number {

@@ -1,7 +1,7 @@
 /** HuggingFace's `tokenizer.json`: read where it says what is done here, and refused where it says something else. */
 import { isRecord } from "../base/files/json.ts";
 import { shownValue } from "../base/text/shown.ts";
-import { isVocab, mergesOf, readMerges, vocabText } from "./formats.ts";
+import { byId, isVocab, mergesOf, readMerges } from "./formats.ts";
 import { bad } from "./vocabulary.ts";
 import type { Vocabulary, Written } from "./vocabulary.ts";
 
@@ -97,12 +97,14 @@ function other(place: string, value: unknown): Error {
   );
 }
 
-/** The file as HuggingFace's `tokenizers` reads it. */
-export function tokenizerJson(vocabulary: Vocabulary): string {
+/** The file's value, as HuggingFace's `tokenizers` reads it. */
+export function tokenizerJson(vocabulary: Vocabulary): Record<string, unknown> {
   const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
-  const added = [...vocabulary.special]
-    .toSorted(([, one], [, another]) => one - another)
-    .map(([content, id]) => ({
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: byId(vocabulary.special).map(([content, id]) => ({
       id,
       content,
       single_word: false,
@@ -110,28 +112,22 @@ export function tokenizerJson(vocabulary: Vocabulary): string {
       rstrip: false,
       normalized: false,
       special: true,
-    }));
-  const model = {
-    type: "BPE",
-    dropout: null,
-    unk_token: null,
-    continuing_subword_prefix: "",
-    end_of_word_suffix: "",
-    fuse_unk: false,
-    byte_fallback: false,
-  };
-  const start = JSON.stringify({
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: added,
+    })),
     normalizer: null,
     pre_tokenizer: byteLevel,
     post_processor: byteLevel,
     decoder: byteLevel,
-  });
-  // The merges as lines, which every version of `tokenizers` reads.
-  const merges = mergesOf(vocabulary).map((pair) => pair.join(" "));
-  const end = `${JSON.stringify(model).slice(0, -1)},"vocab":${vocabText(vocabulary)},"merges":${JSON.stringify(merges)}}`;
-  return `${start.slice(0, -1)},"model":${end}}\n`;
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: "",
+      end_of_word_suffix: "",
+      fuse_unk: false,
+      byte_fallback: false,
+      vocab: Object.fromEntries(byId(vocabulary.ids)),
+      // As lines, which every version of `tokenizers` reads.
+      merges: mergesOf(vocabulary).map((pair) => pair.join(" ")),
+    },
+  };
 }

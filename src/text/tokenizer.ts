@@ -5,13 +5,13 @@ import { shownValue } from "../base/text/shown.ts";
 import { decoderOf, textDecoder } from "./decoder.ts";
 import type { TokenDecoder } from "./decoder.ts";
 import { readGpt2, readVocabularyFiles, writeVocabularyFiles } from "./files.ts";
-import { readMerges } from "./formats.ts";
+import { isVocab, readMerges } from "./formats.ts";
 import { allowedOf, checkTraining } from "./options.ts";
 import type { EncodeOptions, TrainOptions } from "./options.ts";
 import { partsOf } from "./special.ts";
 import { eachPiece } from "./split.ts";
 import { learn } from "./train.ts";
-import { readTokenizerJson } from "./tokenizer-json.ts";
+import { readTokenizerJson, tokenizerJson } from "./tokenizer-json.ts";
 import { Vocabulary, bad, vocabularyOf } from "./vocabulary.ts";
 import type { Written } from "./vocabulary.ts";
 import { readable } from "./readable.ts";
@@ -40,6 +40,10 @@ export interface VocabularyFiles {
 const MOST_KEPT = 32_768;
 /** Longer ones do not come again. */
 const LONGEST_KEPT = 64;
+/** With the flag, the halves of whole pairs do not match. */
+const HALF = /\p{Cs}/u;
+
+let gpt2: Tokenizer | undefined;
 
 /**
  * Splits texts into tokens and joins tokens to texts. Encoding is tiktoken's and HuggingFace's for `gpt2`, training is HuggingFace's
@@ -75,19 +79,22 @@ export class Tokenizer {
     vocabulary.addBytes();
     let step = 0;
     learn({
-      words: wordsOf(typeof texts === "string" ? [texts] : texts, vocabulary),
+      words: wordsOf(texts, vocabulary),
       minFrequency,
       rule,
       onMerge: ({ pair, count }) => {
         if (vocabulary.size >= vocabSize) return undefined;
         const id = vocabulary.addMerge(...pair);
         step += 1;
-        const [left, right, text] = [...pair, id].map((token) => readable(vocabulary.bytes[token]!)) as [
-          string,
-          string,
-          string,
-        ];
-        onMerge?.({ step, pair, texts: [left, right], count, id, text });
+        const shown = (token: number): string => readable(vocabulary.bytes[token] ?? new Uint8Array());
+        onMerge?.({
+          step,
+          pair,
+          texts: [shown(pair[0]), shown(pair[1])],
+          count,
+          id,
+          text: shown(id),
+        });
         return id;
       },
     });
@@ -96,7 +103,7 @@ export class Tokenizer {
 
   /** GPT-2's own: 50,257 tokens by OpenAI's merges, which the package has. Reads a file, so not in browsers. */
   static gpt2(): Tokenizer {
-    return new Tokenizer(vocabularyOf(readGpt2()));
+    return (gpt2 ??= new Tokenizer(vocabularyOf(readGpt2())));
   }
 
   /**
@@ -122,6 +129,11 @@ export class Tokenizer {
   /** Writes `vocab.json`, `merges.txt` and `tokenizer.json` into a folder, as HuggingFace reads them. Not in browsers. */
   async save(folder: string): Promise<void> {
     await writeVocabularyFiles(folder, this.#vocabulary);
+  }
+
+  /** What `tokenizer.json` has: `JSON.stringify(tokenizer)` is its text, and `Tokenizer.from(JSON.parse(text))` the same tokenizer. */
+  toJSON(): Record<string, unknown> {
+    return tokenizerJson(this.#vocabulary);
   }
 
   /** Tokens that there are: ids go from 0 to one less. */
@@ -162,10 +174,15 @@ export class Tokenizer {
    * @throws IsotorchError `INVALID_INPUT` for an id that the vocabulary does not have.
    */
   decode(ids: Iterable<number>): string {
-    const decoder = textDecoder();
-    let text = "";
-    for (const id of ids) text += decoder.decode(this.#bytesOf(id), { stream: true });
-    return text + decoder.decode();
+    if (!isIterable(ids)) throw notIterable("The list of ids", ids);
+    const parts = Array.from(ids, (id) => this.#bytesOf(id));
+    const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return textDecoder().decode(bytes);
   }
 
   /** Decodes tokens as they come. */
@@ -202,10 +219,12 @@ export class Tokenizer {
 
   #encodePiece(piece: string): readonly number[] {
     const { byteIds, merges } = this.#vocabulary;
-    const ids = merges.apply(Array.from(new TextEncoder().encode(piece), (byte) => byteIds[byte] ?? 0));
+    const bytes = new TextEncoder().encode(piece);
+    const ids = merges.apply(Array.from(bytes, (byte) => byteIds[byte] ?? 0));
     if (piece.length > LONGEST_KEPT) return ids;
     if (this.#kept.size >= MOST_KEPT) this.#kept.clear();
-    this.#kept.set(piece, ids);
+    // A string of its own: a part of the text would keep all of the text.
+    this.#kept.set(textDecoder().decode(bytes), ids);
     return ids;
   }
 
@@ -224,16 +243,35 @@ export class Tokenizer {
 }
 
 function requireText(text: unknown): asserts text is string {
-  if (typeof text === "string") return;
-  throw new IsotorchError("INVALID_INPUT", `The text is ${shownValue(text, 80)}, expected a string.`, {
-    hint: "Give a string; of bytes make one with `new TextDecoder().decode(bytes)`.",
+  if (typeof text !== "string")
+    throw new IsotorchError("INVALID_INPUT", `The text is ${shownValue(text, 80)}, expected a string.`, {
+      hint: "Give a string; of bytes make one with `new TextDecoder().decode(bytes)`.",
+    });
+  const half = text.search(HALF);
+  if (half === -1) return;
+  throw new IsotorchError("INVALID_INPUT", `The text has half of a surrogate pair at ${half}.`, {
+    hint: "It is no character, and no model has read one: `text.toWellFormed()` puts U+FFFD in its place.",
+  });
+}
+
+function isIterable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Symbol.iterator in value;
+}
+
+function notIterable(what: string, value: unknown): IsotorchError {
+  return new IsotorchError("INVALID_INPUT", `${what} is ${shownValue(value, 80)}, expected an array.`, {
+    hint: "Give an array, or anything else that `for … of` goes through.",
   });
 }
 
 /** The pieces of the texts, each once, in the order in which they came first. */
-function wordsOf(texts: Iterable<string>, { byteIds }: Vocabulary): { ids: number[]; count: number }[] {
+function wordsOf(
+  texts: string | Iterable<string>,
+  { byteIds }: Vocabulary,
+): { ids: number[]; count: number }[] {
+  if (typeof texts !== "string" && !isIterable(texts)) throw notIterable("The list of texts", texts);
   const counts = new Map<string, number>();
-  for (const text of texts) {
+  for (const text of typeof texts === "string" ? [texts] : texts) {
     requireText(text);
     eachPiece(text, (from, to) => {
       const piece = text.slice(from, to);
@@ -250,10 +288,24 @@ function wordsOf(texts: Iterable<string>, { byteIds }: Vocabulary): { ids: numbe
 function writtenOf(given: string | VocabularyFiles | Readonly<Record<string, unknown>>): Written {
   if (typeof given === "string") return { merges: readMerges(given) };
   if (isRecord(given) && "model" in given) return readTokenizerJson(given);
-  if (!isRecord(given) || !("merges" in given))
-    throw bad(
-      `The vocabulary is ${shownValue(given, 80)}, expected the text of merges.txt, its parts, or a tokenizer.json.`,
-    );
-  const { merges, ...others } = given as unknown as VocabularyFiles;
-  return { ...others, merges: typeof merges === "string" ? readMerges(merges) : merges };
+  const { merges, vocab, specialTokens = [] } = isRecord(given) ? given : {};
+  const what = "expected the text of merges.txt, its parts, or a tokenizer.json";
+  if (typeof merges !== "string" && !isPairs(merges))
+    throw bad(`The vocabulary is ${shownValue(given, 80)}, ${what}.`);
+  if (vocab !== undefined && !isVocab(vocab)) throw bad(`Its ids are ${shownValue(vocab, 80)}, ${what}.`);
+  if (!isTexts(specialTokens))
+    throw bad(`Its special tokens are ${shownValue(specialTokens, 80)}, expected a list of texts.`);
+  return {
+    merges: typeof merges === "string" ? readMerges(merges) : merges,
+    ...(vocab !== undefined && { vocab }),
+    specialTokens,
+  };
+}
+
+function isPairs(value: unknown): value is Written["merges"] {
+  return Array.isArray(value) && value.every((pair) => isTexts(pair) && pair.length === 2);
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((text) => typeof text === "string");
 }

@@ -1,6 +1,6 @@
 /** A vocabulary: which id each token has, and by which merges the tokens come about. */
 import { IsotorchError } from "../base/errors.ts";
-import { shown } from "../base/text/shown.ts";
+import { excerpt } from "../base/text/shown.ts";
 import { BYTE_ORDER, bytesOf, lettersOf } from "./bytes.ts";
 import { Merges } from "./merge.ts";
 
@@ -22,6 +22,8 @@ export class Vocabulary {
   readonly byteIds: Uint32Array = new Uint32Array(256);
   /** The bytes of each token, by its id. */
   readonly bytes: Uint8Array[] = [];
+  /** Each token in its letters, by its id; special tokens as they are. */
+  readonly names: string[] = [];
   /** The ids of special tokens. */
   readonly special: Map<string, number> = new Map<string, number>();
   /** The id of each token by its letters; special tokens as they are. */
@@ -40,6 +42,7 @@ export class Vocabulary {
   }
 
   addSpecial(text: string, idOf?: (text: string) => number): void {
+    if (text === "" || /\p{Cs}/u.test(text)) throw bad(`The special token ${quoted(text)} is no text.`);
     this.special.set(text, this.#add(text, new TextEncoder().encode(text), idOf));
   }
 
@@ -50,21 +53,20 @@ export class Vocabulary {
    * @throws IsotorchError `BAD_VOCABULARY` where the pair has been merged before.
    */
   addMerge(left: number, right: number, idOf?: (letters: string) => number): number {
-    const bytes = joined(this.bytes[left], this.bytes[right]);
-    const letters = lettersOf(bytes);
-    const id = this.ids.get(letters) ?? this.#add(letters, bytes, idOf);
-    if (this.special.has(letters)) throw bad(`A merge makes ${shown(letters)}, which is a special token.`);
+    const letters = `${this.names[left]}${this.names[right]}`;
+    const id = this.ids.get(letters) ?? this.#add(letters, joined(this.bytes[left], this.bytes[right]), idOf);
+    if (this.special.has(letters)) throw bad(`A merge makes ${quoted(letters)}, which is a special token.`);
     if (!this.merges.add(left, right, id)) {
-      const pair = [left, right].map((token) => lettersOf(this.bytes[token] ?? new Uint8Array())).join(" ");
-      throw bad(`The merge of "${pair}" is there twice.`);
+      throw bad(`The merge of "${this.names[left]} ${this.names[right]}" is there twice.`);
     }
     return id;
   }
 
   #add(name: string, bytes: Uint8Array, idOf?: (name: string) => number): number {
-    if (this.ids.has(name)) throw bad(`The token ${shown(name)} is there twice.`);
+    if (this.ids.has(name)) throw bad(`The token ${quoted(name)} is there twice.`);
     const id = idOf?.(name) ?? this.bytes.length;
     this.bytes[id] = bytes;
+    this.names[id] = name;
     this.ids.set(name, id);
     return id;
   }
@@ -90,16 +92,16 @@ function idsOf(vocab: Readonly<Record<string, number>>): (name: string) => numbe
   const owners = new Map<number, string>();
   for (const [name, id] of Object.entries(vocab)) {
     if (!Number.isSafeInteger(id) || id < 0 || id >= length || id >= MOST_TOKENS)
-      throw bad(`The token ${shown(name)} has the id ${id}, of ${length} tokens.`);
+      throw bad(`The token ${quoted(name)} has the id ${id}, of ${length} tokens.`);
     const owner = owners.get(id);
-    if (owner !== undefined) throw bad(`The id ${id} has two tokens: ${shown(owner)} and ${shown(name)}.`);
+    if (owner !== undefined) throw bad(`The id ${id} has two tokens: ${quoted(owner)} and ${quoted(name)}.`);
     owners.set(id, name);
   }
   return (name) => {
     const id = Object.hasOwn(vocab, name) ? vocab[name] : undefined;
     if (id !== undefined) return id;
     throw bad(
-      `The ids have no token ${shown(name)}, which the merges make or need.`,
+      `The ids have no token ${quoted(name)}, which is a byte, a special token or made by a merge.`,
       "Take vocab.json and merges.txt from one place.",
     );
   };
@@ -109,20 +111,20 @@ function idsOf(vocab: Readonly<Record<string, number>>): (name: string) => numbe
 function partOf(vocabulary: Vocabulary, name: string, at: number, merges: Written["merges"]): number {
   const id = vocabulary.ids.get(name);
   if (id !== undefined) return id;
-  const pair = `Merge ${at + 1}, "${shown(merges[at]?.join(" ") ?? "")}",`;
+  const pair = `Merge ${at + 1}, ${quoted(merges[at]?.join(" ") ?? "")},`;
   if (name === "" || bytesOf(name) === undefined)
-    throw bad(`${pair} has ${shown(name)}, which is not written in GPT-2's letters for bytes.`);
+    throw bad(`${pair} has ${quoted(name)}, which is not written in GPT-2's letters for bytes.`);
   const later = merges.findIndex((other, place) => place >= at && other.join("") === name);
   throw later === -1
-    ? bad(`${pair} needs the token ${shown(name)}, which no merge makes.`)
-    : bad(`${pair} needs the token ${shown(name)}, which merge ${later + 1} makes: they are out of order.`);
+    ? bad(`${pair} needs the token ${quoted(name)}, which no merge makes.`)
+    : bad(`${pair} needs the token ${quoted(name)}, which merge ${later + 1} makes: they are out of order.`);
 }
 
 function refuseOthers(vocabulary: Vocabulary, vocab: Readonly<Record<string, number>>): void {
   const other = Object.keys(vocab).find((name) => !vocabulary.ids.has(name));
   if (other === undefined) return;
   throw bad(
-    `The token ${shown(other)} has an id, and no merge makes it.`,
+    `The token ${quoted(other)} has an id, and no merge makes it.`,
     "Take vocab.json and merges.txt from one place, or name it in `specialTokens`.",
   );
 }
@@ -132,6 +134,10 @@ function joined(left: Uint8Array = new Uint8Array(), right: Uint8Array = new Uin
   bytes.set(left);
   bytes.set(right, left.length);
   return bytes;
+}
+
+function quoted(token: string): string {
+  return `"${excerpt(token)}"`;
 }
 
 export function bad(message: string, hint?: string): IsotorchError {

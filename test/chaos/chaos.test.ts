@@ -44,6 +44,7 @@ describe.skipIf(process.platform !== "linux")("the ledger holds", () => {
     ["outside", "through workers that somebody ends every few seconds"],
     ["closes", "through closes with calls in every stage"],
     ["reloads", "through reloads with calls in every stage"],
+    ["texts", "through a worker kill at a random token of each text"],
     ["guests", "beside hostile pictures, aborts and functions that throw"],
   ])("%s: %s", holds);
 

@@ -20,7 +20,7 @@ import { preprocess } from "../../src/classification/oneshot.ts";
 import type { Handoff } from "../../src/classification/options.ts";
 import { failureOf } from "../failure.ts";
 import { workerInfo } from "../info.ts";
-import { CACHE_DIR, UNTRAINED } from "../checkpoint.ts";
+import { MODEL, UNTRAINED, checkpointOf } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
 import { STANDIN } from "../standin.ts";
 
@@ -29,7 +29,7 @@ const PICTURES = readdirSync(EXAMPLES)
   .toSorted()
   .map((name) => join(EXAMPLES, name));
 const [FIRST = "", SECOND = ""] = PICTURES;
-const CHECKPOINT = join(CACHE_DIR, "resnet101-untrained-0.pth");
+const CHECKPOINT = checkpointOf(MODEL);
 const PLAIN = fileURLToPath(new URL("../../python/plain.py", import.meta.url));
 
 interface PlainAnswer {
@@ -165,7 +165,7 @@ describe("a start that cannot work says why:", () => {
 describe("the same answer as plain PyTorch, bit for bit:", () => {
   let plain: PlainAnswer[];
   beforeAll(() => {
-    const args = [PLAIN, "--checkpoint", CHECKPOINT, "--threads", "2", ...PICTURES];
+    const args = [PLAIN, "--model", MODEL, "--checkpoint", CHECKPOINT, "--threads", "2", ...PICTURES];
     const lines = execFileSync(PYTHON, args, { encoding: "utf8" }).trim().split("\n");
     plain = lines.map((line) => JSON.parse(line) as PlainAnswer);
     expect(plain).toHaveLength(PICTURES.length);
@@ -261,7 +261,7 @@ describe("every kind of input gives the same answer:", () => {
       threads: 2,
       threadsReason: "asked for",
       precision: "exact",
-      model: "resnet101",
+      model: MODEL,
     });
     expect(info.weights).toMatchObject({ name: "untrained:0", trained: false, transforms: "IMAGENET1K_V1" });
     const hash = createHash("sha256").update(readFileSync(CHECKPOINT)).digest("hex");

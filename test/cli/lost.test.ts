@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { CACHE_DIR } from "../checkpoint.ts";
+import { CACHE_DIR, NETWORK } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
 // @ts-expect-error -- a script without types
 import { standin } from "../../scripts/chaos/standin.mjs";
@@ -16,7 +16,6 @@ const USED = new URL("../../dist/python/used.js", import.meta.url).href;
 const SURROUNDINGS = new URL("../../dist/python/surroundings.js", import.meta.url).href;
 const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
 const IMAGE = join(EXAMPLES, readdirSync(EXAMPLES).toSorted()[0] ?? "");
-const NETWORK = ["--weights", "untrained:0", "--cache-dir", CACHE_DIR, "--threads", "2", "--device", "cpu"];
 
 let scratch: string;
 beforeEach(() => {
@@ -63,7 +62,7 @@ describe.skipIf(process.platform === "win32")("an environment that is gone", () 
     expect(lost.stderr).toContain(`${python} does not exist. No other Python was taken in its place`);
     expect(lost.stderr).toContain("npx isotorch setup");
 
-    const doctor = isotorch(["doctor", ...NETWORK.slice(0, 4)]);
+    const doctor = isotorch(["doctor", "--cache-dir", CACHE_DIR]);
     expect(doctor).toMatchObject({ status: 3, stderr: "" });
     expect(doctor.stdout).toContain(`${python} does not exist. [record-stale]\n    npx isotorch setup\n`);
 
@@ -87,7 +86,7 @@ describe.skipIf(process.platform === "win32")("an environment that is gone", () 
     expect(lost.stderr).toContain("by CONDA_PREFIX) is gone: ");
     const other = ["--python", stub("other")];
     expect(isotorch(["classify", IMAGE, ...other, ...NETWORK], next)).toMatchObject({ status: 0 });
-    expect(isotorch(["doctor", ...NETWORK.slice(0, 4)], next).stdout).toContain("[used-gone]");
+    expect(isotorch(["doctor", "--cache-dir", CACHE_DIR], next).stdout).toContain("[used-gone]");
   });
 });
 

@@ -33,6 +33,7 @@ beforeAll(() => {
     exports: {
       ".": { types: "./dist/index.d.ts", default: "./standin.js" },
       "./server": { types: "./dist/server.d.ts", default: "./dist/server.js" },
+      "./tokenizer": { types: "./dist/tokenizer.d.ts", default: "./dist/tokenizer.js" },
       "./testing": { types: "./dist/testing.d.ts", default: "./dist/testing.js" },
     },
   });
@@ -71,6 +72,7 @@ const AMBIENT = `declare global {
   const classifier: import("isotorch").Classifier;
   const createClassifier: typeof import("isotorch").createClassifier;
   const classify: typeof import("isotorch").classify;
+  const createGenerator: typeof import("isotorch").createGenerator;
   const IsotorchError: typeof import("isotorch").IsotorchError;
   const skip: () => void;
   const createFakeClassifier: typeof import("isotorch/testing").createFakeClassifier;

@@ -1,6 +1,6 @@
 /** `isotorch` for the samples of the documentation: all of it real, but for the network, whose answer is the book's. */
 import { IsotorchError } from "./dist/index.js";
-import { createFakeClassifier } from "./dist/testing.js";
+import { createFakeClassifier, createFakeGenerator } from "./dist/testing.js";
 
 const TOP = [
   { index: 207, label: "golden retriever", score: 0.9629334259033203, percent: 96.29334259033203 },
@@ -27,6 +27,10 @@ export async function createClassifier(options = {}) {
   const classifier = await createFakeClassifier(answer, { readImages: true });
   await classifier.reload(options); // which checks the options as the real one does
   return classifier;
+}
+
+export function createGenerator() {
+  return createFakeGenerator(() => " was found in a field near the intersection of West and West Streets");
 }
 
 export async function classify(image, options) {

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type * as main from "../../src/index.ts";
 import type * as server from "../../src/server.ts";
 import type * as testing from "../../src/testing.ts";
+import type * as tokenizer from "../../src/tokenizer.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
 export const IMAGE: string = JSON.stringify(`${EXAMPLES}${readdirSync(EXAMPLES).toSorted()[0] ?? ""}`);
@@ -13,6 +14,9 @@ export const OPTIONS = "OPTIONS";
 const TENSOR = "{ data: new Float32Array(3 * 224 * 224), shape: [1, 3, 224, 224] }";
 const NOT_AWAITED = `void classifier.classify(${IMAGE}).then(() => console.log("answered at", Date.now()));`;
 const FAKE = "createFakeClassifier(() => [{ index: 207, score: 0.5 }])";
+
+/** A generator with the same worker as the classifier of these options. */
+const GENERATOR = `{ python: ${OPTIONS}.python, threads: 2, model: "gpt2", weights: "untrained:0" }`;
 
 type Cases = Readonly<Record<string, string>>;
 
@@ -81,7 +85,7 @@ export const MEMBERS: Readonly<Record<keyof main.Classifier, Cases>> = {
 
 /** Bodies of scripts for whatever the package exports that is not a type. */
 export const EXPORTS: Readonly<
-  Record<keyof typeof main | keyof typeof server | keyof typeof testing, Cases>
+  Record<keyof typeof main | keyof typeof server | keyof typeof testing | keyof typeof tokenizer, Cases>
 > = {
   createClassifier: {
     "createClassifier(), and nothing more": `await createClassifier(${OPTIONS});`,
@@ -89,6 +93,16 @@ export const EXPORTS: Readonly<
     "createClassifier() without its Python": `await createClassifier({ ...${OPTIONS}, python: "/nowhere/python" }).catch(() => undefined);`,
     "createClassifier(), aborted": `await createClassifier({ ...${OPTIONS}, signal: AbortSignal.timeout(50) }).catch(() => undefined);`,
     "createClassifier() with a remote that nobody answers": `await createClassifier({ remote: "http://127.0.0.1:9", signal: AbortSignal.timeout(2_000) }).catch(() => undefined);`,
+  },
+  createGenerator: {
+    "createGenerator(), and nothing more": `await createGenerator(${GENERATOR});`,
+    "createGenerator() that fails": `await createGenerator({ ...${GENERATOR}, weights: "./nowhere" }).catch(() => undefined);`,
+    "generate()": `await (await createGenerator(${GENERATOR})).generate("The dog", { maxTokens: 2 });`,
+    "stream(), left": `for await (const _ of (await createGenerator(${GENERATOR})).stream("The dog")) break;`,
+    "stream(), never read on": `await (await createGenerator(${GENERATOR})).stream("The dog").next();`,
+    "stream(), then close()": `const generator = await createGenerator(${GENERATOR});
+      await generator.stream("The dog").next();
+      await generator.close({ drainMs: 10 });`,
   },
   classify: {
     "the function classify()": `await classify(${IMAGE}, ${OPTIONS});`,
@@ -100,6 +114,10 @@ export const EXPORTS: Readonly<
   },
   IsotorchError: { IsotorchError: 'new IsotorchError("CLOSED", "Mine.");' },
   ERROR_CODES: { ERROR_CODES: "ERROR_CODES.length;" },
+  Tokenizer: {
+    "Tokenizer.gpt2()": 'Tokenizer.gpt2().encode("The dog");',
+    "Tokenizer.load() of what is not there": 'await Tokenizer.load("/nowhere").catch(() => undefined);',
+  },
   createServer: {
     "createServer(), closed": `const listening = await createServer({ classifier: await ${FAKE}, port: 0 });
       await fetch(listening.url + "/v2/health/live").then((answer) => answer.text());
@@ -110,6 +128,10 @@ export const EXPORTS: Readonly<
     "createFakeClassifier()": `const fake = await ${FAKE};
       await fake.classify(${IMAGE});`,
     "createFakeClassifier(), and nothing more": `await ${FAKE};`,
+  },
+  createFakeGenerator: {
+    "createFakeGenerator()": `const fake = await createFakeGenerator(() => " was here", { latencyMs: 5 });
+      for await (const _ of fake.stream("The dog")) break;`,
   },
   recordCassette: {
     "recordCassette()": `const fake = await ${FAKE};

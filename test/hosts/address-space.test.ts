@@ -1,7 +1,7 @@
 /** A process whose addresses are limited, as clusters and shared computers do it: `ulimit -v`. */
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { CACHE_DIR } from "../checkpoint.ts";
+import { CACHE_DIR, MODEL } from "../checkpoint.ts";
 import { ran } from "../processes.ts";
 import { PYTHON } from "../python.ts";
 import { STANDIN } from "../standin.ts";
@@ -11,9 +11,9 @@ const LIBRARY = new URL("../../dist/index.js", import.meta.url).href;
 const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const programWith = (python: unknown): string => `
   const { classify, createClassifier, preprocess, IsotorchError } = await import(${JSON.stringify(LIBRARY)});
-  const options = ${JSON.stringify({ python, weights: "untrained:0", cacheDir: CACHE_DIR })};
+  const options = ${JSON.stringify({ python, model: MODEL, weights: "untrained:0", cacheDir: CACHE_DIR })};
   const picture = ${JSON.stringify(DOG)};
-  const { weights: _, cacheDir: _1, ...here } = options;
+  const here = { python: options.python };
   for (const call of [() => preprocess(picture, here), () => classify(picture, options), () => createClassifier(options)]) {
     const error = await call().then(() => undefined, (reason) => reason);
     console.log(error instanceof IsotorchError && error.code);
@@ -34,7 +34,8 @@ describe.runIf(process.platform === "linux" && process.arch === "x64")("with add
       ran("/bin/sh", ["-c", limited, "sh", process.execPath, ...args]);
     const program = await run("--input-type=module", "-e", programWith(python));
     expect(program).toMatchObject({ code: 0, stdout: "OUT_OF_MEMORY\n".repeat(3) });
-    const command = await run(CLI, "classify", DOG, "--python", String(python), "--weights", "untrained:0");
+    const network = ["--model", MODEL, "--weights", "untrained:0"];
+    const command = await run(CLI, "classify", DOG, "--python", String(python), ...network);
     expect(command.code).toBe(5);
     expect(command.stderr).toMatch(/^isotorch: OUT_OF_MEMORY: .*\n {2}.*ulimit -v/m);
   });

@@ -9,7 +9,7 @@ import { loadImage } from "../../src/image/source/source.ts";
 import { readImageFolder } from "../../src/parity/eval/imagefolder.ts";
 import { findPictures } from "../../src/parity/eval/pictures.ts";
 import { filesUnder, PassedOver } from "../../src/parity/eval/walk.ts";
-import { CACHE_DIR } from "../checkpoint.ts";
+import { NETWORK } from "../checkpoint.ts";
 import { ran } from "../processes.ts";
 import { PYTHON } from "../python.ts";
 import { STANDIN } from "../standin.ts";
@@ -95,7 +95,7 @@ describe.runIf(process.platform === "linux")("a folder from another computer", (
   });
 
   test("the command reads it as a folder and by its bytes, and writes names that can be read back", async () => {
-    const options = ["--weights", "untrained:0", "--cache-dir", CACHE_DIR, "--top-k", "1"];
+    const options = [...NETWORK, "--top-k", "1"];
     const whole = await isotorch(["classify", folder, "--python", PYTHON, ...options, "--json"]);
     const lines = whole.stdout
       .trim()
@@ -108,7 +108,7 @@ describe.runIf(process.platform === "linux")("a folder from another computer", (
     const cli = new URL("../../dist/cli/main.js", import.meta.url).pathname;
     const script = `exec "$0" "$@" "$(printf '%s/\\271\\267.webp' "$DIR")"`;
     const env = { ...process.env, DIR: folder };
-    const python = ["--python", String(STANDIN.python), "--device", "cpu"];
+    const python = ["--python", String(STANDIN.python)];
     const args = ["-c", script, process.execPath, cli, "classify", ...python, ...options, "--csv"];
     const named = await ran("/bin/sh", args, { env });
     expect(named.stdout.split("\n")[1]).toMatch(/\/\\udcb9\\udcb7\.webp,1,/);

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Classifier } from "../../src/classification/classifier.ts";
 import type { Handoff } from "../../src/classification/options.ts";
-import { CACHE_DIR } from "../checkpoint.ts";
+import { MODEL, checkpointOf } from "../checkpoint.ts";
 import { codeOf, failureOf } from "../failure.ts";
 import { PYTHON } from "../python.ts";
 
@@ -26,23 +26,20 @@ export interface PlainAnswer {
   readonly logits_sha256: string;
 }
 
-let asked: readonly PlainAnswer[] | undefined;
-
-/** The same pictures by plain PyTorch, with the checkpoint and the threads of `UNTRAINED`: asked once in a file. */
-export function plainAnswers(): readonly PlainAnswer[] {
-  asked ??= askPlain();
-  return asked;
+/** The pictures by plain PyTorch, with the checkpoint and the threads of `UNTRAINED`. */
+function plainAnswers(model: string): readonly PlainAnswer[] {
+  const network = ["--model", model, "--checkpoint", checkpointOf(model), "--threads", "2"];
+  const lines = execFileSync(PYTHON, [PLAIN, ...network, ...PICTURES], { encoding: "utf8" });
+  return lines
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as PlainAnswer);
 }
 
-function askPlain(): readonly PlainAnswer[] {
-  const checkpoint = join(CACHE_DIR, "resnet101-untrained-0.pth");
-  const args = [PLAIN, "--checkpoint", checkpoint, "--threads", "2", ...PICTURES];
-  const lines = execFileSync(PYTHON, args, { encoding: "utf8" }).trim().split("\n");
-  return lines.map((line) => JSON.parse(line) as PlainAnswer);
-}
+const asked = new Map<string, readonly PlainAnswer[]>();
 
-/** @param open the classifier, with `untrained:0` on two threads behind it; the suite does not close it. */
-export function classifySuite(kind: string, open: () => Classifier): void {
+/** @param open the classifier, with `untrained:0` of the model on two threads behind it; the suite does not close it. */
+export function classifySuite(kind: string, open: () => Classifier, model: string = MODEL): void {
   describe(`${kind}:`, () => {
     let classifier: Classifier;
     let scratch: string;
@@ -50,7 +47,8 @@ export function classifySuite(kind: string, open: () => Classifier): void {
     beforeAll(() => {
       classifier = open();
       scratch = mkdtempSync(join(tmpdir(), "kinds-test-"));
-      plain = plainAnswers();
+      plain = asked.get(model) ?? plainAnswers(model);
+      asked.set(model, plain);
     });
     afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 

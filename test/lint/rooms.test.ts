@@ -42,6 +42,11 @@ test.each([
   ["src/worker/planted.ts", "../remote/pool.ts"],
   ["src/tasks/planted.ts", "../backend.ts"],
   ["src/image/planted.ts", "../tasks/decode.ts"],
+  ["src/image/planted.ts", "../text/tokenizer.ts"],
+  ["src/base/planted.ts", "../text/tokenizer.ts"],
+  ["src/base/files/planted.ts", "../../text/tokenizer.ts"],
+  ["src/text/planted.ts", "../image/png.ts"],
+  ["src/text/planted.ts", "../worker/pool.ts"],
   ["src/backend.ts", "./worker/pool.ts"],
   ["src/parity/planted.ts", "../cli/exit.ts"],
 ])("an import against the direction is refused: %s of %s", (file, specifier) => {
@@ -58,6 +63,8 @@ test("an import along the direction is not", () => {
   const files = {
     "src/worker/planted.ts": 'export { value } from "../image/decode/value.ts";\n',
     "src/image/decode/value.ts": VALUE,
+    "src/base/files/planted.ts": 'export { value } from "../text/value.ts";\n',
+    "src/base/text/value.ts": VALUE,
   };
   expect(lint(files)).not.toContain("no-restricted-imports");
 });

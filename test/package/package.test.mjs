@@ -65,6 +65,8 @@ void test("it is as small as the README says, with nothing in it that is not nee
     "env.specs.txt",
     "python/isotorch_worker/__main__.py",
     "models/torchvision.json",
+    "models/vocab.bpe",
+    "models/vocab.bpe.LICENSE.txt",
   ])
     assert.ok(files.includes(needed), needed);
 });

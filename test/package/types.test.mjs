@@ -21,7 +21,19 @@ import { classify, createClassifier, preprocess, IsotorchError, ERROR_CODES } fr
 import type { Classification, Classifier, ClassifierOptions, ClassifyOptions, ImageInput, Tensor } from "isotorch";
 import { createFakeClassifier } from "isotorch/testing";
 import { createServer } from "isotorch/server";
+import * as tokens from "isotorch/tokenizer";
+import { Tokenizer } from "isotorch/tokenizer";
+import type { Piece, TokenMerge, TrainOptions } from "isotorch/tokenizer";
 
+const training: TrainOptions = { vocabSize: 300, onMerge: ({ pair, count }: TokenMerge) => void [pair, count] };
+export async function tokenized(text: string): Promise<string> {
+  const tokenizer: Tokenizer = Tokenizer.train([text], training);
+  const pieces: Piece[] = tokenizer.pieces(text, { allowedSpecial: "all" });
+  await tokenizer.save("vocabulary");
+  // @ts-expect-error an unknown option is seen by the compiler
+  Tokenizer.train([text], { size: 300 });
+  return tokenizer.decode(pieces.map(({ id }) => id)) + tokenizer.decoder().end();
+}
 const options: ClassifierOptions = { weights: "untrained:0", signal: new AbortController().signal };
 const call: ClassifyOptions = { topK: 1, timeoutMs: 1_000 };
 export async function used(image: ImageInput): Promise<Classification[]> {
@@ -40,7 +52,7 @@ export async function used(image: ImageInput): Promise<Classification[]> {
   void createClassifier({ weight: "untrained:0" });
   return classify(image, call);
 }
-export const names: readonly string[] = [...Object.keys(all), ...Object.keys(testing), ...Object.keys(server)];
+export const names: readonly string[] = [...Object.keys(all), ...Object.keys(testing), ...Object.keys(server), ...Object.keys(tokens)];
 export const errors = [IsotorchError, ERROR_CODES] as const;
 `;
 

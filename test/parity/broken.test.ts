@@ -12,7 +12,7 @@ import { climb } from "../../src/parity/ladder.ts";
 import type { Ladder } from "../../src/parity/ladder.ts";
 import { ourStages } from "../../src/parity/ours.ts";
 import type { OurOptions } from "../../src/parity/ours.ts";
-import { Reference } from "../../src/parity/reference.ts";
+import { Reference, sameNetwork } from "../../src/parity/reference.ts";
 import type { Refusal, Traced } from "../../src/parity/stages.ts";
 import { UNTRAINED } from "../checkpoint.ts";
 import { workerInfo } from "../info.ts";
@@ -40,13 +40,7 @@ let scratch: string;
 beforeAll(async () => {
   scratch = mkdtempSync(join(tmpdir(), "parity-broken-test-"));
   classifier = await createClassifier(UNTRAINED);
-  const { weights, threads } = workerInfo(classifier);
-  reference = await Reference.start({
-    python: PYTHON,
-    checkpoint: weights.path,
-    sha256: weights.sha256,
-    threads,
-  });
+  reference = await Reference.start({ python: PYTHON, ...sameNetwork(workerInfo(classifier)) });
 });
 afterAll(async () => {
   await Promise.all([classifier.close(), reference.close()]);

@@ -222,6 +222,13 @@ def test_building_draws_no_random_numbers_and_leaves_no_patch_behind():
     assert float(ours.std()) > 0
 
 
+def test_attention_draws_none_of_its_weights_either(monkeypatch):
+    original = nn.modules.activation.xavier_uniform_
+    monkeypatch.setattr(torch.Tensor, "uniform_", None)
+    build("vit_b_32")
+    assert nn.modules.activation.xavier_uniform_ is original
+
+
 def test_a_failing_constructor_leaves_no_patch_behind(monkeypatch):
     original = nn.init.kaiming_uniform_
 

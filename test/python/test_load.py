@@ -15,7 +15,7 @@ from isotorch_worker.protocol.wire import Message
 from isotorch_worker.tasks.image_classification.load import load
 
 
-class Channel(SimpleNamespace):
+class SilentChannel(SimpleNamespace):
     """What a load needs of one; ``logs`` has what it was told."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ def test_less_than_was_asked_for_is_said_in_the_reason_of_the_device(checkpoint,
         raise RuntimeError("no such pass")
 
     monkeypatch.setattr(torch.jit, "freeze", fail)
-    channel = Channel()
+    channel = SilentChannel()
     _, ready = load(channel, message(checkpoint))
     check_message(ready)
     assert ready.fields["deviceReason"].startswith("asked for; fused: only BatchNorm is folded")
@@ -59,8 +59,10 @@ def test_less_than_was_asked_for_is_said_in_the_reason_of_the_device(checkpoint,
     [
         ("model", {"model": "vgg17"}),
         ("transforms", {"network": {"transforms": "DEFAULT", "spec": None}}),
+        ("device", {"device": "toaster"}),
     ],
 )
-def test_what_torchvision_does_not_have_is_refused(checkpoint, what, changes):
-    with pytest.raises(InvalidOption, match=f"^{what}: "):
-        load(Channel(), message(checkpoint, **changes))
+def test_what_is_not_to_be_had_is_refused_with_78(checkpoint, what, changes):
+    with pytest.raises(InvalidOption, match=f"^{what}: ") as caught:
+        load(SilentChannel(), message(checkpoint, **changes))
+    assert caught.value.exit_code == 78

@@ -13,6 +13,7 @@ import torch
 import torchvision.models
 from torch import Tensor, nn
 
+from controller import SMALL
 from isotorch_worker.checkpoints.networks import NETWORKS, identify
 from isotorch_worker.checkpoints.reader import read_contents
 from isotorch_worker.protocol.errors import CheckpointMismatch
@@ -141,19 +142,19 @@ def test_a_vision_transformer_of_larger_pictures_is_built_for_them():
 
 
 HEADS = {
-    "ten classes": nn.Linear(512, 10),
-    "dropout before": nn.Sequential(nn.Dropout(), nn.Linear(512, 10)),
-    "no bias": nn.Linear(512, 10, bias=False),
+    "ten classes": nn.Linear(1024, 10),
+    "dropout before": nn.Sequential(nn.Dropout(), nn.Linear(1024, 10)),
+    "no bias": nn.Linear(1024, 10, bias=False),
 }
 
 
 @pytest.mark.parametrize("what", HEADS)
 def test_a_head_of_ones_own_gives_what_it_gives_in_pytorch(what):
-    network = named("resnet18")
+    network = named(SMALL)
     network.fc = HEADS[what]
     network.eval()
     made = filled(network.state_dict())
-    assert (made.fit.model, made.fit.classes) == ("resnet18", 10)
+    assert (made.fit.model, made.fit.classes) == (SMALL, 10)
     batch = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         assert torch.equal(made.network(batch), network(batch))
@@ -170,10 +171,24 @@ def test_a_linear_in_place_of_the_whole_classifier_gives_what_it_gives_in_pytorc
 
 
 def test_a_head_of_several_layers_is_refused_with_their_names():
-    network = named("resnet18")
-    network.fc = nn.Sequential(nn.Linear(512, 64), nn.ReLU(), nn.Linear(64, 10))
-    with pytest.raises(CheckpointMismatch, match=r"resnet18's with a head of several layers \(fc\.0\.weight"):
+    network = named(SMALL)
+    network.fc = nn.Sequential(nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 10))
+    several = rf"{SMALL}'s with a head of several layers \(fc\.0\.weight"
+    with pytest.raises(CheckpointMismatch, match=several):
         filled(network.state_dict())
+
+
+def test_a_quantised_head_is_told_as_such():
+    state = named("resnet18").state_dict()
+    quantised = {name: value for name, value in state.items() if not name.startswith("fc.")}
+    packed = (torch.quantize_per_tensor(state["fc.weight"], 0.1, 0, torch.qint8), state["fc.bias"])
+    # As torch.ao.quantization.quantize_dynamic leaves a Linear.
+    quantised.update({"fc.scale": torch.tensor(1.0), "fc.zero_point": torch.tensor(0)})
+    quantised.update({"fc._packed_params.dtype": torch.qint8, "fc._packed_params._packed_params": packed})
+    with pytest.raises(
+        CheckpointMismatch, match=r"resnet18's with a quantised head \(fc\.scale, fc\.zero_po"
+    ):
+        filled(quantised)
 
 
 def test_names_of_timm_are_told_as_such():
@@ -188,10 +203,9 @@ def test_names_of_timm_are_told_as_such():
 
 
 def test_another_network_than_was_asked_for_is_named():
-    state = named("resnet50").state_dict()
-    with pytest.raises(
-        CheckpointMismatch, match="is resnet50's with 1000 classes, and resnet18 was asked for"
-    ):
+    state = named(SMALL).state_dict()
+    asked = f"is {SMALL}'s with 1000 classes, and resnet18 was asked for"
+    with pytest.raises(CheckpointMismatch, match=asked):
         filled(state, "resnet18")
 
 

@@ -12,6 +12,7 @@ from torchvision import models
 
 import reference_checkpoint
 import reference_network
+from controller import SMALL
 from isotorch_worker.checkpoints.networks import NETWORKS
 from isotorch_worker.checkpoints.reader import read_contents
 from isotorch_worker.runtime.build import build
@@ -58,13 +59,13 @@ def lightning():
 
 
 def averaged():
-    network = torch.optim.swa_utils.AveragedModel(made("shufflenet_v2_x0_5"))
+    network = torch.optim.swa_utils.AveragedModel(made(SMALL))
     return saved({"model_ema": network.state_dict(), "epoch": 1})
 
 
 def with_dropout_before_its_head():
-    network = made("resnet18")
-    network.fc = nn.Sequential(nn.Dropout(0.5), nn.Linear(512, 10))
+    network = made(SMALL)
+    network.fc = nn.Sequential(nn.Dropout(0.5), nn.Linear(1024, 10))
     return saved(network.state_dict())
 
 
@@ -74,14 +75,14 @@ def with_auxiliary_heads():
 
 
 def without_a_bias():
-    network = made("resnet18")
+    network = made(SMALL)
     network.fc.bias = None
     return saved(network.state_dict())
 
 
 CASES = [
     pytest.param("squeezenet1_1", lightning, "SHARED or PLAIN", id="of Lightning"),
-    pytest.param("shufflenet_v2_x0_5", averaged, "PLAIN", id="an average, in a training state"),
+    pytest.param(SMALL, averaged, "PLAIN", id="an average, in a training state"),
     pytest.param("mobilenet_v3_small", lambda: saved(made("mobilenet_v3_small")), "SHARED", id="saved whole"),
     pytest.param(
         "mnasnet0_5",
@@ -92,8 +93,8 @@ CASES = [
     pytest.param(
         "densenet121", lambda: saved(old_names(made("densenet121").state_dict())), "PLAIN", id="old names"
     ),
-    pytest.param("resnet18", with_dropout_before_its_head, "PLAIN", id="a head in a Sequential"),
-    pytest.param("resnet18", without_a_bias, "PLAIN", id="a head without a bias"),
+    pytest.param(SMALL, with_dropout_before_its_head, "PLAIN", id="a head in a Sequential"),
+    pytest.param(SMALL, without_a_bias, "PLAIN", id="a head without a bias"),
     pytest.param("googlenet", with_auxiliary_heads, "PLAIN", id="transform_input, auxiliary heads"),
 ]
 
@@ -139,17 +140,17 @@ def test_pictures_of_another_size_make_another_vision_transformer():
 @pytest.mark.parametrize(
     ("value", "key", "prefix", "code"),
     [
-        ({"state_dict": made("shufflenet_v2_x0_5").state_dict()}, "", "", "CHECKPOINT_MISMATCH"),
-        ({"state_dict": made("shufflenet_v2_x0_5").state_dict()}, "model", "", "CHECKPOINT_MISMATCH"),
-        (made("shufflenet_v2_x0_5").state_dict(), "", "model.", "CHECKPOINT_MISMATCH"),
-        (made("shufflenet_v2_x0_5", 3).state_dict(), "", "", "CHECKPOINT_MISMATCH"),
+        ({"state_dict": made(SMALL).state_dict()}, "", "", "CHECKPOINT_MISMATCH"),
+        ({"state_dict": made(SMALL).state_dict()}, "model", "", "CHECKPOINT_MISMATCH"),
+        (made(SMALL).state_dict(), "", "model.", "CHECKPOINT_MISMATCH"),
+        (made(SMALL, 3).state_dict(), "", "", "CHECKPOINT_MISMATCH"),
         (made("squeezenet1_1").state_dict(), "", "", "CHECKPOINT_MISMATCH"),
     ],
 )
 def test_what_is_not_there_is_refused(value, key, prefix, code):
     def load_and_fill():
         state = reference_checkpoint.load(bytes(saved(value)), key, prefix).state
-        reference_network.fill(reference_network.build("shufflenet_v2_x0_5", 10, state), state)
+        reference_network.fill(reference_network.build(SMALL, 10, state), state)
 
     with pytest.raises(reference_checkpoint.Refusal) as caught:
         load_and_fill()
@@ -161,7 +162,7 @@ def test_no_code_of_a_file_runs(tmp_path):
         def __reduce__(self):
             return (Path.write_text, (tmp_path / "ran", "it ran"))
 
-    data = bytes(saved({"state_dict": made("shufflenet_v2_x0_5").state_dict(), "hook": Writes()}))
+    data = bytes(saved({"state_dict": made(SMALL).state_dict(), "hook": Writes()}))
     state, by = reference_checkpoint.load(data, "state_dict")
-    assert (len(state), by) == (len(made("shufflenet_v2_x0_5").state_dict()), reference_checkpoint.SHARED)
+    assert (len(state), by) == (len(made(SMALL).state_dict()), reference_checkpoint.SHARED)
     assert not (tmp_path / "ran").exists()

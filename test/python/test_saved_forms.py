@@ -205,6 +205,30 @@ def test_every_type_and_layout_is_read_in_every_form(change):
     assert same(contents.state_dict(), changed)
 
 
+def test_a_network_that_torch_compile_wrapped_is_the_network_where_newer_versions_call_its_class(monkeypatch):
+    class OptimizedModule(nn.Module):
+        def __init__(self, network: nn.Module, how: object) -> None:
+            super().__init__()
+            self._orig_mod = network
+            self.how = how
+
+        def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+            return (OptimizedModule, (self._orig_mod, self.how))
+
+    home = types.ModuleType("torch._dynamo.eval_frame")
+    OptimizedModule.__module__, OptimizedModule.__qualname__ = home.__name__, "OptimizedModule"
+    monkeypatch.setattr(home, "OptimizedModule", OptimizedModule, raising=False)
+    monkeypatch.setitem(sys.modules, home.__name__, home)
+    how = types.SimpleNamespace(backend="inductor")
+    for value, place in (
+        (OptimizedModule(network(), how), ""),
+        ({"net": OptimizedModule(network(), how)}, "net"),
+    ):
+        prefix, candidate, found = chosen(saved(value))
+        assert (candidate.key, prefix) == (place, "")
+        assert same(found, network().state_dict())
+
+
 def test_the_average_of_a_network_is_read_by_its_key_and_its_counter_is_told():
     prefix, candidate, found = chosen(saved(reference()), "model_ema")
     assert (prefix, candidate.beside) == ("module.", {"n_averaged": "the counter of an average"})

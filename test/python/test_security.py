@@ -26,10 +26,12 @@ import controller
 from controller import packed
 from isotorch_worker.channel import Channel
 from isotorch_worker.pictures.picture import FORMATS, decode_picture
-from isotorch_worker.protocol.errors import DecodeFailed, InputTooLarge, UnsupportedFormat
+from isotorch_worker.protocol.errors import DecodeFailed, InputTooLarge, UnsupportedFormat, WorkerError
 from isotorch_worker.protocol.wire import MAX_FRAME_BYTES
 from isotorch_worker.runtime import model
 from isotorch_worker.startup import StartupError, hello, parse_startup
+from isotorch_worker.tasks.image_classification.load import load
+from test_load import SilentChannel, message
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
@@ -64,27 +66,31 @@ def test_the_payload_would_run_in_a_plain_unpickler(evil):
     assert marker.exists(), "the tests below would show nothing"
 
 
-@pytest.mark.parametrize(
-    ("vouched", "code"),
-    [
-        ({}, "CHECKPOINT_MISMATCH"),
-        ({"sha256": "0" * 64}, "CHECKPOINT_CORRUPT"),
-        ({"sha256": "its own"}, "CHECKPOINT_MISMATCH"),
-    ],
-    ids=["nobody vouches", "another hash", "its own hash"],
-)
-def test_a_payload_never_runs_whoever_vouches_for_it(start, evil, vouched, code):
+def test_a_payload_never_runs_in_a_worker(start, evil):
     path, marker = evil
-    if vouched.get("sha256") == "its own":
-        vouched = {**vouched, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     worker = start()
     worker.hello()
-    worker.load(path, **vouched)
+    worker.load(path)
     error = worker.until("error", "ready")
-    assert (error.type, error.fields.get("code")) == ("error", code)
-    # The hash stops it before it is parsed.
-    assert ("has the SHA-256" in error.fields["message"]) == (vouched.get("sha256") == "0" * 64)
+    assert (error.type, error.fields.get("code")) == ("error", "CHECKPOINT_MISMATCH")
     assert worker.wait() == 65
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("sha256", "code"),
+    [(None, "CHECKPOINT_MISMATCH"), ("0" * 64, "CHECKPOINT_CORRUPT"), ("its own", "CHECKPOINT_MISMATCH")],
+    ids=["nobody vouches", "another hash", "its own hash"],
+)
+def test_a_payload_never_runs_whoever_vouches_for_it(evil, sha256, code):
+    path, marker = evil
+    if sha256 == "its own":
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(WorkerError) as caught:
+        load(SilentChannel(), message(path, sha256=sha256))
+    assert (caught.value.code, caught.value.exit_code) == (code, 65)
+    # The hash stops it before it is parsed.
+    assert ("has the SHA-256" in caught.value.message) == (sha256 == "0" * 64)
     assert not marker.exists()
 
 

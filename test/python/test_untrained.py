@@ -33,7 +33,7 @@ def test_a_file_without_its_hash_is_refused(tmp_path):
 
 def test_two_processes_that_make_the_same_file_leave_one_good_file(tmp_path):
     path = tmp_path / "u.pth"
-    # Each would make another one, and is at it until the other has come.
+    # Each would make another one, and is at it until the other has come. PyTorch is imported once for both.
     script = (
         f"import sys; sys.path.insert(0, {str(MAIN.parent.parent)!r})\n"
         "import os, time\n"
@@ -44,14 +44,17 @@ def test_two_processes_that_make_the_same_file_leave_one_good_file(tmp_path):
         "    time.sleep(0.2)\n"
         "    return {'pid': os.getpid()}\n"
         "untrained.untrained_state = state\n"
+        "child = os.fork()\n"
         f"Path({str(tmp_path)!r}, f'{{os.getpid()}}.here').touch()\n"
-        f"print(untrained.ensure_untrained(Path({str(path)!r}), 3))"
+        f"print(untrained.ensure_untrained(Path({str(path)!r}), 3), flush=True)\n"
+        "sys.exit(child and os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
     )
-    both = [
-        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)
-    ]
-    answers = {process.communicate(timeout=100)[0].strip() for process in both}
-    assert answers == {hashlib.sha256(path.read_bytes()).hexdigest()}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    answers = done.stdout.split()
+    assert len(answers) == 2
+    assert set(answers) == {hashlib.sha256(path.read_bytes()).hexdigest()}
+    assert len(list(tmp_path.glob("*.here"))) == 2
     left = sorted(entry.name for entry in tmp_path.iterdir() if entry.suffix != ".here")
     assert left == ["u.pth", "u.pth.sha256"]
 

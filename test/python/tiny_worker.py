@@ -57,6 +57,7 @@ def load(channel, message, imports=None):
         "network": {"classes": 1000, "embedding": 1, "transforms": None, "spec": spec},
         "maxBatch": computer.limit.most,
         "warmupMs": 0.0,
+        "blasGflops": None,
     }
     frames = {
         **byte_frame("categories", b"[]"),

@@ -18,7 +18,7 @@ let calls: { readonly tensor: Tensor; readonly logits: string }[];
 
 beforeAll(async () => {
   // The worker first, and closed: three networks at once are too many for a small machine.
-  await using local = await createClassifier(UNTRAINED);
+  await using local = await createClassifier({ ...UNTRAINED, model: "resnet101" });
   const base = await local.preprocess(PICTURES[0] ?? "");
   calls = [];
   for (let at = 0; at < 12; at += 1) {
@@ -72,7 +72,7 @@ test("two nodes, one replica", () => {
   expect(first.replicas).toHaveLength(1);
 });
 
-classifySuite("Ray Serve", () => ray);
+classifySuite("Ray Serve", () => ray, "resnet101");
 
 test("requests and traces are known by their ids, and measured under the names of isotorch serve", async () => {
   const [traceId, parentId] = ["4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"];

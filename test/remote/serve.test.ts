@@ -8,7 +8,7 @@ import { createClassifier } from "../../src/classification/classifier.ts";
 import type { Classifier } from "../../src/classification/classifier.ts";
 import { createServer } from "../../src/server.ts";
 import type { Server } from "../../src/server.ts";
-import { UNTRAINED } from "../checkpoint.ts";
+import { MODEL, UNTRAINED } from "../checkpoint.ts";
 import { failureOf } from "../failure.ts";
 import { PICTURES, classifySuite } from "../kinds/suite.ts";
 import { PYTHON } from "../python.ts";
@@ -24,7 +24,7 @@ beforeAll(async () => {
   local = await createClassifier(UNTRAINED);
   const decoder = { script: new URL("../../dist/image/process/child.js", import.meta.url), processes: 1 };
   server = await createServer({ classifier: local, port: 0, compare: false, decoder });
-  remote = await createClassifier({ remote: { url: server.url, token: server.token ?? "" } });
+  remote = await createClassifier({ remote: { url: server.url, token: server.token ?? "", model: MODEL } });
 });
 afterAll(async () => {
   await remote?.close();
@@ -89,7 +89,9 @@ test("errors keep their codes, sentences and hints", async () => {
 });
 
 test("a wrong token is refused with a sentence", async () => {
-  const error = await failureOf(createClassifier({ remote: { url: server.url, token: "some-other-token" } }));
+  const error = await failureOf(
+    createClassifier({ remote: { url: server.url, token: "some-other-token", model: MODEL } }),
+  );
   expect(error.code).toBe("REMOTE_REFUSED");
   expect(error.message).not.toMatch(/some-other-token/);
 });

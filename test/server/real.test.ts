@@ -15,7 +15,7 @@ import { decode } from "../../src/image/decode/decode.ts";
 import { pixelsToTensor } from "../../src/image/tensor.ts";
 import { createServer } from "../../src/server.ts";
 import type { Server } from "../../src/server.ts";
-import { CACHE_DIR, UNTRAINED } from "../checkpoint.ts";
+import { MODEL, NETWORK, UNTRAINED } from "../checkpoint.ts";
 import { codeOf } from "../failure.ts";
 import { ended, isRunning, ofTest, processesWith } from "../processes.ts";
 import { DECODER, TOKEN, errorOf, picture, send } from "./serve.ts";
@@ -42,7 +42,7 @@ async function inferred(name: string, shape: number[], datatype: string, data: B
     JSON.stringify({ inputs: [input], outputs: [{ name: "logits", parameters: { binary_data: true } }] }),
   );
   const headers = { "inference-header-content-length": String(json.length) };
-  const reply = await send(server, "/v2/models/resnet101/infer", {
+  const reply = await send(server, `/v2/models/${MODEL}/infer`, {
     body: Buffer.concat([json, data]),
     headers,
   });
@@ -122,7 +122,7 @@ test("ready turns 503 at the worker's death and back, and the call of that momen
   await expect
     .poll(async () => (await send(server, "/v2/health/ready")).status, { timeout: 3_000 })
     .toBe(503);
-  expect((await send(server, "/v2/models/resnet101/ready")).status).toBe(503);
+  expect((await send(server, `/v2/models/${MODEL}/ready`)).status).toBe(503);
   expect((await send(server, "/v2/health/live")).status).toBe(200);
   expect((await during).json).toEqual(before.json);
   await expect.poll(async () => (await send(server, "/v2/health/ready")).status).toBe(200);
@@ -147,8 +147,7 @@ describe("`isotorch serve`", () => {
   afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
   test("prints one line, answers, finishes what it has on SIGTERM, and leaves nothing", async () => {
-    const network = ["--weights", "untrained:0", "--cache-dir", CACHE_DIR, "--threads", "2"];
-    const args = [MAIN, "serve", ...network, "--python", String(UNTRAINED.python), "--port", "0"];
+    const args = [MAIN, "serve", ...NETWORK, "--python", String(UNTRAINED.python), "--port", "0"];
     const env = { ...process.env, TMPDIR: temporary, ISOTORCH_TOKEN: TOKEN };
     const child = ofTest(spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env }));
     const ending = ended(child);
@@ -156,7 +155,7 @@ describe("`isotorch serve`", () => {
     child.stdout.on("data", (text: string) => (stdout += text));
     await expect.poll(() => stdout).toContain("\n");
     const [, port = ""] =
-      /^resnet101, untrained:0 \(untrained[^\n]*\), on cpu: http:\/\/127\.0\.0\.1:(\d+)\/#token=a-token-of-the-tests\n$/.exec(
+      /^shufflenet_v2_x0_5, untrained:0 \(untrained[^\n]*\), on cpu: http:\/\/127\.0\.0\.1:(\d+)\/#token=a-token-of-the-tests\n$/.exec(
         stdout,
       ) ?? [];
     const at = { ...server, port: Number(port) };

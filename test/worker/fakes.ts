@@ -27,6 +27,7 @@ export const READY: WorkerReady = {
   prefix: "",
   maxBatch: 1,
   warmupMs: 0,
+  blasGflops: 12.5,
   network: {
     classes: 1_000,
     embedding: 2_048,

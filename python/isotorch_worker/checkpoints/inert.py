@@ -97,6 +97,7 @@ class Name(NamedTuple):
 
 
 ORDERED = Name("collections", "OrderedDict")
+_COMPILED = Name("torch._dynamo.eval_frame", "OptimizedModule")
 
 
 class Dead:
@@ -261,6 +262,11 @@ def _new(given: tuple[Any, ...]) -> Dead:
     return Dead(given[0], given[1:])
 
 
+def _compiled(given: tuple[Any, ...]) -> Dead:
+    """``OptimizedModule(network, how)``, a network that torch.compile wrapped and that was saved whole."""
+    return given[0] if given and isinstance(given[0], Dead) else Dead(_COMPILED, given)
+
+
 def _sizes(given: tuple[Any, ...]) -> tuple[int, ...]:
     return _counts(given[0])
 
@@ -291,6 +297,7 @@ _MEANING: dict[tuple[str, str], Callable[[tuple[Any, ...]], Any]] = {
     ("copyreg", "_reconstructor"): _object,
     ("copyreg", "__newobj__"): _new,
     ("torch", "Size"): _sizes,
+    _COMPILED: _compiled,
     ("torch._tensor", "_rebuild_from_type"): _typed,
     ("torch._tensor", "_rebuild_from_type_v2"): _typed,
     ("torch._utils", "_rebuild_device_tensor_from_cpu_tensor"): _odd("a tensor of another device"),

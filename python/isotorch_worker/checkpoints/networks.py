@@ -82,6 +82,12 @@ def identify(shapes: Shapes) -> Fit | None:
         parts = {name: name.rpartition(".")[::2] for name in of_head}
         modules = {module for module, _ in parts.values()}
         kinds = sorted(kind for _, kind in parts.values())
+        if "zero_point" in kinds:
+            some = ", ".join(map(brief, of_head[:_NAMED]))
+            raise CheckpointMismatch(
+                f"the checkpoint is {model}'s with a quantised head ({some})",
+                "save the network as it was before it was quantised",
+            )
         if len(modules) != 1 or kinds not in (["weight"], ["bias", "weight"]):
             some = ", ".join(brief(name) for name in of_head[:_NAMED])
             raise CheckpointMismatch(

@@ -21,7 +21,8 @@ FOR_WEIGHTS: dict[str, dict[str, Any]] = {
     "googlenet": {"transform_input": True, "aux_logits": False, "init_weights": False},
     "inception_v3": {"transform_input": True, "aux_logits": False, "init_weights": False},
 }
-# Of torch.nn.init, as modules call them.
+# Where modules find them; MultiheadAttention's has names of its own.
+_PLACES: tuple[Any, ...] = (nn.init, nn.modules.activation)
 _RANDOM = (
     "kaiming_normal_",
     "kaiming_uniform_",
@@ -81,11 +82,13 @@ def without_initialisation() -> Generator[None, None, None]:
     def keep(tensor: Tensor, *_: Any, **__: Any) -> Tensor:
         return tensor
 
-    originals = {name: getattr(nn.init, name) for name in _RANDOM if hasattr(nn.init, name)}
-    for name in originals:
-        setattr(nn.init, name, keep)
+    originals = [
+        (place, name, getattr(place, name)) for place in _PLACES for name in _RANDOM if hasattr(place, name)
+    ]
+    for place, name, _ in originals:
+        setattr(place, name, keep)
     try:
         yield
     finally:
-        for name, original in originals.items():
-            setattr(nn.init, name, original)
+        for place, name, original in originals:
+            setattr(place, name, original)

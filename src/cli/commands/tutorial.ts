@@ -1,12 +1,11 @@
-/** `isotorch tutorial IMAGE` */
+/** `isotorch tutorial IMAGE`, and `isotorch tutorial --gpt` */
 import { say } from "../terminal/terminal.ts";
 import { IsotorchError } from "../../base/errors.ts";
 import { checkTutorial } from "../../parity/tutorial/check.ts";
-import type { StepCheck, TutorialCheck } from "../../parity/tutorial/check.ts";
+import type { TutorialCheck } from "../../parity/tutorial/check.ts";
 import { checkPublished } from "../../parity/tutorial/published.ts";
 import type { PublishedRow } from "../../parity/tutorial/published.ts";
 import { mendings } from "../../parity/tutorial/steps.ts";
-import type { TutorialStep } from "../../parity/tutorial/step.ts";
 import { runTutorial } from "../../parity/tutorial/tutorial.ts";
 import { TUTORIAL } from "../describe/checks.ts";
 import { parserOf } from "../flags/description.ts";
@@ -14,11 +13,16 @@ import { classifierOptions, parseFlags } from "../flags/flags.ts";
 import { DEFAULT_MODEL } from "../../checkpoints/table.ts";
 import { shown } from "../../base/text/shown.ts";
 import { EXIT } from "../exit.ts";
+import { promptLines } from "../terminal/python-prompt.ts";
 import { STATUS } from "../terminal/status-line.ts";
+
+const WORDS = { same: "same", different: "DIFFERENT, Python printed:" };
 
 /** @returns 0, or 1 when something differs. */
 export async function run(argv: readonly string[], signal?: AbortSignal): Promise<number> {
   const { values, positionals } = parseFlags(argv, parserOf(TUTORIAL));
+  if (values["gpt"] === true) return (await import("./text/tutorial.ts")).walk(positionals, values, signal);
+  if (values["lang"] !== undefined) throw new IsotorchError("INVALID_OPTION", "--lang belongs to --gpt.");
   const [image, ...more] = positionals;
   const json = values["json"] === true;
   const { labels, ...options } = { ...classifierOptions(values), ...(signal && { signal }) };
@@ -73,20 +77,11 @@ export async function run(argv: readonly string[], signal?: AbortSignal): Promis
     write(`# The tutorial's text could not be typed as it stands:`);
     for (const [seed, to] of changes) write(`#   ${seed} -> ${to}`);
     if (weights.trained === false) write(`# ${weights.name}: an untrained network, its labels mean nothing.`);
-    for (const [at, step] of tutorial.steps.entries()) show(step, check?.steps[at]);
+    for (const [at, step] of tutorial.steps.entries())
+      for (const line of promptLines(step, check?.steps[at], WORDS)) write(line);
     if (check) conclude(check);
   }
   return check === undefined || check.same ? EXIT.ok : EXIT.input;
-}
-
-function show({ python, output }: TutorialStep, check: StepCheck | undefined): void {
-  const [first = "", ...rest] = python.split("\n");
-  write(`>>> ${first}`);
-  for (const line of rest) write(`... ${line}`);
-  if (rest.length > 0 && python.startsWith("with")) write("... ");
-  if (output !== "") write(output);
-  if (check === undefined || (check.same && output === "")) return;
-  write(check.same ? "# same" : `# DIFFERENT, Python printed:\n${check.output}`);
 }
 
 function conclude({ same, steps, bits, torch, threads }: TutorialCheck): void {

@@ -90,16 +90,21 @@ that are chosen, the text.`,
 
 export const TUTORIAL: Description = {
   summary: "the tutorial replayed, as a Python prompt prints it",
-  usage: "IMAGE",
+  usage: "IMAGE|--gpt [PROMPT]",
   examples: [
     "isotorch tutorial dog.jpg",
     "isotorch tutorial dog.jpg --check            # and Python's own text run beside it",
     "isotorch tutorial dog.jpg --as-written       # without eval(), as the text has it",
     "isotorch tutorial dog.jpg --model vit_b_16   # the same steps with another network",
     "isotorch tutorial --published bobby.jpg      # the book's five numbers",
+    "isotorch tutorial --gpt                      # its first half: from byte pairs to text that types itself",
+    "isotorch tutorial --gpt --lang zh            # in Chinese",
   ],
   text: `Each line after >>> is the tutorial's, its misprints mended; what follows is computed by isotorch. The place in memory
-that Python prints for a picture is left open (at 0x…): it is another in each run.`,
+that Python prints for a picture is left open (at 0x…): it is another in each run.
+--gpt walks through the first half of the text: byte pairs, tokens, embedding, positions, attention, candidates, text. Every
+output is compared with what plain Python prints. --model is one of the networks of texts then (default tiny, which comes with
+the package), --weights one of theirs.`,
   takes: "files",
   groups: [
     {
@@ -114,6 +119,15 @@ that Python prints for a picture is left open (at 0x…): it is another in each 
           about:
             "compare with the book, which has resnet101's alone; IMAGE is its bobby.jpg, the weights must be\n" +
             "in the cache",
+        },
+        gpt: {
+          about:
+            'the tutorial\'s first half, with a text (default "In the beginning") in the place of a picture',
+        },
+        lang: {
+          value: "LANG",
+          choices: ["en", "zh"],
+          about: "of --gpt: en or zh (default: as LC_ALL, LC_MESSAGES or LANG has it)",
         },
         json: { about: "one object" },
       },

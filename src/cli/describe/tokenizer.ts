@@ -2,8 +2,8 @@
 import type { Description } from "../flags/description.ts";
 
 export const TOKENIZER: Description = {
-  summary: "text as tokens and back, as GPT-2 does it; and a vocabulary of texts of yours",
-  usage: "(train FILE… | encode TEXT|FILE|- | decode ID…|-)",
+  summary: "text as tokens and back, as GPT-2 does it",
+  usage: "train FILE…|encode TEXT|decode ID…",
   examples: [
     "isotorch tokenizer train bible.txt --vocab 2048 --steps 3      # shows the first three merges",
     "isotorch tokenizer train *.txt --vocab 3072 --out vocabulary/",
@@ -21,7 +21,8 @@ tokens, and what the merges make. It gives what HuggingFace's BpeTrainer gives o
       flags: {
         vocab: {
           value: "N|DIR",
-          about: `train: tokens of the vocabulary (default 2048); encode, decode: its folder or file (default GPT-2's own)`,
+          about:
+            "train: tokens of the vocabulary (default 2048); encode, decode: its folder or file (default GPT-2's)",
         },
         out: {
           value: "FILE|DIR",

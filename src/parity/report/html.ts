@@ -1,7 +1,7 @@
 /** The report for eyes: one self-contained file, no script, nothing loaded from elsewhere. */
 import { STAGES } from "../stages.ts";
 import { pictureSection } from "./html-picture.ts";
-import { STYLE } from "./html-style.ts";
+import { htmlDocument } from "./html-document.ts";
 import { escapeXml as text } from "./junit.ts";
 import { countsText, grouped, networkRows, summaryText } from "./words.ts";
 import type { ParityReport, Summary } from "./summary.ts";
@@ -10,18 +10,10 @@ import type { ParityReport, Summary } from "./summary.ts";
 export function htmlReport(report: ParityReport): string {
   const { summary, pictures } = report;
   const byVerdict = pictures.toSorted((a, b) => Number(isFine(a.verdict)) - Number(isFine(b.verdict)));
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>Parity: ${summary.passed ? "passed" : "failed"}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<header class="${summary.passed ? "good" : "bad"}">
+  return htmlDocument({
+    title: `Parity: ${summary.passed ? "passed" : "failed"}`,
+    allows: "img-src data:",
+    body: `<header class="${summary.passed ? "good" : "bad"}">
 <h1>Parity ${summary.passed ? "passed" : "failed"}</h1>
 <p>${text(summaryText(summary))}.</p>
 </header>
@@ -30,10 +22,8 @@ ${overview(report)}
 <h2>Pictures</h2>
 ${byVerdict.map(pictureSection).join("\n")}
 </main>
-<footer>isotorch ${text(report.isotorch)}</footer>
-</body>
-</html>
-`;
+<footer>isotorch ${text(report.isotorch)}</footer>`,
+  });
 }
 
 function isFine(verdict: string): boolean {

@@ -1,7 +1,9 @@
 /** The tutorial's Python text beside ours: every output as text, and the numbers as bits. */
 import { IsotorchError } from "../../base/errors.ts";
+import { isRecord } from "../../base/files/json.ts";
 import type { Tutorial } from "./tutorial.ts";
 import { floatsFrom, runScript } from "./process.ts";
+import type { TutorialStep } from "./step.ts";
 import { ADDRESS } from "./steps.ts";
 
 /** What Python printed after one statement. */
@@ -13,7 +15,7 @@ export interface StepCheck {
 
 /** How many of a variable's float32 values have other bits. */
 export interface BitsCheck {
-  readonly name: "out" | "percentage";
+  readonly name: string;
   readonly values: number;
   readonly differing: number;
   readonly largestDifference: number;
@@ -33,17 +35,36 @@ export interface TutorialCheck {
 export interface PythonAnswer {
   /** What the prompt printed after each statement. */
   readonly outputs: readonly string[];
-  /** float32, one per class. */
-  readonly out: Float32Array;
-  /** float32, one per class. */
-  readonly percentage: Float32Array;
+  /** The float32 values of variables by their names. */
+  readonly bits: Readonly<Record<string, Float32Array>>;
   readonly torch: string;
   readonly threads: number;
 }
 
+/** Statements with what they print here. */
+export interface Walk {
+  readonly steps: readonly TutorialStep[];
+  /** Values of variables here, whose bits are compared: float32. */
+  readonly bits: Readonly<Record<string, Float32Array>>;
+}
+
+/** {@link checkWalk} of the statements of a picture. */
+export function checkTutorial(tutorial: Tutorial, signal?: AbortSignal): Promise<TutorialCheck> {
+  return checkWalk(walkOf(tutorial), tutorial.info, signal);
+}
+
+/** The statements of a picture, and the two variables whose bits are compared. */
+export function walkOf({ steps, facts }: Pick<Tutorial, "steps" | "facts">): Walk {
+  return { steps, bits: { out: facts.logits, percentage: facts.percentages } };
+}
+
 /** {@link askPython}, and what of it differs. */
-export async function checkTutorial(tutorial: Tutorial, signal?: AbortSignal): Promise<TutorialCheck> {
-  return compareWithPython(tutorial, await askPython(tutorial, signal));
+export async function checkWalk(
+  walk: Walk,
+  machine: { readonly executable: string; readonly threads: number },
+  signal?: AbortSignal,
+): Promise<TutorialCheck> {
+  return compareWithPython(walk, await askPython(walk, machine, signal));
 }
 
 /**
@@ -52,24 +73,24 @@ export async function checkTutorial(tutorial: Tutorial, signal?: AbortSignal): P
  * @throws IsotorchError `WORKER_ERROR` with the traceback when a statement fails.
  */
 export async function askPython(
-  { steps, info }: Pick<Tutorial, "steps" | "info">,
+  { steps, bits: asked }: Walk,
+  { executable, threads: asThreads }: { readonly executable: string; readonly threads: number },
   signal?: AbortSignal,
 ): Promise<PythonAnswer> {
   const statements = steps.map(({ python, runs }) => runs ?? python);
   const reply = await runScript({
     script: "tutorial_check.py",
-    input: JSON.stringify({ threads: info.threads, statements }),
-    python: info.executable,
+    input: JSON.stringify({ threads: asThreads, statements, bits: Object.keys(asked) }),
+    python: executable,
     signal,
   });
-  const { outputs, out, percentage, torch, threads } = reply;
-  if (!Array.isArray(outputs) || outputs.length !== steps.length) {
+  const { outputs, bits, torch, threads } = reply;
+  if (!Array.isArray(outputs) || outputs.length !== steps.length || !isRecord(bits)) {
     throw new IsotorchError("PROTOCOL_ERROR", "The script did not answer every statement.");
   }
   return {
     outputs: outputs.map(String),
-    out: floatsFrom(out),
-    percentage: floatsFrom(percentage),
+    bits: Object.fromEntries(Object.entries(bits).map(([name, values]) => [name, floatsFrom(values)])),
     torch: String(torch),
     threads: Number(threads),
   };
@@ -77,23 +98,22 @@ export async function askPython(
 
 /** Each output as text, and the numbers as bits. */
 export function compareWithPython(
-  { steps, facts }: Pick<Tutorial, "steps" | "facts">,
-  { outputs, out, percentage, torch, threads }: PythonAnswer,
+  { steps, bits: ours }: Walk,
+  { outputs, bits: theirs, torch, threads }: PythonAnswer,
 ): TutorialCheck {
   const checks = steps.map(({ output }, at): StepCheck => {
     const printed = withoutAddress((outputs[at] ?? "").replace(/\n$/, ""));
     return { same: printed === output, output: printed };
   });
-  const bits = [
-    compareBits("out", facts.logits, out),
-    compareBits("percentage", facts.percentages, percentage),
-  ];
+  const bits = Object.entries(ours).map(([name, values]) =>
+    compareBits(name, values, theirs[name] ?? new Float32Array()),
+  );
   const same = checks.every((check) => check.same) && bits.every(({ differing }) => differing === 0);
   return { same, steps: checks, bits, torch, threads };
 }
 
 /** Compares the bits of float32 values: NaN equals the same NaN, and 0 is not -0. */
-export function compareBits(name: BitsCheck["name"], ours: Float32Array, theirs: Float32Array): BitsCheck {
+export function compareBits(name: string, ours: Float32Array, theirs: Float32Array): BitsCheck {
   const values = Math.max(ours.length, theirs.length);
   const [a, b] = [wordsOf(ours), wordsOf(theirs)];
   let differing = 0;

@@ -6,6 +6,23 @@ export function reprText(text: string): string {
   return quote + Array.from(text, (character) => escaped(character, quote)).join("") + quote;
 }
 
+/** `repr()` of bytes. */
+export function reprBytes(bytes: Iterable<number>): string {
+  const all = [...bytes];
+  const has = (character: string): boolean => all.includes(character.charCodeAt(0));
+  const quote = has("'") && !has('"') ? '"' : "'";
+  const written = all.map((byte) => {
+    if (byte >= 0x7f || byte < 0x20) return NAMED[String.fromCharCode(byte)] ?? hexOf(byte);
+    const character = String.fromCharCode(byte);
+    return character === quote || character === "\\" ? `\\${character}` : character;
+  });
+  return `b${quote}${written.join("")}${quote}`;
+}
+
+function hexOf(byte: number): string {
+  return `\\x${byte.toString(16).padStart(2, "0")}`;
+}
+
 /** `repr()` of a list, of items that are written already. */
 export function reprList(items: readonly string[]): string {
   return `[${items.join(", ")}]`;

@@ -180,6 +180,7 @@ const WORDS = {
       CHECKPOINT_MISMATCH: "服务器上的权重属于另一种网络。",
       CHECKPOINT_UNTRUSTED: "服务器上的权重文件没有经过校验。",
       BAD_LABELS: "服务器上的标签文件不对。",
+      BAD_VOCABULARY: "服务器上的词表文件互不相符。",
       WORKER_START_FAILED: "工作进程无法启动。请在服务器上运行 npx isotorch doctor。",
       WORKER_DIED: "工作进程退出了，正在重启。请再试一次。",
       WORKER_ERROR: "工作进程出错了，详情在服务器的日志里。",

@@ -28,6 +28,13 @@ export interface MachineInfo {
   readonly precision: string;
   readonly model: string;
   readonly warmupMs: number;
+  /** What multiplies matrices on the CPU; most of a transformer's time is its. The last bits of answers change with it. */
+  readonly blas: {
+    /** Such as `OpenBLAS: openblas-pthread/libopenblasp-r0.3.21.so`; the same as in `versions`. */
+    readonly library: string;
+    /** 1e9 operations a second, of a product of two 256 × 256 matrices at the start; null on a GPU. */
+    readonly gflops: number | null;
+  };
   /** Each worker; what is said above is said of the first. */
   readonly workers: readonly WorkerPlace[];
 }
@@ -72,6 +79,7 @@ export function describeMachine(
     precision: ready.precision,
     model: ready.model,
     warmupMs: ready.warmupMs,
+    blas: { library: versions["blas"] ?? "unknown", gflops: ready.blasGflops },
     workers: members.map((member) => ({
       pid: member.hello.pid,
       device: member.device,

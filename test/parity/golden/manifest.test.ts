@@ -53,6 +53,7 @@ const INFO: WorkerInfo = {
   timeoutMs: 30_000,
   classes: 1000,
   warmupMs: 100,
+  blas: { library: "reference BLAS", gflops: 1 },
   attestation: { source: "worker", node: ["jpeg-444"], worker: ["jpeg-420"], resize: {}, digests: {} },
   workers: [],
 };

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { run } from "../../../src/cli/commands/tutorial.ts";
 import { IsotorchError } from "../../../src/base/errors.ts";
-import { askPython, compareBits, compareWithPython } from "../../../src/parity/tutorial/check.ts";
+import { askPython, compareBits, compareWithPython, walkOf } from "../../../src/parity/tutorial/check.ts";
 import type { PythonAnswer } from "../../../src/parity/tutorial/check.ts";
 import { printTensor } from "../../../src/parity/tutorial/print.ts";
 import {
@@ -146,7 +146,7 @@ describe("the tutorial, replayed:", () => {
     const labels = join(scratch, "labels.txt");
     writeFileSync(labels, encoded(LABELS.join("\r\n"), "gb18030"));
     tutorial = await runTutorial(PALETTE, { ...(UNTRAINED as object), model: "resnet18", labels });
-    answer = await askPython(tutorial);
+    answer = await askPython(walkOf(tutorial), tutorial.info);
   });
 
   test("one wrong line and one wrong bit are noticed", () => {
@@ -155,7 +155,7 @@ describe("the tutorial, replayed:", () => {
     const steps = tutorial.steps.map((step) =>
       step.python === "dir(models)" ? { ...step, output: step.output.replace("AlexNet", "AlexNot") } : step,
     );
-    const check = compareWithPython({ steps, facts: { ...tutorial.facts, logits } }, answer);
+    const check = compareWithPython(walkOf({ steps, facts: { ...tutorial.facts, logits } }), answer);
     expect(check.same).toBe(false);
     const wrong = steps.filter((_, at) => check.steps[at]?.same === false);
     expect(wrong.map(({ python }) => python)).toEqual(["dir(models)"]);
@@ -170,7 +170,7 @@ describe("the tutorial, replayed:", () => {
       at === tutorial.facts.order[4] ? "no such thing" : label,
     );
     const steps = tutorialSteps({ ...tutorial.facts, labels });
-    const check = compareWithPython({ ...tutorial, steps }, answer);
+    const check = compareWithPython(walkOf({ ...tutorial, steps }), answer);
     expect(check.steps.map(({ same }) => same).lastIndexOf(false)).toBe(steps.length - 1);
     expect(check.steps.filter(({ same }) => !same)).toHaveLength(1);
   });
@@ -178,7 +178,7 @@ describe("the tutorial, replayed:", () => {
   test("every output and every bit is plain Python's, of a palette picture and of labels in GBK too", () => {
     expect(tutorial.steps.map(({ python }) => python).join("\n")).toContain("encoding='gb18030'");
     expect(tutorial.steps.at(-1)?.output).toContain("号金鱼");
-    const check = compareWithPython(tutorial, answer);
+    const check = compareWithPython(walkOf(tutorial), answer);
     for (const [at, { python, output }] of tutorial.steps.entries()) {
       expect(check.steps[at]?.output, python).toBe(output);
     }
@@ -188,7 +188,7 @@ describe("the tutorial, replayed:", () => {
 
   test("a statement that fails brings its traceback", async () => {
     const steps = [{ python: "labels[[]idx]", output: "" }];
-    const error = await failure(askPython({ ...tutorial, steps }));
+    const error = await failure(askPython({ steps, bits: {} }, tutorial.info));
     expect(error).toMatchObject({ code: "WORKER_ERROR", traceback: expect.stringContaining("SyntaxError") });
   });
 
@@ -255,8 +255,8 @@ describe("another network than the text's:", () => {
       "labels = [f'class {number}' for number in range(10)]",
     ])
       expect(typed).toContain(line);
-    const answer = await askPython(tutorial);
-    const check = compareWithPython(tutorial, answer);
+    const answer = await askPython(walkOf(tutorial), tutorial.info);
+    const check = compareWithPython(walkOf(tutorial), answer);
     for (const [at, { python, output }] of tutorial.steps.entries())
       expect(check.steps[at]?.output, python).toBe(output);
     expect(check.bits).toMatchObject([

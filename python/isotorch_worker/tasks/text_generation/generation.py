@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import math
+import time
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -75,6 +77,8 @@ class Stream:
         self._sampler = Sampler(wanted.sampling, network.config.vocabulary, device)
         self._cache = Cache()
         self._next = self._ids = ids_of(wanted.prompt, device)
+        self._pass: Iterator[Tensor | None] | None = None
+        """What was begun with ``_next``."""
         self.tokens: list[int] = []
         """What was generated so far."""
 
@@ -87,21 +91,40 @@ class Stream:
 
     def step(self) -> Step:
         """The next token. Raises NonFiniteOutput, or what torch raises."""
+        while (step := self.advance(math.inf)) is None:
+            pass
+        return step
+
+    def advance(self, seconds: float) -> Step | None:
+        """The next token; None where the prompt took so long, which goes on with the next call.
+
+        Raises as ``step``.
+        """
         if self.finish_reason is not None:
             raise RuntimeError("the text is finished")
         with torch.inference_mode():
-            logits = self._network.next_logits(self._next, self._cache)
-            logprobs = log_probabilities(logits)
-            self._next = self._sampler.choose(logits, self._ids)
-            self._ids = torch.cat((self._ids, self._next), dim=-1)
-            token = int(self._next)
-            self.tokens.append(token)
-            return Step(
-                token,
-                logprobs[0, token : token + 1],
-                candidates(logprobs, self._wanted.candidates),
-                logits,
-            )
+            hidden = self._hidden(time.perf_counter() + seconds)
+            return None if hidden is None else self._chosen(self._network.next_logits(hidden))
+
+    def _hidden(self, until: float) -> Tensor | None:
+        """What the head is given for ``_next``; None where it is a prompt and there was no time for all."""
+        self._pass = self._pass or self._network.slices(self._next, self._cache)
+        for hidden in self._pass:
+            if hidden is not None:
+                self._pass = None
+                return hidden
+            if not self.tokens and time.perf_counter() >= until:
+                break
+        return None
+
+    def _chosen(self, logits: Tensor) -> Step:
+        logprobs = log_probabilities(logits)
+        self._next = self._sampler.choose(logits, self._ids)
+        self._ids = torch.cat((self._ids, self._next), dim=-1)
+        token = int(self._next)
+        self.tokens.append(token)
+        likeliest = candidates(logprobs, self._wanted.candidates)
+        return Step(token, logprobs[0, token : token + 1], likeliest, logits)
 
 
 def check_prompt(prompt: Sequence[int], config: Config) -> None:

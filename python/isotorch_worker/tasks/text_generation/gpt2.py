@@ -7,6 +7,7 @@ what changes none (dropout, masks where nothing is hidden) is left out. Names ar
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -134,25 +135,31 @@ class Gpt2(nn.Module):
         places = torch.arange(first, first + ids.size(-1), dtype=torch.long, device=ids.device)
         return self.wte(ids), self.wpe(places.unsqueeze(0))
 
-    def forward(self, ids: Tensor, cache: Cache) -> Tensor:
-        """What the head is given [1, T, D] for the next T tokens, ids [1, T], behind those of ``cache``."""
+    def slices(self, ids: Tensor, cache: Cache) -> Iterator[Tensor | None]:
+        """``forward`` a layer at a time: None for each but the last, which gives what ``forward`` does."""
         tokens, positions = self.embed(ids, cache.length)
         hidden: Tensor = tokens + positions
-        for block in self.h:
+        for layer, block in enumerate(self.h):
+            if layer > 0:
+                yield None
             hidden = block(hidden, cache)
         cache.length += ids.size(-1)
-        return cast("Tensor", self.ln_f(hidden))
+        yield cast("Tensor", self.ln_f(hidden))
+
+    def forward(self, ids: Tensor, cache: Cache) -> Tensor:
+        """What the head is given [1, T, D] for the next T tokens, ids [1, T], behind those of ``cache``."""
+        *_, hidden = self.slices(ids, cache)
+        return cast("Tensor", hidden)
 
     def head(self, hidden: Tensor) -> Tensor:
         """The logits [1, T, V] of what ``forward`` gave: the tokens' own embeddings are the head."""
         return F.linear(hidden, self.wte.weight)
 
-    def next_logits(self, ids: Tensor, cache: Cache) -> Tensor:
-        """The logits [1, V] of the token behind ``ids``, as ``generate`` computes them.
+    def next_logits(self, hidden: Tensor) -> Tensor:
+        """The logits [1, V] of the token behind the last of ``hidden``, as ``generate`` computes them.
 
         A matrix product over one row gives other bits than over all: which it is, the reference says.
         """
-        hidden: Tensor = self(ids, cache)
         if self.reference.head == "last":
             hidden = hidden[:, -1:, :]
         return self.head(hidden)[:, -1, :]

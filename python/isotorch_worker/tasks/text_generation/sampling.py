@@ -138,6 +138,8 @@ def log_probabilities(logits: Tensor) -> Tensor:
 
 def candidates(logprobs: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The ``count`` likeliest ids [k] and their log probabilities [k], best first; of equals the lower id."""
+    if count == 0:
+        return torch.empty(0, dtype=torch.long), torch.empty(0)
     values, places = torch.sort(logprobs[0], descending=True, stable=True)
     return places[:count].contiguous(), values[:count].contiguous()
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from isotorch_worker.inbox import Request
+from isotorch_worker.protocol.errors import OutOfMemory
 from isotorch_worker.protocol.wire import Descriptor, Frames
 from isotorch_worker.task import Outcome, Part, Pieces, Result, Started, Task
 from isotorch_worker.tasks.text_generation.session import Session
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from isotorch_worker.tasks.text_generation.inspection import Stage
 
 NETWORK = "text-generation"
+# A prompt may take longer: after so much of it, other texts and whoever cancels have their turn.
+SLICE_SECONDS = 0.1
 
 
 class TextGeneration(Task):
@@ -42,12 +46,12 @@ class TextGeneration(Task):
 
 
 def _token(request: Request, stream: Stream, timings: dict[str, float]) -> Iterator[tuple[Request, Outcome]]:
-    began = time.perf_counter()
     phase = "decode" if stream.tokens else "prefill"
-    step = stream.step()
-    frames = _frames(step, request)
-    timings[phase] += (time.perf_counter() - began) * 1000
-    yield request, Part(frames)
+    with _timed(timings, phase):
+        step = stream.advance(SLICE_SECONDS)
+        frames = None if step is None else _frames(step, request)
+    if frames is not None:
+        yield request, Part(frames)
     if stream.finish_reason is not None:
         yield request, Result(timings, {})
 
@@ -87,13 +91,28 @@ class TextInspection(Task):
 def _stage(
     request: Request, each: Iterator[Stage], timings: dict[str, float], is_last: bool
 ) -> Iterator[tuple[Request, Outcome]]:
-    began = time.perf_counter()
-    frames = {name: _frame(name, tensor) for name, tensor in next(each).items()}
-    timings["forward"] += (time.perf_counter() - began) * 1000
+    with _timed(timings, "forward"):
+        frames = {name: _frame(name, tensor) for name, tensor in next(each).items()}
     if frames:
         yield request, Part(frames)
     if is_last:
         yield request, Result(timings, {})
+
+
+@contextmanager
+def _timed(timings: dict[str, float], phase: str) -> Iterator[None]:
+    """Count the milliseconds. Raises OutOfMemory in place of what torch says of that."""
+    from isotorch_worker.runtime.device import is_out_of_memory
+
+    began = time.perf_counter()
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise OutOfMemory("not enough memory for this text", "ask for fewer texts at once") from error
+        raise
+    finally:
+        timings[phase] += (time.perf_counter() - began) * 1000
 
 
 def _wanted(request: Request) -> Wanted:

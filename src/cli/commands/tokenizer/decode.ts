@@ -1,5 +1,6 @@
 /** `isotorch tokenizer decode ID…` */
 import { invalid, unexpected } from "../../../base/options/check.ts";
+import { visibleLines } from "../../../base/text/shown.ts";
 import type { Values } from "../../flags/flags.ts";
 import { print } from "../../terminal/terminal.ts";
 import { readTextFile, tokenizerOf } from "./input.ts";
@@ -11,7 +12,8 @@ export async function decode(names: readonly string[], values: Values): Promise<
   for (const name of names) words.push(...(name === "-" ? await readTextFile(name) : name).split(/[\s,[\]]/));
   const ids = words.filter((word) => word !== "").map(idOf);
   const text = tokenizer.decode(ids);
-  await print(values["json"] === true ? `${JSON.stringify({ ids, text })}\n` : `${text}\n`);
+  const shown = process.stdout.isTTY ? visibleLines(text) : text;
+  await print(values["json"] === true ? `${JSON.stringify({ ids, text })}\n` : `${shown}\n`);
 }
 
 function idOf(word: string): number {

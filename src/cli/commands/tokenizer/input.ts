@@ -5,16 +5,22 @@ import { IsotorchError, messageOf } from "../../../base/errors.ts";
 import { hasCode } from "../../../base/files/files.ts";
 import { pathOf } from "../../../base/text/names.ts";
 import { shown } from "../../../base/text/shown.ts";
-import { readText } from "../../../base/text/text.ts";
+import { NAMES, readText } from "../../../base/text/text.ts";
 import { Tokenizer } from "../../../text/tokenizer.ts";
 import type { Values } from "../../flags/flags.ts";
+import { say } from "../../terminal/terminal.ts";
 
 /** @returns the text of a file, `-` for stdin. A byte order mark is not part of it, and people's encodings are told as everywhere. */
 export async function readTextFile(name: string): Promise<string> {
   const bytes = name === "-" ? await buffer(process.stdin) : await readBytes(name);
   const reading = readText(bytes);
-  if (reading.outcome === "text") return reading.text;
   const what = name === "-" ? "The text on stdin" : shown(name);
+  if (reading.outcome === "text") {
+    const { encoding, isMarked, text } = reading;
+    if (encoding !== "utf-8" && !isMarked)
+      say(`${what} is not UTF-8 and is read as ${NAMES[encoding]}.\n`, process.stderr);
+    return text;
+  }
   throw new IsotorchError("INPUT_UNREADABLE", `${what} ${reading.why}.`, { hint: reading.hint });
 }
 

@@ -1,0 +1,78 @@
+// Worker kills at random tokens of texts; each text is compared with the undisturbed one, token by token.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createGenerator } from "../../dist/index.js";
+import { smallNetwork } from "../text/small.mjs";
+import { standin } from "./standin.mjs";
+import { PYTHON } from "./stub.mjs";
+import { signal, socketDirectories } from "./system.mjs";
+
+const TOKENS = 40;
+
+export const texts = {
+  name: "texts",
+  what: `a worker kill at a random token of each text, ${TOKENS} tokens`,
+  full: { kills: 200, real: 1 },
+  short: { kills: 5, real: 0 },
+  async run(ledger, random, { kills, real }) {
+    const folder = mkdtempSync(join(tmpdir(), "chaos-texts-"));
+    const generator = await createGenerator({
+      ...(real
+        ? { python: PYTHON, weights: await smallNetwork(join(folder, "small")) }
+        : { python: standin(folder), model: "gpt2", weights: "untrained:0" }),
+      device: "cpu",
+      threads: 1,
+      // So many ends in a row would open the circuit, which is not looked at here.
+      supervision: { restartDelaysMs: [20], maxExits: 1_000_000 },
+    });
+    const found = { wrong: 0, failed: [], extra: 0 };
+    try {
+      for (let seed = 0; seed < kills; seed++) {
+        const options = { maxTokens: TOKENS, temperature: 1.5, seed };
+        try {
+          const whole = await generator.generate("In the beginning", options);
+          const again = await killed(generator, options, random.integer(1, TOKENS - 1));
+          if (again.ids.join() !== whole.ids.join() || again.text !== whole.text) found.wrong += 1;
+        } catch (error) {
+          found.failed.push(error?.code ?? String(error));
+        }
+      }
+      ledger.note("workers", real ? "the real one, GPT-2 of 2 layers × 32" : "stubs");
+      ledger.note("workers started", generator.stats().starts);
+      ledger.note("the circuit's limit of ends", "raised to 1,000,000 for this");
+      ledger.check(
+        "kills in the middle of a text",
+        generator.stats().redelivered === kills,
+        `${generator.stats().redelivered} of ${kills}`,
+      );
+    } finally {
+      await generator.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
+    ledger.check(
+      "texts that failed",
+      found.failed.length === 0,
+      `${found.failed.length} ${found.failed.join(", ")}`,
+    );
+    ledger.check("texts other than the undisturbed ones", found.wrong === 0, `${found.wrong} of ${kills}`);
+    ledger.check(
+      "socket directories after close()",
+      socketDirectories().length === 0,
+      socketDirectories().length,
+    );
+  },
+};
+
+/** A text whose worker is killed when so many tokens were read. */
+async function killed(generator, options, after) {
+  const ids = [];
+  let text = "";
+  for await (const token of generator.stream("In the beginning", options)) {
+    ids.push(token.id);
+    text += token.text;
+    const { pid } = generator.health();
+    if (ids.length === after && pid !== undefined) signal(pid, "SIGKILL");
+  }
+  return { ids, text };
+}
