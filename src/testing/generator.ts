@@ -8,6 +8,7 @@ import { type Checks, FUNCTION, check } from "../base/options/check.ts";
 import { BackendTextGenerator, type TextGenerator } from "../generation/generator.ts";
 import type { GeneratorInfo } from "../generation/info.ts";
 import type { GeneratedPart, ToGenerate } from "../tasks/generate.ts";
+import type { Inspected } from "../protocol/messages.ts";
 import type { InspectedStage, ToInspect } from "../tasks/inspect.ts";
 import type { InputOf, PartOf, TaskName } from "../tasks/registry.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
@@ -174,22 +175,20 @@ function inspected({ prompt, include }: ToInspect, write: (stage: InspectedStage
     shape,
   });
   const rows = () => zeros(count, WIDTH);
-  if (include.includes("embeddings")) write({ tokenEmbeddings: rows(), positionEmbeddings: rows() });
+  const has = (name: Inspected): boolean => include.includes(name);
+  write({
+    arrays: has("embeddings") ? { tokenEmbeddings: rows(), positionEmbeddings: rows() } : {},
+    ...(has("nearest") && { nearest: prompt.map(() => []) }),
+  });
   for (let layer = 0; layer < LAYERS; layer += 1) {
     const attention = zeros(HEADS, count, count);
     attention.data.forEach((_, at) => {
       const [from, to] = [Math.floor(at / count) % count, at % count];
       attention.data[at] = to <= from ? 1 / (from + 1) : 0;
     });
-    write({
-      ...(include.includes("attention") && { attention }),
-      ...(include.includes("hidden") && { hidden: rows() }),
-    });
+    write({ arrays: { ...(has("attention") && { attention }), ...(has("hidden") && { hidden: rows() }) } });
   }
-  write({
-    ...(include.includes("norm") && { norm: rows() }),
-    ...(include.includes("logits") && { logits: rows() }),
-  });
+  write({ arrays: { ...(has("norm") && { norm: rows() }), ...(has("logits") && { logits: rows() }) } });
   return Promise.resolve();
 }
 
