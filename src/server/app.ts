@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import createRouter from "find-my-way";
 import { excerpt } from "../base/text/shown.ts";
+import { LEAST_MS } from "../checkpoints/deadline.ts";
 import { JSON_TYPE, json, send } from "./http/answer.ts";
 import type { Answer, Found, Route } from "./http/request.ts";
 import { Listener } from "./http/listener.ts";
@@ -116,8 +117,8 @@ export class App implements Routes {
   /** Where the request does not say it itself. A network that is not there is refused soon enough. */
   #timeoutOf({ params, query }: HttpRequest): number {
     const { options, models } = this.#parts;
-    const { classifier } = models.find(params["model"] ?? query["model"]) ?? models.first;
-    return options.timeoutMs ?? classifier.info().timeoutMs;
+    const model = models.find(params["model"] ?? query["model"]) ?? models.all[0];
+    return options.timeoutMs ?? model?.classifier.info().timeoutMs ?? LEAST_MS;
   }
 
   /** An error in the shape that belongs to the address. */

@@ -9,6 +9,7 @@ import { Statistics } from "./oip/statistics.ts";
 import type { ResolvedServerOptions } from "./options.ts";
 import { Pictures } from "./picture.ts";
 import type { Pool } from "../image/pool.ts";
+import type { TextGenerator } from "../generation/generator.ts";
 import { HttpProblem } from "./problem.ts";
 
 export interface ServedModel {
@@ -23,10 +24,9 @@ export interface ServedModel {
 export class Models {
   /** In the order in which they were given. */
   readonly all: readonly ServedModel[];
-  /** Where a request names none. */
-  readonly first: ServedModel;
+  readonly #generators: readonly TextGenerator[];
 
-  constructor({ classifiers, compare, limits }: ResolvedServerOptions, decoder: Pool) {
+  constructor({ classifiers, generators, compare, limits }: ResolvedServerOptions, decoder: Pool) {
     const { pictureBytes: bytes, pixels, side, scans, chunks } = limits;
     this.all = Object.entries(classifiers).map(([name, classifier]) => {
       const pictures = new Pictures(classifier, decoder, { bytes, pixels, side, scans, chunks });
@@ -34,9 +34,14 @@ export class Models {
       const comparer = isCompared ? new Comparer(classifier, pictures) : undefined;
       return { name, classifier, pictures, comparer, statistics: new Statistics(name) };
     });
+    this.#generators = Object.values(generators);
+  }
+
+  /** Where a request names none. @throws HttpProblem `NOT_FOUND` where the server has texts alone. */
+  get first(): ServedModel {
     const [first] = this.all;
-    if (first === undefined) throw new Error("a server without a classifier was let in");
-    this.first = first;
+    if (first !== undefined) return first;
+    throw new HttpProblem("NOT_FOUND", "This server classifies no pictures.", "Start it with a classifier.");
   }
 
   get isOne(): boolean {
@@ -49,7 +54,8 @@ export class Models {
 
   /** Whether each of them is. */
   get isReady(): boolean {
-    return this.all.every(({ classifier }) => classifier.health().ready);
+    const answerers = [...this.all.map(({ classifier }) => classifier), ...this.#generators];
+    return answerers.every((one) => one.health().ready);
   }
 
   find(name: unknown): ServedModel | undefined {

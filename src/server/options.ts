@@ -13,6 +13,8 @@ import {
 } from "../base/options/check.ts";
 import { isRecord } from "../base/files/json.ts";
 import type { Classifier } from "../classification/classifier.ts";
+import type { TextGenerator } from "../generation/generator.ts";
+import { type Generators, generatorsOf } from "./completions/generators.ts";
 import { checkName, nameOf } from "./names.ts";
 import { DEFAULT_LIMITS } from "../image/source/limits.ts";
 import { checkedHosts } from "./security/hosts.ts";
@@ -23,7 +25,12 @@ export interface ServerOptions {
    * Answers the requests; or several, by the names that their addresses have, the first of which answers where a request names
    * none. The server does not close them. One alone has the name that its network had when the server started.
    */
-  readonly classifier: Classifier | Readonly<Record<string, Classifier>>;
+  readonly classifier?: Classifier | Readonly<Record<string, Classifier>>;
+  /**
+   * Continues texts at `POST /v1/completions`; or several, by the names that requests have for them, the first of which answers
+   * where a request names none. The server does not close them. A server has a classifier, a generator, or both.
+   */
+  readonly generator?: TextGenerator | Readonly<Record<string, TextGenerator>>;
   /**
    * What clients show as `Authorization: Bearer TOKEN`: 16 or more letters, digits, dots, dashes or underscores.
    * `off` lets everybody in who reaches the port.
@@ -135,6 +142,8 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export interface ResolvedServerOptions {
   /** By their names, the first first. */
   readonly classifiers: Readonly<Record<string, Classifier>>;
+  /** By their names, the first first. */
+  readonly generators: Generators;
   /** Undefined where there is none. */
   readonly token: string | undefined;
   readonly host: string;
@@ -152,6 +161,7 @@ export interface ResolvedServerOptions {
 
 const CHECKS: Checks<ServerOptions> = {
   classifier: ["a classifier, or classifiers by their names", isRecord],
+  generator: ["a generator, or generators by their names", isRecord],
   token: ["text", (value) => typeof value === "string", "secret"],
   host: ["an address of this machine", TEXT[1]],
   port: whole(0, 65_535),
@@ -178,7 +188,8 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   check(limits, LIMITS);
   check(decoder, DECODER);
   return {
-    classifiers: classifiersOf(classifier),
+    classifiers: classifiersOf(classifier, options.generator !== undefined),
+    generators: generatorsOf(options.generator),
     token: token === "off" ? undefined : checkedToken(token ?? makeToken()),
     host,
     port,
@@ -192,11 +203,15 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   };
 }
 
-function classifiersOf(given: ServerOptions["classifier"]): Readonly<Record<string, Classifier>> {
+function classifiersOf(
+  given: ServerOptions["classifier"],
+  hasTexts: boolean,
+): Readonly<Record<string, Classifier>> {
+  if (given === undefined && hasTexts) return {};
   if (isClassifier(given)) return { [nameOf(given.info())]: given };
-  const names = Object.keys(given);
+  const names = Object.keys(given ?? {});
   names.forEach(checkName);
-  if (names.length > 0 && Object.values(given).every(isClassifier)) return given;
+  if (given !== undefined && names.length > 0 && Object.values(given).every(isClassifier)) return given;
   throw invalid(
     'Option "classifier" is no classifier, nor has any by its name.',
     "Give what `createClassifier` gave.",

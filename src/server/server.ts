@@ -7,6 +7,7 @@ import { inferRoutes } from "./oip/routes.ts";
 import { Models } from "./models.ts";
 import { resolveServerOptions } from "./options.ts";
 import type { ServerOptions } from "./options.ts";
+import { completionRoutes } from "./completions/routes.ts";
 import { Admission } from "./request/admission.ts";
 import { classifyRoutes } from "./routes/classify.ts";
 import { compareRoutes } from "./routes/compare.ts";
@@ -34,7 +35,7 @@ export interface Server extends AsyncDisposable {
 }
 
 /**
- * Starts a server in front of a classifier, or of several.
+ * Starts a server in front of a classifier or a generator, or of several.
  *
  * @throws IsotorchError `INVALID_OPTION`; the system's error where the port cannot be had.
  * @example
@@ -60,6 +61,7 @@ export async function createServer(given: ServerOptions): Promise<Server> {
     eventRoutes,
     metricsRoutes,
     pageRoutes,
+    completionRoutes,
   ]) {
     routes(app, parts);
   }

@@ -12,7 +12,10 @@ import { SERVER_LIMITS } from "../../server/options.ts";
 import { SERVE } from "../describe/serve.ts";
 import { parserOf } from "../flags/description.ts";
 import { classifierOptions, parseFlags, wholeNumber } from "../flags/flags.ts";
-import { servedOf } from "../flags/served.ts";
+import { createGenerator } from "../../generation/generator.ts";
+import type { TextGenerator } from "../../generation/generator.ts";
+import { servedOf, servedTexts } from "../flags/served.ts";
+import { generatorOptions } from "../flags/texts.ts";
 import { EXIT } from "../exit.ts";
 import { LOGGED_WARNINGS } from "../terminal/notes.ts";
 
@@ -35,37 +38,44 @@ export async function run(argv: readonly string[], signal: AbortSignal): Promise
     ...(values["no-compare"] === true && { compare: false }),
     logLevel: (values["log"] ?? (process.stderr.isTTY ? "warn" : "info")) as LogLevel,
   };
-  const networks = servedOf(values).map(({ name, values: own }) => ({
+  const logger = process.stderr.isTTY ? {} : { logger: LOGGED_WARNINGS };
+  const texts = servedTexts(values);
+  const hasPictures = texts.length === 0 || values["model"] !== undefined || values["weights"] !== undefined;
+  const networks = (hasPictures ? servedOf(values) : []).map(({ name, values: own }) => ({
     name,
-    given: { ...classifierOptions(own), ...(process.stderr.isTTY ? {} : { logger: LOGGED_WARNINGS }) },
+    given: { ...classifierOptions(own), ...logger },
   }));
   // Those of the worker's Pillow are the server's: tighter than for pictures of one's own.
   const { pixels, pictureBytes, side, scans, chunks } = SERVER_LIMITS;
   const asked = networks[0]?.given.limits;
   const limits = limitsOf({ pixels, bytes: pictureBytes, side, scans, chunks, ...asked });
   const started: [name: string | undefined, classifier: Classifier][] = [];
+  const generators: [name: string, generator: TextGenerator][] = [];
   try {
     // One after the other: two that load at a time take the memory and the cores of each other.
     for (const { name, given } of networks)
       started.push([name, await createClassifier({ ...given, limits, signal })]);
+    for (const { name, values: own } of texts)
+      generators.push([name, await createGenerator({ ...generatorOptions(own), ...logger, signal })]);
     const { bytes, ...ofPicture } = limits;
     await using server = await listening({
       ...options,
-      classifier: togetherOf(started),
+      ...(started.length > 0 && { classifier: togetherOf(started) }),
+      ...(generators.length > 0 && { generator: Object.fromEntries(generators) }),
       limits: { ...ofPicture, pictureBytes: bytes },
     });
-    say(`${started.map(lineOf).join("; ")}: ${server.pageUrl}\n`);
+    say(`${[...started.map(lineOf), ...generators.map(textLineOf)].join("; ")}: ${server.pageUrl}\n`);
     if (!signal.aborted)
       await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
     return EXIT.ok;
   } finally {
-    await Promise.all(started.map(([, classifier]) => classifier.close()));
+    await Promise.all([...started, ...generators].map(([, one]) => one.close()));
   }
 }
 
 type Started = readonly [name: string | undefined, classifier: Classifier];
 
-function togetherOf(started: readonly Started[]): ServerOptions["classifier"] {
+function togetherOf(started: readonly Started[]): NonNullable<ServerOptions["classifier"]> {
   const [only] = started;
   if (only !== undefined && only[0] === undefined) return only[1];
   return Object.fromEntries(started);
@@ -76,6 +86,12 @@ function lineOf([name, classifier]: Started): string {
   const { model, weights, device } = ofWorker(classifier.info(), "`serve`");
   const untrained = weights.trained === false ? " (untrained: its labels mean nothing)" : "";
   return `${name ?? model}, ${weights.name}${untrained}, on ${device}`;
+}
+
+function textLineOf([name, generator]: readonly [name: string, generator: TextGenerator]): string {
+  const { weights, device } = generator.info();
+  const untrained = weights.trained === false ? " (untrained: its texts mean nothing)" : "";
+  return `${name}, ${weights.name}${untrained}, on ${device}`;
 }
 
 async function listening(options: ServerOptions): ReturnType<typeof createServer> {

@@ -33,6 +33,7 @@ export const SERVE: Description = {
   examples: [
     "isotorch serve                                   # prints the address of its page, with a token",
     "isotorch serve --port 9000 --weights IMAGENET1K_V2",
+    "isotorch serve --text tiny                       # for OpenAI's clients, at /v1/completions",
     "isotorch serve --model resnet50 --model flowers=./flowers.pth --labels flowers=./flowers.txt",
     'curl -H "Authorization: Bearer TOKEN" --data-binary @dog.jpg http://127.0.0.1:8000/classify',
   ],
@@ -41,6 +42,14 @@ tensors (tritonclient works with it), /metrics is for Prometheus, and / is a pag
   groups: [
     {
       flags: {
+        text: {
+          value: "NAME[=WEIGHTS]",
+          multiple: true,
+          about:
+            "a network that continues texts at /v1/completions: gpt2, gpt2-medium, gpt2-large, gpt2-xl or\n" +
+            "tiny, or any NAME for the WEIGHTS of a folder; several, each with this flag. Without --model\n" +
+            "the server classifies no pictures then",
+        },
         host: { value: "H", about: "where it listens (default 127.0.0.1: this machine alone)" },
         port: { value: "N", about: "0 takes a free one (default 8000)" },
         token: {

@@ -41,8 +41,8 @@ int64 [N]`,
         rule: {
           value: "NAME",
           choices: ["huggingface", "minbpe"],
-          about: `of equally frequent pairs the one with smaller ids goes first (huggingface, default), or the one that
-stands first in the texts (minbpe)`,
+          about: `of equally frequent pairs the one with smaller ids goes first (huggingface, default), or the one
+that stands first in the texts (minbpe)`,
         },
       },
     },

@@ -3,6 +3,7 @@ import { shown, shownValue } from "../../base/text/shown.ts";
 import { invalid } from "../../base/options/check.ts";
 import { isPath } from "../../checkpoints/resolve.ts";
 import { knownModel, modelNames } from "../../checkpoints/table.ts";
+import { textModelNames } from "../../checkpoints/text/table.ts";
 import type { Values } from "./flags.ts";
 
 /** Flags that are given for all networks, or as `NAME=VALUE` for one. */
@@ -23,7 +24,7 @@ export function servedOf(values: Values): readonly [Served, ...Served[]] {
     const model = first === "" ? {} : { model: first };
     return [{ name: undefined, values: { ...withOwn(values, undefined, []), ...model } }];
   }
-  const parted = given.map(namedValue);
+  const parted = given.map((one) => namedValue(one));
   const names = parted.map(([name]) => name);
   const twice = names.find((name, at) => names.indexOf(name) < at);
   if (twice !== undefined)
@@ -37,14 +38,32 @@ export function servedOf(values: Values): readonly [Served, ...Served[]] {
   return served as unknown as [Served, ...Served[]];
 }
 
+/** The generators of one server: `--text NAME`, or `NAME=WEIGHTS`. @throws IsotorchError `INVALID_OPTION` as {@link servedOf}. */
+export function servedTexts(values: Values): readonly { readonly name: string; readonly values: Values }[] {
+  const parted = [values["text"] ?? []].flat().map((given) => namedValue(String(given), "--text"));
+  const names = parted.map(([name]) => name);
+  const twice = names.find((name, at) => names.indexOf(name) < at);
+  if (twice !== undefined)
+    throw invalid(`--text ${shown(twice)} is given twice.`, "Name one of them as you like: NAME=WEIGHTS.");
+  const { threads, device, python, env, offline, "cache-dir": cacheDir } = values;
+  const machine = { threads, device, python, env, offline, "cache-dir": cacheDir };
+  return parted.map(([name, weights]) => {
+    const isKnown = textModelNames().includes(name);
+    return {
+      name,
+      values: { ...machine, weights, ...((isKnown || weights === undefined) && { model: name }) },
+    };
+  });
+}
+
 /** `NAME=VALUE`, or a name alone. */
-function namedValue(given: string): readonly [name: string, value: string | undefined] {
+function namedValue(given: string, flag = "--model"): readonly [name: string, value: string | undefined] {
   const at = given.indexOf("=");
   if (at === -1) return [given, undefined];
   const [name, value] = [given.slice(0, at), given.slice(at + 1)];
   if (name !== "" && value !== "") return [name, value];
   throw invalid(
-    `--model is ${shownValue(given)}, expected NAME or NAME=WEIGHTS.`,
+    `${flag} is ${shownValue(given)}, expected NAME or NAME=WEIGHTS.`,
     "Such as flowers=./flowers.pth.",
   );
 }

@@ -37,6 +37,17 @@ export class Metrics {
   );
   readonly #pictures = new Counter("isotorch_pictures_total", "Pictures and tensors, by how they ended.");
   readonly #stages = new Histogram("isotorch_stage_seconds", "Time of one picture in one stage.", SECONDS);
+  readonly #tokens = new Counter("isotorch_tokens_total", "Tokens that were generated.");
+  readonly #firstToken = new Histogram(
+    "isotorch_first_token_seconds",
+    "From a request's headers to the first token of a text.",
+    SECONDS,
+  );
+  readonly #perToken = new Histogram(
+    "isotorch_token_seconds",
+    "Time of a token behind the first, the mean of each text.",
+    SECONDS,
+  );
   readonly #delay = monitorEventLoopDelay({ resolution: LOOK_MS });
   readonly #families: readonly Family[];
   readonly #isOne: boolean;
@@ -49,6 +60,9 @@ export class Metrics {
       this.#latency,
       this.#pictures,
       this.#stages,
+      this.#tokens,
+      this.#firstToken,
+      this.#perToken,
       ...workerFamilies(sources.models),
       ...serverFamilies(sources),
       new Reading(
@@ -74,6 +88,14 @@ export class Metrics {
     const labels = this.#isOne ? {} : { model };
     this.#pictures.add({ ...labels, outcome });
     for (const [stage, ms] of Object.entries(timings)) this.#stages.observe({ ...labels, stage }, ms / 1_000);
+  }
+
+  /** A text that came to its end. @param ms from the request's headers on: to its first token, and to its last. */
+  text(model: string, tokens: number, ms: { readonly first: number; readonly last: number }): void {
+    const labels = { model };
+    this.#tokens.add(labels, tokens);
+    if (tokens > 0) this.#firstToken.observe(labels, ms.first / 1_000);
+    if (tokens > 1) this.#perToken.observe(labels, (ms.last - ms.first) / (tokens - 1) / 1_000);
   }
 
   render(): string {

@@ -61,14 +61,10 @@ export function bytesOf(request: HttpRequest): Buffer {
 }
 
 /** Whatever else is sent to an address that is there. */
-export function onlyPost(app: Routes, path: string): void {
+export function onlyPost(app: Routes, path: string, hint = "Send the picture as the body of a POST."): void {
   app.onGet(path, ({ response }) => {
     response.setHeader("allow", "POST");
-    throw new HttpProblem(
-      "METHOD_NOT_ALLOWED",
-      `${path} takes POST.`,
-      "Send the picture as the body of a POST.",
-    );
+    throw new HttpProblem("METHOD_NOT_ALLOWED", `${path} takes POST.`, hint);
   });
 }
 
