@@ -28,7 +28,7 @@ export const OF_TEXTS: FlagGroup = {
 
 export const PARITY: Description = {
   summary: "stage by stage against plain PyTorch, bit for bit; names the first stage that differs",
-  usage: "(PATH… | --model gpt2 PROMPT…)",
+  usage: "PATH…|PROMPT…",
   examples: [
     "isotorch parity dog.jpg",
     "isotorch parity pictures/ --handoff all --report parity.html --report parity.xml",
@@ -39,9 +39,9 @@ export const PARITY: Description = {
     "isotorch parity --weights ./my-gpt2 --prompts prompts.txt --seeds 1,2,3 --reference transformers",
   ],
   text: `PATH is a picture, or a folder that is searched for pictures with all its folders.
-A network of texts is one by its name (gpt2, gpt2-medium, gpt2-large, gpt2-xl, tiny), or by the config.json in its folder; then
-prompts are compared: tokens, embeddings, each layer's attention and output, norm, logits, those of each new token, the tokens
-that are chosen, the text.`,
+A network of texts is one by its name (gpt2, gpt2-medium, gpt2-large, gpt2-xl, tiny), or by the config.json in its folder;
+then prompts are compared: tokens, embeddings, each layer's attention and output, norm, logits, those of each new token, the
+tokens that are chosen, the text.`,
   takes: "files",
   groups: [
     {
