@@ -42,15 +42,11 @@ class Bench:
         self.device, self.name, _ = select_device(options.device)
         self.is_gpu = self.device.type == "cuda"
         self.on_cpu = model.load_checkpoint(Path(options.checkpoint), None)
-        self.plain = model.load_checkpoint(Path(options.checkpoint), None).to(
-            self.device
-        )
+        self.plain = model.load_checkpoint(Path(options.checkpoint), None).to(self.device)
         count = 4 if self.quick else 64
         noise = torch.Generator().manual_seed(1)
         self.pictures = list(
-            torch.randint(
-                0, 256, (count, 224, 224, 3), dtype=torch.uint8, generator=noise
-            ).split(1)
+            torch.randint(0, 256, (count, 224, 224, 3), dtype=torch.uint8, generator=noise).split(1)
         )
         self.checks: list[dict[str, Any]] = []
         self.rows: list[dict[str, Any]] = []
@@ -59,9 +55,7 @@ class Bench:
         self.checks.append({"name": name, "passed": passed, **found})
         print(f"{'ok  ' if passed else 'FAIL'} {name} {found or ''}", flush=True)
 
-    def computer(
-        self, precision: str, most: int = 0
-    ) -> compute.Computer[infer.Ranking]:
+    def computer(self, precision: str, most: int = 0) -> compute.Computer[infer.Ranking]:
         network = model.build()
         network.load_state_dict(self.on_cpu.state_dict())
         network = apply_precision(network, precision, self.device, 224, _log)
@@ -81,12 +75,7 @@ class Bench:
     # --- checks ---------------------------------------------------------------------------------------------
 
     def check_pixels(self) -> None:
-        ramp = (
-            torch.arange(256, dtype=torch.uint8)
-            .reshape(1, 16, 16, 1)
-            .expand(1, 16, 16, 3)
-            .contiguous()
-        )
+        ramp = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16, 1).expand(1, 16, 16, 3).contiguous()
         transfer = Transfer(self.device, SPEC)
         for name, pixels in (("every value", ramp), ("a picture", self.pictures[0])):
             found = transfer.to_device([pixels]).cpu()
@@ -118,17 +107,11 @@ class Bench:
                 torch.equal(found, expected),
             )
         with torch.inference_mode():
-            cpu = torch.cat(
-                [self.on_cpu(tensor_from_pixels(picture, SPEC)) for picture in pictures]
-            )
-        self.check(
-            "exact against the CPU: the same best class", **_drift(expected, cpu)
-        )
+            cpu = torch.cat([self.on_cpu(tensor_from_pixels(picture, SPEC)) for picture in pictures])
+        self.check("exact against the CPU: the same best class", **_drift(expected, cpu))
         return plain
 
-    def check_precision(
-        self, precision: str, exact: list[Tensor]
-    ) -> compute.Computer[infer.Ranking]:
+    def check_precision(self, precision: str, exact: list[Tensor]) -> compute.Computer[infer.Ranking]:
         made = self.computer(precision)
         found = _logits(made, self.pictures[:8], len(exact))
         self.check(
@@ -159,14 +142,10 @@ class Bench:
         many = [self.pictures[0]] * 1024
         total = torch.cuda.get_device_properties(self.device).total_memory
         used = torch.cuda.memory_reserved(self.device)
-        torch.cuda.set_per_process_memory_fraction(
-            min(1.0, (used + (1 << 30)) / total), self.device
-        )
+        torch.cuda.set_per_process_memory_fraction(min(1.0, (used + (1 << 30)) / total), self.device)
         # `exact` would try the bits of each size: only the memory is asked about here.
         made._exact = False  # pyright: ignore[reportPrivateUsage]
-        count = sum(
-            running.count for running in made.run(many) if len(running.finish().logits)
-        )
+        count = sum(running.count for running in made.run(many) if len(running.finish().logits))
         torch.cuda.set_per_process_memory_fraction(1.0, self.device)
         self.check(
             "memory that runs out: halved, all answered",
@@ -192,9 +171,7 @@ class Bench:
                 "plainPicturesPerSecond": statistics.median(b for _, b in pairs),
                 "ratio": statistics.median(ratios),
                 "spread": [min(ratios), max(ratios)],
-                "latencyMs": 1000
-                * size
-                / statistics.median(single() for _ in range(3)),
+                "latencyMs": 1000 * size / statistics.median(single() for _ in range(3)),
                 "batchLimit": made.limit.limit,
             }
             self.rows.append(row)
@@ -213,9 +190,7 @@ class Bench:
             began = time.perf_counter()
             with torch.inference_mode():
                 for start in range(0, len(tensors), size):
-                    out = self.plain(
-                        torch.cat(tensors[start : start + size]).to(self.device)
-                    )
+                    out = self.plain(torch.cat(tensors[start : start + size]).to(self.device))
                     percentages = torch.nn.functional.softmax(out, dim=1) * 100
                     torch.sort(out, descending=True)[1].cpu(), percentages.cpu()
             return len(tensors) / (time.perf_counter() - began)
@@ -223,9 +198,7 @@ class Bench:
         return run
 
 
-def _throughput(
-    made: compute.Computer, pictures: list[Tensor], size: int
-) -> Callable[[], float]:
+def _throughput(made: compute.Computer, pictures: list[Tensor], size: int) -> Callable[[], float]:
     """Pictures per second, uint8 in this process's memory to rankings, as serve.py keeps them under way."""
 
     def run() -> float:
@@ -282,15 +255,11 @@ def _machine(bench: Bench) -> dict[str, Any]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description="The worker's GPU path: checks and figures."
-    )
+    parser = argparse.ArgumentParser(description="The worker's GPU path: checks and figures.")
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--json", type=Path)
-    parser.add_argument(
-        "--quick", action="store_true", help="few pictures, small batches"
-    )
+    parser.add_argument("--quick", action="store_true", help="few pictures, small batches")
     options = parser.parse_args()
     bench = Bench(options)
     machine = _machine(bench)

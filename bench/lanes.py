@@ -32,9 +32,7 @@ THREADS, PICTURES, BATCH = 2, 24, 4
 def main(precision: str) -> None:
     torch.set_num_threads(THREADS)
     torch.manual_seed(0)
-    network = apply_precision(
-        torchvision.models.resnet101().eval(), precision, torch.device("cpu")
-    )
+    network = apply_precision(torchvision.models.resnet101().eval(), precision, torch.device("cpu"))
     if precision == "exact":
         packed, of = pack(network, 224)
         print(f"{packed} of {of} convolutions packed")
@@ -55,14 +53,8 @@ def main(precision: str) -> None:
                     compute()
                 rates[name].append(PICTURES / (time.perf_counter() - began))
         for name, compute in ways.items():
-            bits = (
-                "the same bits as alone"
-                if torch.equal(compute(), alone)
-                else "other bits than alone"
-            )
-            print(
-                f"torch {torch.__version__}, {precision}, {name}: {median(rates[name]):.2f}/s, {bits}"
-            )
+            bits = "the same bits as alone" if torch.equal(compute(), alone) else "other bits than alone"
+            print(f"torch {torch.__version__}, {precision}, {name}: {median(rates[name]):.2f}/s, {bits}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The rival of bench/tokens.mjs: texts by plain PyTorch, or by transformers where it is there.
 
-A line of JSON asks for a text, a line of JSON answers: milliseconds to its first token and to its last, and its ids.
+A line of JSON asks for a text, a line of JSON answers: milliseconds to its first token and to its last, and its
+ids.
 """
 
 from __future__ import annotations
@@ -72,9 +73,7 @@ def with_plain(args: argparse.Namespace) -> Any:
         with torch.inference_mode():
             for _ in range(tokens):
                 rows = network.run(given, past)["norm"]
-                logits = network.logits(
-                    rows if network.head == "all" else rows[:, -1:]
-                )[:, -1]
+                logits = network.logits(rows if network.head == "all" else rows[:, -1:])[:, -1]
                 ids.append(int(torch.argmax(logits)))
                 times.append(time.perf_counter())
                 given = ids[-1:]
@@ -92,15 +91,11 @@ def main() -> None:
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--config", required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument(
-        "--reference", choices=("plain", "transformers"), default="plain"
-    )
+    parser.add_argument("--reference", choices=("plain", "transformers"), default="plain")
     parser.set_defaults(sha256=None, head=None, scores=None)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    answer = (with_transformers if args.reference == "transformers" else with_plain)(
-        args
-    )
+    answer = (with_transformers if args.reference == "transformers" else with_plain)(args)
     print(
         json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads()}),
         flush=True,
