@@ -132,6 +132,8 @@ export class WorkerTextStream implements TextStream {
     // Something of it is held back: where the answer ends here, the rest of the text belongs to it.
     let last: Token | undefined;
     for await (const { token, timings } of parts) {
+      // Also where more has come already.
+      if (limits.signal.aborted) throw abortError(limits.signal);
       if (token === undefined) {
         this.#timings = timings;
         break;
