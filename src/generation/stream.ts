@@ -138,6 +138,8 @@ export class WorkerTextStream implements TextStream {
         this.#timings = timings;
         break;
       }
+      // Whoever goes on behind the end is stopped.
+      if (this.#finishReason !== undefined) break;
       limits.pause();
       if (stopIds.includes(token.id)) {
         // The worker ends here by itself.
