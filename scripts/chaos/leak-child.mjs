@@ -2,15 +2,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ask, startStub } from "./stub.mjs";
 
-const [calls, warmUp, plantedBytes, looks] = process.argv.slice(2).map(Number);
+const [calls, warmUp, plantedBytes, sampleCount] = process.argv.slice(2).map(Number);
 const kept = [];
 const supervisor = await startStub();
 let n = 0;
 await callTimes(warmUp);
 const samples = [await sample(0)];
-for (let i = 1; i <= looks; i++) {
-  await callTimes(calls / looks);
-  samples.push(await sample((i * calls) / looks));
+for (let i = 1; i <= sampleCount; i++) {
+  await callTimes(calls / sampleCount);
+  samples.push(await sample((i * calls) / sampleCount));
 }
 await supervisor.close();
 console.log(JSON.stringify(samples));
