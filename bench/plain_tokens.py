@@ -1,7 +1,7 @@
 """The rival of bench/tokens.mjs: texts by plain PyTorch, or by transformers where it is there.
 
-A line of JSON asks for a text, a line of JSON answers: milliseconds to its first token and to its last, and its
-ids.
+A line of JSON asks for a text, a line of JSON answers: milliseconds to its first token and to its last, and
+its ids.
 """
 
 from __future__ import annotations
