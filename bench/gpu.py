@@ -60,7 +60,14 @@ class Bench:
         network.load_state_dict(self.on_cpu.state_dict())
         network = apply_precision(network, precision, self.device, 224, _log)
         made = compute.prepare(
-            network, infer.order, self.device, SPEC, precision, most, torch.get_num_threads(), _log
+            network,
+            infer.order,
+            self.device,
+            SPEC,
+            precision,
+            most,
+            torch.get_num_threads(),
+            _log,
         )
         made.improve()
         return made
@@ -73,7 +80,8 @@ class Bench:
         for name, pixels in (("every value", ramp), ("a picture", self.pictures[0])):
             found = transfer.to_device([pixels]).cpu()
             self.check(
-                f"pixels, {name}: the CPU's bits", torch.equal(found, tensor_from_pixels(pixels, SPEC))
+                f"pixels, {name}: the CPU's bits",
+                torch.equal(found, tensor_from_pixels(pixels, SPEC)),
             )
 
     def check_exact(self) -> list[Tensor]:
@@ -89,8 +97,15 @@ class Bench:
                 batch = tensor_from_pixels(picture, SPEC).to(self.device)
                 plain.append(self.plain(batch).cpu())
         expected = torch.cat(plain)
-        for name, found in (("alone", alone), ("a batch", together), ("the next batch", again)):
-            self.check(f"exact, {name}: plain PyTorch's bits on {self.device}", torch.equal(found, expected))
+        for name, found in (
+            ("alone", alone),
+            ("a batch", together),
+            ("the next batch", again),
+        ):
+            self.check(
+                f"exact, {name}: plain PyTorch's bits on {self.device}",
+                torch.equal(found, expected),
+            )
         with torch.inference_mode():
             cpu = torch.cat([self.on_cpu(tensor_from_pixels(picture, SPEC)) for picture in pictures])
         self.check("exact against the CPU: the same best class", **_drift(expected, cpu))
@@ -99,7 +114,10 @@ class Bench:
     def check_precision(self, precision: str, exact: list[Tensor]) -> compute.Computer[infer.Ranking]:
         made = self.computer(precision)
         found = _logits(made, self.pictures[:8], len(exact))
-        self.check(f"{precision} against exact: the same best class", **_drift(found, torch.cat(exact)))
+        self.check(
+            f"{precision} against exact: the same best class",
+            **_drift(found, torch.cat(exact)),
+        )
         return made
 
     def check_pipeline(self, made: compute.Computer) -> None:
@@ -110,7 +128,8 @@ class Bench:
         started = [*made.run(self.pictures[:size]), *made.run(self.pictures[-size:])]
         both = torch.cat([running.finish().logits for running in started])
         self.check(
-            "two batches under way: each has its own answers", torch.equal(both, torch.cat([first, second]))
+            "two batches under way: each has its own answers",
+            torch.equal(both, torch.cat([first, second])),
         )
 
     def check_memory(self) -> None:

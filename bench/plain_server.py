@@ -79,7 +79,10 @@ class Server:
         for _ in range(count):
             PREPROCESS(Image.open(path).convert("RGB"))
         cpu = (time.process_time() - started) * 1000
-        return {"cpu": cpu / count, "wall": (time.perf_counter() - start) * 1000 / count}
+        return {
+            "cpu": cpu / count,
+            "wall": (time.perf_counter() - start) * 1000 / count,
+        }
 
     def peak(self) -> dict[str, Any]:
         """The largest resident size so far, MiB."""

@@ -48,7 +48,9 @@ class TransformersGpt2:
         self.model.eval()
         for one in (self.model.config, self.model.generation_config):
             one.eos_token_id = one.bos_token_id = one.pad_token_id = None
-        self.knows_min_p = hasattr(transformers.GenerationConfig(), "min_p")
+        has = {"minP": "min_p", "bias": "sequence_bias"}
+        known = transformers.GenerationConfig()
+        self.lacks = {name: option for name, option in has.items() if not hasattr(known, option)}
         self.about = {"transformers": transformers.__version__}
 
     @torch.no_grad()
@@ -68,18 +70,20 @@ class TransformersGpt2:
 
     @torch.no_grad()
     def generate(self, ids: list[int], how: dict[str, Any]) -> tuple[list[int], list[Tensor]]:
+        for name, option in self.lacks.items():
+            if how[name]:
+                raise ValueError(f"this transformers has no {option}")
         options: dict[str, Any] = {}
         if how["temperature"]:
             options = {"do_sample": True, "temperature": how["temperature"], "top_p": how["topP"]}
             options["top_k"] = how["topK"]
-            if how["minP"] and not self.knows_min_p:
-                raise ValueError("this transformers has no min_p")
             if how["minP"]:
                 options["min_p"] = how["minP"]
         if how["bias"]:
             options["sequence_bias"] = {(token,): value for token, value in how["bias"]}
-        if how["stopIds"]:
-            options["eos_token_id"] = how["stopIds"]
+        # 4.26 multiplies ids where there are several; then the text is cut behind the first.
+        if len(how["stopIds"]) == 1:
+            (options["eos_token_id"],) = how["stopIds"]
         torch.manual_seed(how["seed"])
         prompt = torch.tensor([ids])
         with _kept([self.model.lm_head]) as kept:
@@ -92,7 +96,9 @@ class TransformersGpt2:
                 pad_token_id=0,
                 **options,
             )
-        return answer[0, len(ids) :].tolist(), [one[0, -1] for one in kept[self.model.lm_head]]
+        tokens = answer[0, len(ids) :].tolist()
+        end = next((at + 1 for at, token in enumerate(tokens) if token in how["stopIds"]), len(tokens))
+        return tokens[:end], [one[0, -1] for one in kept[self.model.lm_head][:end]]
 
 
 @contextmanager

@@ -1,3 +1,6 @@
+import { execFileSync } from "node:child_process";
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ClassifierOptions } from "../src/classification/options.ts";
@@ -8,8 +11,8 @@ export const CACHE_DIR: string = fileURLToPath(
   new URL("../node_modules/.cache/isotorch-test", import.meta.url),
 );
 
-/** Writes a checkpoint as Lightning does, of a squeezenet1_1 with ten classes: `python -c … FILE`. */
-export const LIGHTNING = `
+/** Writes a checkpoint as Lightning does, of a squeezenet1_1 with ten classes. */
+const LIGHTNING = `
 import sys, torch
 from torchvision import models
 torch.manual_seed(7)
@@ -48,4 +51,19 @@ export const NETWORK: readonly string[] = [
 /** Where the checkpoint `untrained:0` of a network is, once a worker has made it. */
 export function checkpointOf(model: string): string {
   return join(CACHE_DIR, `${model}-untrained-0.pth`);
+}
+
+/** A checkpoint as Lightning writes it, of a squeezenet1_1 with ten classes. */
+export const lightning = (): string => savedBy(LIGHTNING);
+
+/** The file that a script of Python saves as `sys.argv[1]`; made once for all tests, which only read it. */
+export function savedBy(script: string): string {
+  const path = join(CACHE_DIR, `saved-${createHash("sha256").update(script).digest("hex").slice(0, 16)}.pth`);
+  if (existsSync(path)) return path;
+  mkdirSync(CACHE_DIR, { recursive: true });
+  // Whole or not at all, whoever else makes it meanwhile.
+  const part = `${path}.${randomUUID()}`;
+  execFileSync(PYTHON, ["-c", script, part], { stdio: ["ignore", "ignore", "pipe"] });
+  renameSync(part, path);
+  return path;
 }

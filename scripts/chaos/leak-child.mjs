@@ -1,17 +1,16 @@
-// `node --expose-gc leak-child.mjs CALLS WARM_UP PLANTED_BYTES`: prints samples of its memory as JSON.
+// `node --expose-gc leak-child.mjs CALLS WARM_UP PLANTED_BYTES SAMPLES`: prints samples of its memory as JSON.
 import { setTimeout as delay } from "node:timers/promises";
 import { ask, startStub } from "./stub.mjs";
 
-const SAMPLES = 40;
-const [calls, warmUp, plantedBytes] = process.argv.slice(2).map(Number);
+const [calls, warmUp, plantedBytes, sampleCount] = process.argv.slice(2).map(Number);
 const kept = [];
 const supervisor = await startStub();
 let n = 0;
 await callTimes(warmUp);
 const samples = [await sample(0)];
-for (let i = 1; i <= SAMPLES; i++) {
-  await callTimes(calls / SAMPLES);
-  samples.push(await sample((i * calls) / SAMPLES));
+for (let i = 1; i <= sampleCount; i++) {
+  await callTimes(calls / sampleCount);
+  samples.push(await sample((i * calls) / sampleCount));
 }
 await supervisor.close();
 console.log(JSON.stringify(samples));

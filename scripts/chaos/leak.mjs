@@ -11,12 +11,28 @@ export const leak = {
   name: "leak",
   what: "memory of the controller over many calls, stub",
   // The allocator takes its last pages within the first 17,000 calls.
-  full: { calls: 20_000, warmUp: 20_000, plantedCalls: 10_000, limitMib: 1, judgesRss: true },
+  full: {
+    calls: 20_000,
+    warmUp: 20_000,
+    plantedCalls: 10_000,
+    plantedWarmUp: 20_000,
+    samples: 40,
+    limitMib: 1,
+    judgesRss: true,
+  },
   // Over few calls what V8 keeps of its compiling still shows, and resident memory moves in steps.
-  short: { calls: 2_000, warmUp: 2_000, plantedCalls: 2_000, limitMib: 4, judgesRss: false },
-  async run(ledger, _random, { calls, warmUp, plantedCalls, limitMib, judgesRss }) {
-    const clean = await measure(calls, warmUp, 0);
-    const planted = await measure(plantedCalls, warmUp, PLANTED_BYTES);
+  short: {
+    calls: 2_000,
+    warmUp: 2_000,
+    plantedCalls: 1_000,
+    plantedWarmUp: 200,
+    samples: 10,
+    limitMib: 4,
+    judgesRss: false,
+  },
+  async run(ledger, _random, { calls, warmUp, plantedCalls, plantedWarmUp, samples, limitMib, judgesRss }) {
+    const clean = await measure(calls, warmUp, 0, samples);
+    const planted = await measure(plantedCalls, plantedWarmUp, PLANTED_BYTES, samples);
     const per = `MiB per ${PER_CALLS} calls`;
     ledger.check(
       `heap and buffers grow by at most ${limitMib} ${per}`,
@@ -39,8 +55,8 @@ export const leak = {
 };
 
 /** Slopes of heap and resident memory, MiB per 10,000 calls. */
-async function measure(calls, warmUp, planted) {
-  const child = spawn(process.execPath, ["--expose-gc", CHILD, calls, warmUp, planted].map(String), {
+async function measure(calls, warmUp, planted, count) {
+  const child = spawn(process.execPath, ["--expose-gc", CHILD, calls, warmUp, planted, count].map(String), {
     stdio: ["ignore", "pipe", "inherit"],
   });
   let output = "";

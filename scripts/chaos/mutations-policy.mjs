@@ -207,7 +207,13 @@ export const lifetime = [
     "                pass\n",
     GUARDS,
   ),
-  pytest("stacks of crashes", `${PY}/__main__.py`, `    lifetime.report_crashes()\n`, "", GUARDS),
+  pytest(
+    "stacks of crashes",
+    `${PY}/__main__.py`,
+    `    lifetime.report_crashes()\n    lifetime.die`,
+    "    lifetime.die",
+    GUARDS,
+  ),
   pytest(
     "stdout kept away from the protocol",
     `${PY}/__main__.py`,

@@ -1,18 +1,14 @@
 // Damaged pictures through the real path: the tensor that Pillow and torchvision make of them, or a typed error.
-import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { IsotorchError } from "../../dist/index.js";
+import { corpusFolder } from "./corpus.mjs";
 import { mutate } from "./mutate.mjs";
 import { Oracle } from "./oracle.mjs";
 import { SMALL, startReal } from "./real.mjs";
-import { PYTHON } from "./stub.mjs";
 
-const CORPUS = fileURLToPath(new URL("../../python/corpus/make_corpus.py", import.meta.url));
 const EXAMPLES = fileURLToPath(new URL("../../examples/images/", import.meta.url));
 /** Larger files only take longer. */
 const MAX_BYTES = 150_000;
@@ -115,17 +111,12 @@ async function tensorOf(classifier, oracle, pixels) {
 
 /** The examples and one of every kind of picture that the decoder is compared on. */
 async function basePictures() {
-  const folder = mkdtempSync(join(tmpdir(), "chaos-"));
-  try {
-    await promisify(execFile)(PYTHON, [CORPUS, folder]);
-    const corpus = JSON.parse(readFileSync(join(folder, "corpus.json"), "utf8"));
-    const made = corpus.map(({ file }) => ({ name: file, bytes: readFileSync(join(folder, file)) }));
-    const examples = readdirSync(EXAMPLES).map((name) => ({
-      name,
-      bytes: readFileSync(join(EXAMPLES, name)),
-    }));
-    return [...examples, ...made].filter(({ bytes }) => bytes.length <= MAX_BYTES && bytes.length > 0);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = await corpusFolder();
+  const corpus = JSON.parse(readFileSync(join(folder, "corpus.json"), "utf8"));
+  const made = corpus.map(({ file }) => ({ name: file, bytes: readFileSync(join(folder, file)) }));
+  const examples = readdirSync(EXAMPLES).map((name) => ({
+    name,
+    bytes: readFileSync(join(EXAMPLES, name)),
+  }));
+  return [...examples, ...made].filter(({ bytes }) => bytes.length <= MAX_BYTES && bytes.length > 0);
 }

@@ -26,9 +26,12 @@ export const texts = {
       // So many ends in a row would open the circuit, which is not looked at here.
       supervision: { restartDelaysMs: [20], maxExits: 1_000_000 },
     });
-    const found = { wrong: 0, failed: [], extra: 0 };
+    const found = { texts: 0, wrong: 0, failed: [] };
+    const hits = () => generator.stats().redelivered;
     try {
-      for (let seed = 0; seed < kills; seed++) {
+      // A worker may have sent its last token already when it is killed: such a kill does not count.
+      for (let seed = 0; hits() < kills && seed < 2 * kills; seed++) {
+        found.texts += 1;
         const options = { maxTokens: TOKENS, temperature: 1.5, seed };
         try {
           const whole = await generator.generate("In the beginning", options);
@@ -41,11 +44,7 @@ export const texts = {
       ledger.note("workers", real ? "the real one, GPT-2 of 2 layers × 32" : "stubs");
       ledger.note("workers started", generator.stats().starts);
       ledger.note("the circuit's limit of ends", "raised to 1,000,000 for this");
-      ledger.check(
-        "kills in the middle of a text",
-        generator.stats().redelivered === kills,
-        `${generator.stats().redelivered} of ${kills}`,
-      );
+      ledger.check("kills in the middle of a text", hits() >= kills, `${hits()} in ${found.texts} texts`);
     } finally {
       await generator.close();
       rmSync(folder, { recursive: true, force: true });
@@ -55,7 +54,11 @@ export const texts = {
       found.failed.length === 0,
       `${found.failed.length} ${found.failed.join(", ")}`,
     );
-    ledger.check("texts other than the undisturbed ones", found.wrong === 0, `${found.wrong} of ${kills}`);
+    ledger.check(
+      "texts other than the undisturbed ones",
+      found.wrong === 0,
+      `${found.wrong} of ${found.texts}`,
+    );
     ledger.check(
       "socket directories after close()",
       socketDirectories().length === 0,

@@ -26,7 +26,7 @@ export async function* checkpoints({ python, threads, folder, seconds, only }) {
     const given = [...WANTED, "--threads", String(threads), "--python", python, ...form.flags];
     const signal = AbortSignal.timeout(1000 * seconds);
     const answer = await isotorch(["classify", IMAGE, "--weights", form.file, ...given], signal);
-    const [what, wrong] = form.code === undefined ? loaded(form, answer) : refused(form, answer);
+    const { what, wrong } = form.code === undefined ? loaded(form, answer) : refused(form, answer);
     if (existsSync(join(folder, "it-ran"))) wrong.push("something in a file was run");
     yield { name: form.name, what, wrong };
     rmSync(form.file, { force: true });
@@ -36,25 +36,25 @@ export async function* checkpoints({ python, threads, folder, seconds, only }) {
 }
 
 function loaded({ logits, classes }, { code, stdout, stderr }) {
-  if (code !== 0) return ["NOT LOADED", [stderr.trim().split("\n").at(-1)]];
+  if (code !== 0) return { what: "NOT LOADED", wrong: [stderr.trim().split("\n").at(-1)] };
   const found = Float32Array.from(JSON.parse(stdout).logits);
   const wrong = [];
   if (found.length !== classes) wrong.push(`${found.length} classes, plain PyTorch has ${classes}`);
   if (sha256(found) !== logits) wrong.push("its logits are not plain PyTorch's");
-  return [`${classes} logits`, wrong];
+  return { what: `${classes} logits`, wrong };
 }
 
 function refused(form, { code, stdout, stderr }) {
-  if (code === 0) return ["LOADED", ["it was loaded"]];
+  if (code === 0) return { what: "LOADED", wrong: ["it was loaded"] };
   let error;
   try {
     ({ error } = JSON.parse(stdout));
   } catch {
-    return ["NO ERROR", [`no error in JSON, but ${code}: ${stderr.trim().split("\n").at(-1)}`]];
+    return { what: "NO ERROR", wrong: [`no error in JSON, but ${code}: ${stderr.trim().split("\n").at(-1)}`] };
   }
   const wrong = [];
   if (error.code !== form.code) wrong.push(`it is ${error.code}, expected ${form.code}`);
   if (!new RegExp(form.says).test(error.message)) wrong.push(`it says "${error.message}", expected ${form.says}`);
   if (!new RegExp(form.hint).test(error.hint)) wrong.push(`it hints "${error.hint}", expected ${form.hint}`);
-  return [`${error.code}: ${error.message}`, wrong];
+  return { what: `${error.code}: ${error.message}`, wrong };
 }

@@ -31,6 +31,8 @@ export interface GeneratedText {
   readonly tokens: readonly Token[];
   /** Tokens of the prompt. */
   readonly promptTokens: number;
+  /** As {@link TextStream.timings}. */
+  readonly timings: Readonly<Record<string, number>> | undefined;
 }
 
 /** A network that continues texts, in a supervised worker, behind an async API. Every call settles exactly once. */
@@ -150,6 +152,7 @@ export class BackendTextGenerator implements TextGenerator {
       finishReason: stream.finishReason ?? "length",
       tokens,
       promptTokens: stream.promptTokens,
+      timings: stream.timings,
     };
   }
 

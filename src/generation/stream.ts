@@ -37,6 +37,11 @@ export interface TextStream extends AsyncIterableIterator<Token, void, undefined
   readonly promptTokens: number;
   /** Why it ended; undefined before. */
   readonly finishReason: FinishReason | undefined;
+  /**
+   * Milliseconds in the worker: `queue` until it began, `prefill` for the prompt with the first token, `decode` for the others;
+   * undefined before its end, and where it was ended here.
+   */
+  readonly timings: Readonly<Record<string, number>> | undefined;
 }
 
 export interface StreamSource {
@@ -53,6 +58,7 @@ export class WorkerTextStream implements TextStream {
   readonly seed: number;
   readonly promptTokens: number;
   #finishReason: FinishReason | undefined;
+  #timings: Readonly<Record<string, number>> | undefined;
 
   constructor(source: StreamSource, options: ResolvedGenerateOptions) {
     this.seed = options.seed;
@@ -62,6 +68,10 @@ export class WorkerTextStream implements TextStream {
 
   get finishReason(): FinishReason | undefined {
     return this.#finishReason;
+  }
+
+  get timings(): Readonly<Record<string, number>> | undefined {
+    return this.#timings;
   }
 
   next(): Promise<IteratorResult<Token, void>> {
@@ -121,12 +131,21 @@ export class WorkerTextStream implements TextStream {
     );
     // Something of it is held back: where the answer ends here, the rest of the text belongs to it.
     let last: Token | undefined;
-    for await (const { token } of parts) {
-      if (token === undefined) break;
+    for await (const { token, timings } of parts) {
+      // Also where more has come already.
+      if (limits.signal.aborted) throw abortError(limits.signal);
+      if (token === undefined) {
+        this.#timings = timings;
+        break;
+      }
+      // Whoever goes on behind the end is stopped.
+      if (this.#finishReason !== undefined) break;
       limits.pause();
       if (stopIds.includes(token.id)) {
+        // The worker ends here by itself.
         this.#finishReason = "stop";
-        break;
+        limits.progress();
+        continue;
       }
       if (last !== undefined) yield last;
       last = undefined;

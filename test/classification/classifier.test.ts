@@ -20,7 +20,7 @@ import { preprocess } from "../../src/classification/oneshot.ts";
 import type { Handoff } from "../../src/classification/options.ts";
 import { failureOf } from "../failure.ts";
 import { workerInfo } from "../info.ts";
-import { MODEL, UNTRAINED, checkpointOf } from "../checkpoint.ts";
+import { MODEL, UNTRAINED, checkpointOf, savedBy } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
 import { STANDIN } from "../standin.ts";
 
@@ -154,11 +154,9 @@ describe("a start that cannot work says why:", () => {
   }
 
   function otherNetwork(): string {
-    const path = join(scratch, "other.pth");
-    const script =
-      "import sys, torch; torch.save({'layer1.0.conv1.weight': torch.zeros(64, 64, 3, 3)}, sys.argv[1])";
-    execFileSync(PYTHON, ["-c", script, path]);
-    return path;
+    return savedBy(
+      "import sys, torch; torch.save({'layer1.0.conv1.weight': torch.zeros(64, 64, 3, 3)}, sys.argv[1])",
+    );
   }
 });
 

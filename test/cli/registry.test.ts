@@ -28,10 +28,9 @@ const STUB = [
   String(STANDIN.python),
 ];
 /** The text's own network, which nobody has to name; however busy the machine is. */
-const NETWORK = [
-  ...["--weights", "untrained:0", "--cache-dir", CACHE_DIR, "--threads", "2"],
-  ...["--timeout", "0", "--python", PYTHON],
-];
+const NETWORK = "--weights untrained:0 --threads 2 --timeout 0"
+  .split(" ")
+  .concat("--cache-dir", CACHE_DIR, "--python", PYTHON);
 
 let scratch: string;
 beforeAll(() => {

@@ -8,14 +8,16 @@ import type { AST } from "@eslint-community/regexpp";
 /** Goes on behind what has matched; `false` sends the engine back. */
 type Next = (at: number) => boolean;
 
+type Taken = AST.Character | AST.CharacterSet | AST.CharacterClass | AST.ExpressionCharacterClass;
+
 class OutOfSteps extends Error {}
 
 /** An expression that can be run for its steps. */
 export class Stepper {
   readonly pattern: AST.Pattern;
   readonly #flags: string;
-  /** By what is written: whether it takes a character. */
-  readonly #taken = new Map<string, Map<string, boolean>>();
+  /** Whether a node takes a character. */
+  readonly #taken = new Map<Taken, Map<string, boolean>>();
   #text = "";
   #steps = 0;
   #most = 0;
@@ -46,12 +48,9 @@ export class Stepper {
   }
 
   /** Whether one character is what a node takes. */
-  takes(
-    node: AST.Character | AST.CharacterSet | AST.CharacterClass | AST.ExpressionCharacterClass,
-    character: string,
-  ): boolean {
-    let taken = this.#taken.get(node.raw);
-    if (taken === undefined) this.#taken.set(node.raw, (taken = new Map<string, boolean>()));
+  takes(node: Taken, character: string): boolean {
+    let taken = this.#taken.get(node);
+    if (taken === undefined) this.#taken.set(node, (taken = new Map<string, boolean>()));
     let does = taken.get(character);
     if (does === undefined) {
       does = new RegExp(`^(?:${node.raw})$`, this.#flags.replaceAll(/[gymd]/g, "")).test(character);

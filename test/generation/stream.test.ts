@@ -135,6 +135,14 @@ test("a slow reader is no slow worker", async () => {
   expect((await text.next()).value).toMatchObject({ id: 373 });
 });
 
+test("whoever aborts gets nothing more, also of what has come already", async () => {
+  const aborted = new AbortController();
+  const { stream: text } = stream(answers(3290, 373, 13), { signal: aborted.signal });
+  await text.next();
+  aborted.abort();
+  expect(await codeOf(text.next())).toBe("ABORTED");
+});
+
 test("the caller's signal ends it, and a close that no longer waits", async () => {
   const aborted = new AbortController();
   const one = stream(stuck, { signal: aborted.signal });

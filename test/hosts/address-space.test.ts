@@ -13,8 +13,9 @@ const programWith = (python: unknown): string => `
   const { classify, createClassifier, preprocess, IsotorchError } = await import(${JSON.stringify(LIBRARY)});
   const options = ${JSON.stringify({ python, model: MODEL, weights: "untrained:0", cacheDir: CACHE_DIR })};
   const picture = ${JSON.stringify(DOG)};
-  const here = { python: options.python };
-  for (const call of [() => preprocess(picture, here), () => classify(picture, options), () => createClassifier(options)]) {
+  const stub = { ...options, python: ${JSON.stringify(STANDIN.python)} };
+  const here = { python: stub.python };
+  for (const call of [() => preprocess(picture, here), () => classify(picture, options), () => createClassifier(stub)]) {
     const error = await call().then(() => undefined, (reason) => reason);
     console.log(error instanceof IsotorchError && error.code);
   }`;

@@ -1,15 +1,10 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { PYTHON } from "../python.ts";
+// @ts-expect-error -- a script without types
+import { corpusFolder } from "../../scripts/chaos/corpus.mjs";
 
-const SCRIPT = fileURLToPath(new URL("../../python/corpus/make_corpus.py", import.meta.url));
-
-/** A folder with every kind of picture, made by `python/corpus/make_corpus.py`; removed with it. */
-export class Corpus implements AsyncDisposable {
+/** Every kind of picture, as `python/corpus/make_corpus.py` makes them; they are there to be read only. */
+export class Corpus {
   readonly #folder: string;
   readonly files: readonly { readonly file: string; readonly kind: string }[];
 
@@ -18,9 +13,8 @@ export class Corpus implements AsyncDisposable {
     this.files = files;
   }
 
-  static async make(): Promise<Corpus> {
-    const folder = await mkdtemp(join(tmpdir(), "isotorch-corpus-"));
-    await promisify(execFile)(PYTHON, [SCRIPT, folder]);
+  static async open(): Promise<Corpus> {
+    const folder = await (corpusFolder as () => Promise<string>)();
     const index = await readFile(join(folder, "corpus.json"), "utf8");
     const files: Corpus["files"] = JSON.parse(index);
     return new Corpus(folder, files);
@@ -28,9 +22,5 @@ export class Corpus implements AsyncDisposable {
 
   async read(file: string): Promise<Uint8Array> {
     return new Uint8Array(await readFile(join(this.#folder, file)));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.#folder, { recursive: true });
   }
 }

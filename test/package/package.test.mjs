@@ -67,6 +67,9 @@ void test("it is as small as the README says, with nothing in it that is not nee
     "models/torchvision.json",
     "models/vocab.bpe",
     "models/vocab.bpe.LICENSE.txt",
+    "models/tiny/model.safetensors",
+    "models/tiny/config.json",
+    "models/tiny/merges.txt",
   ])
     assert.ok(files.includes(needed), needed);
 });

@@ -20,80 +20,11 @@ from isotorch_worker.runtime.model import transforms_spec
 from isotorch_worker.runtime.pack import PackedConv, pack
 from isotorch_worker.runtime.threads import set_threads
 from isotorch_worker.tasks.image_classification import infer
+from tiny_networks import Async, OtherBits, SlowAlone, Small, Timed, Tiny
 
 CPU = torch.device("cpu")
 SPEC = {**transforms_spec("IMAGENET1K_V1"), "crop": 8}
 CLASSES = 1000
-
-
-class Tiny(nn.Module):
-    """Sums of pixels; ``sizes`` remembers how many pictures came together."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sizes: list[int] = []
-
-    def forward(self, batch: Tensor) -> Tensor:
-        self.sizes.append(len(batch))
-        return batch.flatten(1).sum(1, keepdim=True) * torch.linspace(-1, 1, 1000)
-
-
-class OtherBits(Tiny):
-    """What some builds do: together each picture gets other last bits than alone."""
-
-    def forward(self, batch: Tensor) -> Tensor:
-        return super().forward(batch) + (len(batch) > 1) * 1e-6
-
-
-class SlowAlone(Tiny):
-    """Batching wins: a call takes 20 ms, whatever is in it."""
-
-    def forward(self, batch: Tensor) -> Tensor:
-        time.sleep(0.02)
-        return super().forward(batch)
-
-
-class SlowTogether(Tiny):
-    def forward(self, batch: Tensor) -> Tensor:
-        time.sleep(0.01 * len(batch) ** 2)
-        return super().forward(batch)
-
-
-class Small(Tiny):
-    """A device on which ``room`` pictures fit."""
-
-    room = 2
-
-    def forward(self, batch: Tensor) -> Tensor:
-        if len(batch) > self.room:
-            self.sizes.append(len(batch))
-            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")
-        return super().forward(batch)
-
-
-class Async(Immediate):
-    """A device that is done only when it is asked."""
-
-    depth = 2
-    pinned = True
-
-    def __init__(self) -> None:
-        self.joined = 0
-        self.waited = 0
-        self.released = 0
-
-    def join(self, tensor: Tensor) -> None:
-        self.joined += 1
-
-    def mark(self):
-        def wait() -> float:
-            self.waited += 1
-            return time.perf_counter()
-
-        return wait
-
-    def release(self) -> None:
-        self.released += 1
 
 
 def pictures(count: int, seed: int = 1) -> list[Tensor]:
@@ -137,8 +68,8 @@ def test_the_ranking_of_each_row_is_the_one_that_it_has_alone():
 
 def test_exact_computes_together_only_after_a_trial_with_equal_bits_and_a_gain():
     said: list[str] = []
-    network = SlowAlone()
-    made = computer(network, 4, exact=True, log=lambda _level, text: said.append(text))
+    network = Timed(lambda _: 0.02)
+    made = computer(network, 4, exact=True, queue=network.clock, log=lambda _level, text: said.append(text))
     rows = pictures(4)
     expected = torch.cat([Tiny()(row) for row in rows])
     assert torch.equal(torch.cat(answers(made, rows)), expected)
@@ -161,8 +92,8 @@ def test_exact_never_answers_with_bits_that_a_batch_changed():
 
 
 def test_exact_computes_one_by_one_where_a_batch_wins_nothing_and_asks_again_later():
-    network = SlowTogether()
-    made = computer(network, 2, exact=True)
+    network = Timed(lambda count: 0.01 * count**2)
+    made = computer(network, 2, exact=True, queue=network.clock)
     answers(made, pictures(2))
     assert network.sizes == [1, 1, 2, 2, 2]
     network.sizes.clear()
@@ -179,7 +110,7 @@ def test_exact_computes_one_by_one_where_a_batch_wins_nothing_and_asks_again_lat
 
 
 def test_exact_on_a_cpu_waits_with_trials_until_it_was_improved():
-    network = SlowAlone()
+    network = Timed(lambda _: 0.02)
     made = Computer(network, infer.output(CLASSES), Transfer(CPU, SPEC), 4, exact=True)
     answers(made, pictures(4))
     assert network.sizes == [1, 1, 1, 1]
@@ -319,10 +250,18 @@ def test_two_batches_can_be_under_way_and_each_is_waited_for():
 
 
 def test_waiting_ends_where_computing_begins():
+    class Noting(SlowAlone):
+        begun = 0.0
+
+        def forward(self, batch: Tensor) -> Tensor:
+            self.begun = time.monotonic()
+            return super().forward(batch)
+
+    network = Noting()
     began = time.monotonic()
-    (running,) = computer(SlowAlone()).run(pictures(1))
-    assert 0 <= running.started - began < 0.02
-    assert running.finish().forward >= 20
+    (running,) = computer(network).run(pictures(1))
+    assert began <= running.started <= network.begun
+    assert running.finish().forward >= 50
 
 
 def test_pixels_are_normalised_to_the_same_bits_by_table_as_step_by_step():
@@ -396,3 +335,22 @@ def test_a_card_of_four_gigabytes_gets_batches_and_a_full_one_single_pictures(mo
         sizes.append(largest_batch(torch.device("cuda"), 224))
     assert sizes == [1, 6, 32, 32]
     assert largest_batch(CPU, 224) == 4
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this build has no oneDNN")
+@pytest.mark.parametrize(("later", "packed"), [(1e-6, 0), (0.0, 1)])
+def test_few_outputs_that_are_equal_by_chance_pack_no_convolution(later, packed, monkeypatch):
+    """As in a squeeze layer: where values are added in another order, another picture has other bits."""
+    conv = nn.Conv2d(3, 2, 1)
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(2), conv).eval()
+    compared: list[int] = []
+
+    def compute(_: PackedConv, batch: Tensor) -> Tensor:
+        compared.append(len(batch))
+        return conv.forward(batch) + (later if len(compared) > 1 else 0.0)
+
+    monkeypatch.setattr(PackedConv, "forward", compute)
+    monkeypatch.setattr(PackedConv, "holds", lambda _, weight: weight is conv.weight)
+    assert pack(network, 8) == (packed, 1)
+    # Eight values each time.
+    assert len(compared) == (1 + 2048 // 8 if packed else 2)

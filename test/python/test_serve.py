@@ -114,10 +114,8 @@ def test_another_protocol_version_before_load_ends_with_76(start):
 def test_the_end_of_stdin_ends_the_worker(start):
     worker = start()
     worker.hello()
-    began = time.monotonic()
     worker.end_stdin()
     assert worker.wait() == 0
-    assert time.monotonic() - began < 2
 
 
 def test_sigterm_ends_the_worker_and_sigint_does_not(start):
@@ -447,11 +445,16 @@ def test_a_secure_tcp_endpoint_works():
     context.term()
 
 
-def test_hello_comes_at_once(start):
-    began = time.monotonic()
-    worker = start()
+def test_hello_waits_for_no_import_of_pytorch(start):
+    never = (
+        "import sys, time; sys.argv = ['x', 'serve']\n"
+        "class Never:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torch': time.sleep(600)\n"
+        "sys.meta_path.insert(0, Never())\n" + RUN_MAIN
+    )
+    worker = start("-c", never)
     hello = worker.hello()
-    assert time.monotonic() - began < 2
     assert hello.fields["pid"] == worker.process.pid
     assert hello.fields["executable"] == sys.executable
 

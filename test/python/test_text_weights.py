@@ -76,6 +76,7 @@ def test_an_inner_size_and_an_epsilon_of_their_own_are_taken():
         ("scale_attn_by_inverse_layer_idx", True),
         ("reorder_and_upcast_attn", True),
         ("reorder_and_upcast_attn", 1),
+        ("scale_attn_weights", 1),
         ("add_cross_attention", True),
         ("is_encoder_decoder", True),
         ("tie_word_embeddings", False),

@@ -3,10 +3,10 @@ import { ERROR_CODES, IsotorchError } from "../../src/index.ts";
 import type { IsotorchErrorCode } from "../../src/index.ts";
 import { STATUS } from "../../src/server/problem.ts";
 import { preprocess } from "../../src/classification/oneshot.ts";
-import { answerOf, closing, errorOf, fake, JPEG, picture, send, serve } from "./serve.ts";
+import { JPEG, answerOf, closing, errorOf, fake, picture, send, serve, shared } from "./serve.ts";
 
 test("a picture as the body gets the command line's object", async () => {
-  const server = await serve();
+  const server = await shared();
   const { status, json } = await picture(server, { query: "?topK=3" });
   expect(status).toBe(200);
   expect(Object.keys(json)).toEqual(["top"]);
@@ -15,13 +15,13 @@ test("a picture as the body gets the command line's object", async () => {
 });
 
 test("octet-stream is taken too: the first bytes tell what it is", async () => {
-  const reply = await picture(await serve(), { headers: { "content-type": "application/octet-stream" } });
+  const reply = await picture(await shared(), { headers: { "content-type": "application/octet-stream" } });
   expect(reply.status).toBe(200);
 });
 
 test("include adds logits, probabilities, the tensor, the crop and timings", async () => {
   const query = "?include=logits,probabilities,tensor,crop,timings&topK=0";
-  const { json } = await picture(await serve(), { query });
+  const { json } = await picture(await shared(), { query });
   const tensor = await preprocess(JPEG);
   expect(json["top"]).toHaveLength(1_000);
   expect(json["tensor"]).toEqual({ shape: [1, 3, 224, 224], data: [...tensor.data] });
@@ -48,7 +48,7 @@ test.each([
   ["?include=pixels", "INVALID_OPTION", 400],
   ["?exif=rotate", "INVALID_OPTION", 400],
 ])("the query %s is refused with a sentence", async (query, code, status) => {
-  const reply = await picture(await serve(), { query });
+  const reply = await picture(await shared(), { query });
   expect([reply.status, errorOf(reply).code]).toEqual([status, code]);
   expect(errorOf(reply)).toMatchObject({
     message: expect.stringMatching(/^[A-Za-z].*\.$/),
@@ -57,7 +57,7 @@ test.each([
 });
 
 test("what is no picture is refused as on the command line", async () => {
-  const server = await serve();
+  const server = await shared();
   const text = await picture(server, { body: "hello, this is text" });
   expect([text.status, errorOf(text).code]).toEqual([415, "UNSUPPORTED_FORMAT"]);
   const nothing = await picture(server, { body: "" });
@@ -66,7 +66,7 @@ test("what is no picture is refused as on the command line", async () => {
 });
 
 test("strict mode, EXIF and ICC reach the decoder", async () => {
-  const server = await serve();
+  const server = await shared();
   const grey = Buffer.from(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==",
     "base64",

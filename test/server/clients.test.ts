@@ -3,7 +3,7 @@ import { deflateSync, gunzipSync, gzipSync, inflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { preprocess } from "../../src/classification/oneshot.ts";
 import { INFER, VALUES, elements, infer, tensor } from "./infer.ts";
-import { JPEG, TOKEN, answerOf, errorOf, picture, send, serve } from "./serve.ts";
+import { JPEG, TOKEN, answerOf, errorOf, picture, send, serve, shared } from "./serve.ts";
 
 const DATA = [...tensor(7)];
 const INPUT = { name: "input", datatype: "FP32", shape: [1, 3, 224, 224], data: DATA };
@@ -43,7 +43,7 @@ describe("what changes nothing is ignored:", () => {
     ],
     ["no outputs", { inputs: [{ ...INPUT, parameters: null }], outputs: null }],
   ])("%s", async (_, request) => {
-    const reply = await infer(await serve(), request);
+    const reply = await infer(await shared(), request);
     expect([reply.status, reply.json["error"]]).toEqual([200, undefined]);
   });
 
@@ -57,7 +57,7 @@ describe("what changes nothing is ignored:", () => {
       /shared_memory/,
     ],
   ])("%s would change something, and is refused", async (_, over, sentence) => {
-    const reply = await infer(await serve(), { inputs: [INPUT], ...over });
+    const reply = await infer(await shared(), { inputs: [INPUT], ...over });
     expect([reply.status, reply.json["error"]]).toEqual([400, expect.stringMatching(sentence)]);
   });
 });
@@ -74,7 +74,7 @@ describe("several inputs, as perf_analyzer makes them up from the metadata:", ()
   });
 
   test("the tensor counts, wherever it stands", async () => {
-    const server = await serve();
+    const server = await shared();
     const alone = await infer(server, { inputs: [input], outputs: BEST }, { binary: float });
     const others = [sized(pixels, VALUES), sized(image, text.length)];
     for (const [inputs, parts] of [
@@ -101,7 +101,7 @@ describe("several inputs, as perf_analyzer makes them up from the metadata:", ()
     ["shorter than it", [input, sized(image, float.length - 1)]],
     ["of no length", [input, sized(image, -1)]],
   ])("%s is refused", async (_, inputs) => {
-    const reply = await infer(await serve(), { inputs }, { binary: Buffer.concat([float, float]) });
+    const reply = await infer(await shared(), { inputs }, { binary: Buffer.concat([float, float]) });
     expect([reply.status, errorOf(reply).code]).toEqual([400, "INVALID_INPUT"]);
   });
 });
@@ -112,7 +112,7 @@ describe("pictures as BYTES:", () => {
   const outputs = [{ name: "logits", parameters: { binary_data: true } }];
 
   test("in base64, plain or as b64, in a list or a column, say the same as in binary", async () => {
-    const server = await serve();
+    const server = await shared();
     const expected = Buffer.from(
       (answerOf(await preprocess(JPEG)) as { logits: Float32Array<ArrayBuffer> }).logits.buffer,
     );
@@ -152,13 +152,13 @@ describe("pictures as BYTES:", () => {
     ["that is no list", "text", /0 elements/],
     ["that is missing", undefined, /0 elements/],
   ])("data %s is refused", async (_, data, sentence) => {
-    const reply = await infer(await serve(), { inputs: [{ ...image, data }] });
+    const reply = await infer(await shared(), { inputs: [{ ...image, data }] });
     expect([reply.status, errorOf(reply).code]).toEqual([400, "BAD_TENSOR"]);
     expect(reply.json["error"]).toMatch(sentence);
   });
 
   test.each([[[1, 2]], [[1, 1, 1]], [[2, 1]], [["1"]], [[]]])("the shape %j is refused", async (shape) => {
-    const reply = await infer(await serve(), { inputs: [{ ...image, shape, data: [text] }] });
+    const reply = await infer(await shared(), { inputs: [{ ...image, shape, data: [text] }] });
     expect([reply.status, errorOf(reply).code]).toEqual([400, "BAD_TENSOR"]);
   });
 });
@@ -173,7 +173,7 @@ describe("compressed", () => {
     ["deflate", deflateSync],
     ["identity", (bytes: Buffer) => bytes],
   ] as const)("bodies are taken: %s", async (encoding, compress) => {
-    const server = await serve();
+    const server = await shared();
     const headers = { ...type, "content-encoding": encoding };
     const body = compress(Buffer.from(request));
     expect((await send(server, INFER, { body, headers })).status).toBe(200);
@@ -182,7 +182,7 @@ describe("compressed", () => {
   });
 
   test("the JSON's length is that of what was compressed, in requests and in answers", async () => {
-    const server = await serve();
+    const server = await shared();
     const json = Buffer.from(
       JSON.stringify({
         inputs: [{ ...INPUT, data: undefined, parameters: { binary_data_size: 602_112 } }],
@@ -212,13 +212,13 @@ describe("compressed", () => {
     ["deflate", 400],
   ])("what is not what it says, or has no name here, is refused: %s", async (encoding, status) => {
     const headers = { "content-encoding": encoding };
-    expect((await picture(await serve(), { headers })).status).toBe(status);
+    expect((await picture(await shared(), { headers })).status).toBe(status);
     const half = gzipSync(JPEG).subarray(0, 1_000);
-    expect((await picture(await serve(), { body: half, headers })).status).toBe(status);
+    expect((await picture(await shared(), { body: half, headers })).status).toBe(status);
   });
 
   test("answers are for those who ask", async () => {
-    const server = await serve();
+    const server = await shared();
     const answer = async (accept?: string) => {
       const reply = await send(server, "/metrics", {
         headers: accept === undefined ? {} : { "accept-encoding": accept },
@@ -260,7 +260,7 @@ describe("a form, as curl -F sends it,", () => {
   const named = type("multipart/form-data; boundary=------------x");
 
   test("is the picture in it", async () => {
-    const server = await serve();
+    const server = await shared();
     const plain = await picture(server);
     const body = form(undefined, "------------x");
     for (const value of [
@@ -289,7 +289,7 @@ describe("a form, as curl -F sends it,", () => {
     ["without headers", Buffer.from("--x\r\nabc\r\n--x--\r\n"), "multipart/form-data; boundary=x"],
     ["with endless headers", form([`A: ${"a".repeat(9_000)}`], "x"), "multipart/form-data; boundary=x"],
   ])("%s is refused", async (_, body, value) => {
-    const reply = await picture(await serve(), { body, ...type(value) });
+    const reply = await picture(await shared(), { body, ...type(value) });
     expect([reply.status, errorOf(reply).code]).toEqual([400, "BAD_REQUEST"]);
   });
 
@@ -304,7 +304,7 @@ describe("a form, as curl -F sends it,", () => {
 
 describe("Triton's extensions:", () => {
   test("the configuration has the inputs of which a request has one, without the batch", async () => {
-    const server = await serve();
+    const server = await shared();
     for (const path of ["/v2/models/resnet101/config", "/v2/models/resnet101/versions/1/config"]) {
       expect((await send(server, path)).json).toMatchObject({
         name: "resnet101",

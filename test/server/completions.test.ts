@@ -1,5 +1,5 @@
 /** `POST /v1/completions`, by OpenAI's own client and by hand, over a generator whose texts are made up. */
-import OpenAI from "openai";
+import OpenAI, { APIUserAbortError } from "openai";
 import { expect, test, vi } from "vitest";
 import { createServer } from "../../src/server.ts";
 import type { Server } from "../../src/server.ts";
@@ -109,7 +109,7 @@ test("a client that goes away frees the worker", async () => {
   );
   await vi.waitFor(() => expect(generator.stats().submitted).toBe(2), { timeout: 20_000 });
   ender.abort();
-  await expect(whole).rejects.toBeInstanceOf(OpenAI.APIUserAbortError);
+  await expect(whole).rejects.toBeInstanceOf(APIUserAbortError);
   await vi.waitFor(() => expect(generator.stats().failed).toBe(2), { timeout: 20_000 });
 });
 

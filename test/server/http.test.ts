@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { createFakeClassifier } from "../../src/testing.ts";
 import type { Server } from "../../src/server.ts";
-import { JPEG, TOKEN, closing, errorOf, picture, send, serve } from "./serve.ts";
+import { JPEG, TOKEN, closing, errorOf, picture, send, serve, shared } from "./serve.ts";
 
 const sockets: Socket[] = [];
 afterEach(() => {
@@ -46,7 +46,7 @@ describe("what is no request", () => {
   test.each(broken)(
     "%s, is %d with a document of ours, and the others are answered",
     async (_, status, text) => {
-      const server = await serve();
+      const server = await shared();
       const socket = await connected(server);
       const reply = said(socket);
       socket.write(text, "latin1");
@@ -60,7 +60,7 @@ describe("what is no request", () => {
   );
 
   test("the refusal of what is too long comes through while its client still sends", async () => {
-    const server = await serve();
+    const server = await shared();
     const socket = await connected(server);
     const reply = said(socket);
     socket.write(`GET / HTTP/1.1\r\nHost: x\r\n${"X-Header: 0123456789\r\n".repeat(50_000)}\r\n`);
@@ -88,7 +88,7 @@ describe("what is no request", () => {
 });
 
 test("several requests on one connection are answered in their order, refusals among them", async () => {
-  const server = await serve();
+  const server = await shared();
   const socket = await connected(server);
   const reply = said(socket);
   const head = (line: string, more = ""): string =>
@@ -142,7 +142,7 @@ test("a mistake of the server is 500, tells nothing of the inside, and is in the
 });
 
 test("a parameter that is given twice is refused, a name of an object's own is one like others", async () => {
-  const server = await serve();
+  const server = await shared();
   for (const query of ["?topK=1&topK=2", "?__proto__=1", "?constructor=1", "?toString"]) {
     const reply = await picture(server, { query });
     expect([query, reply.status, errorOf(reply).code]).toEqual([query, 400, "INVALID_OPTION"]);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parseJson } from "../../src/server/oip/json.ts";
 import { failureOf } from "../failure.ts";
 import { INFER, infer } from "./infer.ts";
-import { answerOf, errorOf, send, serve } from "./serve.ts";
+import { answerOf, errorOf, send, serve, shared } from "./serve.ts";
 
 const MIB = 1024 * 1024;
 const MOST = 100_000;
@@ -37,7 +37,7 @@ describe("a body of 16 MiB is refused for what it has too much of:", () => {
     ["no end", `${HEAD}"${repeated("x")}`, /not JSON/],
     ["two inputs with data", `${HEAD}1]},{"data":[${repeated("0.123456789012,")}1]}]}`, /65536 bytes beside/],
   ])("%s", async (_, body, sentence) => {
-    const server = await serve();
+    const server = await shared();
     const reply = await infer(server, body);
     expect(reply.json["error"]).toMatch(sentence);
     expect([reply.status, errorOf(reply).code]).toEqual([
@@ -48,7 +48,7 @@ describe("a body of 16 MiB is refused for what it has too much of:", () => {
 });
 
 test("nesting of 100,000 is the client's mistake, wherever it stands", async () => {
-  const server = await serve();
+  const server = await shared();
   const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
   const objects = `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`;
   for (const body of [
@@ -80,7 +80,7 @@ test("JSON has a limit of its own, declared or not, whatever is behind it", asyn
 });
 
 test("a full batch in JSON is answered, every picture in its place", async () => {
-  const server = await serve();
+  const server = await shared();
   const values = Array.from({ length: 32 * 150_528 }, (_, at) => (at % 150_528 === 0 ? at / 150_528 : 0.5));
   const input = `{"name":"input","datatype":"FP32","shape":[32,3,224,224],"data":[${values.join()}]}`;
   const reply = await infer(server, `{"inputs":[${input}],"outputs":[{"name":"logits"}]}`);
@@ -157,7 +157,7 @@ describe("numbers", () => {
 });
 
 test("texts that are no UTF-8 are refused", async () => {
-  const reply = await send(await serve(), INFER, {
+  const reply = await send(await shared(), INFER, {
     body: Buffer.concat([Buffer.from('{"id":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]),
     headers: { "content-type": "application/json" },
   });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { preprocess } from "../../src/classification/oneshot.ts";
 import type { Server } from "../../src/server.ts";
 import { INFER, VALUES, elements, infer as inferWith, tensor } from "./infer.ts";
-import { answerOf, errorOf, JPEG, send, serve } from "./serve.ts";
+import { JPEG, answerOf, errorOf, send, shared } from "./serve.ts";
 import type { Reply } from "./serve.ts";
 
 function bytesOf(...arrays: readonly Float32Array[]): Buffer {
@@ -47,7 +47,7 @@ const logitsOf = (first: number): Float32Array =>
 
 describe("metadata:", () => {
   test("of the server and of the model, with and without a version", async () => {
-    const server = await serve();
+    const server = await shared();
     expect((await send(server, "/v2")).json).toMatchObject({
       name: "isotorch",
       extensions: ["binary_tensor_data", "classification", "model_configuration", "statistics"],
@@ -71,7 +71,7 @@ describe("metadata:", () => {
   });
 
   test("another model or version is not found, with the protocol's error", async () => {
-    const server = await serve();
+    const server = await shared();
     for (const path of [
       "/v2/models/resnet18",
       "/v2/models/resnet101/versions/2",
@@ -92,7 +92,7 @@ describe("inference:", () => {
       inputs: [binaryInput(3)],
       outputs: [{ name: "logits", parameters: { binary_data: true } }],
     };
-    const reply = await infer(await serve(), request, bytesOf(...values.map(tensor)));
+    const reply = await infer(await shared(), request, bytesOf(...values.map(tensor)));
     expect([reply.status, reply.headers["content-type"]]).toEqual([200, "application/octet-stream"]);
     const { id, outputs, tensors } = parse(reply);
     expect(id).toBe("42");
@@ -103,7 +103,7 @@ describe("inference:", () => {
   });
 
   test("JSON, flat or nested, gives the same, and all outputs where none is named", async () => {
-    const server = await serve();
+    const server = await shared();
     const flat = [...tensor(7)];
     const rows = (size: number, from: number[]): number[][] =>
       Array.from({ length: from.length / size }, (_, at) => from.slice(at * size, (at + 1) * size));
@@ -132,7 +132,7 @@ describe("inference:", () => {
   });
 
   test("encoded pictures and cropped pixels are inputs of their own", async () => {
-    const server = await serve();
+    const server = await shared();
     const expected = (answerOf(await preprocess(JPEG)) as { logits: Float32Array }).logits;
     const outputs = [{ name: "logits", parameters: { binary_data: true } }];
     const encoded = elements(JPEG, JPEG);
@@ -170,7 +170,7 @@ describe("inference:", () => {
   });
 
   test("classification answers value:index:label, best first, in JSON and in binary", async () => {
-    const server = await serve();
+    const server = await shared();
     const asked = (binary: boolean): object => ({
       inputs: [binaryInput(2)],
       outputs: [{ name: "probabilities", parameters: { classification: 3, binary_data: binary } }],
@@ -192,7 +192,7 @@ describe("inference:", () => {
       parameters: { binary_data_output: true },
       outputs: [{ name: "logits" }, { name: "probabilities", parameters: { binary_data: false } }],
     };
-    const { outputs, tensors } = parse(await infer(await serve(), request, bytesOf(tensor(1))));
+    const { outputs, tensors } = parse(await infer(await shared(), request, bytesOf(tensor(1))));
     expect(tensors.map(({ length }) => length)).toEqual([4_000]);
     expect(outputs[1]?.["data"]).toHaveLength(1_000);
   });
@@ -201,7 +201,7 @@ describe("inference:", () => {
     const json = Buffer.from(
       JSON.stringify({ inputs: [{ ...binaryInput(1), parameters: {}, data: [...tensor(1)] }] }),
     );
-    expect((await send(await serve(), INFER, { body: json })).status).toBe(200);
+    expect((await send(await shared(), INFER, { body: json })).status).toBe(200);
   });
 });
 
@@ -246,14 +246,14 @@ describe("a request is refused with the field that is wrong:", () => {
   ];
 
   test.each(bad)("%s", async (_, request, sentence, binary = bytesOf(tensor(1))) => {
-    const reply = await infer(await serve(), request, binary);
+    const reply = await infer(await shared(), request, binary);
     expect(reply.status).toBe(400);
     expect(reply.json["error"]).toMatch(sentence);
     expect(errorOf(reply).code).toMatch(/^(INVALID_INPUT|BAD_TENSOR)$/);
   });
 
   test("JSON that is none, a header length beyond the body, elements that lie", async () => {
-    const server = await serve();
+    const server = await shared();
     const type = { "content-type": "application/json" };
     expect((await send(server, INFER, { body: "{", headers: type })).json["error"]).toMatch(/JSON/);
     const far = { ...type, "inference-header-content-length": "9999" };
@@ -278,7 +278,7 @@ describe("a request is refused with the field that is wrong:", () => {
       datatype: "BYTES",
       parameters: { binary_data_size: both.length },
     };
-    const reply = await infer(await serve(), { inputs: [image] }, both);
+    const reply = await infer(await shared(), { inputs: [image] }, both);
     expect([reply.status, errorOf(reply).code]).toEqual([415, "UNSUPPORTED_FORMAT"]);
   });
 });

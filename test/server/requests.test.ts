@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { ClassifyOptions } from "../../src/index.ts";
 import { failureOf } from "../failure.ts";
-import { answerOf, closing, errorOf, fake, gated, picture, send, serve } from "./serve.ts";
+import { answerOf, closing, errorOf, fake, gated, picture, send, serve, shared } from "./serve.ts";
 import { createFakeClassifier } from "../../src/testing.ts";
 
 const INFER = "/v2/models/resnet101/infer";
@@ -54,7 +54,7 @@ describe("a deadline", () => {
   });
 
   test.each(["0", "soon", "-5", "1e3", "999999999"])("of %s is refused", async (value) => {
-    const reply = await picture(await serve(), { headers: { "x-request-timeout-ms": value } });
+    const reply = await picture(await shared(), { headers: { "x-request-timeout-ms": value } });
     expect([reply.status, errorOf(reply).message]).toEqual([
       400,
       expect.stringContaining("X-Request-Timeout-Ms"),
@@ -140,7 +140,7 @@ describe("ids and traces:", () => {
     "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
     "nonsense",
   ])("%s begins a new trace", async (given) => {
-    const { headers } = await send(await serve(), "/v2", { headers: { traceparent: given } });
+    const { headers } = await send(await shared(), "/v2", { headers: { traceparent: given } });
     expect(headers["traceparent"]).toMatch(/^00-[\da-f]{32}-[\da-f]{16}-00$/);
     expect(headers["traceparent"]).not.toContain("4bf92f3577b34da6a3ce929d0e0e4736");
   });
@@ -235,7 +235,7 @@ test.each([
 });
 
 test("an address that cannot be read is 400 with an error of ours", async () => {
-  const reply = await send(await serve(), "/%zz");
+  const reply = await send(await shared(), "/%zz");
   expect([reply.status, errorOf(reply).code]).toEqual([400, "BAD_REQUEST"]);
   expect(reply.headers["x-content-type-options"]).toBe("nosniff");
 });

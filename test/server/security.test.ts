@@ -6,13 +6,13 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { createServer } from "../../src/server.ts";
 import { createFakeClassifier } from "../../src/testing.ts";
-import { JPEG, TOKEN, closing, errorOf, fake, picture, send, serve } from "./serve.ts";
+import { JPEG, TOKEN, closing, errorOf, fake, picture, send, serve, shared } from "./serve.ts";
 
 const WEBP = readFileSync(new URL("../../examples/images/dog.webp", import.meta.url));
 
 describe("who can reach the port:", () => {
   test("it listens on the loopback alone", async () => {
-    const { port, url } = await serve();
+    const { port, url } = await shared();
     expect(url).toBe(`http://127.0.0.1:${port}`);
     const other = Object.values(networkInterfaces())
       .flat()
@@ -28,7 +28,7 @@ describe("who can reach the port:", () => {
   });
 
   test("any other Host is refused before routing, also for addresses that need no token", async () => {
-    const server = await serve();
+    const server = await shared();
     for (const host of [`evil.example:${server.port}`, "127.0.0.1", `localhost:${server.port + 1}`]) {
       for (const path of ["/", "/metrics", "/v2/health/live/", "/v2/health", "/nowhere"]) {
         const reply = await send(server, path, { headers: { host } });
@@ -41,7 +41,7 @@ describe("who can reach the port:", () => {
   });
 
   test("a probe is answered by whatever name it asks, and to no foreign page", async () => {
-    const server = await serve();
+    const server = await shared();
     const anonymous = true;
     for (const host of [
       "10.244.0.5:18431",
@@ -75,7 +75,7 @@ describe("who can reach the port:", () => {
   });
 
   test("an absolute address in the request line is refused", async () => {
-    const server = await serve();
+    const server = await shared();
     const reply = await send(server, "http://evil.example/v2/health/live", {
       headers: { host: `127.0.0.1:${server.port}` },
     });
@@ -85,7 +85,7 @@ describe("who can reach the port:", () => {
 
 describe("a foreign web page:", () => {
   test("its Origin is refused, the page's own is not", async () => {
-    const server = await serve();
+    const server = await shared();
     for (const origin of ["https://evil.example", "null", `http://localhost:${server.port + 1}`, "file://"]) {
       const reply = await picture(server, { headers: { origin } });
       expect([origin, reply.status, errorOf(reply).code]).toEqual([origin, 403, "FORBIDDEN"]);
@@ -94,7 +94,7 @@ describe("a foreign web page:", () => {
   });
 
   test("Sec-Fetch-Site says where a request comes from, and another site is refused", async () => {
-    const server = await serve();
+    const server = await shared();
     for (const site of ["cross-site", "same-site"]) {
       expect((await send(server, "/", { headers: { "sec-fetch-site": site } })).status).toBe(403);
     }
@@ -104,7 +104,7 @@ describe("a foreign web page:", () => {
   });
 
   test("no answer carries a header of CORS, and a preflight gets nowhere", async () => {
-    const server = await serve();
+    const server = await shared();
     const asked = {
       "access-control-request-method": "POST",
       "access-control-request-headers": "authorization",
@@ -159,7 +159,7 @@ describe("the token:", () => {
   ];
 
   test("without it only probes and the files of the page are answered", async () => {
-    const server = await serve();
+    const server = await shared();
     for (const path of guarded) {
       const reply = await send(server, path, { anonymous: true });
       expect([path, reply.status, reply.headers["www-authenticate"]]).toEqual([path, 401, "Bearer"]);
@@ -178,7 +178,7 @@ describe("the token:", () => {
   });
 
   test("without it nothing tells how long a name may be", async () => {
-    const server = await serve();
+    const server = await shared();
     for (const length of [50, 101, 4_000]) {
       const name = "x".repeat(length);
       for (const path of [`/v2/models/${name}`, `/page/${name}`, `/v2/models/${name}/infer`]) {
@@ -191,7 +191,7 @@ describe("the token:", () => {
   });
 
   test("a wrong one, one of another length, and one in the wrong place are refused", async () => {
-    const server = await serve();
+    const server = await shared();
     const wrong = [
       `Bearer ${TOKEN}x`,
       `Bearer ${TOKEN.slice(1)}`,
@@ -245,7 +245,7 @@ describe("the token:", () => {
 
 describe("what is asked for:", () => {
   test("no address takes a URL, a path of the server or a model file", async () => {
-    const server = await serve();
+    const server = await shared();
     const tries = [
       picture(server, { query: "?url=http://127.0.0.1/" }),
       picture(server, { query: "?input=/etc/passwd" }),
@@ -269,7 +269,7 @@ describe("what is asked for:", () => {
   });
 
   test("the page's files are those of its folder", async () => {
-    const server = await serve();
+    const server = await shared();
     for (const name of [
       "..%2Fserver.js",
       "%2e%2e/package.json",
@@ -284,7 +284,7 @@ describe("what is asked for:", () => {
   });
 
   test("a body beyond the limit is refused, declared or not", async () => {
-    const server = await serve();
+    const server = await shared();
     const large = Buffer.alloc(20 * 1024 * 1024 + 1, 0xff);
     const declared = await picture(server, { body: large }).catch(({ code }: { code: string }) => code);
     // Node may close the connection while the client still sends.
@@ -331,7 +331,7 @@ test("no picture is decoded in the server's process: the classifier gets tensors
 });
 
 test("every answer, refusals too, carries the headers that bind a browser", async () => {
-  const server = await serve();
+  const server = await shared();
   const replies = [
     await send(server, "/"),
     await send(server, "/nowhere"),

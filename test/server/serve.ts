@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import type { IncomingHttpHeaders } from "node:http";
-import { afterEach } from "vitest";
+import { afterAll, afterEach } from "vitest";
 import { createServer } from "../../src/server.ts";
 import type { Server, ServerOptions } from "../../src/server.ts";
 import { createFakeClassifier } from "../../src/testing.ts";
@@ -57,6 +57,19 @@ export async function serve(options: Partial<ServerOptions> = {}): Promise<Serve
   const classifier = options.classifier ?? closing(await fake());
   const decoder = { script: DECODER, processes: 1, ...options.decoder };
   return closing(await createServer({ token: TOKEN, port: 0, ...options, classifier, decoder }));
+}
+
+const common = { server: undefined as Promise<Server> | undefined };
+afterAll(async () => {
+  await (await common.server)?.close();
+});
+
+/** A server that all tests of a file share which only look at its answers. */
+export function shared(): Promise<Server> {
+  common.server ??= fake().then((classifier) =>
+    createServer({ token: TOKEN, port: 0, classifier, decoder: { script: DECODER, processes: 1 } }),
+  );
+  return common.server;
 }
 
 export interface Reply {

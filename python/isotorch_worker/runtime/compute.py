@@ -14,7 +14,7 @@ from isotorch_worker.protocol.errors import OutOfMemory
 from isotorch_worker.runtime.batch import MemoryLimit, power_of_two
 from isotorch_worker.runtime.copy import Transfer
 from isotorch_worker.runtime.device import is_out_of_memory, largest_batch
-from isotorch_worker.runtime.lanes import Lanes
+from isotorch_worker.runtime.lanes import Lanes, batched, other_positions
 from isotorch_worker.runtime.pack import pack
 
 # Batching must win more than a measurement errs.
@@ -168,7 +168,8 @@ class Computer(Generic[Made]):
         apart_ms = size * min(ms for _, ms in single)
         together, together_ms = self._timed(self._together, batch)
         equal = torch.equal(alone, together)
-        usable = equal or not self._exact
+        odd = self._other_positions(batch) if equal and self._exact else None
+        usable = (equal and odd is None) or not self._exact
         if usable:
             # The first time of a size makes its kernels.
             together_ms = min(self._timed(self._together, batch)[1] for _ in range(2))
@@ -178,11 +179,19 @@ class Computer(Generic[Made]):
         self._left_out[key] = 0 if worth else pause if usable else float("inf")
         self._log(
             "info",
-            f"{size} pictures together: {'the same bits as' if equal else 'other bits than'} alone, "
+            f"{size} pictures together: {'the same bits as' if equal else 'other bits than'} alone"
+            f"{'' if odd is None else f', but not for every picture, by {odd}'}, "
             f"{together_ms / size:.1f} ms each instead of {apart_ms / size:.1f}; from now on "
             f"{'together' if worth else 'not together'}{' for a while' if usable and not worth else ''}",
         )
         return alone
+
+    def _other_positions(self, batch: Tensor) -> str | None:
+        """The layer by which other pictures than these could have other bits together."""
+        if self.transfer.device.type != "cpu":
+            return None
+        through = self._together.each if isinstance(self._together, Lanes) else batched
+        return other_positions(self.network, batch[:1], len(batch), through)
 
     def _timed(self, compute: Callable[[Tensor], Tensor], batch: Tensor) -> tuple[Tensor, float]:
         began = self.transfer.queue.mark()()

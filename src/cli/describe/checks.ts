@@ -28,7 +28,7 @@ export const OF_TEXTS: FlagGroup = {
 
 export const PARITY: Description = {
   summary: "stage by stage against plain PyTorch, bit for bit; names the first stage that differs",
-  usage: "(PATH… | --model gpt2 PROMPT…)",
+  usage: "PATH…|PROMPT…",
   examples: [
     "isotorch parity dog.jpg",
     "isotorch parity pictures/ --handoff all --report parity.html --report parity.xml",
@@ -39,9 +39,9 @@ export const PARITY: Description = {
     "isotorch parity --weights ./my-gpt2 --prompts prompts.txt --seeds 1,2,3 --reference transformers",
   ],
   text: `PATH is a picture, or a folder that is searched for pictures with all its folders.
-A network of texts is one by its name (gpt2, gpt2-medium, gpt2-large, gpt2-xl, tiny), or by the config.json in its folder; then
-prompts are compared: tokens, embeddings, each layer's attention and output, norm, logits, those of each new token, the tokens
-that are chosen, the text.`,
+A network of texts is one by its name (gpt2, gpt2-medium, gpt2-large, gpt2-xl, tiny), or by the config.json in its folder;
+then prompts are compared: tokens, embeddings, each layer's attention and output, norm, logits, those of each new token, the
+tokens that are chosen, the text.`,
   takes: "files",
   groups: [
     {
@@ -103,8 +103,8 @@ export const TUTORIAL: Description = {
   text: `Each line after >>> is the tutorial's, its misprints mended; what follows is computed by isotorch. The place in memory
 that Python prints for a picture is left open (at 0x…): it is another in each run.
 --gpt walks through the first half of the text: byte pairs, tokens, embedding, positions, attention, candidates, text. Every
-output is compared with what plain Python prints. --model is one of the networks of texts then (default tiny, which comes with
-the package), --weights one of theirs.`,
+output is compared with what plain Python prints. --model is then one of the networks of texts (default tiny, which comes
+with the package), --weights one of theirs.`,
   takes: "files",
   groups: [
     {

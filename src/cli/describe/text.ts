@@ -115,7 +115,7 @@ export const INSPECT: Description = {
     'isotorch inspect "The dog chased the cat" --model tiny',
     'isotorch inspect "The dog chased the cat" --layer 5 --head 3',
     'isotorch inspect "The dog chased the cat" --html attention.html     # every layer and head',
-    'isotorch inspect "The dog" --out arrays/                             # attention.npy and the others',
+    'isotorch inspect "The dog" --out arrays/                            # attention.npy and the others',
   ],
   text: `${PROMPTS}
 Shows each token with its id, the first numbers of its embedding, and the tokens whose embeddings are most like it; then the

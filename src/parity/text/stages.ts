@@ -24,7 +24,7 @@ export type TextStageKind = (typeof TEXT_STAGES)[number];
 export type TextStage = TextStageKind | `${TextStageKind}.${string}`;
 
 export function kindOf(stage: TextStage): TextStageKind {
-  return stage.replace(/\..*$/, "") as TextStageKind;
+  return stage.split(".", 1)[0] as TextStageKind;
 }
 
 /** One way of answering, by its name: `greedy`, or `seed-7`. */

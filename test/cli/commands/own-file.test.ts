@@ -1,12 +1,12 @@
 /** A checkpoint of one's own: what the command says of it, and whose names its classes have. */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unlabelled } from "../../../src/classification/labels/unlabelled.ts";
 import { run } from "../../../src/cli/commands/classify.ts";
+import { savedBy } from "../../checkpoint.ts";
 import { SAID } from "../../info.ts";
 import { PYTHON } from "../../python.ts";
 import { printed } from "../printed.ts";
@@ -21,7 +21,7 @@ torch.save({"epoch": 3, "model_ema": {f"module.{name}": value for name, value in
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "own-file-test-"));
-  execFileSync(PYTHON, ["-c", SAVE, join(folder, "mine.pth")], { stdio: ["ignore", "ignore", "pipe"] });
+  copyFileSync(savedBy(SAVE), join(folder, "mine.pth"));
 });
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });

@@ -38,7 +38,7 @@ function sharesOf({ layers, heads, data, tokens }: Attention, layer: number, hea
   expect(data).toHaveLength(layers * heads * tokens * tokens);
   return Array.from({ length: tokens }, (_, from) => {
     const start = ((layer * heads + head) * tokens + from) * tokens;
-    return [...data.slice(start, start + tokens)];
+    return Array.from(data.slice(start, start + tokens));
   });
 }
 

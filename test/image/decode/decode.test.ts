@@ -8,12 +8,9 @@ import { differences } from "../random.ts";
 const oracle = new Oracle();
 let corpus: Corpus;
 beforeAll(async () => {
-  corpus = await Corpus.make();
+  corpus = await Corpus.open();
 });
-afterAll(async () => {
-  await corpus[Symbol.asyncDispose]();
-  await oracle[Symbol.asyncDispose]();
-});
+afterAll(() => oracle[Symbol.asyncDispose]());
 
 /** What must not be decoded here: no built-in picture stands for it. */
 const FOR_PILLOW =

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -23,7 +24,7 @@ import { classTree, matchFolders, readImageFolder } from "../../../src/parity/ev
 import type { ClassTree } from "../../../src/parity/eval/imagefolder.ts";
 import { readManifest } from "../../../src/parity/golden/manifest.ts";
 import type { Transforms } from "../../../src/image/spec.ts";
-import { CACHE_DIR, LIGHTNING, UNTRAINED } from "../../checkpoint.ts";
+import { CACHE_DIR, UNTRAINED, lightning } from "../../checkpoint.ts";
 import { PYTHON } from "../../python.ts";
 import { STANDIN } from "../../standin.ts";
 
@@ -273,7 +274,7 @@ describe("the figures", () => {
 
   test("of a network of one's own are a plain loop's too: folders by its own labels, its own preprocessing", async () => {
     const [checkpoint, labels] = [join(scratch, "mine.ckpt"), join(scratch, "names.txt")];
-    execFileSync(PYTHON, ["-c", LIGHTNING, checkpoint]);
+    copyFileSync(lightning(), checkpoint);
     const names = ["猫", "dog", "hen", "ox", "pig", "rat", "cow", "ant", "bee", "fly"];
     writeFileSync(labels, names.join("\n"));
     const spec: Transforms = {

@@ -70,7 +70,7 @@ describe("a network is one of texts", () => {
 test("a run finds no differing bit, at any stage, greedily and with each seed", async () => {
   const prompts = join(scratch, "prompts.txt");
   // Half of a pair cannot stand in a file; a word, white space that is one token, letters of several bytes; too long for 64.
-  const lines = ["in the end 😀 春", " ", `${"the ".repeat(70)}`];
+  const lines = ["in the end 😀 春", " ", "the ".repeat(70)];
   writeFileSync(prompts, `${lines.join("\r\n")}\n`);
   const flags = ["--weights", network, "--threads", "1", "--python", PYTHON, "--max-tokens", "5", "--json"];
   const sampling = ["--seeds", "4,4294967295", "--temperature", "0.8", "--top-k", "30", "--top-p", "0.9"];
@@ -121,8 +121,17 @@ test("a run finds no differing bit, at any stage, greedily and with each seed", 
 
 test("without --json it says the same in lines", async () => {
   const { code, text } = await printed([
-    ...["the god\u001b[2J", "--weights", network, "--threads", "1", "--python", PYTHON],
-    ...["--max-tokens", "2", "--seeds", "none"],
+    "the god\u001b[2J",
+    "--weights",
+    network,
+    "--threads",
+    "1",
+    "--python",
+    PYTHON,
+    "--max-tokens",
+    "2",
+    "--seeds",
+    "none",
   ]);
   expect(text).toMatch(/^"the god\\u001b\[2J" {2}\d+ tokens {2}equal$/m);
   expect(text).toMatch(/^ {2}steps +0 of [\d,]+ values differ$/m);

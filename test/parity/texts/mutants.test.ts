@@ -9,13 +9,14 @@ import type { TextLadder } from "../../../src/parity/text/ladder.ts";
 import { OurTexts } from "../../../src/parity/text/ours.ts";
 import { TextReference } from "../../../src/parity/text/reference.ts";
 import type { Way } from "../../../src/parity/text/stages.ts";
+import type * as scripts from "../../../src/python/script.ts";
 import { PYTHON } from "../../python.ts";
 import { writeNetwork, writeSwapped } from "./network.ts";
 
 /** Which worker is started: the one of this repository, or a copy with one thing changed. */
 const worker = vi.hoisted(() => ({ script: undefined as string | undefined }));
 vi.mock("../../../src/python/script.ts", async (original) => {
-  const real = await original<typeof import("../../../src/python/script.ts")>();
+  const real = await original<typeof scripts>();
   return {
     ...real,
     get WORKER_SCRIPT() {
@@ -117,11 +118,12 @@ test("as it is, no bit differs at any stage", async () => {
   const ladder = await climbed(undefined);
   expect(differing(ladder)).toEqual([]);
   expect(ladder).toMatchObject({ verdict: "equal", firstDivergence: null });
-  expect(ladder.rungs.map(({ stage }) => stage)).toEqual([
-    ...["tokens", "tokenEmbeddings", "positionEmbeddings"],
-    ...["attention.0", "hidden.0", "attention.1", "hidden.1", "norm", "logits"],
-    ...["steps.greedy", "ids.greedy", "text.greedy", "steps.seed-7", "ids.seed-7", "text.seed-7"],
-  ]);
+  const embeddings = ["tokenEmbeddings", "positionEmbeddings"];
+  const layers = ["attention.0", "hidden.0", "attention.1", "hidden.1"];
+  const greedy = ["steps.greedy", "ids.greedy", "text.greedy"];
+  const drawn = ["steps.seed-7", "ids.seed-7", "text.seed-7"];
+  const all = ["tokens", ...embeddings, ...layers, "norm", "logits", ...greedy, ...drawn];
+  expect(ladder.rungs.map(({ stage }) => stage)).toEqual(all);
 });
 
 describe("with one thing changed, the ladder names", () => {

@@ -26,15 +26,15 @@ def stages(network: Gpt2, prompt: Sequence[int], include: Collection[str]) -> It
     layer, one for the end, with what of it ``include`` names.
 
     ``embeddings``: ``tokenEmbeddings`` and ``positionEmbeddings`` [T, D]. ``nearest`` and ``nearestCosines``
-    [T, K]: which other tokens have embeddings like each token's, as ``neighbours`` finds them. ``attention`` [head, T, T], who
-    looks at whom, and ``hidden`` [T, D], what the layer gives. ``norm`` [T, D], what the head is given;
-    ``logits`` [T, V], of the token behind each. The pass is that of ``GPT2LMHeadModel`` itself, whose head is
-    over all rows.
+    [T, K]: which other tokens have embeddings like each token's, as ``neighbours`` finds them. ``attention``
+    [head, T, T], who looks at whom, and ``hidden`` [T, D], what the layer gives. ``norm`` [T, D], what the
+    head is given; ``logits`` [T, V], of the token behind each. The pass is ``GPT2LMHeadModel``'s own, whose
+    head is over all rows.
 
-    Each stage is computed when it is asked for. Raises as ``check_stages``, NonFiniteOutput, or what torch
-    raises.
+    Each stage is computed when it is asked for. Raises as ``check_prompt``, InvalidInput for a stage that is
+    larger than a message, NonFiniteOutput, or what torch raises.
     """
-    check_stages(prompt, include, network.config)
+    _check(prompt, include, network.config)
     cache = Cache()
     # No mode of torch's outlives a stage: what is asked for in between is not this pass's.
     with torch.inference_mode():
@@ -63,8 +63,8 @@ def stages(network: Gpt2, prompt: Sequence[int], include: Collection[str]) -> It
 
 
 def neighbours(network: Gpt2, prompt: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """For each token of ``prompt`` the NEAREST other ones by the cosine of their embeddings, nearest first and of
-    equals the lower id: ids [T, K] and cosines [T, K]. Raises NonFiniteOutput."""
+    """For each token of ``prompt`` the NEAREST other ones by the cosine of their embeddings, nearest first,
+    of equals the lower id: ids [T, K] and cosines [T, K]. Raises NonFiniteOutput."""
     found: dict[int, tuple[Tensor, Tensor]] = {}
     with torch.inference_mode():
         table = network.wte.weight
@@ -83,9 +83,9 @@ def neighbours(network: Gpt2, prompt: Sequence[int]) -> tuple[Tensor, Tensor]:
     return torch.stack(ids), torch.stack(values)
 
 
-def check_stages(prompt: Sequence[int], include: Collection[str], config: Config) -> None:
-    """Raises as ``check_prompt``, and InvalidInput for a stage that is larger than a message, or for neighbours
-    where there are not enough tokens."""
+def _check(prompt: Sequence[int], include: Collection[str], config: Config) -> None:
+    """Raises as ``check_prompt``, and InvalidInput for a stage that is larger than a message, or for
+    neighbours where there are not enough tokens."""
     check_prompt(prompt, config)
     if "nearest" in include and config.vocabulary <= NEAREST:
         raise InvalidInput(

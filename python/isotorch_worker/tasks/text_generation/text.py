@@ -77,12 +77,11 @@ class TextInspection(Task):
     streams = True
 
     def run(self, requests: Sequence[Request], network: Session) -> Pieces:
-        from isotorch_worker.tasks.text_generation.inspection import check_stages, stages
+        from isotorch_worker.tasks.text_generation.inspection import stages
 
         (request,) = requests
         timings = {"queue": (time.monotonic() - request.received) * 1000, "forward": 0.0}
         prompt, include = _ids(request, "prompt"), request.message.fields["include"]
-        check_stages(prompt, include, network.network.config)
         each = stages(network.network, prompt, include)
         for left in range(network.network.config.layers + 1, -1, -1):
             yield Started(requests, partial(_stage, request, each, timings, left == 0))

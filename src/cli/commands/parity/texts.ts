@@ -1,9 +1,9 @@
 /** `isotorch parity --model gpt2 PROMPT…`: texts. */
 import { IsotorchError } from "../../../base/errors.ts";
-import { defined, invalid, unexpected } from "../../../base/options/check.ts";
+import { invalid, unexpected } from "../../../base/options/check.ts";
 import { excerpt, visible } from "../../../base/text/shown.ts";
 import { PACKAGE_VERSION } from "../../../base/version.ts";
-import type { GeneratorOptions } from "../../../generation/options.ts";
+import { resolveGenerateOptions } from "../../../generation/resolved.ts";
 import { forJson } from "../../../parity/report/json.ts";
 import { countsText, totalText, verdictText } from "../../../parity/report/words.ts";
 import { publishedText } from "../../../parity/text/published.ts";
@@ -12,22 +12,21 @@ import type { TextReferenceName } from "../../../parity/text/reference.ts";
 import { TextParity, summariseTexts } from "../../../parity/text/run.ts";
 import type { TextReport, TextSummary } from "../../../parity/text/run.ts";
 import type { Way } from "../../../parity/text/stages.ts";
+import { sayUntrained } from "../text/prompt.ts";
 import { readTextFile } from "../tokenizer/input.ts";
 import { OF_TEXTS } from "../../describe/checks.ts";
 import { ENVIRONMENT } from "../../describe/shared.ts";
 import { EXIT } from "../../exit.ts";
-import { classifierOptions, numberFrom0, oneOf, wholeNumber } from "../../flags/flags.ts";
+import { oneOf, wholeNumber } from "../../flags/flags.ts";
 import type { Values } from "../../flags/flags.ts";
-import { note } from "../../terminal/notes.ts";
-import { STATUS } from "../../terminal/status-line.ts";
+import { generateOptions, generatorOptions } from "../../flags/texts.ts";
 import { say } from "../../terminal/terminal.ts";
 import { toleranceOf } from "./tolerance.ts";
 
 /** What texts have in common with pictures. */
-const COMMON = [
-  ...["model", "weights", "sha256", "device", "threads", "against", "rtol", "atol", "json"],
-  ...Object.keys(ENVIRONMENT.flags),
-];
+const COMMON = ["model", "weights", "sha256", "device", "threads", "against", "rtol", "atol", "json"].concat(
+  Object.keys(ENVIRONMENT.flags),
+);
 const NEW_TOKENS = 16;
 const SEEDS = "1,2,3";
 /** Characters of a prompt in its line. */
@@ -47,17 +46,15 @@ export async function compareTexts(
   const prompts = await promptsOf(positionals, values);
   const isJson = values["json"] === true;
   await using parity = await TextParity.start({
-    generator: generatorOptions(values),
+    generator: { ...generatorOptions(values), device: "cpu" },
     reference,
     ways,
     tolerance,
     ...(typeof values["against"] === "string" && { against: values["against"] }),
     ...(signal && { signal }),
   });
-  STATUS.clear();
   const { ours, reference: theirs, weights } = parity;
-  if (weights.trained === false)
-    note(`${weights.name}: untrained weights, which say nothing about what the network writes.`);
+  sayUntrained(parity);
   const reports: TextReport[] = [];
   for (const prompt of prompts) {
     if (signal?.aborted)
@@ -94,25 +91,9 @@ function refusePictureFlags(values: Values): void {
     throw unexpected("--device is", device, "cpu, where texts are compared");
 }
 
-function generatorOptions(values: Values): GeneratorOptions {
-  const { model, weights, sha256, threads, python, env, cacheDir, offline, mirror, onProgress, logger } =
-    classifierOptions(values);
-  const shared = { sha256, threads, python, env, cacheDir, offline, mirror, onProgress, logger };
-  return defined<Record<string, unknown>>({ ...shared, model, weights, device: "cpu" });
-}
-
-/** Greedily, and then with each of the seeds. */
+/** Greedily, and then with each of the seeds. @throws IsotorchError `INVALID_OPTION` for what no answer can be had with. */
 function waysOf(values: Values): Way[] {
-  const number = (flag: string, otherwise: number, read: (flag: string, value: unknown) => number): number =>
-    values[flag] === undefined ? otherwise : read(flag, values[flag]);
-  const maxTokens = number("max-tokens", NEW_TOKENS, wholeNumber);
-  const temperature = number("temperature", 1, numberFrom0);
-  const drawn = {
-    maxTokens,
-    temperature,
-    topK: number("top-k", 0, wholeNumber),
-    topP: number("top-p", 1, numberFrom0),
-  };
+  const { maxTokens = NEW_TOKENS, temperature = 1, topK = 0, topP = 1 } = generateOptions(values);
   const greedy: Way = { name: "greedy", maxTokens, temperature: 0, topK: 0, topP: 1, seed: 0 };
   const { seeds = temperature === 0 ? "none" : SEEDS } = values;
   if (seeds === "none") return [greedy];
@@ -122,7 +103,16 @@ function waysOf(values: Values): Way[] {
       .split(",")
       .map((seed) => wholeNumber("seeds", seed.trim())),
   );
-  return [greedy, ...Array.from(given, (seed) => ({ ...drawn, name: `seed-${seed}`, seed }))];
+  const drawn = Array.from(given, (seed) => ({
+    name: `seed-${seed}`,
+    maxTokens,
+    temperature,
+    topK,
+    topP,
+    seed,
+  }));
+  for (const { name: _, ...options } of drawn) resolveGenerateOptions(options, 0);
+  return [greedy, ...drawn];
 }
 
 /** @throws IsotorchError `INVALID_OPTION` where there is none. */

@@ -43,7 +43,11 @@ function withoutLineEnd(text: string): string {
 }
 
 /** Says on stderr that a network has learnt nothing, where it has not. */
-export function sayUntrained({ weights }: GeneratorInfo): void {
+export function sayUntrained({
+  weights,
+}: {
+  readonly weights: Pick<GeneratorInfo["weights"], "name" | "trained">;
+}): void {
   STATUS.clear();
   if (weights.trained === false)
     say(`${weights.name}: an untrained network, its texts mean nothing.\n`, process.stderr);
