@@ -59,8 +59,8 @@ async function runNamed([name = "--help", ...argv]: readonly string[], signal: A
     process.stdout.write(helpOf(name, description));
     return EXIT.ok;
   }
-  const { run } = await load();
-  return run(argv, signal, DESCRIBED);
+  const command = await load();
+  return command.run(argv, signal, DESCRIBED);
 }
 
 function report(thrown: unknown, isJson: boolean): number {
