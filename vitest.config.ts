@@ -10,6 +10,8 @@ const ALONE = [
 const config: ViteUserConfig = defineConfig({
   test: {
     globalSetup: "test/build.ts",
+    // What each file costs: `npm run test:cost`.
+    setupFiles: process.env["ISOTORCH_TEST_COST"] === undefined ? [] : ["test/cost.ts"],
     // Plain PyTorch waits as the worker does: threads that spin at barriers take the cores from the tests beside it.
     env: { OMP_WAIT_POLICY: "PASSIVE", GOMP_SPINCOUNT: "3000" },
     // Guards against what never ends; how long a test takes on a busy machine says nothing.

@@ -1,21 +1,17 @@
 /** Whatever repeats what it was given: in short, in its own case, and with nothing that a terminal obeys. */
-import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { afterAll, describe, expect, it, test } from "vitest";
 import { table } from "../src/cli/job/answers.ts";
 import { listed } from "../src/cli/lists/list.ts";
 import { classify, createClassifier, IsotorchError, preprocess } from "../src/index.ts";
 import { readLabels } from "../src/classification/labels/labels.ts";
 import { errorOf } from "../src/worker/failure.ts";
+import { isotorch } from "./cli/printed.ts";
 
-const run = promisify(execFile);
-const CLI = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "isotorch-echo-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -177,9 +173,8 @@ describe("the commands say in short what they do not know:", () => {
   it.each(COMMANDS.map((argv) => [argv.map((word) => word.slice(0, 14)).join(" "), argv] as const))(
     "%j",
     async (_, argv) => {
-      const env = { ...process.env, ISOTORCH_OFFLINE: "1", TORCH_HOME: folder, ISOTORCH_CONFIG_DIR: folder };
-      const done = await run(process.execPath, [CLI, ...argv], { env }).catch((error: unknown) => error);
-      const { code, stdout, stderr } = done as { code?: number; stdout: string; stderr: string };
+      const env = { ISOTORCH_OFFLINE: "1", TORCH_HOME: folder, ISOTORCH_CONFIG_DIR: folder };
+      const { code, stdout, stderr } = await isotorch(argv, env);
       expect(code).toBeGreaterThan(0);
       expect(stdout + stderr).toContain("isotorch: ");
       expectHarmless(stdout + stderr);

@@ -10,6 +10,7 @@ import type { Ended } from "../processes.ts";
 import { fakeServer } from "../remote/fake.ts";
 import { STANDIN } from "../standin.ts";
 import { picturesIn } from "./pictures.ts";
+import { isotorch } from "./printed.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const IMAGE = fileURLToPath(new URL("../../examples/images/dog.webp", import.meta.url));
@@ -148,11 +149,12 @@ describe.skipIf(process.platform !== "linux")("where nothing takes what is print
 
 describe("a place where no file can be", () => {
   test.each([
-    ['preprocess "$1" --out nowhere/a.npy'],
-    ['preprocess "$1" --out .'],
-    ['classify "$1" --remote http://127.0.0.1:1 --out nowhere/a.jsonl'],
-  ])("isotorch %s is typed", async (command) => {
-    const { code, stderr } = await shell(`iso ${command}`, IMAGE);
+    ["preprocess", "nowhere/a.npy"],
+    ["preprocess", "."],
+    ["classify", "nowhere/a.jsonl", "--remote", "http://127.0.0.1:1"],
+  ])("isotorch %s --out %s is typed", async (command, out, ...more) => {
+    const words = [command, IMAGE, "--out", join(folder, out), ...more];
+    const { code, stderr } = await isotorch(words, { ISOTORCH_PYTHON: STANDIN.python });
     expect(stderr).toMatch(TYPED);
     expect([2, 5]).toContain(code);
   });

@@ -10,7 +10,7 @@ import { CACHE_DIR, MODEL, checkpointOf } from "../checkpoint.ts";
 import { PYTHON } from "../python.ts";
 import { STANDIN } from "../standin.ts";
 import { encoded } from "../texts.ts";
-import { printed } from "./printed.ts";
+import { isotorch as called, printed } from "./printed.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const PLAIN = fileURLToPath(new URL("../../python/plain.py", import.meta.url));
@@ -62,26 +62,29 @@ function python(code: string, ...args: string[]): string {
 }
 
 describe("usage", () => {
-  test("an unknown command or flag is exit code 2, naming the nearest known one", () => {
+  test("an unknown command or flag is exit code 2, naming the nearest known one", async () => {
     expect(isotorch(["clasify"])).toMatchObject({
       status: 2,
       stderr: expect.stringContaining("isotorch classify"),
     });
-    const flag = isotorch(["classify", IMAGE, "--handof", "pixels"]);
-    expect(flag).toMatchObject({ status: 2, stderr: expect.stringContaining("--handoff") });
-    expect(isotorch(["classify", IMAGE, "--handoff", "pickle"]).status).toBe(2);
-    expect(isotorch(["classify"]).status).toBe(2);
-    expect(isotorch(["preprocess", IMAGE]).status).toBe(2);
-    expect(isotorch(["models", "delete"]).status).toBe(2);
+    const flag = await called(["classify", IMAGE, "--handof", "pixels"]);
+    expect(flag).toMatchObject({ code: 2, stderr: expect.stringContaining("--handoff") });
+    for (const words of [
+      ["classify", IMAGE, "--handoff", "pickle"],
+      ["classify"],
+      ["preprocess", IMAGE],
+      ["models", "delete"],
+    ])
+      expect((await called(words)).code, words.join(" ")).toBe(2);
   });
 
-  test("each command teaches itself", () => {
+  test("each command teaches itself", async () => {
     const overview = isotorch(["--help"]);
     expect(overview.status).toBe(0);
     for (const command of ["setup", "doctor", "classify", "preprocess", "models"]) {
       expect(overview.stdout).toContain(command);
-      const help = isotorch([command, "--help"]);
-      expect(help.status, help.stderr).toBe(0);
+      const help = await called([command, "--help"]);
+      expect(help.code, help.stderr).toBe(0);
       expect(help.stdout).toContain(`isotorch ${command}`);
     }
   });
@@ -124,12 +127,12 @@ describe("classify", () => {
     );
   });
 
-  test("reads labels as people have them, and says what it took for granted and that the network is untrained", () => {
+  test("reads labels as people have them, and says what it took for granted and that the network is untrained", async () => {
     const labels = join(scratch, "labels.txt");
     const names = Array.from({ length: 1000 }, (_, at) => `${at}号金鱼`);
     writeFileSync(labels, encoded(names.join("\r\n"), "gb18030"));
-    const answer = JSON.parse(isotorch(["classify", IMAGE, ...STUB, "--json"]).stdout) as Answer;
-    const { stdout, stderr } = isotorch(["classify", IMAGE, ...STUB, "--labels", labels]);
+    const answer = JSON.parse((await called(["classify", IMAGE, ...STUB, "--json"])).stdout) as Answer;
+    const { stdout, stderr } = await called(["classify", IMAGE, ...STUB, "--labels", labels]);
     const [name, ...rows] = stdout.trimEnd().split("\n");
     expect(name).toBe(IMAGE);
     expect(rows.map((row) => row.trim().split(" ")[0])).toEqual(answer.top.map(({ index }) => names[index]));
@@ -137,21 +140,28 @@ describe("classify", () => {
     expect(stderr).toContain("untrained");
   });
 
-  test("no environment is exit code 3, no device 4", () => {
-    const none = isotorch(["classify", IMAGE, "--weights", "untrained:0", "--python", "/nowhere/python3"]);
-    expect(none).toMatchObject({ status: 3, stderr: expect.stringContaining("ENVIRONMENT_NOT_FOUND") });
+  test("no environment is exit code 3, no device 4", async () => {
+    const none = await called([
+      "classify",
+      IMAGE,
+      "--weights",
+      "untrained:0",
+      "--python",
+      "/nowhere/python3",
+    ]);
+    expect(none).toMatchObject({ code: 3, stderr: expect.stringContaining("ENVIRONMENT_NOT_FOUND") });
     const watching = isotorch(["classify", "--watch", scratch, "--python", "/nowhere/python3"]);
     expect(watching, "and nothing keeps it from ending").toMatchObject({ status: 3 });
-    const device = isotorch(["classify", IMAGE, ...NETWORK, "--device", "cuda", "--json"]);
-    expect(device.status).toBe(4);
+    const device = await called(["classify", IMAGE, ...NETWORK, "--device", "cuda", "--json"]);
+    expect(device.code).toBe(4);
     expect(JSON.parse(device.stdout)).toMatchObject({ error: { code: "DEVICE_UNAVAILABLE" } });
   });
 
-  test("weights that cannot be reached are exit code 3, with the URL, the place and the offline choice", () => {
-    const { status, stderr } = isotorch(["classify", IMAGE, "--cache-dir", scratch, "--python", PYTHON], {
-      env: { ISOTORCH_WEIGHTS_URL: "http://127.0.0.1:9/models" },
+  test("weights that cannot be reached are exit code 3, with the URL, the place and the offline choice", async () => {
+    const { code, stderr } = await called(["classify", IMAGE, "--cache-dir", scratch, "--python", PYTHON], {
+      ISOTORCH_WEIGHTS_URL: "http://127.0.0.1:9/models",
     });
-    expect(status).toBe(3);
+    expect(code).toBe(3);
     expect(stderr).toContain("http://127.0.0.1:9/models/resnet101-63fe2227.pth");
     expect(stderr).toContain(join(scratch, "resnet101-63fe2227.pth"));
     expect(stderr).toContain("untrained:0");
@@ -205,11 +215,11 @@ for number in range(1, len(sys.argv), 4):
     ['{ "resize": 256, "corp": 224 }', 'Did you mean "crop"?'],
     ['{ "resize": 256 }', 'Option "transforms" is'],
     ['{ "resize": 256,', "cannot be read"],
-  ])("refuses the transforms %s with exit code 2", (text, sentence) => {
+  ])("refuses the transforms %s with exit code 2", async (text, sentence) => {
     const file = join(scratch, "odd.json");
     writeFileSync(file, text);
-    const run = isotorch(["preprocess", IMAGE, "--out", join(scratch, "y.npy"), "--transforms", file]);
-    expect(run).toMatchObject({ status: 2, stderr: expect.stringContaining(sentence) });
+    const run = await called(["preprocess", IMAGE, "--out", join(scratch, "y.npy"), "--transforms", file]);
+    expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining(sentence) });
   });
 
   test("refuses what is no picture with exit code 1", () => {
@@ -228,10 +238,9 @@ for number in range(1, len(sys.argv), 4):
 });
 
 describe("models", () => {
-  test("lists the known checkpoints with their places", () => {
-    const lines = isotorch(["models", "resnet101", "--json", "--cache-dir", scratch])
-      .stdout.trim()
-      .split("\n");
+  test("lists the known checkpoints with their places", async () => {
+    const { stdout } = await called(["models", "resnet101", "--json", "--cache-dir", scratch]);
+    const lines = stdout.trim().split("\n");
     const known = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(known.map(({ name }) => name)).toEqual(["IMAGENET1K_V1", "IMAGENET1K_V2"]);
     expect(known[0]).toMatchObject({ here: false, path: join(scratch, "resnet101-63fe2227.pth") });
@@ -249,9 +258,9 @@ describe("models", () => {
 });
 
 describe("doctor", () => {
-  test("says which Python was chosen and why, and what is wrong", () => {
-    const run = isotorch(["doctor", "--json", "--python", PYTHON, "--cache-dir", scratch]);
-    expect(run.status, run.stderr).toBe(0);
+  test("says which Python was chosen and why, and what is wrong", async () => {
+    const run = await called(["doctor", "--json", "--python", PYTHON, "--cache-dir", scratch]);
+    expect(run.code, run.stderr).toBe(0);
     const diagnosis = JSON.parse(run.stdout) as Record<string, unknown>;
     expect(diagnosis).toMatchObject({ candidates: [{ verdict: "chosen" }] });
     expect(diagnosis["python"]).toMatchObject({ facts: { torch: expect.stringMatching(/^\d/) } });
@@ -262,10 +271,10 @@ describe("doctor", () => {
     expect(problems).toMatchObject([{ rule: "checkpoint-missing", level: "warning" }]);
   });
 
-  test("exits with 3 where no Python fits and with 4 where the device is not there", () => {
-    expect(isotorch(["doctor", "--python", "/bin/false"]).status).toBe(3);
-    const device = isotorch(["doctor", "--device", "cuda", "--python", PYTHON]);
-    expect(device.status).toBe(4);
+  test("exits with 3 where no Python fits and with 4 where the device is not there", async () => {
+    expect((await called(["doctor", "--python", "/bin/false"])).code).toBe(3);
+    const device = await called(["doctor", "--device", "cuda", "--python", PYTHON]);
+    expect(device.code).toBe(4);
     expect(device.stdout).toContain("CPU build");
   });
 });

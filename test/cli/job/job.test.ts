@@ -21,6 +21,8 @@ import { fakeServer, logitsOf, refuse, sumOf } from "../../remote/fake.ts";
 import type { FakeServer } from "../../remote/fake.ts";
 import { end, ended, ofTest } from "../../processes.ts";
 import { picturesIn, png } from "../pictures.ts";
+import { isotorch } from "../printed.ts";
+import type { Printed } from "../printed.ts";
 
 const MAIN = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
 
@@ -45,13 +47,20 @@ function pictures(count: number): { list: string; names: string[]; classes: numb
   return { list, names, classes };
 }
 
-function start(server: FakeServer, from: string, more: readonly string[] = []): ChildProcess {
+function words(server: FakeServer, from: string, more: readonly string[] = []): string[] {
   const argv = ["classify", "--remote", server.url, "--from", from, "--out", join(folder, "out.jsonl")];
-  return ofTest(
-    spawn(process.execPath, [MAIN, ...argv, "--handoff", "encoded", "--top-k", "1", ...more], {
-      stdio: ["ignore", "ignore", "pipe"],
-    }),
-  );
+  return [...argv, "--handoff", "encoded", "--top-k", "1", ...more];
+}
+
+/** A job as a process, to be stopped or killed. */
+function start(server: FakeServer, from: string): ChildProcess {
+  const argv = [MAIN, ...words(server, from)];
+  return ofTest(spawn(process.execPath, argv, { stdio: ["ignore", "ignore", "pipe"] }));
+}
+
+/** A job to its end. */
+function whole(server: FakeServer, from: string, more?: readonly string[]): Promise<Printed> {
+  return isotorch(words(server, from, more));
 }
 
 /** A server that answers so many pictures, and holds the others until more may be answered. */
@@ -105,7 +114,7 @@ test("a job over 400 pictures that is killed twice ends with exactly 400 lines, 
     appendFileSync(join(folder, "out.jsonl"), '{"input":"half a li');
   }
   const before = server.seen.length;
-  const { code, stderr } = await ended(start(server, list));
+  const { code, stderr } = await whole(server, list);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "400 lines\n" });
   const answers = lines();
   expect(answers.map(({ input }) => input)).toEqual(names);
@@ -124,10 +133,10 @@ test("Ctrl-C ends a job in order, the same command goes on, and once more has no
   allow(Infinity);
   expect((await ending).code).toBe(130);
   expect(readFileSync(join(folder, "out.jsonl"), "utf8")).toMatch(/\n$/);
-  expect((await ended(start(server, from))).code).toBe(0);
+  expect((await whole(server, from)).code).toBe(0);
   expect(lines().map(({ input }) => input)).toEqual(names);
   expect(server.seen).toHaveLength(120);
-  expect((await ended(start(server, from))).code).toBe(0);
+  expect((await whole(server, from)).code).toBe(0);
   expect(server.seen).toHaveLength(120);
 });
 
@@ -140,7 +149,7 @@ test("a job that is stopped for minutes keeps its file, and goes on when it is w
   first.kill("SIGSTOP");
   const then = new Date(Date.now() - 120_000);
   utimesSync(join(folder, "out.jsonl.lock"), then, then);
-  const second = await ended(start(server, list));
+  const second = await whole(server, list);
   expect(second).toMatchObject({ code: 2, stderr: expect.stringMatching(/Another run writes/) as string });
   allow(Infinity);
   first.kill("SIGCONT");
@@ -158,12 +167,12 @@ test("a job that has lost its lock writes no further line, and says so", async (
   // As a machine that shares the folder does, which cannot look at the process.
   rmSync(join(folder, "out.jsonl.lock"));
   allow(Infinity);
-  expect((await ended(start(server, list))).code).toBe(0);
-  const whole = readFileSync(join(folder, "out.jsonl"), "utf8");
+  expect((await whole(server, list)).code).toBe(0);
+  const before = readFileSync(join(folder, "out.jsonl"), "utf8");
   first.kill("SIGCONT");
   const { code, stderr } = await ending;
   expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringMatching(/taken over/) as string });
-  expect(readFileSync(join(folder, "out.jsonl"), "utf8")).toBe(whole);
+  expect(readFileSync(join(folder, "out.jsonl"), "utf8")).toBe(before);
   expect(lines().map(({ input }) => input)).toEqual(names);
 });
 
@@ -172,7 +181,7 @@ describe("a job", () => {
     const server = await fakeServer();
     const { list } = pictures(3);
     rmSync(join(folder, "pictures", "00001.png"));
-    expect((await ended(start(server, list))).code).toBe(1);
+    expect((await whole(server, list)).code).toBe(1);
     expect(lines().map(({ top, error }) => error?.code ?? top?.length)).toEqual([1, "INPUT_NOT_FOUND", 1]);
   });
 
@@ -182,7 +191,7 @@ describe("a job", () => {
     const path = join(folder, "out.parquet");
     writeFileSync(list, `${names.slice(0, 30).join("\n")}\n`);
     for (const count of [30, 40]) {
-      expect(await ended(start(server, list, ["--out", path]))).toMatchObject({ code: 0 });
+      expect(await whole(server, list, ["--out", path])).toMatchObject({ code: 0 });
       const rows = await parquetReadObjects({ file: await asyncBufferFromFile(path) });
       expect(rows.map(({ input }) => input as string)).toEqual(names.slice(0, count));
       expect(rows.map(({ top }) => (top as { index: number }[])[0]?.index)).toEqual(classes.slice(0, count));
@@ -198,7 +207,7 @@ describe("a job", () => {
     renameSync(names[0]!, odd);
     const from = join(folder, "pictures");
     for (const _ of ["a run", "one that finds all done"]) {
-      expect(await ended(start(server, from, ["--out", join(folder, "out.parquet")]))).toMatchObject({
+      expect(await whole(server, from, ["--out", join(folder, "out.parquet")])).toMatchObject({
         code: 0,
       });
       const rows = await parquetReadObjects({ file: await asyncBufferFromFile(join(folder, "out.parquet")) });
@@ -216,27 +225,27 @@ describe("a job", () => {
         !isWell && count > 40 && refuse(response, 500, { error: "a broken server" }),
     });
     const { list, names } = pictures(100);
-    const { code, stderr } = await ended(start(server, list));
+    const { code, stderr } = await whole(server, list);
     expect(code).toBe(5);
     expect(stderr).toMatch(/a broken server/);
     expect(lines().length).toBeLessThan(100);
     expect(lines().every(({ top }) => top?.length === 1)).toBe(true);
     isWell = true;
-    expect((await ended(start(server, list))).code).toBe(0);
+    expect((await whole(server, list)).code).toBe(0);
     expect(lines().map(({ input }) => input)).toEqual(names);
   });
 
   test("is not mixed with another one", async () => {
     const server = await fakeServer();
     const { list, names } = pictures(4);
-    expect((await ended(start(server, list))).code).toBe(0);
-    const other = await ended(start(server, list, ["--exif", "apply"]));
+    expect((await whole(server, list)).code).toBe(0);
+    const other = await whole(server, list, ["--exif", "apply"]);
     expect(other).toMatchObject({ code: 2, stderr: expect.stringMatching(/exif/) as string });
     writeFileSync(list, `${names.toReversed().join("\n")}\n`);
-    const reversed = await ended(start(server, list));
+    const reversed = await whole(server, list);
     expect(reversed).toMatchObject({ code: 2, stderr: expect.stringMatching(/Line 1/) as string });
     rmSync(join(folder, "out.jsonl.job"));
-    expect((await ended(start(server, list))).code).toBe(2);
+    expect((await whole(server, list)).code).toBe(2);
     expect(lines()).toHaveLength(4);
   });
 });

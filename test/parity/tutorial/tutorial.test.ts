@@ -18,7 +18,7 @@ import { reprText, reprTuple } from "../../../src/parity/tutorial/repr.ts";
 import { mendings, tutorialSteps } from "../../../src/parity/tutorial/steps.ts";
 import { runTutorial } from "../../../src/parity/tutorial/tutorial.ts";
 import type { Tutorial } from "../../../src/parity/tutorial/tutorial.ts";
-import { UNTRAINED, lightning } from "../../checkpoint.ts";
+import { MODEL, UNTRAINED, lightning } from "../../checkpoint.ts";
 import { PYTHON } from "../../python.ts";
 import { encoded } from "../../texts.ts";
 
@@ -219,7 +219,7 @@ test("as written, without eval(): another answer, and Python's in every bit", as
   const { threads = 2, cacheDir = "", weights = "" } = UNTRAINED;
   const flags = [
     "--model",
-    "resnet18",
+    MODEL,
     "--weights",
     weights,
     "--cache-dir",
