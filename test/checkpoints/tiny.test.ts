@@ -35,9 +35,8 @@ test("has GPT-2's tensors of the shapes that its configuration says, each value 
   let parameters = 0;
   for (const [name, { dtype, shape, data }] of tensors) {
     expect(dtype, name).toBe("F16");
-    const halves = Uint16Array.from({ length: data.length / 2 }, (_, at) =>
-      Buffer.from(data).readUInt16LE(2 * at),
-    );
+    const bytes = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    const halves = Uint16Array.from({ length: data.length / 2 }, (_, at) => bytes.getUint16(2 * at, true));
     expect(halves, name).toHaveLength(shape.reduce((product, size) => product * size));
     expect(
       halves.every((half) => (half & 0x7c00) !== 0x7c00),
