@@ -1,6 +1,7 @@
 /** The network of texts that ships, read without Python. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { knownTextModel } from "../../src/checkpoints/text/table.ts";
 import { resolveTextCheckpoint } from "../../src/checkpoints/text/resolve.ts";
@@ -35,9 +36,8 @@ test("has GPT-2's tensors of the shapes that its configuration says, each value 
   let parameters = 0;
   for (const [name, { dtype, shape, data }] of tensors) {
     expect(dtype, name).toBe("F16");
-    const halves = Uint16Array.from({ length: data.length / 2 }, (_, at) =>
-      Buffer.from(data).readUInt16LE(2 * at),
-    );
+    const bytes = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    const halves = Uint16Array.from({ length: data.length / 2 }, (_, at) => bytes.getUint16(2 * at, true));
     expect(halves, name).toHaveLength(shape.reduce((product, size) => product * size));
     expect(
       halves.every((half) => (half & 0x7c00) !== 0x7c00),
@@ -49,7 +49,7 @@ test("has GPT-2's tensors of the shapes that its configuration says, each value 
   expect(parameters).toBe(KNOWN.parameters);
 });
 
-test("has a vocabulary that fits: no special tokens, which its configuration does not name either", () => {
+test("has a vocabulary that fits: no special tokens, which its configuration does not name either", async () => {
   expect(VOCABULARY.vocabSize).toBe(CONFIG["vocab_size"]);
   expect(CONFIG).toMatchObject({
     model_type: "gpt2",
@@ -58,6 +58,9 @@ test("has a vocabulary that fits: no special tokens, which its configuration doe
     eos_token_id: null,
   });
   expect(VOCABULARY.specialTokens).toEqual({});
+  // The same by either of its files.
+  const pair = await Tokenizer.load(join(tokenizer ?? "", "merges.txt"));
+  expect(pair.merges).toEqual(VOCABULARY.merges);
   const text = "In the beginning God created the heaven and the earth.\n";
   const ids = VOCABULARY.encode(text);
   expect(ids).toHaveLength(13);
