@@ -2,7 +2,7 @@
 import { element } from "../dom.js";
 
 const COLOURS = 5;
-const BYTES = /(?:<[0-9A-F]{2}>)+$/;
+const BYTE = /^<[0-9A-F]{2}>$/;
 const FIRST_BYTES = /^(?:<[0-9A-F]{2}>)+/;
 
 /** Blanks and ends of lines as signs. */
@@ -10,10 +10,17 @@ export function visible(text) {
   return text.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(" ", "␣");
 }
 
+/** Every `<E7>` that a readable text ends with. */
+function bytesAtEnd(readable) {
+  let at = readable.length;
+  while (BYTE.test(readable.slice(Math.max(0, at - 4), at))) at -= 4;
+  return readable.slice(at);
+}
+
 /** The bytes at its end that are part of a character which it does not complete. */
 function openBytes({ text, readable }) {
   if (text === readable) return [];
-  const [bytes = ""] = BYTES.exec(readable) ?? [];
+  const bytes = bytesAtEnd(readable);
   const before = readable.slice(0, readable.length - bytes.length).replace(FIRST_BYTES, "");
   const isOpen = before === "" ? text === "" : text.endsWith(before);
   return isOpen ? (bytes.match(/[0-9A-F]{2}/g) ?? []) : [];
