@@ -157,11 +157,12 @@ export class BackendTextGenerator implements TextGenerator {
   }
 
   stream(prompt: Prompt, options?: GenerateOptions): TextStream {
-    const call = resolveGenerateOptions(options, this.info().timeoutMs);
-    const ids = this.#idsOf(prompt);
-    this.#checkContext(ids.length, call.maxTokens);
-    this.#checkIds("stopIds", call.stopIds);
-    this.#checkIds("logitBias", [...call.bias.keys()]);
+    const info = this.info();
+    const call = resolveGenerateOptions(options, info.timeoutMs);
+    const ids = this.#idsOf(prompt, info);
+    checkContext(info, ids.length, call.maxTokens);
+    checkIds(info, "stopIds", call.stopIds);
+    checkIds(info, "logitBias", [...call.bias.keys()]);
     const source = {
       pool: this.#worker.pool,
       tokenizer: this.tokenizer,
@@ -174,10 +175,11 @@ export class BackendTextGenerator implements TextGenerator {
 
   async inspect(prompt: Prompt, options: InspectOptions): Promise<Inspection> {
     const include = inspectedOf(options);
-    const ids = this.#idsOf(prompt);
-    this.#checkContext(ids.length, 0);
+    const info = this.info();
+    const ids = this.#idsOf(prompt, info);
+    checkContext(info, ids.length, 0);
     const tokens = ids.map((id) => this.tokenizer.textOf(id));
-    const { signal, timeoutMs = this.info().timeoutMs } = options;
+    const { signal, timeoutMs = info.timeoutMs } = options;
     const { abandoned } = this.#calls;
     const limits = new Limits({ signal, abandoned, timeoutMs, overdue });
     try {
@@ -220,7 +222,7 @@ export class BackendTextGenerator implements TextGenerator {
     return this.close();
   }
 
-  #idsOf(prompt: Prompt): readonly number[] {
+  #idsOf(prompt: Prompt, { vocabulary }: GeneratorInfo): readonly number[] {
     const ids = typeof prompt === "string" ? this.tokenizer.encode(prompt) : prompt;
     if (!Array.isArray(ids))
       throw new IsotorchError(
@@ -234,7 +236,6 @@ export class BackendTextGenerator implements TextGenerator {
       throw new IsotorchError("INVALID_INPUT", "The prompt is empty.", {
         hint: "A network continues what is there: give it one token at least.",
       });
-    const { vocabulary } = this.info();
     const wrong: unknown = ids.find((id) => !Number.isSafeInteger(id) || id < 0 || id >= vocabulary);
     if (wrong === undefined) return ids;
     throw new IsotorchError(
@@ -243,26 +244,26 @@ export class BackendTextGenerator implements TextGenerator {
       { hint: "Encode it with this generator's `tokenizer`." },
     );
   }
+}
 
-  #checkContext(prompt: number, maxTokens: number): void {
-    const { context } = this.info();
-    if (prompt + maxTokens <= context) return;
-    const wanted = maxTokens === 0 ? "" : ` and \`maxTokens\` ${maxTokens}`;
-    throw new IsotorchError(
-      "CONTEXT_LENGTH",
-      `The prompt has ${prompt} tokens${wanted}, and the network looks at ${context}.`,
-    );
-  }
+/** @throws IsotorchError `CONTEXT_LENGTH` */
+function checkContext({ context }: GeneratorInfo, prompt: number, maxTokens: number): void {
+  if (prompt + maxTokens <= context) return;
+  const wanted = maxTokens === 0 ? "" : ` and \`maxTokens\` ${maxTokens}`;
+  throw new IsotorchError(
+    "CONTEXT_LENGTH",
+    `The prompt has ${prompt} tokens${wanted}, and the network looks at ${context}.`,
+  );
+}
 
-  #checkIds(option: string, ids: readonly number[]): void {
-    const { vocabulary } = this.info();
-    const wrong = ids.find((id) => id >= vocabulary);
-    if (wrong === undefined) return;
-    throw new IsotorchError(
-      "INVALID_OPTION",
-      `Option "${option}" has the token ${wrong}, and ids go from 0 to ${vocabulary - 1}.`,
-    );
-  }
+/** @throws IsotorchError `INVALID_OPTION` */
+function checkIds({ vocabulary }: GeneratorInfo, option: string, ids: readonly number[]): void {
+  const wrong = ids.find((id) => id >= vocabulary);
+  if (wrong === undefined) return;
+  throw new IsotorchError(
+    "INVALID_OPTION",
+    `Option "${option}" has the token ${wrong}, and ids go from 0 to ${vocabulary - 1}.`,
+  );
 }
 
 /** @throws IsotorchError `BAD_VOCABULARY` for a tokenizer of another network. */

@@ -53,9 +53,15 @@ export function describeGenerator(
       sha256,
       integrity: checkpoint.integrity,
       trained: checkpoint.trained,
-      remarks,
+      remarks: [...remarks, ...tokenizerRemarks(checkpoint)],
     },
     ...asTextNetwork(network),
     timeoutMs: asked.timeoutMs,
   };
+}
+
+/** Files of one's own without a tokenizer have GPT-2's, which fits where the numbers of tokens are equal, and may be another. */
+function tokenizerRemarks({ trained, tokenizer }: TextCheckpoint): string[] {
+  if (trained !== null || tokenizer !== null) return [];
+  return ["No tokenizer lies beside the checkpoint; GPT-2's own is used."];
 }

@@ -109,7 +109,7 @@ export class WorkerTextStream implements TextStream {
     limits: Limits,
   ): AsyncGenerator<Token, void> {
     const { maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, candidates, bias } = options;
-    const stopIds = [...options.stopIds, ...(endOfText === undefined ? [] : [endOfText])];
+    const stopIds = new Set([...options.stopIds, ...(endOfText === undefined ? [] : [endOfText])]);
     const text = new GrowingText(tokenizer.decoder(), options.stop);
     const parts = pool.run(
       "generate",
@@ -123,7 +123,7 @@ export class WorkerTextStream implements TextStream {
         repetitionPenalty,
         seed,
         candidates,
-        stopIds,
+        stopIds: [...stopIds],
         bias,
         logits: false,
       },
@@ -141,7 +141,7 @@ export class WorkerTextStream implements TextStream {
       // Whoever goes on behind the end is stopped.
       if (this.#finishReason !== undefined) break;
       limits.pause();
-      if (stopIds.includes(token.id)) {
+      if (stopIds.has(token.id)) {
         // The worker ends here by itself.
         this.#finishReason = "stop";
         limits.progress();

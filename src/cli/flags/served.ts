@@ -40,7 +40,9 @@ export function servedOf(values: Values): readonly [Served, ...Served[]] {
 
 /** The generators of one server: `--text NAME`, or `NAME=WEIGHTS`. @throws IsotorchError `INVALID_OPTION` as {@link servedOf}. */
 export function servedTexts(values: Values): readonly { readonly name: string; readonly values: Values }[] {
-  const parted = [values["text"] ?? []].flat().map((given) => namedValue(String(given), "--text"));
+  const parted = [values["text"] ?? []]
+    .flat()
+    .map((given) => namedValue(String(given), "--text", "bible=./gpt2-bible"));
   const names = parted.map(([name]) => name);
   const twice = names.find((name, at) => names.indexOf(name) < at);
   if (twice !== undefined)
@@ -57,15 +59,16 @@ export function servedTexts(values: Values): readonly { readonly name: string; r
 }
 
 /** `NAME=VALUE`, or a name alone. */
-function namedValue(given: string, flag = "--model"): readonly [name: string, value: string | undefined] {
+function namedValue(
+  given: string,
+  flag = "--model",
+  example = "flowers=./flowers.pth",
+): readonly [name: string, value: string | undefined] {
   const at = given.indexOf("=");
   if (at === -1) return [given, undefined];
   const [name, value] = [given.slice(0, at), given.slice(at + 1)];
   if (name !== "" && value !== "") return [name, value];
-  throw invalid(
-    `${flag} is ${shownValue(given)}, expected NAME or NAME=WEIGHTS.`,
-    "Such as flowers=./flowers.pth.",
-  );
+  throw invalid(`${flag} is ${shownValue(given)}, expected NAME or NAME=WEIGHTS.`, `Such as ${example}.`);
 }
 
 /** Of flags that may be one network's: what is said for this one, else what is said for all. */
