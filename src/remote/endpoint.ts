@@ -174,13 +174,15 @@ export class Endpoint {
       if (verdict === "stale") return;
       this.#lookedAt = performance.now() + AGAIN_MS - this.#options.settings.probeMs;
       this.#feed(verdict === "gone" ? "gone" : "failed", error);
-      if (!this.isUp) this.#abandon(error);
+      if (!this.isUp) this.#abandon(thrown);
     }
   }
 
   /** It answers nothing any more: what was sent there goes elsewhere. */
-  #abandon(error: IsotorchError): void {
-    for (const attempt of this.#tries) attempt.abort(new ConnectionFailure(error, false));
+  #abandon(thrown: unknown): void {
+    // Whether anybody listens is known of all of them then: where nobody does, the next try costs nothing.
+    const failure = thrown instanceof ConnectionFailure ? thrown : new ConnectionFailure(thrown, false);
+    for (const attempt of this.#tries) attempt.abort(failure);
   }
 
   #feed(event: CircuitEvent, error?: IsotorchError): void {

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { setTimeout as delay } from "node:timers/promises";
-import type { ServerResponse } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import { codeOf, failureOf } from "../failure.ts";
 import { answer, fakeServer, logitsOf, refuse, remote, tensor } from "./fake.ts";
 import type { Seen } from "./fake.ts";
@@ -264,6 +264,25 @@ describe("several servers", () => {
     }
     expect(classifier.stats().failed).toBe(0);
     expect(classifier.stats().redelivered).toBeGreaterThan(2);
+  });
+
+  test("one of which a look finds that nobody listens costs its open calls no retry", async () => {
+    const failing = await fakeServer({
+      instead: (_seen, response, count) => {
+        if (count === 2 || count === 3) response.writeHead(502).end();
+        // It listens no more, and the connection of the call stays open and silent.
+        else if (count === 4) (response.socket as unknown as { server: Server }).server.close();
+        return count > 1;
+      },
+    });
+    const living = await fakeServer();
+    // The first two use up the retries.
+    const classifier = await remote([failing, living], { connections: 1, probeMs: 200 });
+    for (let value = 0; failing.seen.length < 3; value++) {
+      const [best] = await classifier.classify(tensor(value));
+      expect(best?.index).toBe(bestOf(value));
+    }
+    expect(classifier.stats()).toMatchObject({ failed: 0, redelivered: 3 });
   });
 
   test("one that was not there at the start is taken once it comes", async () => {
